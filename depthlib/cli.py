@@ -1,0 +1,134 @@
+"""The command line. Each command only reads its arguments and calls one function of the package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from depthlib.data.data_cli import data
+
+main = typer.Typer(
+    help="Monocular depth: five papers, reproduced.", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False,
+)
+notebooks = typer.Typer(help="Look after the notebooks.", no_args_is_help=True)
+main.add_typer(notebooks, name="notebooks")
+main.add_typer(data, name="data")
+
+Profile = Annotated[str, typer.Option(help="smoke, quick, full or paper")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps")]
+
+
+def _end(status: int) -> None:
+    raise typer.Exit(status)
+
+
+@main.command()
+def reproduce(
+    lessons: Annotated[list[str] | None, typer.Argument(help="notebook names, numbers or paper keys; all by default")] = None,
+    profile: Profile = "quick",
+    device: Device = "auto",
+    verify: Annotated[bool, typer.Option("--verify", help="make everything again elsewhere and compare with results/")] = False,
+) -> None:
+    """Train, evaluate, execute the notebooks, and render tables and figures into results/."""
+    from depthlib import reproduce as module
+
+    try:
+        _end((module.verify if verify else module.reproduce)(lessons or [], profile=profile, device=device))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+@main.command()
+def predict(
+    images: Annotated[list[Path], typer.Argument(help="photographs")],
+    out: Annotated[Path, typer.Option(help="folder for the depth maps")] = Path("depth"),
+    weights: Annotated[Path | None, typer.Option(help="safetensors written by depthlib; the shipped network by default")] = None,
+    device: Device = "auto",
+) -> None:
+    """Write a coloured depth map and a 16-bit depth PNG for each photograph."""
+    from depthlib.predict import run
+
+    _end(run(images, out, weights, device))
+
+
+@main.command()
+def run(
+    paper: Annotated[str, typer.Argument(help="paper key, e.g. anuw")],
+    variant: Annotated[str, typer.Argument(help="which recipe of the paper, e.g. e")],
+    data: Annotated[str, typer.Option(help="what to train on")] = "streets",
+    profile: Profile = "quick",
+    seed: Annotated[int, typer.Option(help="of weights, order and augmentation")] = 0,
+    change: Annotated[list[str] | None, typer.Option("--set", help="a field of the profile, e.g. steps=20; may be repeated")] = None,
+    device: Device = "auto",
+) -> None:
+    """Make one run, unless the store has it, and print its errors."""
+    from depthlib.reproduce import run_one
+    from depthlib.runs import CorruptRecord, MissingRun
+    from depthlib.training.checkpoint import CheckpointError
+    from depthlib.training.fit import TrainingDiverged
+
+    try:
+        run_one(paper, variant, data=data, profile=profile, seed=seed, changes=change or [], device=device)
+    except (ValueError, NotImplementedError) as error:
+        raise typer.BadParameter(str(error)) from error
+    except (CheckpointError, CorruptRecord, MissingRun, TrainingDiverged, OSError) as error:
+        typer.echo(f"error: {error}", err=True)
+        _end(1)
+
+
+@main.command()
+def evaluate(
+    pred: Annotated[Path, typer.Option(help="folder of predicted depth maps: 16-bit PNG, npy or npz")],
+    gt: Annotated[Path, typer.Option(help="folder of true depth maps; pairs share their file name without suffix")],
+    protocol: Annotated[str, typer.Option(help="what exactly is measured: a file of depthlib/protocols, e.g. eigen-annotated")],
+    out: Annotated[Path, typer.Option(help="folder for the CSV files: errors of each image, averages")] = Path("errors"),
+    pred_scale: Annotated[float | None, typer.Option(help="units per metre of predictions; PNGs of ours say it themselves")] = None,
+    gt_scale: Annotated[float | None, typer.Option(help="units per metre of the truth, e.g. 256 for KITTI, 1000 for millimetres")] = None,
+) -> None:
+    """Score anybody's predictions under a named protocol: per image to CSV, the mean with an interval."""
+    from depthlib.protocols.scoring import run as score
+
+    _end(score(pred, gt, protocol, out, pred_scale=pred_scale, gt_scale=gt_scale))
+
+
+@main.command()
+def doctor() -> None:
+    """Say what this machine has, and what to do about each problem."""
+    from depthlib.doctor import report
+
+    _end(report())
+
+
+@main.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "allow_interspersed_args": False})
+def bench(context: typer.Context, name: Annotated[str, typer.Argument(help="scenes, psnl, ...: a module of depthlib.bench")]) -> None:
+    """Measure speed: median and spread after a warm-up. Options after the name go to the benchmark."""
+    import importlib
+    import pkgutil
+
+    import depthlib.bench
+
+    known = sorted(module.name for module in pkgutil.iter_modules(depthlib.bench.__path__))
+    if name not in known:
+        raise typer.BadParameter(f"unknown benchmark {name!r}: expected one of {', '.join(known)}")
+    importlib.import_module(f"depthlib.bench.{name}").main(context.args)
+
+
+@notebooks.command()
+def strip(files: Annotated[list[Path] | None, typer.Argument(help="all of notebooks/ by default")] = None) -> None:
+    """Remove outputs, counts and volatile metadata from the sources."""
+    from depthlib import paths
+    from depthlib.notebooks import strip_file
+
+    for file in files or sorted(paths.notebooks_dir().glob("*.ipynb")):
+        if strip_file(file):
+            typer.echo(f"stripped {file}")
+
+
+@notebooks.command()
+def student(source: Path, target: Path) -> None:
+    """Copy a notebook without its solution cells."""
+    from depthlib.notebooks import student_copy
+
+    student_copy(source, target)

@@ -1,0 +1,158 @@
+"""Cityscapes: the stereo pair, the provided disparity, cameras and semantic labels."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from depthlib.data.errors import DataError
+from depthlib.data.files import metres_from_disparity, read_colour, read_map, read_png, read_text, require_folder
+from depthlib.data.items import RealDataset
+from depthlib.data.manifest import Encoding
+
+DISPARITY = Encoding("png", "uint16", "pixel", scale=256, offset=1, invalid=(0,), range=(0, 256))
+MEDIAN_DEPTH = (1.0, 200.0)     # metres; far disparities are too coarse for a bound on each pixel
+IGNORE = 255
+CLASSES = (
+    "road", "sidewalk", "building", "wall", "fence", "pole", "traffic light", "traffic sign", "vegetation", "terrain", "sky",
+    "person", "rider", "car", "truck", "bus", "train", "motorcycle", "bicycle",
+)
+LABEL_IDS = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)      # of CLASSES, in the label files
+SKY = CLASSES.index("sky")
+_LAST_LABEL = 33
+
+
+def train_ids(labels: np.ndarray, path: Path) -> Tensor:
+    """Label ids 0 to 33 as they are stored -> the 19 training classes, 255 for the others. [H, W] uint8 -> int64.
+
+    Raises:
+        DataError: ids that are not of Cityscapes; `path` is named.
+    """
+    found = np.unique(labels)
+    # The licence plate, -1, is stored as 255.
+    if strange := [int(label) for label in found if label > _LAST_LABEL and label != IGNORE]:
+        raise DataError(f"{path}: found the label {strange[0]}, expected label ids 0 to {_LAST_LABEL}")
+    table = np.full(256, IGNORE, dtype=np.int64)
+    table[list(LABEL_IDS)] = np.arange(len(CLASSES))
+    return torch.from_numpy(table[labels])
+
+
+def read_disparity(path: Path, size: tuple[int, int] | None = None) -> tuple[Tensor, Tensor]:
+    """The provided disparity: 16 bits, (value - 1) / 256 pixels, 0 invalid; 1 is a measured disparity of zero.
+
+    Returns:
+        disparity float32 [1, H, W] pixels; valid bool [1, H, W].
+
+    Raises:
+        DataError: missing, not 16 bits with one channel, cut off, another `size`, or empty.
+    """
+    return read_map(path, DISPARITY, size, what="disparity in pixels")
+
+
+def read_camera(path: Path) -> tuple[Tensor, float]:
+    """K float32 [3, 3] pixels and the baseline in metres (about 0.21) of a camera file.
+
+    Raises:
+        DataError: missing, not JSON, an entry is missing, or not plausible.
+    """
+    try:
+        data = json.loads(read_text(path))
+        inner, baseline = data["intrinsic"], float(data["extrinsic"]["baseline"])
+        fx, fy, cx, cy = (float(inner[key]) for key in ("fx", "fy", "u0", "v0"))
+    except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{path}: no camera in it ({type(error).__name__}: {error}), expected intrinsic fx fy u0 v0 and "
+                        "extrinsic baseline") from None
+    if not (fx > 0 and fy > 0 and 0.02 < baseline < 2):
+        raise DataError(f"{path}: found fx {fx:g}, fy {fy:g}, baseline {baseline:g}, expected positive pixels and about 0.21 m")
+    return torch.tensor([[fx, 0, cx], [0, fy, cy], [0, 0, 1]]), baseline
+
+
+class Cityscapes(RealDataset[tuple[str, str]]):
+    """Frames with the provided (semi-global matching) disparity; its holes and its errors are part of the data.
+
+    An item: image float32 [3, H, W], K float32 [3, 3], baseline float32 scalar metres, name "city_000000_000019"; disparity
+    float32 [1, H, W] pixels and disparity_valid bool [1, H, W]; depth float32 [1, H, W] metres = fx * baseline / disparity and
+    valid, which needs a positive disparity; with `right` the right image; with `semantics` int64 [H, W], 19 classes, 255 ignore.
+
+    Args:
+        root: the folder with leftImg8bit, disparity, camera and, as asked for, rightImg8bit and gtFine.
+        split: "train", "val" or "test", or the path of a list (.txt) whose lines end in the name of a left image or in
+            "city city_000000_000019".
+        right, semantics: read those as well. The labels of the test split are not public.
+        sky_at_zero: the sky counts as measured with disparity 0 (inverse depth zero, after Kendall 2018; spec dual_synergy,
+            8.1); needs `semantics`.
+
+    Raises:
+        DataError: a folder or file is missing; of an item: whatever is wrong with its files.
+        ValueError: `sky_at_zero` without `semantics`.
+    """
+
+    def __init__(
+        self, root: str | os.PathLike[str], split: str | os.PathLike[str] = "train", *, right: bool = False,
+        semantics: bool = False, sky_at_zero: bool = False,
+    ) -> None:
+        if sky_at_zero and not semantics:
+            raise DataError("sky_at_zero: found True without semantics, expected semantics=True, which say where the sky is")
+        top = require_folder(root, "Cityscapes, with folders such as leftImg8bit and disparity")
+        self.right, self.semantics, self.sky_at_zero = right, semantics, sky_at_zero
+        if str(split).endswith(".txt"):
+            lines = [line.split()[-1] for line in read_text(Path(split)).splitlines() if line.strip()]
+            stems = [Path(line).name.removesuffix(".png").removesuffix("_leftImg8bit") for line in lines]
+            parts = {path.name.removesuffix("_leftImg8bit.png"): path.parents[1].name
+                     for path in (top / "leftImg8bit").glob("*/*/*_leftImg8bit.png")}
+            if absent := [stem for stem in stems if stem not in parts]:
+                raise DataError(f"{split}: entry {absent[0]} has no image below {top / 'leftImg8bit'}")
+            frames = [(parts[stem], stem) for stem in stems]
+        else:
+            folder = require_folder(top / "leftImg8bit" / str(split), "a folder for each city (splits: train, val, test)")
+            images = sorted(folder.glob("*/*_leftImg8bit.png"))
+            frames = [(str(split), path.name.removesuffix("_leftImg8bit.png")) for path in images]
+        super().__init__(top, str(split), frames, f"leftImg8bit, split {split}")
+
+    def _named(self, entry: tuple[str, str]) -> dict[str, Path]:
+        part, stem = entry
+
+        def place(kind: str, ending: str) -> Path:
+            return self.root / kind / part / stem.split("_")[0] / f"{stem}_{ending}"
+
+        files = {"image": place("leftImg8bit", "leftImg8bit.png"), "disparity": place("disparity", "disparity.png"),
+                 "camera": place("camera", "camera.json")}
+        files |= {"right": place("rightImg8bit", "rightImg8bit.png")} if self.right else {}
+        return files | ({"semantics": place("gtFine", "gtFine_labelIds.png")} if self.semantics else {})
+
+    def files(self, entry: tuple[str, str]) -> tuple[Path, ...]:
+        return tuple(self._named(entry).values())
+
+    def read(self, entry: tuple[str, str]) -> dict[str, Any]:
+        files = self._named(entry)
+        image = read_colour(files["image"])
+        size = (image.shape[1], image.shape[2])
+        K, baseline = read_camera(files["camera"])
+        disparity, known = read_disparity(files["disparity"], size)
+        depth = metres_from_disparity(disparity, float(K[0, 0]), baseline)
+        valid = depth > 0
+        middle = float(depth[valid].median()) if bool(valid.any()) else 0.0
+        if not MEDIAN_DEPTH[0] < middle < MEDIAN_DEPTH[1]:
+            raise DataError(f"{files['disparity']}: the median depth is {middle:g} m, expected {MEDIAN_DEPTH[0]:g} to "
+                            f"{MEDIAN_DEPTH[1]:g} m: "
+                            "another scale, or the camera of another image")
+        item: dict[str, Any] = {
+            "image": image, "K": K, "baseline": torch.tensor(baseline, dtype=torch.float32), "disparity": disparity,
+            "disparity_valid": known, "depth": depth, "valid": valid, "name": entry[1],
+        }
+        if self.right:
+            item["right"] = read_colour(files["right"], size)
+        if self.semantics:
+            item["semantics"] = train_ids(read_png(files["semantics"], 8, size), files["semantics"])
+        if self.sky_at_zero:
+            sky = (item["semantics"] == SKY)[None]
+            item["disparity"] = torch.where(sky, 0.0, disparity)
+            item["disparity_valid"] = known | sky
+            item["depth"], item["valid"] = torch.where(sky, 0.0, depth), valid & ~sky
+        return item

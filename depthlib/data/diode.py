@@ -1,0 +1,92 @@
+"""DIODE: laser-scanned depth of rooms and of the outdoors (MIT; spec anuw_dacnn, section 6)."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from depthlib.data.errors import DataError
+from depthlib.data.files import read_colour, read_text, require_folder
+from depthlib.data.images import one_line
+from depthlib.data.items import Camera, RealDataset, decoded, frame, one_of, pinhole
+from depthlib.data.manifest import Encoding
+
+KINDS = ("indoors", "outdoor")      # one with s, one without, as the folders are named
+CAMERA: Camera = (886.81, 927.06, 512.0, 384.0)
+DEPTH = Encoding("npy", "float32", "metre", scale=1, invalid=(0,), range=(0.2, 400))
+
+
+class DIODE(RealDataset[Path]):
+    """DIODE: image, depth, valid, K, name ("00022_00195_outdoor_010_020").
+
+    A pixel is valid if its mask says so and its depth is positive; the devkit's own metrics leave the mask out.
+
+    Args:
+        root: the folder with train/ and val/, below them indoors/ and outdoor/, scene_*/scan_*/.
+        split: "train" or "val".
+        kinds: "indoors", "outdoor" or both.
+        meta: diode_meta.json, to show only the images it lists; None takes what is on the disk. (The list knows 220 and
+            392 validation images, the archive has more.)
+        camera: fx, fy, cx, cy for files of another size than 1024 x 768.
+
+    Raises:
+        DataError: files are missing, or, when an item is read, a file that is not as above.
+    """
+
+    def __init__(
+        self, root: str | os.PathLike[str], split: str, *, kinds: Sequence[str] = KINDS,
+        meta: str | os.PathLike[str] | None = None, camera: Camera = CAMERA,
+    ) -> None:
+        one_of("split", split, ("train", "val"))
+        for kind in kinds:
+            one_of("kinds", kind, KINDS)
+        root, self._camera = require_folder(root, "the folder with train/ and val/"), pinhole(camera)
+        if meta is not None:
+            images = [root / split / path for path in listed(Path(meta), split, kinds)]
+        else:
+            images = [path for kind in kinds for path in sorted(root.glob(f"{split}/{kind}/scene_*/scan_*/*.png"))]
+        source = f"{split}/ ({', '.join(kinds)})" if meta is None else str(meta)
+        super().__init__(root, split, images, source)
+
+    def files(self, entry: Path) -> tuple[Path, ...]:
+        return entry, entry.with_name(f"{entry.stem}_depth.npy"), entry.with_name(f"{entry.stem}_depth_mask.npy")
+
+    def read(self, entry: Path) -> dict[str, Any]:
+        _, depth_file, mask_file = self.files(entry)
+        depth, mask = read_array(depth_file), read_array(mask_file)
+        if depth.ndim == 3 and depth.shape[2] == 1:
+            depth = depth[..., 0]
+        if not np.isin(mask, (0, 1)).all():
+            raise DataError(f"{mask_file}: found other values than 0 and 1, expected a mask")
+        # What the scanner did not measure may hold anything; only what the mask calls valid is looked at.
+        return frame(depth_file, entry.stem, read_colour(entry), decoded(depth_file, depth, DEPTH, mask == 1), self._camera)
+
+
+def read_array(path: Path) -> np.ndarray:
+    """An array of a .npy file. Raises DataError: missing, empty, cut off or not one."""
+    try:
+        return np.load(path, allow_pickle=False)
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"{path}: damaged, cut off, or not an array ({one_line(error)})") from error
+
+
+def listed(path: Path, split: str, kinds: Sequence[str]) -> list[str]:
+    """Paths of the images that diode_meta.json lists, below train/ or val/.
+
+    Raises:
+        DataError: missing, not JSON, or without the split or kind.
+    """
+    try:
+        tree = json.loads(read_text(path))[split]
+        return [f"{kind}/{scene}/{scan}/{name}.png" for kind in kinds for scene, scans in tree[kind].items()
+                for scan, names in scans.items() for name in names]
+    except (KeyError, AttributeError, TypeError, json.JSONDecodeError) as error:
+        raise DataError(f"{path}: found no names for {split} and {', '.join(kinds)} ({one_line(error)}), expected "
+                        "split, kind, scene, scan, names") from error

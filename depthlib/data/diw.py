@@ -1,0 +1,110 @@
+"""DIW: photographs from the web, each with one pair of points and the word of people on which is farther.
+
+Format and signs: spec mobile, sections 2.1 and 7 (Chen et al. 2016).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from depthlib.data.errors import DataError
+from depthlib.data.files import read_colour, read_text, require_folder
+from depthlib.data.items import RealDataset, one_of
+
+LISTS = {"train": "DIW_train.csv", "val": "DIW_val.csv", "test": "DIW_test.csv"}
+FOLDER = "DIW_Annotations_splitted"
+
+
+class DIW(RealDataset[int]):
+    """DIW: image, pairs, name.
+
+    pairs is int64 [1,5] with columns y1, x1, y2, x2, relation; rows and columns count from 0 (the file counts from 1), relation
+    is +1 where the first point is farther, -1 where it is nearer.
+
+    Args:
+        root: the folder with DIW_Annotations_splitted/ and the images' folders.
+        split: "train", "val" or "test".
+
+    Raises:
+        DataError: list or images are missing, a line is not as above, or an image has another size than its line says.
+    """
+
+    def __init__(self, root: str | os.PathLike[str], split: str) -> None:
+        one_of("split", split, tuple(LISTS))
+        root = require_folder(root, f"the folder with {FOLDER}/")
+        path = root / FOLDER / LISTS[split]
+        self.names, self.points = read_annotations(path)
+        self.source = path
+        self._paths = [root / name for name in self.names]
+        super().__init__(root, split, range(len(self.names)), str(path))
+
+    def files(self, entry: int) -> tuple[Path, ...]:
+        return (self._paths[entry],)
+
+    def read(self, entry: int) -> dict[str, Any]:
+        image = read_colour(self._paths[entry])
+        *pair, width, height = self.points[entry].tolist()
+        if image.shape[-2:] != (height, width):
+            raise DataError(f"{self._paths[entry]}: found {image.shape[-1]} x {image.shape[-2]} pixels, expected {width} x "
+                            f"{height} as {self.source.name} says")
+        return {"image": image, "pairs": torch.tensor([pair]), "name": Path(self.names[entry]).stem}
+
+
+def read_annotations(path: Path) -> tuple[list[str], np.ndarray]:
+    """Names of the images, and int64 [N,7]: y1, x1, y2, x2 (from 0), relation, width, height.
+
+    The file has two lines an image: its path, then yA,xA,yB,xB,sign,width,height; '>' means that A is farther than B.
+
+    Raises:
+        DataError: missing, an odd number of lines, a field that is not a number, another sign than < or >, or a point
+            outside its image.
+    """
+    lines = [line.strip() for line in read_text(path).splitlines() if line.strip()]
+    if not lines or len(lines) % 2:
+        raise DataError(f"{path}: found {len(lines)} lines, expected two for each image")
+    fields = [line.split(",") for line in lines[1::2]]
+    for number, row in enumerate(fields):
+        if len(row) != 7 or row[4].strip() not in ("<", ">"):
+            raise DataError(f"{path}, line {2 * number + 2}: found {lines[2 * number + 1]!r}, expected "
+                            "yA,xA,yB,xB,sign,width,height with < or >")
+    signs = np.array([1 if row[4].strip() == ">" else -1 for row in fields])
+    try:
+        values = np.array([(*row[:4], *row[5:]) for row in fields]).astype(np.int64)
+    except ValueError as error:
+        raise DataError(f"{path}: found a field that is not a whole number ({error})") from None
+    points, size = values[:, :4] - 1, values[:, [5, 4, 5, 4]]
+    outside = ((points < 0) | (points >= size)).any(axis=1)
+    if outside.any():
+        number = int(outside.argmax())
+        raise DataError(f"{path}, line {2 * number + 2}: found {lines[2 * number + 1]!r}, expected points inside the image, "
+                        "counted from 1")
+    names = [name.removeprefix("./") for name in lines[0::2]]
+    return names, np.column_stack([points, signs, values[:, 4:]])
+
+
+def scale_pairs(pairs: Tensor, size: tuple[int, int], new_size: tuple[int, int]) -> Tensor:
+    """Pairs of an image that is resized, by the rule of the original training code (spec mobile, section 7).
+
+    Counted from 1, y becomes clamp(floor(y / H h), 1, h). If both points fall on one pixel, A moves up by one, or down at
+    the upper border.
+
+    Args:
+        pairs: int64 [P,5]. size, new_size: (height, width).
+
+    Returns:
+        int64 [P,5], counted from 0.
+    """
+    if pairs.ndim != 2 or pairs.shape[1] != 5 or pairs.dtype != torch.int64:
+        raise ValueError(f"pairs: found {list(pairs.shape)} of {pairs.dtype}, expected int64 [P, 5]")
+    old, new = (torch.tensor([*value, *value]) for value in (size, new_size))
+    points = torch.minimum(((pairs[:, :4] + 1) * new // old).clamp(min=1), new) - 1
+    same = (points[:, :2] == points[:, 2:]).all(dim=1)
+    y = torch.where(points[:, 0] > 0, points[:, 0] - 1, points[:, 0] + 1)
+    points[:, 0] = torch.where(same, y, points[:, 0])
+    return torch.cat([points, pairs[:, 4:]], dim=1)

@@ -1,0 +1,172 @@
+"""Reading a file as its manifest says: the stored numbers, and the metres (or pixels) that they mean."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from depthlib.data.errors import DataError
+from depthlib.data.images import one_line
+from depthlib.data.manifest import Encoding
+
+
+def read_stored(path: str | os.PathLike[str], encoding: Encoding) -> np.ndarray:
+    """The numbers of a file as they are stored: [H, W], [H, W, C], [N, C] for the rows of a .bin file, lines of a text.
+
+    Of a MATLAB 7.3 file only the first slice is read: NYU's holds gigabytes.
+
+    Raises:
+        DataError: missing, empty, damaged or cut off, without the array, or of another type or number of channels than
+            the manifest says (8-bit where 16-bit is due, for one).
+    """
+    path = Path(path)
+    try:
+        data = path.read_bytes() if encoding.format not in ("h5", "mat") else b"-"
+        if not data or not path.stat().st_size:
+            raise DataError(f"{path}: is empty (0 bytes)")
+        array = _READERS[encoding.format](path, data, encoding)
+    except DataError:
+        raise
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except Exception as error:          # decoders raise nearly every type on damaged input
+        raise DataError(f"{path}: damaged or cut off ({one_line(error)}), expected a {encoding.format} file") from error
+    if encoding.format in ("txt", "json"):
+        return array
+    if array.dtype != np.dtype(encoding.dtype):
+        raise DataError(f"{path}: found {array.dtype} numbers, expected {encoding.dtype}")
+    channels = array.shape[2] if array.ndim == 3 else 1
+    if encoding.format not in ("bin", "h5", "mat", "csv") and channels != encoding.channels:
+        raise DataError(f"{path}: found {channels} channels, expected {encoding.channels}")
+    return array
+
+
+def decode(stored: np.ndarray, encoding: Encoding) -> tuple[np.ndarray, np.ndarray]:
+    """(values, valid): float64 values in `encoding.unit`, 0 where invalid, and which are valid.
+
+    Raises:
+        ValueError: the encoding is a formula in words, without a scale.
+    """
+    if encoding.scale is None:
+        raise ValueError(f"encoding: found no scale ({encoding.formula or encoding.unit}), expected stored units per unit")
+    valid = ~np.isin(stored, np.asarray(encoding.invalid)) if encoding.invalid else np.ones(stored.shape, dtype=bool)
+    rotated = stored
+    if encoding.rotate_right:
+        bits = stored.astype(np.uint16)
+        rotated = (bits >> encoding.rotate_right) | (bits << (16 - encoding.rotate_right))
+    values = (rotated.astype(np.float64) - encoding.offset) / encoding.scale
+    return np.where(valid, values, 0.0), valid
+
+
+def check_file(path: str | os.PathLike[str], encoding: Encoding) -> str | None:
+    """What is wrong with a file, in one line that does not name it; None if nothing.
+
+    Besides what `read_stored` refuses: values that are not finite, no valid value at all, and depths beyond the plausible
+    range (their median and their 1st and 99th percentile are looked at, so that a few stray points do no harm).
+    """
+    try:
+        stored = read_stored(path, encoding)
+    except DataError as error:
+        return str(error).removeprefix(f"{Path(path)}: ")
+    if encoding.scale is None or encoding.unit not in ("metre", "pixel"):
+        return None
+    values, valid = decode(stored, encoding)
+    values = values[valid]
+    if not values.size:
+        return "no valid value, expected some"
+    if broken := int((~np.isfinite(values)).sum()):
+        return f"{broken} values are not finite, expected none"
+    if encoding.range is not None:
+        low, middle, high = np.percentile(values, [1, 50, 99])
+        if low < encoding.range[0] or high > encoding.range[1]:
+            return (f"{low:.4g} to {high:.4g} {encoding.unit}s (1st to 99th percentile, median {middle:.4g}), expected "
+                    f"{encoding.range[0]:g} to {encoding.range[1]:g}: another unit?")
+    return None
+
+
+def _picture(path: Path, data: bytes, encoding: Encoding) -> np.ndarray:
+    if data[:4] == b"\x89PNG" and data[24] == 16 and data[25] in (2, 4, 6):    # Pillow would reduce them to 8 bits
+        import torch
+        from torchvision.io import ImageReadMode, decode_image
+
+        raw = torch.frombuffer(bytearray(data), dtype=torch.uint8)
+        return decode_image(raw, mode=ImageReadMode.UNCHANGED).permute(1, 2, 0).numpy()
+    with Image.open(io.BytesIO(data), formats=["PNG", "JPEG", "PPM"]) as picture:
+        picture.load()
+        array = np.asarray(picture)
+    if array.dtype == np.int32 and data[:2] in (b"P2", b"P5") and array.min() >= 0 and array.max() <= 65535:
+        array = array.astype(np.uint16)                         # Pillow's type for 16-bit PGM
+        if encoding.byte_order == "little":                     # PGM is big-endian by its definition, but not all writers know
+            array = array.byteswap()
+    return array
+
+
+def _npy(path: Path, data: bytes, encoding: Encoding) -> np.ndarray:
+    array = np.load(io.BytesIO(data), allow_pickle=False)
+    return array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array
+
+
+def _npz(path: Path, data: bytes, encoding: Encoding) -> np.ndarray:
+    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+        return arrays[_key(path, encoding, list(arrays.files))]
+
+
+def _h5(path: Path, data: bytes, encoding: Encoding) -> np.ndarray:
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        return file[_key(path, encoding, list(file))][...]
+
+
+def _mat(path: Path, data: bytes, encoding: Encoding) -> np.ndarray:
+    import h5py
+
+    if h5py.is_hdf5(path):                                      # MATLAB 7.3: one slice, since the whole may be gigabytes
+        with h5py.File(path, "r") as file:
+            return file[_key(path, encoding, list(file))][:1]
+    from scipy.io import loadmat
+
+    arrays = loadmat(path)
+    return arrays[_key(path, encoding, [name for name in arrays if not name.startswith("__")])]
+
+
+def _key(path: Path, encoding: Encoding, there: list[str]) -> str:
+    key = encoding.key or (there[0] if len(there) == 1 else None)
+    if key not in there:
+        raise DataError(f"{path}: found the arrays {', '.join(there) or '(none)'}, expected {encoding.key or 'one'}")
+    return key
+
+
+def _pfm(path: Path, data: bytes, encoding: Encoding) -> np.ndarray:
+    header = re.match(rb"(P[fF])\s+(\d+)\s+(\d+)\s+(-?[\d.eE+-]+)\s", data)
+    if header is None:
+        raise DataError(f"{path}: not a PFM file")
+    channels, width, height = (3 if header[1] == b"PF" else 1), int(header[2]), int(header[3])
+    array = np.frombuffer(data[header.end():], dtype="<f4" if float(header[4]) < 0 else ">f4")
+    array = array.reshape((height, width, 3) if channels == 3 else (height, width))
+    return array[::-1].astype(np.float32)                       # rows are stored from the bottom
+
+
+def _bin(path: Path, data: bytes, encoding: Encoding) -> np.ndarray:
+    return np.frombuffer(data, dtype=encoding.dtype).reshape(-1, encoding.channels)
+
+
+def _text(path: Path, data: bytes, encoding: Encoding) -> np.ndarray:
+    text = data.decode("utf-8")
+    if encoding.format == "json":
+        json.loads(text)
+    return np.array(text.splitlines())
+
+
+def _csv(path: Path, data: bytes, encoding: Encoding) -> np.ndarray:
+    return np.loadtxt(io.StringIO(data.decode("utf-8")), delimiter=",", dtype=encoding.dtype, ndmin=2)
+
+
+_READERS = {"png": _picture, "jpg": _picture, "ppm": _picture, "pgm": _picture, "npy": _npy, "npz": _npz, "h5": _h5, "mat": _mat,
+            "pfm": _pfm, "bin": _bin, "txt": _text, "json": _text, "csv": _csv}

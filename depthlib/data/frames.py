@@ -1,0 +1,94 @@
+"""A loader for any data set that has one image file and one depth file a frame: the manifest says all that it needs.
+
+Who has frames of their own writes a manifest for them, with the kinds of file "image" and "depth", and no code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.data import Dataset
+
+from depthlib.data.encoding import decode, read_stored
+from depthlib.data.errors import DataError
+from depthlib.data.images import ImageError, read_image
+from depthlib.data.manifest import Manifest
+from depthlib.data.templates import field_names, pattern
+
+
+class ManifestFrames(Dataset):
+    """Pairs of image and depth whose templates have the same values in their fields, sorted by the image's path.
+
+    An item is a dictionary: image float32 [3, H, W] in [0, 1], depth float32 [1, H, W] metres (0 invalid), valid bool
+    [1, H, W], name, and K float32 [3, 3] where the manifest's first camera has numbers.
+
+    Args:
+        root: the folder.
+        manifest: with layout.image and layout.depth of the same fields, and a depth encoding in metres with a scale.
+
+    Raises:
+        DataError: the manifest does not allow it, or no pair is there; an item raises it for a file that is damaged, has
+            another type or size than it should, or no valid depth.
+    """
+
+    def __init__(self, root: str | os.PathLike[str], manifest: Manifest) -> None:
+        self.root = Path(root)
+        layout = manifest.layout
+        encoding = manifest.encodings.get(layout["depth"].encoding or "") if {"image", "depth"} <= set(layout) else None
+        if encoding is None or encoding.unit != "metre" or encoding.scale is None:
+            raise DataError(f"{manifest.name}: found the layouts {', '.join(layout) or '(none)'}, expected image and depth, and "
+                            "of depth an encoding in metres with a scale")
+        names = {kind: {frozenset(field_names(path)) for path in layout[kind].paths} for kind in ("image", "depth")}
+        if names["image"] != names["depth"] or len(names["image"]) != 1:
+            raise DataError(f"{manifest.name}: found different fields in the paths of image and depth, expected the same, since "
+                            "they are paired by them")
+        self.encoding, self._cameras = encoding, manifest.intrinsics
+        images, depths = (self._found(layout[kind].paths) for kind in ("image", "depth"))
+        self.pairs = sorted((images[key], depths[key]) for key in images.keys() & depths.keys())
+        if not self.pairs:
+            raise DataError(f"{self.root}: found {len(images)} images and {len(depths)} depths and no pair, expected some as "
+                            f"{layout['image'].paths[0]} and {layout['depth'].paths[0]}")
+
+    def _found(self, templates: tuple[str, ...]) -> dict[tuple[tuple[str, str], ...], str]:
+        """Values of the fields -> path; of several templates the first one that exists counts."""
+        every = sorted(path.relative_to(self.root).as_posix() for path in self.root.rglob("*") if path.is_file())
+        found: dict[tuple[tuple[str, str], ...], str] = {}
+        for template in templates:
+            expression = pattern(template)
+            for path in every:
+                if match := expression.fullmatch(path):
+                    found.setdefault(tuple(sorted(match.groupdict().items())), path)
+        return found
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __getitem__(self, position: int) -> dict[str, Any]:
+        image_path, depth_path = self.pairs[position]
+        try:
+            image = read_image(self.root / image_path)
+        except ImageError as error:
+            raise DataError(str(error)) from error
+        values, valid = decode(read_stored(self.root / depth_path, self.encoding), self.encoding)
+        if values.shape != image.shape[1:]:
+            raise DataError(f"{self.root / depth_path}: found the size {values.shape}, expected that of {image_path}, "
+                            f"{tuple(image.shape[1:])}")
+        depth = torch.from_numpy(values).float()[None]
+        mask = torch.from_numpy(valid)[None] & torch.isfinite(depth)
+        if not mask.any():
+            raise DataError(f"{self.root / depth_path}: found no valid depth, expected some")
+        item = {"image": image, "depth": torch.where(mask, depth, 0.0), "valid": mask, "name": image_path.rpartition(".")[0]}
+        camera = self._cameras[0] if self._cameras else None
+        if camera is not None and camera.fx is not None:
+            item["K"] = torch.tensor([[camera.fx, 0, camera.cx], [0, camera.fy, camera.cy], [0, 0, 1]], dtype=torch.float32)
+        return item
+
+    def fingerprint(self) -> str:
+        """SHA-256 over the names and sizes of the files."""
+        files = [path for pair in self.pairs for path in pair]
+        listed = "\n".join(f"{path} {(self.root / path).stat().st_size}" for path in files)
+        return hashlib.sha256(listed.encode()).hexdigest()

@@ -1,0 +1,281 @@
+"""Any photograph in, depth maps out: reading images of every common kind, and 16-bit PNG files that hold depth."""
+
+from __future__ import annotations
+
+import io
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image, PngImagePlugin
+from torch import Tensor
+
+from depthlib.paths import atomic_write
+
+MAX_PIXELS = 100_000_000
+MAX_BYTES = 2**30
+MIN_SIDE = 8
+# A closed list: Pillow would otherwise start other programs for some kinds of file (Ghostscript for EPS).
+FORMATS = ("JPEG", "MPO", "PNG", "TIFF", "WEBP", "BMP", "DIB", "GIF", "PPM", "JPEG2000", "AVIF")
+RAW_SUFFIXES = (".dng", ".nef", ".cr2", ".cr3", ".arw", ".raf", ".orf", ".rw2")
+# Units per metre: millimetres reach 65.5 m, KITTI's 1/256 m reach 256 m.
+DEPTH_SCALES = (1000.0, 256.0)
+
+
+class ImageError(ValueError):
+    """An image file cannot be used; the message is one line that begins with the file's name."""
+
+
+def read_image(path: str | os.PathLike[str]) -> Tensor:
+    """Read a photograph as RGB.
+
+    JPEG, PNG, TIFF, WebP, BMP, GIF, PPM, JPEG 2000 and, where Pillow has it, AVIF; of an animation or a multi-page file
+    the first frame. The rotation in the EXIF data is applied. Grey becomes three equal channels, transparency is laid over
+    white, CMYK is converted without its colour profile. 16-bit PNG and TIFF files keep their precision, except 16-bit colour
+    TIFF files whose compression tifffile cannot undo (LZW): those come with 8 bits. Floating-point files must lie in [0, 1].
+
+    Returns:
+        [3, H, W] float32 in [0, 1].
+
+    Raises:
+        ImageError: the file is missing, a folder, not readable, empty, damaged or cut off, not an image, over
+            `MAX_PIXELS` or `MAX_BYTES`, or under `MIN_SIDE` pixels a side.
+    """
+    path = Path(path)
+    data = _read_bytes(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")         # oddities of a file that still decodes are of no use to the caller
+            array = _decode(data, path)
+    except (ImageError, MemoryError):
+        raise
+    except Image.DecompressionBombError:
+        raise ImageError(f"{path}: more than {MAX_PIXELS // 10**6} megapixels; reduce it first") from None
+    except Image.UnidentifiedImageError:
+        raise ImageError(f"{path}: {_not_an_image(data, path)}") from None
+    except Exception as error:      # decoders raise nearly every type on damaged input
+        raise ImageError(f"{path}: damaged or cut off ({one_line(error)})") from error
+    return torch.from_numpy(np.ascontiguousarray(array.transpose(2, 0, 1), dtype=np.float32))
+
+
+def one_line(error: Exception) -> str:
+    """The message of an error without line breaks, or its type where it has none."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        if path.is_dir():
+            raise ImageError(f"{path}: is a folder, expected an image file")
+        if path.exists() and not path.is_file():
+            raise ImageError(f"{path}: is not a regular file")
+        if (size := path.stat().st_size) > MAX_BYTES:
+            raise ImageError(f"{path}: {size / 2**30:.1f} GiB, expected at most {MAX_BYTES / 2**30:.0f} GiB")
+        data = path.read_bytes()
+    except ImageError:
+        raise
+    except FileNotFoundError:
+        raise ImageError(f"{path}: no such file") from None
+    except PermissionError:
+        raise ImageError(f"{path}: no permission to read it") from None
+    except (OSError, ValueError) as error:      # ValueError: a null character in the name
+        raise ImageError(f"{str(path)!r}: cannot be read ({one_line(error)})") from error
+    if not data:
+        raise ImageError(f"{path}: is empty (0 bytes)")
+    return data
+
+
+def _not_an_image(data: bytes, path: Path) -> str:
+    if data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"mif1", b"avif"):
+        return "HEIC and AVIF cannot be read; export it as JPEG or PNG"
+    return "not an image that can be read (JPEG, PNG, TIFF, WebP, BMP, GIF, PPM, JPEG 2000)"
+
+
+def _decode(data: bytes, path: Path) -> np.ndarray:
+    """[H, W, 3] float in [0, 1]."""
+    if path.suffix.lower() in RAW_SUFFIXES:         # they are TIFF files whose first page is a thumbnail
+        raise ImageError(f"{path}: raw camera files cannot be read; export it as TIFF, PNG or JPEG")
+    if data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+") and (array := _deep_tiff(data, path)) is not None:
+        return array
+    with Image.open(io.BytesIO(data), formats=[name for name in FORMATS if name in _known_formats()]) as picture:
+        _check_size(*picture.size, path)
+        picture.load()
+        if data[:4] == b"\x89PNG" and data[24] == 16 and data[25] in (2, 4, 6):
+            array = _deep_png(data)
+        else:
+            array = _from_pillow(picture, path)
+        return _rotated(array, _orientation(picture))
+
+
+def _known_formats() -> dict[str, Any]:
+    Image.init()
+    return Image.OPEN
+
+
+def _check_size(width: int, height: int, path: Path) -> None:
+    if width * height > MAX_PIXELS:
+        raise ImageError(f"{path}: {width} x {height} pixels, expected at most {MAX_PIXELS // 10**6} megapixels; reduce it first")
+    if min(width, height) < MIN_SIDE:
+        raise ImageError(f"{path}: {width} x {height} pixels, expected at least {MIN_SIDE} a side")
+
+
+def _from_pillow(picture: Image.Image, path: Path) -> np.ndarray:
+    if picture.mode.startswith("I"):                # I;16 and its byte orders, and I, which Pillow uses for 16-bit PGM
+        return _grey(_unit_range(np.asarray(picture) / 65535.0, path))
+    if picture.mode == "F":
+        return _grey(_unit_range(np.asarray(picture), path))
+    if picture.has_transparency_data:
+        rgba = np.asarray(picture.convert("RGBA"), dtype=np.float32) / 255
+        return _over_white(rgba[..., :3], rgba[..., 3:])
+    return np.asarray(picture.convert("RGB"), dtype=np.float32) / 255
+
+
+def _grey(plane: np.ndarray) -> np.ndarray:
+    return np.repeat(plane.reshape(*plane.shape[:2], 1), 3, axis=2)
+
+
+def _over_white(colour: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    return colour * alpha + (1 - alpha)
+
+
+def _unit_range(array: np.ndarray, path: Path) -> np.ndarray:
+    low, high = float(array.min()), float(array.max())
+    if not (low >= 0 and high <= 1):                # also refuses NaN
+        raise ImageError(f"{path}: values from {low:g} to {high:g}, expected 0 to 1 (floating point) or 0 to 65535 (integers)")
+    return array
+
+
+def _deep_png(data: bytes) -> np.ndarray:
+    """16-bit colour or grey with alpha, which Pillow reduces to 8 bits without a word."""
+    from torchvision.io import ImageReadMode, decode_image
+
+    channels = decode_image(torch.frombuffer(bytearray(data), dtype=torch.uint8), mode=ImageReadMode.UNCHANGED)
+    array = channels.numpy().transpose(1, 2, 0).astype(np.float32) / 65535
+    if array.shape[2] in (2, 4):
+        array = _over_white(array[..., :-1], array[..., -1:])
+    return array if array.shape[2] == 3 else _grey(array)
+
+
+def _deep_tiff(data: bytes, path: Path) -> np.ndarray | None:
+    """The first page of a TIFF with more than 8 bits a channel; None for what Pillow reads as well."""
+    import tifffile
+
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        page = file.pages[0]
+        if page.bitspersample <= 8 or page.photometric not in (0, 1, 2):
+            return None
+        _check_size(page.imagewidth, page.imagelength, path)
+        try:
+            array = page.asarray()
+        except ValueError as error:
+            if "imagecodecs" in str(error):
+                return None
+            raise
+        if page.planarconfig == 2 and page.samplesperpixel > 1:
+            array = np.moveaxis(array, 0, -1)
+        array = array.reshape(page.imagelength, page.imagewidth, page.samplesperpixel)
+        if array.dtype.kind == "u":
+            array = array / np.float64(np.iinfo(array.dtype).max)
+        array = _unit_range(array, path)
+        colours = 3 if page.photometric == 2 else 1
+        colour, extra = array[..., :colours], array[..., colours:colours + 1]
+        if page.photometric == 0:
+            colour = 1 - colour
+        if page.extrasamples and page.extrasamples[0] == 1:         # premultiplied
+            colour = np.clip(colour + (1 - extra), 0, 1)
+        elif page.extrasamples and page.extrasamples[0] == 2:
+            colour = _over_white(colour, extra)
+        orientation = page.tags["Orientation"].value if "Orientation" in page.tags else 1
+        return _rotated(colour if colours == 3 else _grey(colour), int(orientation))
+
+
+def _orientation(picture: Image.Image) -> int:
+    """EXIF orientation 1 to 8. Asked after loading, since Pillow turns TIFF files itself and then drops the entry."""
+    try:
+        return int(picture.getexif().get(0x0112, 1))
+    except Exception:       # damaged EXIF data beside a sound picture
+        return 1
+
+
+def _rotated(array: np.ndarray, orientation: int) -> np.ndarray:
+    """Undo the EXIF orientation of [H, W, C]: 2 to 4 mirror or turn by 180 degrees, 5 to 8 also swap the axes."""
+    if orientation in (5, 6, 7, 8):
+        array = array.transpose(1, 0, 2)
+    if orientation in (2, 3, 6, 7):
+        array = array[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        array = array[::-1]
+    return array
+
+
+def write_depth_png(path: str | os.PathLike[str], depth: Tensor | np.ndarray, scale: float | None = None) -> float:
+    """Write depth as a 16-bit PNG: the stored value is depth x scale, 0 stays invalid.
+
+    The scale is also written into the file, as the text entries `depth_scale` and `depth_unit`. A valid depth that would
+    round to 0 is stored as 1, so that it stays valid. The file appears whole or not at all.
+
+    Args:
+        depth: [H, W] (or [1, H, W]) metres, 0 where invalid.
+        scale: units per metre; None takes the first of `DEPTH_SCALES` that holds the largest depth.
+
+    Returns:
+        The scale.
+
+    Raises:
+        ValueError: negative or non-finite depth, another shape, or depths that do not fit into 16 bits.
+    """
+    metres = np.asarray(depth.detach().cpu() if isinstance(depth, Tensor) else depth, dtype=np.float64)
+    if metres.ndim == 3 and metres.shape[0] == 1:
+        metres = metres[0]
+    if metres.ndim != 2 or metres.size == 0:
+        raise ValueError(f"depth: shape {list(metres.shape)}, expected [H, W] or [1, H, W]")
+    if not (np.isfinite(metres).all() and metres.min() >= 0):
+        raise ValueError("depth: found negative or non-finite values, expected metres >= 0 with 0 for invalid")
+    if scale is None:
+        scale = next((unit for unit in DEPTH_SCALES if round(metres.max() * unit) <= 65535), DEPTH_SCALES[-1])
+    if not (np.isfinite(scale) and scale > 0):
+        raise ValueError(f"scale: found {scale}, expected units per metre > 0")
+    if (beyond := int((np.rint(metres * scale) > 65535).sum())) > 0:
+        raise ValueError(f"depth: {beyond} pixels beyond {65535 / scale:g} m (largest {metres.max():g} m) do not fit into "
+                         f"16 bits at {scale:g} units per metre")
+    stored = np.where(metres > 0, np.maximum(np.rint(metres * scale), 1), 0).astype(np.uint16)
+    text = PngImagePlugin.PngInfo()
+    text.add_text("depth_scale", repr(float(scale)))
+    text.add_text("depth_unit", f"1/{scale:g} metre, 0 = invalid")
+    with atomic_write(path) as temporary:
+        Image.fromarray(stored).save(temporary, format="PNG", pnginfo=text)
+    return float(scale)
+
+
+def read_depth_png(path: str | os.PathLike[str], scale: float | None = None) -> Tensor:
+    """Read a 16-bit depth PNG.
+
+    Args:
+        scale: units per metre (NYU and 7-Scenes 1000, TUM 5000, KITTI 256); None takes the one written in the file.
+
+    Returns:
+        [H, W] float32 metres, 0 = invalid.
+
+    Raises:
+        ImageError: unreadable, not a 16-bit one-channel PNG, or no scale, or one that contradicts the file's own.
+    """
+    path = Path(path)
+    data = _read_bytes(path)
+    if data[:4] != b"\x89PNG" or data[24:26] != b"\x10\x00":
+        raise ImageError(f"{path}: not a 16-bit one-channel PNG")
+    try:
+        with Image.open(io.BytesIO(data), formats=["PNG"]) as picture:
+            picture.load()
+            stored, noted = np.asarray(picture), picture.text.get("depth_scale")
+        written = None if noted is None else float(noted)
+    except Exception as error:
+        raise ImageError(f"{path}: damaged or cut off ({one_line(error)})") from error
+    if scale is not None and written is not None and scale != written:
+        raise ImageError(f"{path}: the file says {written:g} units per metre, the caller {scale:g}")
+    scale = written if scale is None else scale
+    if scale is None or not (np.isfinite(scale) and scale > 0):
+        raise ImageError(f"{path}: scale {scale}; give `scale`, units per metre (1000 for millimetres)")
+    return torch.from_numpy((stored.astype(np.float64) / scale).astype(np.float32))

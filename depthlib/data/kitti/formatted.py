@@ -1,0 +1,85 @@
+"""KITTI as SfMLearner formats it for training: reduced frames, one folder a drive and camera, with cam.txt and sparse depth."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from depthlib.data.errors import DataError
+from depthlib.data.files import checked_map, read_bytes, read_colour, read_text, require_folder
+from depthlib.data.items import RealDataset
+from depthlib.data.kitti.depth import read_intrinsics
+from depthlib.data.kitti.raw import VIEWS
+
+DEPTH_RANGE = (0.2, 130.0)      # reduced maps keep returns right in front of the car
+
+
+class KittiFormatted(RealDataset[dict[str, Path]]):
+    """Frames of formatted drives.
+
+    An item: image float32 [3, H, W], K float32 [3, 3], name "drive_camera/number"; with depth="stored" depth float32 [1, H, W]
+    metres and valid bool [1, H, W], of the frames that have a map; with the views "previous" and "next" those images.
+
+    Args:
+        root: the folder with the lists and a folder for each drive.
+        split: name of a list in it, "train" or "val", whose lines name the folders of drives; or the names of the folders.
+        depth: "none" for all frames, "stored" for those with a .npy map beside the image.
+        views: "current" and any of "previous", "next"; frames without them are left out.
+
+    Raises:
+        DataError: a list or folder is missing, or no frame is there; of an item: whatever is wrong with its files.
+        ValueError: an argument is not one of the values above.
+    """
+
+    def __init__(
+        self, root: str | os.PathLike[str], split: str | Sequence[str] = "train", *, depth: Literal["none", "stored"] = "none",
+        views: Sequence[str] = ("current",),
+    ) -> None:
+        known = [view for view in VIEWS if view != "right"]
+        if depth not in ("none", "stored") or isinstance(views, str) or "current" not in views or not set(views) <= set(known):
+            raise DataError(f"found depth={depth!r}, views={views!r}, expected 'none' or 'stored' and any of {', '.join(known)}")
+        top = require_folder(root, "formatted drives, with train.txt and val.txt")
+        self.depth, self.views = depth, tuple(view for view in known if view in views)
+        entries: list[dict[str, Path]] = []
+        drives = read_text(top / f"{split}.txt").split() if isinstance(split, str) else list(split)
+        for drive in drives:
+            folder = require_folder(top / drive, f"a drive of split {split}")
+            images = sorted(folder.glob("*.jpg"))
+            for position, path in enumerate(images):
+                files = {"current": path, "K": folder / "cam.txt", "depth": path.with_suffix(".npy"),
+                         "previous": images[position - 1] if position else None,
+                         "next": images[position + 1] if position + 1 < len(images) else None}
+                kept = {key: files[key] for key in (*self.views, "K", *(("depth",) if depth == "stored" else ()))}
+                if None not in kept.values() and (depth == "none" or kept["depth"].is_file()):
+                    entries.append(kept)
+        super().__init__(top, str(split), entries, f"{len(drives)} drives")
+
+    def files(self, entry: dict[str, Path]) -> tuple[Path, ...]:
+        return tuple(entry.values())
+
+    def read(self, entry: dict[str, Path]) -> dict[str, Any]:
+        path = entry["current"]
+        image = read_colour(path)
+        size = (image.shape[1], image.shape[2])
+        item: dict[str, Any] = {"image": image, "K": read_intrinsics(entry["K"]), "name": f"{path.parent.name}/{path.stem}"}
+        item |= {view: read_colour(entry[view], size) for view in self.views if view != "current"}
+        if self.depth == "stored":
+            item["depth"], item["valid"] = _read_map(entry["depth"], size)
+        return item
+
+
+def _read_map(path: Path, size: tuple[int, int]) -> tuple[torch.Tensor, torch.Tensor]:
+    read_bytes(path)
+    try:
+        depth = np.load(path, allow_pickle=False)
+    except Exception as error:      # numpy raises one of several types
+        raise DataError(f"{path}: damaged, expected a .npy file ({error})") from None
+    if depth.shape != size or depth.dtype.kind != "f":
+        raise DataError(f"{path}: found {depth.dtype} {list(depth.shape)}, expected floating metres {list(size)} as the image")
+    values = torch.from_numpy(depth)
+    return checked_map(path, values, values != 0, DEPTH_RANGE)      # NaN counts as valid here, so that it is refused

@@ -1,0 +1,112 @@
+"""Do two splits share what they should not? Fingerprints of splits, and how near the frames of one lie to those of another.
+
+A frame is (sequence, number): a drive and a position in it, for example. Two cameras of one moment are one frame, because they
+see the same scene. Nothing is read here: the lists come from `depthlib.data.kitti.splits` or anywhere else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+Frame = tuple[str, int]
+FAR = np.iinfo(np.int64).max
+
+
+def split_fingerprint(frames: Iterable[tuple[str | int, ...]]) -> str:
+    """SHA-256 of a split as a set: neither the order nor repeats matter. An entry is a tuple, for example (drive, number, side).
+
+    Two lists with one fingerprint name the same frames, however they are written.
+    """
+    lines = sorted({" ".join(map(str, frame)) for frame in frames})
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def nearest_distance(frames: Sequence[Frame], others: Iterable[Frame]) -> np.ndarray:
+    """For each frame the distance, in frames, to the nearest of `others` in its sequence; `FAR` if there is none. [N] int64."""
+    numbers: dict[str, list[int]] = {}
+    for sequence, number in others:
+        numbers.setdefault(sequence, []).append(number)
+    found = np.full(len(frames), FAR, dtype=np.int64)
+    positions: dict[str, list[int]] = {}
+    for position, (sequence, _) in enumerate(frames):
+        positions.setdefault(sequence, []).append(position)
+    for sequence in positions.keys() & numbers.keys():
+        there = np.unique(numbers[sequence])
+        where = positions[sequence]
+        asked = np.array([frames[position][1] for position in where])
+        right = np.searchsorted(there, asked).clip(0, len(there) - 1)
+        left = (right - 1).clip(0)
+        found[where] = np.minimum(np.abs(there[right] - asked), np.abs(there[left] - asked))
+    return found
+
+
+@dataclass(frozen=True)
+class Leakage:
+    """How a split that is measured on (`test`) touches one that is trained on; counts of its moments.
+
+    Attributes:
+        moments: distinct frames of `test`. same: those that stand in `train` too, of either camera.
+        beside: those with a frame of `train` at most one away. near: at most `reach` away.
+        sequence: those whose sequence has any frame in `train`.
+        nearest: the smallest distance that occurs; None if no sequence is shared.
+    """
+
+    test: str
+    train: str
+    moments: int
+    same: int
+    beside: int
+    near: int
+    sequence: int
+    nearest: int | None
+    reach: int
+
+
+def audit(
+    test: Iterable[Frame], train: Iterable[Frame], *, names: tuple[str, str] = ("test", "train"), reach: int = 10
+) -> Leakage:
+    """Count how many frames of `test` have the same or a neighbouring frame in `train`.
+
+    Args:
+        test, train: (sequence, number) pairs; further fields of longer tuples (the camera) are ignored.
+        reach: distance in frames that counts as near; KITTI has ten frames a second.
+
+    Raises:
+        ValueError: `test` or `train` is empty, or `reach` is negative.
+    """
+    moments = sorted({(frame[0], frame[1]) for frame in test})
+    others = {(frame[0], frame[1]) for frame in train}
+    if not moments or not others or reach < 0:
+        raise ValueError(f"found {len(moments)} and {len(others)} frames, reach {reach}, expected some of both and a reach >= 0")
+    distance = nearest_distance(moments, others)
+    shared = distance[distance < FAR]
+    return Leakage(
+        names[0], names[1], len(moments), int((distance == 0).sum()), int((distance <= 1).sum()), int((distance <= reach).sum()),
+        len(shared), int(shared.min()) if len(shared) else None, reach,
+    )
+
+
+def audit_all(splits: Mapping[str, Sequence[Frame]], pairs: Iterable[tuple[str, str]], reach: int = 10) -> list[Leakage]:
+    """`audit` for pairs (test, train) of named splits."""
+    return [audit(splits[test], splits[train], names=(test, train), reach=reach) for test, train in pairs]
+
+
+def leakage_table(rows: Sequence[Leakage]) -> str:
+    """The rows as a Markdown table with shares in percent.
+
+    Raises:
+        ValueError: rows of different reach, or none.
+    """
+    if len({row.reach for row in rows}) != 1:
+        raise ValueError(f"rows: found reaches {sorted({row.reach for row in rows})}, expected rows of one reach")
+    lines = [f"| measured on | trained on | moments | same | within 1 | within {rows[0].reach} | same sequence | nearest |",
+             "|---|---|---:|---:|---:|---:|---:|---:|"]
+    for row in rows:
+        shares = (f"{count} ({100 * count / row.moments:.1f} %)" for count in (row.same, row.beside, row.near, row.sequence))
+        nearest = "none" if row.nearest is None else str(row.nearest)
+        lines.append(f"| {row.test} | {row.train} | {row.moments} | {' | '.join(shares)} | {nearest} |")
+    return "\n".join(lines)

@@ -1,0 +1,162 @@
+"""Middlebury stereo: the sets of 2003, 2005/2006 and 2014, each with its own names, encodings and calibration."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from depthlib.data.errors import DataError
+from depthlib.data.files import checked_map, read_colour, read_map, read_text, require_folder
+from depthlib.data.items import RealDataset
+from depthlib.data.manifest import Encoding
+from depthlib.data.pfm import read_pfm
+
+Year = Literal["2003", "2006", "2014"]
+NAMES = {
+    "2003": {"image": "im2.png", "right": "im6.png", "disparity": "disp2.png"},
+    "2006": {"image": "view1.png", "right": "view5.png", "disparity": "disp1.png"},
+    "2014": {"image": "im0.png", "right": "im1.png", "disparity": "disp0.pfm"},
+}
+DISPARITY_RANGE = (0.0, 1100.0)     # pixels
+DEPTH_RANGE = (0.3, 30.0)           # metres; the scenes are laboratory set-ups
+SCALE_2003 = 4.0                    # stored levels a pixel
+FOCAL_2006, BASELINE_2006 = 3740.0, 0.160      # pixels at full size; metres
+
+
+def read_disparity_png(path: Path, scale: float, size: tuple[int, int] | None = None) -> tuple[Tensor, Tensor]:
+    """Disparity in a PNG of 8 bits: value / scale pixels, 0 unknown.
+
+    Returns:
+        disparity float32 [1, H, W] pixels; valid bool [1, H, W].
+
+    Raises:
+        DataError: missing, not 8 bits with one channel, cut off, another `size`, or empty.
+    """
+    encoding = Encoding("png", "uint8", "pixel", scale=scale, invalid=(0,), range=DISPARITY_RANGE)
+    return read_map(path, encoding, size, what="disparity in pixels")
+
+
+def read_disparity_pfm(path: Path, size: tuple[int, int] | None = None) -> tuple[Tensor, Tensor]:
+    """Disparity of the 2014 sets: float pixels, infinite where unknown.
+
+    Returns:
+        disparity float32 [1, H, W] pixels; valid bool [1, H, W].
+
+    Raises:
+        DataError: missing, damaged, another `size`, NaN, or empty.
+    """
+    values = read_pfm(path)
+    if size is not None and tuple(values.shape) != size:
+        raise DataError(f"{path}: found {values.shape[1]} x {values.shape[0]} pixels, expected {size[1]} x {size[0]}")
+    return checked_map(path, values, ~torch.isinf(values), DISPARITY_RANGE, what="disparity in pixels")
+
+
+def read_calibration(path: Path) -> tuple[Tensor, Tensor, float, float, tuple[int, int]]:
+    """K and K_right [3, 3] pixels, baseline in metres, doffs in pixels, and (height, width) of a 2014 scene's calib.txt.
+
+    Raises:
+        DataError: missing, an entry is missing, or not plausible.
+    """
+    entries = dict(line.split("=", 1) for line in read_text(path).splitlines() if "=" in line)
+    try:
+        numbers = [[float(text) for text in re.findall(r"[-+.\deE]+", entries[key])] for key in ("cam0", "cam1")]
+        cameras = [torch.tensor(values).reshape(3, 3) for values in numbers]
+        baseline, doffs = float(entries["baseline"]) / 1000, float(entries["doffs"])
+        size = (int(entries["height"]), int(entries["width"]))
+    except (KeyError, ValueError, RuntimeError) as error:
+        raise DataError(f"{path}: no calibration in it ({type(error).__name__}: {error}), expected cam0, cam1, doffs, "
+                        "baseline, width, height") from None
+    difference = float(cameras[1][0, 2] - cameras[0][0, 2])
+    if not (float(cameras[0][0, 0]) > 0 and 0.005 < baseline < 2 and abs(difference - doffs) < 0.01 * size[1]):
+        raise DataError(f"{path}: found focal length {float(cameras[0][0, 0]):g}, baseline {baseline * 1000:g} mm, doffs "
+                        f"{doffs:g}, expected "
+                        f"positive ones and doffs = cx1 - cx0 = {difference:g}")
+    return cameras[0], cameras[1], baseline, doffs, size
+
+
+class Middlebury(RealDataset[Path]):
+    """Scenes of one year; a scene is a folder below `root`.
+
+    An item: image, right float32 [3, H, W], disparity float32 [1, H, W] pixels of the left image, valid bool [1, H, W], name.
+    With `depth` also depth float32 [1, H, W] metres, K float32 [3, 3] and baseline float32 scalar metres; for "2014" also
+    K_right, since the principal points of the pair differ: depth = fx * baseline / (disparity + doffs), doffs = cx_right - cx.
+
+    Args:
+        root: the folder with the scenes.
+        split: the year: "2003" (im2, im6, value / 4), "2006" (also 2005: view1, view5, value / reduction), "2014" (also 2021:
+            im0, im1, .pfm, calib.txt).
+        depth: give metric depth. The sets of 2003 say nothing of their cameras, so there it must be False; those of 2006 need
+            dmin.txt, and their principal point is not published: K has the image's centre.
+        reduction: of the 2006 sets, 1 (full size), 2 (half) or 3 (third); the files do not say it.
+
+    Raises:
+        DataError: a folder or file is missing; of an item: whatever is wrong with its files.
+        ValueError: an argument is not one of the values above.
+    """
+
+    def __init__(
+        self, root: str | os.PathLike[str], split: Year = "2014", *, depth: bool = True, reduction: Literal[1, 2, 3] | None = None
+    ) -> None:
+        if split not in NAMES:
+            raise DataError(f"split: found {split!r}, expected one of {', '.join(NAMES)}")
+        if split == "2003" and depth:
+            raise DataError("depth: found True for 2003, expected False: the cameras of these sets are not known")
+        if (split == "2006") != (reduction in (1, 2, 3)):
+            raise DataError(f"reduction: found {reduction!r} for {split}, expected 1, 2 or 3 for 2006 and None for the others")
+        top = require_folder(root, f"a folder for each scene of {split}")
+        self.year, self.depth, self.reduction = split, depth, reduction or 1
+        pattern = f"*/{NAMES[split]['image']}"
+        super().__init__(top, split, sorted(path.parent for path in top.glob(pattern)), pattern)
+
+    def _named(self, scene: Path) -> dict[str, Path]:
+        files = {key: scene / name for key, name in NAMES[self.year].items()}
+        if self.depth:
+            files["calibration"] = scene / ("calib.txt" if self.year == "2014" else "dmin.txt")
+        return files
+
+    def files(self, entry: Path) -> tuple[Path, ...]:
+        return tuple(self._named(entry).values())
+
+    def read(self, entry: Path) -> dict[str, Any]:
+        files = self._named(entry)
+        image = read_colour(files["image"])
+        size = (image.shape[1], image.shape[2])
+        if self.year == "2014":
+            disparity, valid = read_disparity_pfm(files["disparity"], size)
+        else:
+            scale = SCALE_2003 if self.year == "2003" else float(self.reduction)
+            disparity, valid = read_disparity_png(files["disparity"], scale, size)
+        right = read_colour(files["right"], size)
+        item: dict[str, Any] = {"image": image, "right": right, "disparity": disparity, "valid": valid, "name": entry.name}
+        return item | (self._metric(files, size, disparity, valid) if self.depth else {})
+
+    def _metric(self, files: dict[str, Path], size: tuple[int, int], disparity: Tensor, valid: Tensor) -> dict[str, Any]:
+        if self.year == "2014":
+            K, K_right, baseline, offset, expected = read_calibration(files["calibration"])
+            if expected != size:
+                raise DataError(f"{files['image']}: found {size[1]} x {size[0]} pixels, expected {expected[1]} x "
+                                f"{expected[0]} as calib.txt says")
+            extra = {"K_right": K_right}
+        else:
+            focal, baseline, extra = FOCAL_2006 / self.reduction, BASELINE_2006, {}
+            offset = _read_dmin(files["calibration"]) / self.reduction
+            K = torch.tensor([[focal, 0, (size[1] - 1) / 2], [0, focal, (size[0] - 1) / 2], [0, 0, 1]])
+        distance = torch.where(valid, disparity + offset, 0)
+        if not bool((distance[valid] > 0).all()):
+            raise DataError(f"{files['disparity']}: disparities plus the offset {offset:g} px are not all positive, expected "
+                            "points in front")
+        metres = torch.where(valid, K[0, 0] * baseline / distance, 0)
+        depth, _ = checked_map(files["disparity"], metres[0], valid[0], DEPTH_RANGE, what="depth in metres")
+        return {"depth": depth, "K": K, "baseline": torch.tensor(baseline, dtype=torch.float32), **extra}
+
+
+def _read_dmin(path: Path) -> float:
+    try:
+        return float(read_text(path).split()[0])
+    except (ValueError, IndexError):
+        raise DataError(f"{path}: found no number, expected the offset of the disparities at full size") from None

@@ -1,0 +1,68 @@
+"""The 48K images of NYU Depth v2 as one HDF5 file each (spec mobile, section 7; the format of FastDepth and sparse-to-dense)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from depthlib.data.errors import DataError
+from depthlib.data.files import read_bytes, require_folder
+from depthlib.data.images import one_line
+from depthlib.data.items import Camera, RealDataset, decoded, frame, one_of, pinhole
+from depthlib.data.manifest import Encoding
+from depthlib.data.nyu.labelled import CAMERA
+
+# Names of the files of a training scene that FastDepth keeps for validation.
+HELD_OUT = ("00001.h5", "00201.h5")
+DEPTH = Encoding("h5", "float32", "metre", scale=1, invalid=(0,), along="z", range=(0.4, 12), key="depth")
+
+
+class NYU48K(RealDataset[Path]):
+    """NYU Depth v2 in HDF5: image, depth, valid, K, name ("bathroom_0001/00006").
+
+    Args:
+        root: folder with train/<scene>/*.h5 and val/official/*.h5, keys rgb uint8 [3,H,W] and depth float32 [H,W] in metres.
+        split: "train" (without the files held out), "holdout" (those) or "val" (the 654 test images).
+        camera: fx, fy, cx, cy for files of another size than 640 x 480.
+
+    Raises:
+        DataError: no such folder, no file for the split, or, when an item is read, a file that is not as above.
+    """
+
+    def __init__(self, root: str | os.PathLike[str], split: str, *, camera: Camera = CAMERA) -> None:
+        one_of("split", split, ("train", "holdout", "val"))
+        root, self._camera = require_folder(root, "the folder with train/ and val/"), pinhole(camera)
+        pattern = "val/official/*.h5" if split == "val" else "train/*/*.h5"
+        paths = sorted(root.glob(pattern))
+        if split != "val":
+            paths = [path for path in paths if (path.name in HELD_OUT) == (split == "holdout")]
+        super().__init__(root, split, paths, pattern)
+
+    def files(self, entry: Path) -> tuple[Path, ...]:
+        return (entry,)
+
+    def read(self, entry: Path) -> dict[str, Any]:
+        image, depth = read_arrays(entry, ("rgb", "depth"))
+        if image.ndim != 3 or image.shape[0] != 3 or image.dtype != np.uint8:
+            raise DataError(f"{entry}: found rgb {list(image.shape)} of {image.dtype}, expected [3, H, W] of uint8")
+        picture = torch.from_numpy(image.astype(np.float32) / 255)
+        return frame(entry, f"{entry.parent.name}/{entry.stem}", picture, decoded(entry, depth, DEPTH), self._camera)
+
+
+def read_arrays(path: Path, keys: tuple[str, ...]) -> list[np.ndarray]:
+    """Whole arrays of an HDF5 file. Raises DataError: missing, empty, damaged or cut off, or without one of the arrays."""
+    import h5py
+
+    if not path.is_file() or path.stat().st_size == 0:
+        read_bytes(path)
+    try:
+        with h5py.File(path, "r") as file:
+            if missing := [key for key in keys if key not in file]:
+                raise DataError(f"{path}: found the arrays {', '.join(file) or '(none)'}, expected {missing[0]}")
+            return [file[key][...] for key in keys]
+    except (OSError, RuntimeError) as error:
+        raise DataError(f"{path}: damaged, cut off, or not an HDF5 file ({one_line(error)})") from error

@@ -1,0 +1,206 @@
+"""A contact sheet of a data set: image, depth, mask and histogram, with a line that gives a wrong unit away.
+
+The axis of the histograms is the same for all data sets, from a decimetre to a kilometre: millimetres taken for metres fall
+off its right end, metres taken for millimetres off its left.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from depthlib.data.errors import DataError
+from depthlib.data.manifest import Generated, Manifest
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from torch.utils.data import Dataset
+
+AXIS = (0.1, 1000.0)        # metres
+PLAUSIBLE = (0.3, 120.0)    # where the median depth of any photograph of a room or a street lies, metres
+# Stored units per metre that data sets use, likely ones first.
+UNITS = {1000.0: "millimetres", 256.0: "1/256 m", 5000.0: "1/5000 m", 100.0: "centimetres", 10000.0: "1/10000 m",
+         1 / 1000: "metres divided by 1000", 1 / 256: "metres divided by 256"}
+ROOM = 0.30                 # inches between rows, for the line of statistics
+ODD = "<<"                  # stands before what is odd
+
+
+def statistics(sample: Mapping[str, Any]) -> dict[str, float]:
+    """Numbers of a sample's depth in metres: share of valid pixels, 1st, 50th and 99th percentile, smallest, largest.
+
+    Only `valid` is looked at. All but the share are NaN where nothing is valid.
+
+    Raises:
+        DataError: the sample has no depth and mask, or they differ in size.
+    """
+    if "depth" not in sample or "valid" not in sample:
+        raise DataError(f"{sample.get('name', 'sample')}: found {', '.join(sample)}, expected depth and valid among them")
+    depth, valid = np.asarray(sample["depth"], dtype=np.float64).squeeze(), np.asarray(sample["valid"], dtype=bool).squeeze()
+    if depth.shape != valid.shape:
+        raise DataError(f"{sample.get('name', 'sample')}: depth is {depth.shape}, valid {valid.shape}, expected one size")
+    values = depth[valid]
+    low, middle, high = np.percentile(values, [1, 50, 99]) if values.size else [np.nan] * 3
+    smallest, largest = (values.min(), values.max()) if values.size else (np.nan, np.nan)
+    return {"valid": float(valid.mean()), "p1": float(low), "median": float(middle), "p99": float(high),
+            "min": float(smallest), "max": float(largest)}
+
+
+def suspicion(numbers: Mapping[str, float], plausible: tuple[float, float] = PLAUSIBLE) -> str | None:
+    """What is odd about a depth map, in a few words; None if nothing.
+
+    Args:
+        numbers: from `statistics`.
+        plausible: smallest and largest median depth, metres.
+    """
+    if numbers["valid"] == 0:
+        return "no valid pixel"
+    if not np.isfinite([numbers[key] for key in ("median", "min", "max")]).all():
+        return "valid pixels without a finite depth"
+    if numbers["min"] <= 0:
+        return "valid pixels at or behind the camera"
+    median = numbers["median"]
+    if plausible[0] <= median <= plausible[1]:
+        return None
+    fitting = [name for factor, name in UNITS.items() if plausible[0] <= median / factor <= plausible[1]]
+    return f"median {median:.4g} m" + (f": {' or '.join(fitting[:3])}?" if fitting else " is not plausible")
+
+
+def line(sample: Mapping[str, Any], plausible: tuple[float, float] = PLAUSIBLE) -> str:
+    """One line on a sample: name, size, share of valid pixels, depths, focal length, and what is odd."""
+    height, width = sample["image"].shape[-2:]
+    words = [str(sample.get("name", "")), f"{width} x {height}"]
+    if "depth" in sample:
+        numbers = statistics(sample)
+        words += [f"valid {100 * numbers['valid']:.1f} %",
+                  f"depth {numbers['p1']:.3g} | {numbers['median']:.3g} | {numbers['p99']:.3g} m (1 %, median, 99 %)"]
+        odd = suspicion(numbers, plausible)
+    else:
+        words.append(f"no depth; has {', '.join(key for key in sample if key not in ('image', 'name'))}")
+        odd = None
+    if "K" in sample and not odd:                       # the line is full
+        focal = float(sample["K"][0, 0])
+        words.append(f"f {focal:.0f} px ({np.degrees(2 * np.arctan(width / (2 * focal))):.0f}° wide)")
+    brightness = float(sample["image"].mean())
+    if brightness < 1 / 128:
+        odd = " and ".join(filter(None, [odd, "image nearly black: divided by 255 twice?"]))
+    return "   ".join(words) + (f"   {ODD} {odd}" if odd else "")
+
+
+def contact_sheet(
+    samples: Sequence[Mapping[str, Any]], *, plausible: tuple[float, float] = PLAUSIBLE, width: float = 9.0,
+) -> Figure:
+    """A row for each sample: image, depth, mask (hatched where there is none), histogram; above it the line of statistics.
+
+    All depth maps have one colour scale, that of their plausible depths; all histograms the axis `AXIS`.
+
+    Args:
+        samples: items of a dataset; sizes may differ.
+        width: inches.
+
+    Raises:
+        ValueError: no sample.
+    """
+    from depthlib.report.colour import as_image, colour_depth, hatch, scale_of
+    from depthlib.report.figures import DEPTH
+    from depthlib.report.grid import BAR_BELOW, picture_grid
+    from depthlib.report.style import style
+
+    if not len(samples):
+        raise ValueError("samples: found none, expected at least one")
+    maps = [_depth_of(sample) for sample in samples]
+    known = np.concatenate([values[mask] for values, mask in filter(None, maps)] or [np.empty(0)])
+    sane = known[(known >= plausible[0]) & (known <= plausible[1])]        # a wrong unit must not take the colours from the rest
+    ends = scale_of([sane]) if sane.size else plausible
+    aspect = max(sample["image"].shape[-2] / sample["image"].shape[-1] for sample in samples)
+    with style():
+        grid = picture_grid(len(samples), 4, max(aspect, 0.3), width, titles=True, row_gap=ROOM, right=0.2, below=BAR_BELOW)
+        for row, (sample, depth) in enumerate(zip(samples, maps, strict=True)):
+            axes = grid.axes[row]
+            pictures = [as_image(sample["image"])]
+            if depth is not None:
+                values, mask = depth
+                pictures += [colour_depth(np.where(mask, values, 0), mask, *ends, DEPTH.cmap),
+                             np.where(mask[..., None], np.uint8(255), hatch(mask.shape))]
+                _histogram(axes[3], values[mask], plausible, last=row == len(samples) - 1)
+            for axis, picture in zip(axes, pictures, strict=False):
+                axis.imshow(picture)
+            told = line(sample, plausible)
+            axes[0].annotate(told, (0, 1), (0, 4), xycoords="axes fraction", textcoords="offset points", fontsize=7.5,
+                             color="#B00020" if ODD in told else "#1a1a1a", annotation_clip=False)
+        if any(maps):
+            _colour_bar(grid.figure, grid.below(1, 1, 0), ends)
+    return grid.figure
+
+
+def _depth_of(sample: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray] | None:
+    if "depth" not in sample:
+        return None
+    depth = np.asarray(sample["depth"], dtype=np.float64).squeeze()
+    return depth, np.asarray(sample["valid"], dtype=bool).squeeze() & np.isfinite(depth)
+
+
+def _histogram(axis: Axes, values: np.ndarray, plausible: tuple[float, float], last: bool) -> None:
+    """Shares of the valid pixels over the logarithm of depth; what lies beyond the axis is piled up in its end bins."""
+    from depthlib.report.style import LINES
+
+    edges = np.geomspace(*AXIS, 49)
+    inside = np.clip(values, edges[0], np.nextafter(edges[-1], 0))
+    counts, _ = np.histogram(inside, edges)
+    axis.axvspan(*plausible, color="#eef4ee", linewidth=0)
+    axis.stairs(counts / max(counts.sum(), 1), edges, fill=True, color=LINES[0])
+    axis.set(xscale="log", xlim=AXIS, yticks=[], ylim=(0, None))
+    axis.spines["bottom"].set_visible(True)
+    axis.set_xticks([0.1, 1, 10, 100, 1000], ["0.1", "1", "10", "100", "1000"] if last else [])
+    axis.minorticks_off()
+    if last:
+        axis.set_xlabel("depth (m); shaded: plausible", fontsize=7.5)
+
+
+def _colour_bar(figure: Figure, axis: Axes, ends: tuple[float, float]) -> None:
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+
+    from depthlib.report.figures import DEPTH
+
+    bar = figure.colorbar(ScalarMappable(Normalize(*ends), DEPTH.cmap), cax=axis, orientation="horizontal")
+    bar.set_label(DEPTH.label)
+    bar.outline.set_visible(False)
+
+
+def plausible_range(manifest: Manifest | Generated) -> tuple[float, float]:
+    """The plausible depths along z that a manifest states (of all such encodings together), else `PLAUSIBLE`."""
+    if isinstance(manifest, Generated):
+        return PLAUSIBLE
+    encodings = [manifest.encodings[kind.encoding] for kind in manifest.layout.values() if kind.encoding]
+    ranges = [item.range for item in encodings if item.unit == "metre" and item.along == "z" and item.range and item.range[0] > 0]
+    return (min(low for low, _ in ranges), max(high for _, high in ranges)) if ranges else PLAUSIBLE
+
+
+def open_dataset(manifest: Manifest, root: str, split: str | None, options: Mapping[str, str]) -> Dataset:
+    """The data set through its own loader, as training would see it; without one, through `ManifestFrames`.
+
+    Raises:
+        DataError: the loader refuses (its own message), or does not know an option.
+    """
+    if manifest.loader is None:
+        if split or options:
+            raise DataError(f"{manifest.name}: found {split or ', '.join(options)}, expected no split and no options")
+        from depthlib.data.frames import ManifestFrames
+
+        return ManifestFrames(root, manifest)
+    module, _, name = manifest.loader.partition(":")
+    loader = getattr(importlib.import_module(module), name)
+    try:
+        return loader(root, **({"split": split} if split else {}), **options)
+    except TypeError as error:                          # an option that this loader does not have
+        raise DataError(f"{manifest.name}: {error}; give the loader's arguments with --split and --option") from error
+
+
+def spread(dataset: Dataset, count: int) -> list[Mapping[str, Any]]:
+    """`count` items, evenly spread over the dataset."""
+    length = len(dataset)       # type: ignore[arg-type]
+    return [dataset[int(position)] for position in np.linspace(0, length - 1, min(count, length)).round()]

@@ -1,0 +1,25 @@
+"""The scenes benchmark: procedural rooms and streets, ray-cast with exact depth, normals, classes and poses."""
+
+from depthlib.data.scenes.classes import CLASSES, NYU4_CLASSES, NYU13_TO_NYU4, ROOM_CLASSES, SKY, STREET_CLASSES
+from depthlib.data.scenes.dataset import SceneDataset
+from depthlib.data.scenes.distribution import SPLITS, VERSION, SceneDistribution, scene_seed
+from depthlib.data.scenes.generate import make_scene
+from depthlib.data.scenes.renderer import Frames, intrinsics, render
+
+__all__ = [
+    "CLASSES",
+    "NYU13_TO_NYU4",
+    "NYU4_CLASSES",
+    "ROOM_CLASSES",
+    "SKY",
+    "SPLITS",
+    "STREET_CLASSES",
+    "VERSION",
+    "Frames",
+    "SceneDataset",
+    "SceneDistribution",
+    "intrinsics",
+    "make_scene",
+    "render",
+    "scene_seed",
+]

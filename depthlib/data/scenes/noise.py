@@ -1,0 +1,94 @@
+"""Noise from integer hashes, equal on every device, and band-limited lines: what all textures are made of.
+
+Every function takes the footprint (the width of a pixel on the surface, metres) and removes what a pixel cannot
+resolve, so that distant surfaces do not flicker and neighbouring views agree.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+_MASK = 0xFFFFFFFF
+
+
+def _mix(h: Tensor) -> Tensor:
+    """Scramble 32-bit integers held in int64; the products stay below 2^63."""
+    h = (h ^ (h >> 15)) * 0x2C1B3C6D & _MASK
+    h = (h ^ (h >> 12)) * 0x297A2D39 & _MASK
+    return h ^ (h >> 15)
+
+
+def cell_value(*coordinates: Tensor) -> Tensor:
+    """A number in [0, 1) for each cell; `coordinates` are int64 tensors (the last one usually a seed)."""
+    h = coordinates[-1]
+    for c, factor in zip(coordinates[:-1], (0x1B873593, 0x19D699A5, 0x2545F491), strict=False):
+        h = h + c * factor
+    return _mix(_mix(h & _MASK)).to(torch.float64) / 2**32
+
+
+def _ease(f: Tensor) -> Tensor:
+    return f * f * (3 - 2 * f)
+
+
+def smoothstep(low: float | Tensor, high: float | Tensor, x: Tensor) -> Tensor:
+    return _ease(((x - low) / (high - low)).clamp(0, 1))
+
+
+def noise2(x: Tensor, y: Tensor, seed: Tensor) -> Tensor:
+    """Value noise in [0, 1] with unit cells."""
+    ix, iy = x.floor(), y.floor()
+    fx, fy = _ease(x - ix), _ease(y - iy)
+    hx = ix.to(torch.int64) * 0x1B873593 + seed
+    hy = iy.to(torch.int64) * 0x19D699A5
+    hx, hx1, hy1 = hx & _MASK, hx + 0x1B873593 & _MASK, hy + 0x19D699A5
+    corner = [_mix(h & _MASK).to(x.dtype) for h in (hx + hy, hx1 + hy, hx + hy1, hx1 + hy1)]
+    low = torch.lerp(corner[0], corner[1], fx)
+    high = torch.lerp(corner[2], corner[3], fx)
+    return torch.lerp(low, high, fy) / 2**32
+
+
+def noise3(x: Tensor, y: Tensor, z: Tensor, seed: Tensor) -> Tensor:
+    """Value noise in [0, 1] in space."""
+    iz = z.floor()
+    layer = iz.to(torch.int64) * 0x2545F491
+    return torch.lerp(noise2(x, y, seed + layer & _MASK), noise2(x, y, seed + layer + 0x2545F491 & _MASK), _ease(z - iz))
+
+
+def resolved(length: float | Tensor, footprint: Tensor) -> Tensor:
+    """1 where a pixel resolves structures of this length, 0 where it does not, with a soft step between."""
+    return (2 - 2 * footprint / length).clamp(0, 1)
+
+
+def fractal2(x: Tensor, y: Tensor, seed: Tensor, length: float | Tensor, footprint: Tensor, octaves: int = 3) -> Tensor:
+    """Sum of noise octaves around 0, about within +-0.5; `length` is the coarsest cell in metres."""
+    total = torch.zeros_like(x)
+    for k in range(octaves):
+        cell = length / 2.17**k
+        total = total + (noise2(x / cell, y / cell, seed + 7919 * k) - 0.5) * resolved(cell, footprint) * 0.62**k
+    return total
+
+
+def fractal3(
+    x: Tensor, y: Tensor, z: Tensor, seed: Tensor, length: float | Tensor, footprint: Tensor, octaves: int = 3
+) -> Tensor:
+    """`fractal2` in space, for surfaces without natural coordinates."""
+    total = torch.zeros_like(x)
+    for k in range(octaves):
+        cell = length / 2.17**k
+        total = total + (noise3(x / cell, y / cell, z / cell, seed + 7919 * k) - 0.5) * resolved(cell, footprint) * 0.62**k
+    return total
+
+
+def inside(x: Tensor, low: float | Tensor, high: float | Tensor, blur: Tensor) -> Tensor:
+    """1 where low < x < high, 0 elsewhere, with edges as wide as `blur`."""
+    return ((x - low) / blur + 0.5).clamp(0, 1) * ((high - x) / blur + 0.5).clamp(0, 1)
+
+
+def joints(x: Tensor, period: Tensor | float, width: float, footprint: Tensor) -> Tensor:
+    """Share of a pixel that joints of this width at whole multiples of `period` cover."""
+    offset = x - (x / period).round() * period
+    blur = torch.maximum(footprint, torch.full_like(x, width * 0.3))
+    covered = ((width / 2 - offset.abs()) / blur + 0.5).clamp(0, 1) * (width / blur).clamp(max=1)
+    fine = resolved(period * 0.8, footprint)
+    return covered * fine + (width / period) * (1 - fine)

@@ -1,0 +1,82 @@
+"""7-Scenes: Kinect sequences with camera-to-world poses (non-commercial research use)."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from depthlib.data.errors import DataError
+from depthlib.data.files import require_folder
+from depthlib.data.items import Camera, pinhole, read_lines, read_numbers
+from depthlib.data.manifest import Encoding
+from depthlib.data.video import PosedVideo, VideoFrame, checked_pose
+
+SCENES = ("chess", "fire", "heads", "office", "pumpkin", "redkitchen", "stairs")
+LISTS = {"train": "TrainSplit.txt", "test": "TestSplit.txt"}
+CAMERA: Camera = (585.0, 585.0, 320.0, 240.0)
+DEPTH = Encoding("png", "uint16", "metre", scale=1000, invalid=(0, 65535), along="z", range=(0.3, 12))
+
+
+class SevenScenes(PosedVideo):
+    """7-Scenes: frame-000000.color.png (or .jpg), .depth.png in millimetres (0 and 65535 invalid), .pose.txt.
+
+    Args:
+        root: the folder of the scenes.
+        split: "train" or "test" by the lists of each scene, or one folder of frames, such as "chess/seq-01".
+        scenes: which ones; for the two lists only.
+        views, spacing: see `PosedVideo`.
+        camera: fx, fy, cx, cy.
+
+    Raises:
+        DataError: no such folder, a list or a file missing, or, when an item is read, a file that is not as above.
+    """
+
+    encoding = DEPTH
+
+    def __init__(
+        self, root: str | os.PathLike[str], split: str, *, scenes: Sequence[str] = SCENES, views: Sequence[str] = ("current",),
+        spacing: int = 1, camera: Camera = CAMERA,
+    ) -> None:
+        root, self._K = require_folder(root, "the folder of the scenes"), pinhole(camera)
+        if split in LISTS:
+            sequences = [f"{scene}/{name}" for scene in scenes for name in _sequences(root / scene / LISTS[split])]
+        else:
+            sequences = [split]
+        frames = [found for name in sequences for found in _frames(root, name)]
+        super().__init__(root, split, frames, "frame-*.color.*", views, spacing)
+
+    def files(self, entry: VideoFrame) -> tuple[Path, ...]:
+        poses = (frame.pose for frame in (entry, *self.neighbours(entry)))
+        return (*super().files(entry), *poses) if self.steps else super().files(entry)
+
+    def pose(self, entry: VideoFrame) -> Tensor:
+        return checked_pose(entry.pose, torch.from_numpy(read_numbers(entry.pose, (4, 4))))
+
+    def intrinsics(self, entry: VideoFrame) -> Tensor:
+        return self._K
+
+
+def _sequences(path: Path) -> list[str]:
+    """Folders of a scene's list, whose lines say "sequence1" for seq-01."""
+    numbers = [re.fullmatch(r"sequence(\d+)", "".join(line)) for line in read_lines(path)]
+    if None in numbers:
+        raise DataError(f"{path}: found the line {' '.join(read_lines(path)[numbers.index(None)])!r}, expected 'sequence1'")
+    return [f"seq-{int(number[1]):02d}" for number in numbers]
+
+
+def _frames(root: Path, sequence: str) -> list[VideoFrame]:
+    folder = require_folder(root / sequence, "a sequence with frame-*.color.png")
+    frames = []
+    for image in sorted(folder.glob("frame-*.color.*")):
+        stem = image.name.split(".")[0]
+        number = stem.removeprefix("frame-")
+        if not number.isdigit():
+            raise DataError(f"{image}: found no number in the name, expected frame-000000.color.png")
+        frames.append(VideoFrame(f"{sequence}/{number}", sequence, int(number), image, folder / f"{stem}.depth.png",
+                                 folder / f"{stem}.pose.txt"))
+    return frames

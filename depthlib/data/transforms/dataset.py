@@ -1,0 +1,58 @@
+"""Transforms inside a loader's workers."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+
+from torch.utils.data import Dataset
+
+from depthlib.data.transforms.base import Transform
+from depthlib.data.transforms.draws import generator_of
+from depthlib.data.transforms.fields import Sample
+
+
+class Transformed(Dataset):
+    """A data set whose items are transformed as they are read.
+
+    An index is a position, or (position, step) as `StepSampler` gives it; the draw is a function of (seed, step, position)
+    alone, whichever worker makes it and whenever. A bare position stands for step 0: the same draw every time.
+
+    Args:
+        dataset: a map-style set of samples. transform: what becomes of each. seed: of the draws.
+    """
+
+    def __init__(self, dataset: Dataset, transform: Transform, seed: int) -> None:
+        self.dataset, self.transform, self.seed = dataset, transform, seed
+
+    def __len__(self) -> int:
+        return len(self.dataset)        # type: ignore[arg-type]
+
+    def __getitem__(self, index: int | tuple[int, int]) -> Sample:
+        position, step = index if isinstance(index, tuple) else (index, 0)
+        position = range(len(self))[position]       # -1 is the last item, with the last item's draw
+        return self.transform(self.dataset[position], generator_of(self.seed, step, position))
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the data, the transform's settings and the seed."""
+        text = f"{self.dataset.fingerprint()} {self.transform!r} {self.seed}"    # type: ignore[attr-defined]
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+class StepSampler:
+    """Batches of positions become batches of (position, step), for `Transformed`.
+
+    Args:
+        batches: a batch sampler, such as the training loop's `BatchOrder`.
+        first: number of the first batch's step; a resumed run starts where it stopped.
+    """
+
+    def __init__(self, batches: Iterable[Sequence[int]], first: int = 0) -> None:
+        self.batches, self.first = batches, first
+
+    def __len__(self) -> int:
+        return len(self.batches)        # type: ignore[arg-type]
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        for step, batch in enumerate(self.batches, start=self.first):
+            yield [(position, step) for position in batch]

@@ -1,0 +1,103 @@
+"""What the keys of a Sample mean to a transform, and the one form in which transforms see it: a checked batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+Sample = dict[str, Any]
+
+IMAGES = ("image", "right", "previous", "next")
+MAPS = ("depth", "depth_true", "disparity", "relative")      # measured values, some of which are invalid
+LABELS = ("valid", "disparity_valid", "defect", "semantics", "instances")
+GRID = (*IMAGES, *MAPS, *LABELS, "normals")                 # all that lives on the pixels of the image
+CAMERAS = ("K", "K_right")
+POINTS = ("pairs", "pairs_valid")
+FLAT = ("semantics", "instances")                           # [H, W], without an axis of channels
+
+
+def is_pose(key: str) -> bool:
+    """Whether the key names a pose, T_dst_src."""
+    return key.startswith("T_")
+
+
+def disparity_in_pixels(batch: Sample) -> bool:
+    """Whether `disparity` counts pixels of a stereo pair. Sets of relative depth use the word for 1 - `relative`."""
+    return "disparity" in batch and "relative" not in batch
+
+
+def as_batch(sample: Sample) -> tuple[Sample, bool]:
+    """The sample as a batch, and whether it was a single item.
+
+    Raises:
+        TypeError: not a dictionary, or `image` is not a floating tensor.
+        ValueError: `image` is not [3,H,W] or [B,3,H,W]; a map, camera, pose or pairs of another shape; a tensor of more than one
+            axis whose meaning is unknown, which would silently stay behind.
+    """
+    if not isinstance(sample, dict):
+        raise TypeError(f"sample: found {type(sample).__name__}, expected a dictionary with the key 'image'")
+    image = sample.get("image")
+    if not isinstance(image, Tensor) or not image.is_floating_point():
+        found = f"dtype {image.dtype}" if isinstance(image, Tensor) else type(image).__name__
+        raise TypeError(f"image: found {found}, expected a floating tensor, [3,H,W] or [B,3,H,W] in [0, 1]")
+    if image.ndim not in (3, 4) or image.shape[-3] != 3:
+        raise ValueError(f"image: found shape {list(image.shape)}, expected [3,H,W] or [B,3,H,W]")
+    single = image.ndim == 3
+    batch = {key: value[None] if single and isinstance(value, Tensor) else value for key, value in sample.items()}
+    count, _, height, width = batch["image"].shape
+    for key, value in batch.items():
+        if isinstance(value, Tensor):
+            _check(key, value, count, height, width)
+    return batch, single
+
+
+def as_item(batch: Sample) -> Sample:
+    """The only item of a batch of one."""
+    return {key: value[0] if isinstance(value, Tensor) else value for key, value in batch.items()}
+
+
+def per_image(batch: Sample, change: Callable[[Sample, int], Sample]) -> Sample:
+    """`change(batch of one, position)` of every image, put together again: for changes that differ in more than a number."""
+    count = batch["image"].shape[0]
+    if count == 1:
+        return change(batch, 0)
+    parts = [change({key: value[i : i + 1] if isinstance(value, Tensor) else value for key, value in batch.items()}, i)
+             for i in range(count)]
+    return {key: torch.cat([part[key] for part in parts]) if isinstance(value, Tensor) else value
+            for key, value in parts[0].items()}
+
+
+def choose(chosen: Tensor, yes: Sample, no: Sample) -> Sample:
+    """Image by image from `yes` where `chosen` [B] (bool, on the CPU), else from `no`; both have the same keys."""
+    if bool(chosen.all()):
+        return yes
+    if not bool(chosen.any()):
+        return no
+    return {key: torch.where(chosen.to(value.device).view(-1, *[1] * (value.ndim - 1)), yes[key], value)
+            if isinstance(value, Tensor) else value for key, value in no.items()}
+
+
+def _check(key: str, value: Tensor, count: int, height: int, width: int) -> None:
+    if key in GRID:
+        channels = () if key in FLAT else (3 if key in IMAGES or key == "normals" else 1,)
+        expected: tuple[int | None, ...] = (count, *channels, height, width)
+    elif key in CAMERAS:
+        expected = (count, 3, 3)
+    elif is_pose(key):
+        expected = (count, 4, 4)
+    elif key in POINTS:
+        expected = (count, None, 5) if key == "pairs" else (count, None)
+    elif value.ndim > 2:
+        raise ValueError(f"sample: found the tensor {key!r} {list(value.shape)}, expected keys whose change is known "
+                         f"({', '.join((*GRID, *CAMERAS, *POINTS))}, T_*); named resolutions come last")
+    else:
+        expected = (count, *[None] * max(value.ndim - 1, 0))
+    fits = value.ndim == len(expected) and all(w is None or h == w for h, w in zip(value.shape, expected, strict=True))
+    if not fits:
+        words = "any" if None in expected else ""
+        shape = str([words if size is None else size for size in expected]).replace("'", "")
+        raise ValueError(f"{key}: found shape {list(value.shape)}, expected {shape} (counting the batch) beside an image of "
+                         f"{height} x {width}")

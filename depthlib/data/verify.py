@@ -1,0 +1,207 @@
+"""What of a data set is there, what is missing, what is damaged: in counts, and with the first offenders."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from depthlib.data.encoding import check_file
+from depthlib.data.errors import DataError
+from depthlib.data.lists import needed_files, read_list
+from depthlib.data.manifest import Encoding, Manifest, SizedFile
+from depthlib.data.templates import pattern
+
+SHOWN = 5
+
+
+@dataclass
+class Finding:
+    """The state of one kind of file, of one split, or of the files whose sizes are known.
+
+    Attributes:
+        what: "layout depth", "split eigen/test", "known files".
+        found, expected: counts; expected is None where the complete number is not known.
+        missing, damaged: counts.
+        offenders: the first `SHOWN` that are missing or damaged, each with the reason.
+        note: why something was not looked at.
+    """
+
+    what: str
+    found: int = 0
+    expected: int | None = None
+    missing: int = 0
+    damaged: int = 0
+    offenders: list[str] = field(default_factory=list)
+    note: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return not (self.missing or self.damaged)
+
+    def blame(self, offender: str) -> None:
+        if len(self.offenders) < SHOWN:
+            self.offenders.append(offender)
+
+
+@dataclass(frozen=True)
+class Report:
+    """Findings of a data set. `ok`: nothing that was asked for is missing or damaged."""
+
+    name: str
+    root: Path
+    full: bool
+    findings: list[Finding]
+
+    @property
+    def ok(self) -> bool:
+        return all(finding.ok for finding in self.findings)
+
+    def text(self) -> str:
+        """A line for each finding, its offenders below it."""
+        lines = [f"{self.name} in {self.root} ({'every file decoded' if self.full else 'names and sizes only'})"]
+        for item in self.findings:
+            counts = f"{item.found}" + (f" of {item.expected}" if item.expected is not None else "")
+            state = ", ".join([f"{item.missing} missing"] * bool(item.missing) + [f"{item.damaged} damaged"] * bool(item.damaged))
+            lines.append(f"  {'ok ' if item.ok else 'BAD'} {item.what}: {counts}{': ' + state if state else ''}"
+                         f"{' (' + item.note + ')' if item.note else ''}")
+            lines += [f"        {offender}" for offender in item.offenders]
+            if item.offenders and (more := item.missing + item.damaged - len(item.offenders)) > 0:
+                lines.append(f"        and {more} more")
+        return "\n".join(lines)
+
+
+def verify(
+    manifest: Manifest, root: str | os.PathLike[str], *, lists: str | os.PathLike[str] | None = None, splits: Iterable[str] = (),
+    full: bool = False, progress: bool = False,
+) -> Report:
+    """Compare a folder with its manifest.
+
+    Fast mode looks at names and sizes: empty files are damaged, known files must have their known size. Full mode also
+    decodes every file that has an encoding (`depthlib.data.encoding.check_file`) and hashes files of known sha256.
+
+    Args:
+        lists: the folder of lists; a list is looked for there and then under `root`. One that is nowhere is noted, not blamed.
+        splits: names of the splits that must be complete; none means all, and then absent lists are no fault.
+        full: decode and hash.
+        progress: show a bar in full mode.
+
+    Raises:
+        DataError: `root` is not a folder, or a split is not in the manifest.
+    """
+    root, wanted = Path(root), tuple(splits)
+    if not root.is_dir():
+        raise DataError(f"{root}: no such folder, expected the root of {manifest.name}")
+    if unknown := [name for name in wanted if name not in manifest.splits]:
+        raise DataError(f"split {unknown[0]!r}: not in {manifest.name}, expected one of {', '.join(manifest.splits) or 'none'}")
+    there = {path: size for path, size in _walk(root)}
+    known = _known_files(manifest)
+    findings = [_sized(known, root, there, full)] if known else []
+    owners: dict[str, tuple[str, Encoding]] = {}
+    for name, kind in manifest.layout.items():
+        matching = [pattern(template) for template in kind.paths]
+        own = [path for path in there if any(item.fullmatch(path) for item in matching)]
+        if kind.encoding:               # kinds may overlap ("left" and "image"): any that has an encoding decodes the file
+            owners.update((path, (name, manifest.encodings[kind.encoding])) for path in own)
+        missing = max((kind.count or 0) - len(own), 0) if not wanted else 0
+        finding = Finding(f"layout {name}", len(own), kind.count, missing)
+        for path in sorted(path for path in own if there[path] == 0):
+            finding.damaged += 1
+            finding.blame(f"{path}: is empty (0 bytes)")
+        findings.append(finding)
+    if full:
+        _decode_all(root, {path: owner for path, owner in owners.items() if there[path]}, findings, progress)
+    for name in wanted or manifest.splits:
+        findings.append(_split(manifest, name, root, lists, there, asked=bool(wanted)))
+    return Report(manifest.name, root, full, findings)
+
+
+def _walk(root: Path) -> Iterator[tuple[str, int]]:
+    """(relative path with "/", bytes) of every file. Links to folders are followed, each folder once."""
+    waiting, seen = [(root, "")], set()
+    while waiting:
+        folder, prefix = waiting.pop()
+        if (real := os.path.realpath(folder)) in seen:
+            continue
+        seen.add(real)
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_dir():
+                    waiting.append((Path(entry.path), f"{prefix}{entry.name}/"))
+                elif entry.is_file():
+                    yield prefix + entry.name, entry.stat().st_size
+
+
+def _known_files(manifest: Manifest) -> list[SizedFile]:
+    fetched = [SizedFile(file.to, file.size, file.sha256) for file in manifest.obtain.files if file.unpacked is None]
+    return list(manifest.sizes) + fetched
+
+
+def _sized(files: list[SizedFile], root: Path, there: dict[str, int], full: bool) -> Finding:
+    finding = Finding("known files", 0, len(files))
+    for file in files:
+        if file.path not in there:
+            finding.missing += 1
+            finding.blame(f"{file.path}: no such file")
+            continue
+        finding.found += 1
+        if there[file.path] != file.size:
+            finding.damaged += 1
+            finding.blame(f"{file.path}: {there[file.path]} bytes, expected {file.size}")
+        elif full and file.sha256 and (found := _sha256(root / file.path)) != file.sha256:
+            finding.damaged += 1
+            finding.blame(f"{file.path}: sha256 {found[:12]}..., expected {file.sha256[:12]}...")
+    return finding
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _decode_all(root: Path, owners: dict[str, tuple[str, Encoding]], findings: list[Finding], progress: bool) -> None:
+    from tqdm import tqdm
+
+    by_name = {finding.what.removeprefix("layout "): finding for finding in findings if finding.what.startswith("layout ")}
+    jobs = [(path, name, encoding) for path, (name, encoding) in sorted(owners.items(), key=lambda item: item[0])]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:        # decoders release the interpreter's lock
+        results = tqdm(pool.map(partial(_check, root), jobs), total=len(jobs), unit="file", disable=not (progress and jobs))
+        for (path, name, _), wrong in zip(jobs, results, strict=True):
+            if wrong is not None:
+                by_name[name].damaged += 1
+                by_name[name].blame(f"{path}: {wrong}")
+
+
+def _check(root: Path, job: tuple[str, str, Encoding]) -> str | None:
+    return check_file(root / job[0], job[2])
+
+
+def _split(
+    manifest: Manifest, name: str, root: Path, lists: str | os.PathLike[str] | None, there: dict[str, int], asked: bool,
+) -> Finding:
+    split = manifest.splits[name]
+    finding = Finding(f"split {name}", 0, split.lines)
+    path = next((Path(folder) / split.list for folder in (lists, root) if folder and (Path(folder) / split.list).is_file()), None)
+    if path is None:
+        finding.missing = split.lines if asked else 0
+        finding.note = f"its list {split.list} is not there: give the folder of lists ({split.source})"
+        return finding
+    try:
+        lines = read_list(path, split)
+        lacking: set[int] = set()
+        for number, kind, choices in needed_files(manifest, split, lines):
+            if not any(there.get(choice) for choice in choices):
+                if number not in lacking:
+                    finding.blame(f"entry {number} ({lines[number - 1]}): no {kind} {choices[0]}")
+                lacking.add(number)
+    except DataError as error:
+        finding.damaged = 1
+        finding.blame(str(error))
+        return finding
+    finding.missing = len(lacking)
+    finding.found = split.lines - finding.missing
+    return finding

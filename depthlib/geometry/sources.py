@@ -1,0 +1,41 @@
+"""Several source images warped into one target at once."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from depthlib.geometry.checks import require_tensor
+from depthlib.geometry.warp import reproject, sample_pixels
+
+
+def project_into_sources(depth: Tensor, K: Tensor, poses: Tensor) -> Tensor:
+    """Where each pixel of the target lies in each source, Eq. 1 of the dual networks. Sources share the target's camera.
+
+    Args:
+        depth: of the target, [B,1,H,W], metres.
+        K: [B,3,3] or [1,3,3], pixels.
+        poses: T_source_target, [B,S,4,4].
+
+    Returns:
+        pixels (u, v), [B,S,2,H,W].
+
+    Raises:
+        TypeError, ValueError: a wrong type, dtype or shape, or batch sizes that do not agree.
+    """
+    poses = require_tensor("poses", poses, (len(depth), None, 4, 4), f"[{len(depth)},S,4,4] poses T_source_target")
+    count = poses.shape[1]
+    K = K.expand(len(depth), -1, -1).repeat_interleave(count, 0)
+    pixels, _ = reproject(depth.repeat_interleave(count, 0), K, poses.flatten(0, 1))
+    return pixels.unflatten(0, (len(depth), count))
+
+
+def sample_sources(sources: Tensor, pixels: Tensor) -> Tensor:
+    """Sources [B,S,C,H,W] read at pixels [B,S,2,H',W'], bilinearly, borders repeated: [B,S,C,H',W'].
+
+    Raises:
+        TypeError, ValueError: a wrong type or shape, or sizes that do not agree.
+    """
+    sources = require_tensor("sources", sources, (None,) * 5, "[B,S,C,H,W] images or features")
+    batch, count = sources.shape[:2]
+    pixels = require_tensor("pixels", pixels, (batch, count, 2, None, None), f"[{batch},{count},2,H,W] pixel positions")
+    return sample_pixels(sources.flatten(0, 1), pixels.flatten(0, 1)).unflatten(0, (batch, count))

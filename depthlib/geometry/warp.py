@@ -1,0 +1,143 @@
+"""Inverse warping: an image seen from another camera, by depth and pose or by stereo disparity.
+
+Bilinear sampling with border padding and align_corners=True, because pixel centres lie at integers: with
+align_corners=False an identity warp would move the image (spec dual_synergy, section 2).
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from depthlib.geometry.camera import MIN_DEPTH, backproject, pixel_grid, project
+from depthlib.geometry.checks import require_batch, require_tensor
+
+VISIBLE_SLACK = 1e-2  # pixels; rounding in float32 must not make the border of an identity warp invisible
+
+
+def reproject(depth_dst: Tensor, K: Tensor, T_src_dst: Tensor, K_src: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Where the points seen by the pixels of `dst` lie in `src`: p' = K_src (R D K^-1 p + t) / z.
+
+    Args:
+        depth_dst: [B,1,H,W], metres.
+        K: intrinsics of dst, [B,3,3] or [1,3,3], pixels.
+        T_src_dst: [B,4,4] or [1,4,4], maps points of dst into src.
+        K_src: intrinsics of src; None if they are `K`.
+
+    Returns:
+        pixels: [B,2,H,W], positions (u, v) in the image of src.
+        z: [B,1,H,W], depth in src, metres; not positive behind that camera.
+
+    Raises:
+        TypeError, ValueError: a wrong type, dtype or shape, or batch sizes that do not agree.
+    """
+    return project(backproject(depth_dst, K), K if K_src is None else K_src, T_src_dst)
+
+
+def sample_pixels(image: Tensor, pixels: Tensor, mode: str = "bilinear") -> Tensor:
+    """`image` [B,C,H,W] read at `pixels` [B,2,H',W'] (u, v; centres at integers); outside, the nearest border pixel.
+
+    Args:
+        mode: "bilinear" or "nearest".
+
+    Returns:
+        [B,C,H',W'].
+
+    Raises:
+        TypeError, ValueError: a wrong type or shape, or batch sizes that do not agree.
+    """
+    image = require_tensor("image", image, (None, None, None, None), "[B,C,H,W] image")
+    pixels = require_tensor("pixels", pixels, (image.shape[0], 2, None, None), f"[{image.shape[0]},2,H,W] pixel positions")
+    height, width = image.shape[-2:]
+    # Sizes of 1 have no extent to normalise by; any position then reads the only pixel.
+    u, v = pixels.unbind(1)
+    grid = torch.stack((u * (2 / max(width - 1, 1)) - 1, v * (2 / max(height - 1, 1)) - 1), dim=-1)
+    dtype = torch.promote_types(image.dtype, grid.dtype)  # mixed precision: never round the positions to the image's dtype
+    return F.grid_sample(image.to(dtype), grid.to(dtype), mode=mode, padding_mode="border", align_corners=True)
+
+
+def inside(pixels: Tensor, height: int, width: int) -> Tensor:
+    """Whether `pixels` [B,2,H',W'] fall on the pixel centres' rectangle of an image, give or take 0.01 px. Bool [B,1,H',W']."""
+    u, v = pixels.split(1, dim=1)
+    slack = VISIBLE_SLACK
+    return (u >= -slack) & (u <= width - 1 + slack) & (v >= -slack) & (v <= height - 1 + slack)
+
+
+def warp(
+    image_src: Tensor, depth_dst: Tensor, K: Tensor, T_src_dst: Tensor, K_src: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """The image of `src` as seen from `dst`, Eq. 1 of the dual networks in its homogeneous form (DN-1).
+
+    Args:
+        image_src: [B,C,Hs,Ws]; any channels, so features can be warped with the same coordinates.
+        depth_dst: [B,1,H,W], metres; 0 where unknown.
+        K: intrinsics of dst, [B,3,3] or [1,3,3], pixels.
+        T_src_dst: [B,4,4] or [1,4,4], maps points of dst into src.
+        K_src: intrinsics of src; None if they are `K`, which needs images of one size.
+
+    Returns:
+        image: [B,C,H,W]; outside the view of src it repeats the border.
+        visible: bool [B,1,H,W], true where the depth is known and its point lies in front of src and inside its image.
+            Occlusion is not tested here, see `depth_agrees`.
+
+    Raises:
+        TypeError, ValueError: a wrong type, dtype or shape; batch sizes that do not agree; images of different sizes
+            without `K_src`.
+    """
+    image_src = require_tensor("image_src", image_src, (None, None, None, None), "[B,C,H,W] image")
+    depth_dst = require_tensor("depth_dst", depth_dst, (image_src.shape[0], 1, None, None), "[B,1,H,W], B as in image_src")
+    size, size_src = depth_dst.shape[-2:], image_src.shape[-2:]
+    if K_src is None and size != size_src:
+        raise ValueError(f"K_src: found None for sizes {list(size_src)} (src) and {list(size)} (dst), expected intrinsics of src")
+    pixels, z = reproject(depth_dst, K, T_src_dst, K_src)
+    visible = (depth_dst > 0) & (z > MIN_DEPTH) & inside(pixels, *size_src)
+    return sample_pixels(image_src, pixels), visible
+
+
+def warp_disparity(right: Tensor, disparity: Tensor) -> tuple[Tensor, Tensor]:
+    """The left view of a rectified pair from the right one, left(u, v) = right(u - d(u, v), v).
+
+    Args:
+        right: [B,C,H,W].
+        disparity: of the left view, [B,1,H,W], pixels, positive for points in front of the cameras.
+
+    Returns:
+        left: [B,C,H,W]; outside the right image it repeats the border.
+        visible: bool [B,1,H,W], true where u - d lies inside the right image.
+
+    Raises:
+        TypeError, ValueError: a wrong type or shape.
+    """
+    right = require_tensor("right", right, (None, None, None, None), "[B,C,H,W] image")
+    batch, _, height, width = right.shape
+    disparity = require_tensor("disparity", disparity, (batch, 1, height, width), f"[{batch},1,{height},{width}] pixels")
+    dtype = torch.promote_types(disparity.dtype, torch.float32)
+    u, v = pixel_grid(height, width, dtype=dtype, device=right.device).split(1, dim=1)
+    pixels = torch.cat((u - disparity, v.expand_as(disparity)), dim=1)
+    return sample_pixels(right, pixels), inside(pixels, height, width)
+
+
+def depth_agrees(
+    depth_src: Tensor, depth_dst: Tensor, K: Tensor, T_src_dst: Tensor, K_src: Tensor | None = None, *, tolerance: float = 0.05
+) -> Tensor:
+    """Where both cameras see the same surface: the depth in `src` is the one `dst` predicts, within a share of it.
+
+    Args:
+        depth_src, depth_dst: [B,1,Hs,Ws] and [B,1,H,W], metres, 0 where unknown.
+        K, T_src_dst, K_src: as in `warp`.
+        tolerance: largest |difference| / predicted depth.
+
+    Returns:
+        bool [B,1,H,W]; false where occluded, out of view or unknown in either map. Depth is read from the nearest pixel,
+        since a bilinear mean across an edge belongs to neither surface.
+
+    Raises:
+        TypeError, ValueError: a wrong type, dtype or shape, or batch sizes that do not agree.
+    """
+    depth_src = require_tensor("depth_src", depth_src, (None, 1, None, None), "[B,1,H,W] depth in metres")
+    pixels, z = reproject(depth_dst, K, T_src_dst, K_src)
+    require_batch("depth_src", depth_src, depth_dst.shape[0])
+    seen = sample_pixels(depth_src.expand(depth_dst.shape[0], -1, -1, -1), pixels, mode="nearest")
+    known = (depth_dst > 0) & (seen > 0) & (z > MIN_DEPTH) & inside(pixels, *depth_src.shape[-2:])
+    return known & ((seen - z).abs() <= tolerance * z)

@@ -1,0 +1,51 @@
+"""Losses on the value of each pixel. All take (pred, target, valid), each [B,1,H,W], and give one scalar for the batch."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from depthlib.losses.checks import check_maps, masked
+
+
+def l1_loss(pred: Tensor, target: Tensor, valid: Tensor) -> Tensor:
+    """Mean |pred - target| over the valid pixels of the batch, in the unit of the maps. Eq. 8 of ANUW, erratum A8.
+
+    Raises ValueError or TypeError as `check_maps` does.
+    """
+    check_maps(pred, target, valid)
+    return masked(pred - target, valid).abs().sum() / valid.sum()
+
+
+def berhu_loss(pred: Tensor, target: Tensor, valid: Tensor, *, fraction: float = 0.2) -> Tensor:
+    """Reverse Huber: |e| up to c, (e^2 + c^2) / (2c) beyond; mean over the valid pixels of the batch, in metres.
+
+    c is `fraction` times the largest |e| among the valid pixels of the batch, and no gradient flows through it.
+    Value and slope are continuous at c. Laina et al. 2016, Eq. 2 and the text below it.
+
+    Raises ValueError or TypeError as `check_maps` does.
+    """
+    check_maps(pred, target, valid)
+    error = masked(pred - target, valid).abs()
+    # A perfect prediction has c = 0; the smallest positive number keeps its loss and gradient at 0 instead of 0/0.
+    c = (fraction * error.detach().max()).clamp_min(torch.finfo(error.dtype).tiny)
+    return torch.where(error <= c, error, (error.square() + c.square()) / (2 * c)).sum() / valid.sum()
+
+
+def scale_invariant_log_loss(pred: Tensor, target: Tensor, valid: Tensor, *, variance_focus: float = 0.5) -> Tensor:
+    """mean(d^2) - variance_focus * mean(d)^2 with d = ln pred - ln target, for each image, then the mean over images.
+
+    With `variance_focus` 1 a common factor on the prediction of an image costs nothing; with 0 this is the squared log
+    error. Images without a valid pixel do not count. Eigen et al. 2014, Eq. 4 (there 0.5).
+
+    Raises ValueError or TypeError as `check_maps` does, and ValueError if a valid pred or target is not positive.
+    """
+    check_maps(pred, target, valid)
+    for name, depth in (("pred", pred), ("target", target)):
+        if ((depth <= 0) & valid).any():
+            raise ValueError(f"{name} must be positive in every valid pixel, since its logarithm is taken; found a value <= 0")
+    d = torch.where(valid, pred, 1).log() - torch.where(valid, target, 1).log()
+    pixels = valid.sum(dim=(1, 2, 3))
+    n = pixels.clamp_min(1)
+    per_image = d.square().sum(dim=(1, 2, 3)) / n - variance_focus * (d.sum(dim=(1, 2, 3)) / n).square()
+    return per_image.sum() / (pixels > 0).sum()

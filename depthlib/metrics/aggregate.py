@@ -1,0 +1,106 @@
+"""Means of per-image errors over a data set, as torchmetrics: sums and counts, so that merging processes is exact.
+
+Images are averaged with equal weight, whatever the batch sizes or the number of processes: the states are the sum of
+the per-image values and the number of images, both added up across processes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+
+from depthlib.metrics.depth import PIXEL_METRICS, check_inputs, check_names, depth_errors, measurable
+
+
+class DepthMetrics(Metric):
+    """Mean over images of the named errors, {name: scalar}.
+
+    Args:
+        names: any of `METRIC_NAMES`; by default all but "ssim".
+        data_range: metres, needed by "ssim".
+        on_empty: what to do with an image a metric is not defined on (no valid pixel, or for "ssim" no window of them):
+            "raise" a ValueError, or "skip" it for that metric and count it in `skipped`.
+        kwargs: those of `torchmetrics.Metric`.
+
+    Raises:
+        ValueError: an unknown name or option; from `update`, those of `depth_errors`; from `compute`, a metric without a
+            single image, so a mean is never NaN.
+    """
+
+    full_state_update = False
+    is_differentiable = False
+
+    sum: Tensor
+    count: Tensor
+    skipped: Tensor
+
+    def __init__(
+        self,
+        names: Sequence[str] = tuple(PIXEL_METRICS),
+        *,
+        data_range: float | None = None,
+        on_empty: Literal["raise", "skip"] = "raise",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        check_names(names, data_range)
+        if on_empty not in ("raise", "skip"):
+            raise ValueError(f'on_empty: found {on_empty!r}, expected "raise" or "skip"')
+        self.names = tuple(names)
+        self.data_range = data_range
+        self.on_empty = on_empty
+        self.add_state("sum", torch.zeros(len(self.names)), dist_reduce_fx="sum")
+        self.add_state("count", torch.zeros(len(self.names), dtype=torch.long), dist_reduce_fx="sum")
+        self.add_state("skipped", torch.zeros(len(self.names), dtype=torch.long), dist_reduce_fx="sum")
+
+    def update(self, pred: Tensor, target: Tensor, valid: Tensor | None = None) -> None:
+        """Add a batch: `pred`, `target` [B,1,H,W] in metres, `valid` bool [B,1,H,W] (None: target > 0)."""
+        if self.on_empty == "raise":
+            values = depth_errors(pred, target, valid, self.names, data_range=self.data_range)
+            self._add([values[name] for name in self.names], len(pred))
+            return
+        valid = check_inputs(pred, target, valid)
+        kept = {name: measurable(name, valid) for name in self.names}
+        self._add(
+            [
+                depth_errors(pred[rows], target[rows], valid[rows], (name,), data_range=self.data_range)[name]
+                for name, rows in kept.items()
+            ],
+            len(pred),
+        )
+
+    def _add(self, values: list[Tensor], images: int) -> None:
+        """Add the per-image values of every name; nothing changes if computing one of them raised."""
+        counts = torch.tensor([len(v) for v in values], device=self.count.device)
+        self.sum = self.sum + torch.stack([v.sum() for v in values]).to(self.sum)
+        self.count = self.count + counts
+        self.skipped = self.skipped + (images - counts)
+
+    def compute(self) -> dict[str, Tensor]:
+        """{name: mean over the images it is defined on}."""
+        empty = [name for name, count in zip(self.names, self.count.tolist(), strict=True) if count == 0]
+        if empty:
+            raise ValueError(f"{', '.join(empty)}: found no image to average, expected at least one with valid pixels")
+        return dict(zip(self.names, self.sum / self.count, strict=True))
+
+
+class DepthMetric(DepthMetrics):
+    """One error alone; `compute` gives its mean as a scalar. Arguments as `DepthMetrics`, with a single name."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        data_range: float | None = None,
+        on_empty: Literal["raise", "skip"] = "raise",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__((name,), data_range=data_range, on_empty=on_empty, **kwargs)
+
+    def compute(self) -> Tensor:  # type: ignore[override]
+        """The mean, a scalar."""
+        return super().compute()[self.names[0]]

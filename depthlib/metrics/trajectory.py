@@ -1,0 +1,273 @@
+"""Errors of camera trajectories in plain NumPy, float64: alignment, absolute error (ATE), relative error (RPE), snippets.
+
+A trajectory is [N,4,4], camera-to-world, in metres; estimate and truth are paired row by row (see `associate` for files
+with time stamps). Four numbers that all go by "ATE" are told apart here: after rigid, similarity or scale-only alignment
+of the whole path (`absolute_errors`), and SfMLearner's mean over short snippets (`snippet_errors`), which is no RMSE.
+Every function raises ValueError with the name of the argument, what was found and what was expected.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+Alignment = Literal["none", "rigid", "similarity", "scale"]
+Inverse = Literal["matrix", "transpose"]
+ALIGNMENTS: tuple[Alignment, ...] = ("none", "rigid", "similarity", "scale")
+
+
+@dataclass(frozen=True)
+class Similarity:
+    """x -> scale * rotation @ x + translation."""
+
+    scale: float
+    rotation: Array
+    translation: Array
+
+    def points(self, x: Array) -> Array:
+        """[...,3] -> [...,3]."""
+        return self.scale * x @ self.rotation.T + self.translation
+
+    def poses(self, poses: Array) -> Array:
+        """Camera-to-world poses [...,4,4] in the new world: positions as `points`, cameras turned along, still rigid."""
+        moved = poses.copy()
+        moved[..., :3, :3] = self.rotation @ poses[..., :3, :3]
+        moved[..., :3, 3] = self.points(poses[..., :3, 3])
+        return moved
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Of the errors of all frames, or of all pairs of frames. `std` is the population's, as NumPy's; `sse` the sum of squares."""
+
+    rmse: float
+    mean: float
+    median: float
+    std: float
+    min: float
+    max: float
+    sse: float
+
+
+def statistics(errors: ArrayLike) -> Statistics:
+    """Statistics of [N] errors; ValueError for none at all or a value that is not finite."""
+    e = np.asarray(errors, dtype=np.float64)
+    if e.ndim != 1 or e.size == 0 or not np.isfinite(e).all():
+        raise ValueError(f"errors: found shape {list(e.shape)}, {int((~np.isfinite(e)).sum())} not finite, expected finite [N]")
+    sse = float(np.sum(e**2))
+    return Statistics(float(np.sqrt(np.mean(e**2))), *(float(f(e)) for f in (np.mean, np.median, np.std, np.min, np.max)), sse)
+
+
+def umeyama(source: ArrayLike, target: ArrayLike, *, scale: bool = True) -> Similarity:
+    """The similarity (or rigid motion) that brings `source` nearest to `target` in the sum of squared distances.
+
+    Closed form by one singular value decomposition; a mirror image is never the answer (Umeyama 1991, Eqs. 40 to 42).
+
+    Args:
+        source, target: [N,3], row i of both belongs together.
+        scale: fit a scale too; else it is 1.
+
+    Raises:
+        ValueError: shapes; fewer than 3 points; positions that span no plane (a straight or resting path leaves the turn
+            about its own axis open: use the alignment "scale" for those).
+    """
+    x, y = _points("source", source), _points("target", target)
+    _paired(x, y)
+    if len(x) < 3:
+        raise ValueError(f"source: found {len(x)} positions, expected at least 3 to fix a rotation")
+    xm, ym = x.mean(axis=0), y.mean(axis=0)
+    covariance = (y - ym).T @ (x - xm) / len(x)
+    u, d, vt = np.linalg.svd(covariance)
+    if not d[1] > 1e-12 * max(d[0], np.finfo(float).tiny):
+        raise ValueError(f"source: found positions on one line (singular values {d[0]:.3g}, {d[1]:.3g}), which leaves the "
+                         "rotation "
+                         'open, expected a path with a bend; the alignment "scale" needs none')
+    sign = np.array([1.0, 1.0, np.sign(np.linalg.det(u) * np.linalg.det(vt))])
+    rotation = u * sign @ vt
+    factor = float((d * sign).sum() / np.mean(np.sum((x - xm) ** 2, axis=1))) if scale else 1.0
+    return Similarity(factor, rotation, ym - factor * rotation @ xm)
+
+
+def best_scale(source: ArrayLike, target: ArrayLike) -> float:
+    """s that minimises sum |s source - target|^2 for points [...,3] that share an origin: sum(s.t) / sum(s.s)."""
+    x, y = np.asarray(source, dtype=np.float64), np.asarray(target, dtype=np.float64)
+    if x.shape != y.shape or not np.sum(x**2) > 0:
+        raise ValueError(f"source: found shape {list(x.shape)} and squared length {np.sum(x**2):g}, expected that of target, "
+                         f"{list(y.shape)}, and a path that moves")
+    return float(np.sum(x * y) / np.sum(x**2))
+
+
+def align(estimate: ArrayLike, truth: ArrayLike, alignment: Alignment) -> Array:
+    """The poses `estimate` [N,4,4] in the world of `truth`.
+
+    Args:
+        alignment: "rigid" (6 degrees of freedom) and "similarity" (7) fit all positions by `umeyama`; "scale" lays the
+            first poses on each other and fits the scale of the positions alone; "none" changes nothing.
+    """
+    e, t = poses_of("estimate", estimate), poses_of("truth", truth)
+    _paired(e, t)
+    if alignment in ("rigid", "similarity"):
+        return umeyama(e[:, :3, 3], t[:, :3, 3], scale=alignment == "similarity").poses(e)
+    if alignment == "scale":
+        own, true = from_first(e), from_first(t)
+        own[:, :3, 3] *= best_scale(own[:, :3, 3], true[:, :3, 3])
+        return t[0] @ own
+    if alignment == "none":
+        return e.copy()
+    raise ValueError(f"alignment: found {alignment!r}, expected one of {', '.join(ALIGNMENTS)}")
+
+
+def absolute_errors(estimate: ArrayLike, truth: ArrayLike, alignment: Alignment) -> Array:
+    """Distance [N] in metres between the positions of each frame after `align`; its RMSE is the usual ATE."""
+    aligned = align(estimate, truth, alignment)
+    return np.linalg.norm(aligned[:, :3, 3] - poses_of("truth", truth)[:, :3, 3], axis=1)
+
+
+def relative_errors(
+    estimate: ArrayLike, truth: ArrayLike, pairs: ArrayLike | None = None, *, inverse: Inverse = "matrix"
+) -> tuple[Array, Array]:
+    """Errors of the motion between two frames (RPE): metres and radians, [M] each.
+
+    Args:
+        pairs: [M,2] rows of both trajectories; None takes each frame with the next. `pairs_by_distance` makes others.
+        inverse: "matrix", as kitti-odom-eval, or "transpose" of the rotation, as evo. The printed rotations of a file are
+            orthogonal to a few digits only, and just as many digits of a result agree between the two.
+
+    E = (T_i^-1 T_j)^-1 (Q_i^-1 Q_j), T the truth and Q the estimate: length of its translation, angle of its rotation.
+    Averages differ from one source to the next (kitti-odom-eval the mean, TUM's tools the RMSE): see `statistics`.
+    """
+    e, t = poses_of("estimate", estimate), poses_of("truth", truth)
+    _paired(e, t)
+    if pairs is None:
+        pairs = np.stack((np.arange(len(t) - 1), np.arange(1, len(t))), axis=1)
+    index = np.asarray(pairs)
+    if index.ndim != 2 or index.shape[1] != 2 or len(index) == 0 or index.min() < 0 or index.max() >= len(t):
+        raise ValueError(f"pairs: found shape {list(index.shape)}, expected [M,2] rows below {len(t)}, at least one")
+    i, j = index.T
+    invert = _INVERSES[inverse]
+    error = invert(invert(t[i]) @ t[j]) @ (invert(e[i]) @ e[j])
+    return np.linalg.norm(error[:, :3, 3], axis=1), rotation_angle(error)
+
+
+def pairs_by_distance(truth: ArrayLike, metres: float) -> NDArray[np.int64]:
+    """[M,2] rows of consecutive stretches of at least `metres` along the path; the first starts where that much was covered."""
+    along = path_length(poses_of("truth", truth))
+    if not metres > 0:
+        raise ValueError(f"metres: found {metres}, expected a positive length")
+    ends = [0]
+    while (following := int(np.searchsorted(along, along[ends[-1]] + metres))) < len(along):
+        ends.append(following)
+    if len(ends) < 3:
+        raise ValueError(f"truth: found a path of {along[-1]:.1f} m, expected at least two stretches of {metres:g} m")
+    return np.stack((ends[1:-1], ends[2:]), axis=1)
+
+
+def snippets(poses: ArrayLike, length: int) -> Array:
+    """All overlapping snippets, each in the frame of its first camera: [N,4,4] -> [N-length+1, length, 4, 4]."""
+    p = poses_of("poses", poses)
+    if not 2 <= length <= len(p):
+        raise ValueError(f"length: found {length}, expected 2 to {len(p)} frames")
+    index = np.arange(len(p) - length + 1)[:, None] + np.arange(length)
+    return np.linalg.inv(p[index[:, :1]]) @ p[index]
+
+
+def snippet_errors(estimate: ArrayLike, truth: ArrayLike) -> Array:
+    """SfMLearner's "ATE" of each snippet, metres: sqrt(sum |s estimate - truth|^2) / frames, [M].
+
+    First poses coincide, one scale a snippet, no rotation fitted. It is no RMSE but RMSE / sqrt(frames), the first frame,
+    which is always right, counts, and 3-frame values cannot be set beside 5-frame ones (spec dual_synergy, section 5).
+
+    Args:
+        estimate, truth: positions [M,frames,3] with the first frame at the origin, as `snippets(...)[..., :3, 3]`.
+
+    Raises:
+        ValueError: shapes, a snippet that does not start at the origin, an estimate that rests.
+    """
+    e, t = np.asarray(estimate, dtype=np.float64), np.asarray(truth, dtype=np.float64)
+    for name, x in (("estimate", e), ("truth", t)):
+        if x.ndim != 3 or x.shape[1:] != t.shape[1:] or x.shape[-1] != 3 or x.shape[1] < 2 or len(x) not in (1, len(t)):
+            raise ValueError(f"{name}: found shape {list(x.shape)}, expected [M,frames,3] with at least 2 frames, both alike")
+        if np.abs(x[:, 0]).max() > 1e-6:
+            raise ValueError(f"{name}: found a first position {np.abs(x[:, 0]).max():g} m off the origin, expected positions "
+                             "relative to the first frame (`snippets`)")
+    energy = np.sum(e**2, axis=(1, 2))
+    if not (energy > 0).all():
+        raise ValueError(f"estimate: found {int((energy == 0).sum())} snippets without motion, expected a scale to be defined")
+    scale = np.sum(e * t, axis=(1, 2)) / energy
+    return np.sqrt(np.sum((scale[:, None, None] * e - t) ** 2, axis=(1, 2))) / t.shape[1]
+
+
+def associate(stamps: ArrayLike, reference: ArrayLike, tolerance: float = 0.02) -> NDArray[np.int64]:
+    """Rows of two files that belong together by time: [M,2], in the order of `stamps`.
+
+    Each stamp takes the nearest one of `reference`, if not farther than `tolerance` seconds; of two that want the same,
+    the nearer has it.
+    """
+    a, b = (np.asarray(s, dtype=np.float64) for s in (stamps, reference))
+    if a.ndim != 1 or b.ndim != 1 or len(a) == 0 or len(b) < 2 or (np.diff(b) < 0).any():
+        raise ValueError(f"stamps: found shapes {list(a.shape)} and {list(b.shape)}, expected [N] and ascending [M] seconds")
+    after = np.clip(np.searchsorted(b, a), 1, len(b) - 1)
+    nearest = np.where(a - b[after - 1] <= b[after] - a, after - 1, after)
+    gap = np.abs(a - b[nearest])
+    order = np.lexsort((gap, nearest))                      # by partner, the nearest first
+    first = np.concatenate(([True], np.diff(nearest[order]) > 0))
+    rows = np.sort(order[first & (gap[order] <= tolerance)])
+    if len(rows) == 0:
+        raise ValueError(f"stamps: found none within {tolerance} s of reference ({a[0]:.3f}.. and {b[0]:.3f}..), expected one "
+                         "clock")
+    return np.stack((rows, nearest[rows]), axis=1)
+
+
+def path_length(poses: Array) -> Array:
+    """Metres travelled up to each frame, [N]."""
+    return np.concatenate(([0.0], np.cumsum(np.linalg.norm(np.diff(poses[:, :3, 3], axis=0), axis=1))))
+
+
+def from_first(poses: Array) -> Array:
+    """Poses in the frame of the first camera."""
+    return np.linalg.inv(poses[0]) @ poses
+
+
+def _transposed(poses: Array) -> Array:
+    """The inverse of rigid [N,4,4]."""
+    inverse = np.zeros_like(poses)
+    inverse[:, :3, :3] = poses[:, :3, :3].transpose(0, 2, 1)
+    inverse[:, :3, 3:] = -inverse[:, :3, :3] @ poses[:, :3, 3:]
+    inverse[:, 3, 3] = 1
+    return inverse
+
+
+_INVERSES = {"matrix": np.linalg.inv, "transpose": _transposed}
+
+
+def rotation_angle(poses: Array) -> Array:
+    """Angle in radians of [...,4,4] or [...,3,3], arccos((trace - 1) / 2) as all published tools have it."""
+    trace = np.trace(poses[..., :3, :3], axis1=-2, axis2=-1)
+    return np.arccos(np.clip((trace - 1) / 2, -1.0, 1.0))
+
+
+def poses_of(name: str, value: ArrayLike) -> Array:
+    """`value` as float64 [N,4,4]; ValueError unless it is that, finite, at least 2 frames."""
+    poses = np.asarray(value, dtype=np.float64)
+    if poses.ndim != 3 or poses.shape[1:] != (4, 4) or len(poses) < 2:
+        raise ValueError(f"{name}: found shape {list(poses.shape)}, expected [N,4,4] camera-to-world poses, N >= 2")
+    if not np.isfinite(poses).all():
+        raise ValueError(f"{name}: found {int((~np.isfinite(poses)).any(axis=(1, 2)).sum())} poses with NaN, expected finite "
+                         "numbers")
+    return poses
+
+
+def _points(name: str, value: ArrayLike) -> Array:
+    points = np.asarray(value, dtype=np.float64)
+    if points.ndim != 2 or points.shape[1] != 3 or not np.isfinite(points).all():
+        raise ValueError(f"{name}: found shape {list(points.shape)}, expected finite [N,3]")
+    return points
+
+
+def _paired(a: Array, b: Array) -> None:
+    if len(a) != len(b):
+        raise ValueError(f"estimate and truth: found {len(a)} and {len(b)} frames, expected the same frames in both")

@@ -1,0 +1,111 @@
+"""What several networks share: the guard at the door, the double convolution, and the head that turns a score into metres."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+NORMS = ("bn", "gn", "in")
+ACTIVATIONS = ("sigmoid", "log", "relu")
+
+
+def check_image(image: Tensor, multiple: int = 1) -> None:
+    """Refuse what is no floating-point [B,3,H,W] batch, or whose sides are not multiples of `multiple`.
+
+    Raises:
+        TypeError: not a floating-point tensor (8-bit images must be divided by 255 first).
+        ValueError: wrong shape, or a side that the network cannot halve often enough.
+    """
+    if not isinstance(image, Tensor) or not image.is_floating_point():
+        found = image.dtype if isinstance(image, Tensor) else type(image).__name__
+        raise TypeError(f"image must be a floating-point tensor with RGB in [0, 1], got {found}")
+    if image.ndim != 4 or image.shape[1] != 3:
+        raise ValueError(f"image must have shape [B, 3, H, W], got {list(image.shape)}")
+    height, width = image.shape[-2:]
+    if height % multiple or width % multiple or not (height and width):
+        padded = [max(1, math.ceil(side / multiple)) * multiple for side in (height, width)]
+        raise ValueError(
+            f"image height and width must be multiples of {multiple}, got {height}x{width}: "
+            f"resize it, or pad it to {padded[0]}x{padded[1]} and crop the depth back"
+        )
+
+
+def normalization(name: str, channels: int) -> nn.Module:
+    """Batch, group or instance norm over `channels`, all affine.
+
+    The paper trains with batch size 1, where batch norm uses the statistics of a single image in training and running
+    averages in evaluation (erratum A17). "gn" (groups of 8 channels) and "in" do the same in both.
+
+    Raises ValueError if `name` is not in `NORMS`.
+    """
+    if name == "bn":
+        return nn.BatchNorm2d(channels)
+    if name == "gn":
+        return nn.GroupNorm(max(1, channels // 8), channels)
+    if name == "in":
+        return nn.InstanceNorm2d(channels, affine=True)
+    raise ValueError(f"norm must be one of {', '.join(NORMS)}, got {name!r}")
+
+
+class VGGBlock(nn.Sequential):
+    """Twice: 3x3 convolution, norm, ReLU. [B,in,H,W] -> [B,out,H,W]. ANUW Fig. 3b."""
+
+    def __init__(self, in_channels: int, out_channels: int, norm: str = "bn") -> None:
+        super().__init__(
+            nn.Conv2d(in_channels, out_channels, 3, padding=1),
+            normalization(norm, out_channels),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(out_channels, out_channels, 3, padding=1),
+            normalization(norm, out_channels),
+            nn.ReLU(inplace=True),
+        )
+
+
+class DepthHead(nn.Module):
+    """Convolution to one channel z, then metres: [B,C,H,W] -> [B,1,H,W].
+
+    ==========  ==========================================  ===================================
+    activation  depth                                       range
+    ==========  ==========================================  ===================================
+    sigmoid     min + (max - min) * sigmoid(z)              [min, max]
+    log         min * (max / min) ** sigmoid(z)             [min, max], even steps in log depth
+    relu        min + relu(z)                               [min, infinity)
+    ==========  ==========================================  ===================================
+
+    The default floor of one millimetre only keeps logarithms finite. z is computed in the precision of the weights even
+    under autocast: eight bits of mantissa would be visible as steps in the depth map.
+
+    Raises ValueError for an unknown activation or bounds without 0 <= min_depth < max_depth (0 < min_depth for "log").
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        *,
+        max_depth: float,
+        min_depth: float = 1e-3,
+        activation: str = "sigmoid",
+        kernel_size: int = 1,
+        bias: bool = True,
+    ) -> None:
+        super().__init__()
+        if activation not in ACTIVATIONS:
+            raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, got {activation!r}")
+        if not 0 <= min_depth < max_depth or (activation == "log" and min_depth == 0):
+            raise ValueError(f"expected 0 <= min_depth < max_depth (0 < for 'log'), got {min_depth} and {max_depth}")
+        self.conv = nn.Conv2d(in_channels, 1, kernel_size, padding=kernel_size // 2, bias=bias)
+        self.min_depth, self.max_depth, self.activation = float(min_depth), float(max_depth), activation
+
+    def forward(self, features: Tensor) -> Tensor:
+        with torch.autocast(features.device.type, enabled=False):
+            z = self.conv(features.to(self.conv.weight.dtype))
+        if self.activation == "relu":
+            return self.min_depth + z.relu()
+        if self.activation == "log":
+            return self.min_depth * (self.max_depth / self.min_depth) ** z.sigmoid()
+        return self.min_depth + (self.max_depth - self.min_depth) * z.sigmoid()
+
+    def extra_repr(self) -> str:
+        return f"{self.activation}, {self.min_depth:g} to {self.max_depth:g} m"

@@ -1,0 +1,66 @@
+"""Matching the two views of a rectified stereo pair. DACNN Sec. 3.2."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from depthlib.geometry.checks import require_tensor
+
+MAX_DISPLACEMENT = 24  # pixels of the map at 1/8, which are 192 of the image
+
+
+def correlation(left: Tensor, right: Tensor, max_displacement: int = MAX_DISPLACEMENT) -> Tensor:
+    """Likeness of left(y, x) and right(y, x - d) for d = 0 ... D: the mean of the product over the channels.
+
+    In a rectified pair a point of the left view lies on the same row of the right one, further left. So one direction is
+    enough, 25 channels for the paper's D = 24 (erratum D8). 0 where x - d is outside the right view (erratum D18).
+
+    Args:
+        left, right: [B,C,H,W].
+        max_displacement: D, pixels.
+
+    Returns:
+        [B,D+1,H,W].
+
+    Raises TypeError or ValueError for other types or shapes, or D < 0.
+    """
+    left = require_tensor("left", left, (None, None, None, None), "[B,C,H,W] features")
+    require_tensor("right", right, tuple(left.shape), f"{list(left.shape)}, as left")
+    if max_displacement < 0:
+        raise ValueError(f"max_displacement must be at least 0, got {max_displacement}")
+    width = left.shape[-1]
+    planes = []
+    for displacement in range(max_displacement + 1):
+        d = min(displacement, width)
+        product = left[..., d:] * right[..., : width - d]  # views: backward keeps no shifted copy
+        planes.append(F.pad(product.mean(dim=1), (d, 0)))
+    return torch.stack(planes, dim=1)
+
+
+class CorrelationBlock(nn.Module):
+    """O_C of DACNN Sec. 3.2: the matching volume and the left features, each through a 3x3 convolution and batch norm.
+
+    (left, right), each [B,C,H,W] -> [B,C,H,W], a quarter of the channels from the matching volume; ReLU after both are
+    concatenated. The split and the ReLU are not in the paper.
+
+    Args:
+        channels: C, at least 2.
+        max_displacement: see `correlation`.
+    """
+
+    def __init__(self, channels: int, max_displacement: int = MAX_DISPLACEMENT) -> None:
+        super().__init__()
+        matching = max(1, channels // 4)
+        self.matching = nn.Sequential(
+            nn.Conv2d(max_displacement + 1, matching, 3, padding=1, bias=False), nn.BatchNorm2d(matching)
+        )
+        self.left = nn.Sequential(
+            nn.Conv2d(channels, channels - matching, 3, padding=1, bias=False), nn.BatchNorm2d(channels - matching)
+        )
+        self.max_displacement = max_displacement
+
+    def forward(self, left: Tensor, right: Tensor) -> Tensor:
+        volume = correlation(left, right, self.max_displacement)
+        return torch.cat([self.matching(volume), self.left(left)], dim=1).relu()

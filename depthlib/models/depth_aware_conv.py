@@ -1,0 +1,219 @@
+"""Depth-aware convolution: a 3x3 convolution that listens to neighbours of a similar depth only. DACNN Sec. 3.3."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import product
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
+
+from depthlib.geometry.checks import require_tensor
+
+DILATIONS = (1, 6, 12, 18)
+Region = tuple[Any, slice, slice]  # indexes rows and columns of [B,C,H,W]
+
+
+def affinity(at_p: Tensor, at_q: Tensor) -> Tensor:
+    """K(g(p), g(q)) = exp(-|g(p) - g(q)|^2 / 2), the guidance of two places [B,G,h,w] -> [B,1,h,w]. DACNN Eq. 2.
+
+    The paper calls K "a Gaussian operation"; this is the one of Su et al. 2019, which it follows (erratum D4).
+    """
+    return (-0.5 * (at_p - at_q).square().sum(dim=1, keepdim=True)).exp()
+
+
+def precise(guidance: Tensor) -> Tensor:
+    """`guidance` in float32 at least: in half precision the difference of two similar values is mostly rounding."""
+    return guidance.to(torch.promote_types(guidance.dtype, torch.float32))
+
+
+def taps(height: int, width: int, dilation: int) -> Iterator[tuple[int, Region, Region]]:
+    """For each tap o of a 3x3 kernel: its number, the positions p from which p + o is inside the map, and those p + o.
+
+    Row by row, as the weights of a convolution are. A tap that is outside for every position is left out.
+    """
+    for tap, (dy, dx) in enumerate(product((-dilation, 0, dilation), repeat=2)):
+        if abs(dy) < height and abs(dx) < width:
+            rows, columns = slice(max(0, -dy), height - max(0, dy)), slice(max(0, -dx), width - max(0, dx))
+            there = slice(rows.start + dy, rows.stop + dy), slice(columns.start + dx, columns.stop + dx)
+            yield tap, (..., rows, columns), (..., *there)
+
+
+def depth_aware_conv(
+    features: Tensor, guidance: Tensor, weight: Tensor, bias: Tensor | None = None, *, dilation: int = 1, normalize: bool = False
+) -> Tensor:
+    """3x3 convolution whose taps are weighed by how alike the guidance is: sum_o w(o) K(g(p), g(p+o)) f(p+o). DACNN Eq. 2.
+
+    Tap by tap, forward and backward, and nothing of a tap is kept: the backward pass takes K again from the guidance. K is one
+    number for each position and tap, so it is applied after the weights of the tap, to C' channels in place of C (a quarter,
+    in DACNN). For C = 64, G = 32, C' = 16 and a map of 128x256, 8 MiB of features, this holds 10 MiB besides its arguments,
+    and 28 with the backward pass; unfolding holds 184 and 331 (`python -m depthlib.bench.depth_aware_conv`, with `--train`).
+
+    Args:
+        features: [B,C,H,W]; 0 outside.
+        guidance: [B,G,H,W]. A constant one gives the ordinary convolution.
+        weight, bias: [C',C,3,3] and [C'], as of an ordinary convolution.
+        dilation: distance between taps, pixels.
+        normalize: divide by the sum of K over the taps inside the map. Eq. 2 does not.
+
+    Returns:
+        [B,C',H,W], of the dtype of `features`. It can be differentiated once.
+
+    Raises TypeError or ValueError for other shapes, dtypes that are not floating, or dilation < 1.
+    """
+    check_arguments(features, guidance, weight, dilation)
+    with torch.autocast(features.device.type, enabled=False):
+        total, mass = _TapByTap.apply(features, precise(guidance), weight.to(features.dtype), dilation)
+    total = total / mass if normalize else total
+    return (total if bias is None else total + bias.view(-1, 1, 1)).to(features.dtype)
+
+
+def sum_of_taps(features: Tensor, guidance: Tensor, weight: Tensor, dilation: int) -> tuple[Tensor, Tensor]:
+    """sum_o w(o) K(g(p), g(p+o)) f(p+o), [B,C',H,W], and sum_o K(g(p), g(p+o)), [B,1,H,W]. Arguments: `depth_aware_conv`."""
+    (batch, _, height, width), outputs = features.shape, weight.shape[0]
+    total, mass = (guidance.new_zeros(batch, channels, height, width) for channels in (outputs, 1))
+    for tap, p, q in taps(height, width, dilation):
+        kernel = affinity(guidance[p], guidance[q])
+        total[p] += kernel * F.conv2d(features[q], weight.flatten(2)[..., tap, None, None])
+        mass[p] += kernel
+    return total, mass
+
+
+class _TapByTap(torch.autograd.Function):
+    """`sum_of_taps` with a backward pass that goes tap by tap too. Autograd's own would keep what each tap has made."""
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, guidance: Tensor, weight: Tensor, dilation: int) -> tuple[Tensor, Tensor]:
+        ctx.save_for_backward(features, guidance, weight)
+        ctx.dilation = dilation
+        return sum_of_taps(features, guidance, weight, dilation)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, of_total: Tensor, of_mass: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+        features, guidance, weight = ctx.saved_tensors
+        of_features, of_guidance, of_weight = (torch.zeros_like(x) for x in (features, guidance, weight.flatten(2)))
+        for tap, p, q in taps(*features.shape[-2:], ctx.dilation):
+            w = weight.flatten(2)[..., tap, None, None]
+            kernel = affinity(guidance[p], guidance[q])
+            of_kernel = (of_total[p] * F.conv2d(features[q], w)).sum(dim=1, keepdim=True) + of_mass[p]
+            of_product = (of_total[p] * kernel).to(features.dtype)
+            of_features[q] += F.conv2d(of_product, w.transpose(0, 1))
+            of_weight[..., tap] = torch.einsum("bohw,bchw->oc", of_product, features[q])
+            pull = kernel * of_kernel * (guidance[p] - guidance[q])  # K falls where g(p) and g(q) part
+            of_guidance[p] -= pull
+            of_guidance[q] += pull
+        return of_features, of_guidance, of_weight.view_as(weight), None
+
+
+def depth_aware_conv_unfold(
+    features: Tensor, guidance: Tensor, weight: Tensor, bias: Tensor | None = None, *, dilation: int = 1, normalize: bool = False
+) -> Tensor:
+    """The same as `depth_aware_conv` as Eq. 2 is usually programmed: nine shifted copies of features and guidance at once."""
+    check_arguments(features, guidance, weight, dilation)
+    height, width = features.shape[-2:]
+    unfold = partial(F.unfold, kernel_size=3, dilation=dilation, padding=dilation)
+    f, g, inside = (unfold(x).unflatten(1, (-1, 9)) for x in (features, guidance, torch.ones_like(features[:1, :1])))
+    kernel = inside * (-0.5 * (g - guidance.flatten(2).unsqueeze(2)).square().sum(dim=1, keepdim=True)).exp()
+    if normalize:
+        kernel = kernel / kernel.sum(dim=2, keepdim=True)
+    result = torch.einsum("bcon,dco->bdn", f * kernel, weight.flatten(2)).unflatten(2, (height, width))
+    return result if bias is None else result + bias.view(-1, 1, 1)
+
+
+def check_arguments(features: Tensor, guidance: Tensor, weight: Tensor, dilation: int) -> None:
+    """Raise TypeError or ValueError unless the arguments of `depth_aware_conv` fit together."""
+    features = require_tensor("features", features, (None, None, None, None), "[B,C,H,W] features")
+    batch, channels, height, width = features.shape
+    require_tensor("guidance", guidance, (batch, None, height, width), f"[{batch},G,{height},{width}], size as features")
+    require_tensor("weight", weight, (None, channels, 3, 3), f"[C',{channels},3,3], as many input channels as features")
+    if dilation < 1:
+        raise ValueError(f"dilation must be at least 1, got {dilation}")
+
+
+@torch.no_grad()
+def gaussian_kernel(guidance: Tensor, dilation: int = 1) -> Tensor:
+    """K of all nine taps at each position, [B,G,H,W] -> [B,9,H,W], row by row; 1 at the centre, 0 outside. For pictures."""
+    guidance = precise(guidance)
+    kernel = guidance.new_zeros(guidance.shape[0], 9, *guidance.shape[-2:])
+    for tap, p, q in taps(*guidance.shape[-2:], dilation):
+        kernel[:, tap : tap + 1][p] = affinity(guidance[p], guidance[q])
+    return kernel
+
+
+@torch.no_grad()
+def affinity_map(guidance: Tensor, row: int, column: int) -> Tensor:
+    """K between pixel (row, column) and every pixel, [B,G,H,W] -> [B,1,H,W], whether or not there is a tap. For pictures.
+
+    Raises ValueError if the pixel is outside the map.
+    """
+    height, width = guidance.shape[-2:]
+    if not (0 <= row < height and 0 <= column < width):
+        raise ValueError(f"pixel ({row}, {column}) is outside the map of {height}x{width}")
+    guidance = precise(guidance)
+    return affinity(guidance, guidance[:, :, row : row + 1, column : column + 1])
+
+
+class DepthAwareConv2d(nn.Conv2d):
+    """`depth_aware_conv` with its weights: (features [B,C,H,W], guidance [B,G,H,W]) -> [B,C',H,W].
+
+    Weights, their names and their initialisation are those of `nn.Conv2d`, so the two can exchange them.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, *, dilation: int = 1, normalize: bool = False) -> None:
+        super().__init__(in_channels, out_channels, 3, padding=dilation, dilation=dilation)
+        self.normalize = normalize
+
+    def forward(self, features: Tensor, guidance: Tensor) -> Tensor:
+        options = {"dilation": self.dilation[0], "normalize": self.normalize}
+        return depth_aware_conv(features, guidance, self.weight, self.bias, **options)
+
+
+def conv_before_relu(in_channels: int, out_channels: int, kernel_size: int) -> nn.Conv2d:
+    """Convolution that keeps the size, for a ReLU without a norm in between: [B,in,H,W] -> [B,out,H,W].
+
+    Initialised after He et al. 2015, so that the size of the signal passes. With torch's default the depth branch, eight
+    such layers deep, would start at a hundredth of its skips, and learn late.
+    """
+    conv = nn.Conv2d(in_channels, out_channels, kernel_size, padding=kernel_size // 2)
+    nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
+    nn.init.zeros_(conv.bias)
+    return conv
+
+
+class DepthAwareBlock(nn.Module):
+    """Depth-aware convolutions of several dilations side by side, concatenated, 1x1 convolution, ReLU. DACNN Sec. 3.3.
+
+    (features [B,C,H,W], guidance [B,G,H,W]) -> [B,C,H,W]. Each dilation has weights of its own (erratum D5) and C / n of the
+    C channels, n being the number of dilations.
+
+    Args:
+        channels: C.
+        dilations: of the branches.
+        depth_aware: False replaces them by ordinary convolutions with the same weights, the first row of Table 3.
+        normalize: see `depth_aware_conv`.
+
+    Raises ValueError if C is no multiple of n.
+    """
+
+    def __init__(
+        self, channels: int, dilations: Sequence[int] = DILATIONS, *, depth_aware: bool = True, normalize: bool = False
+    ) -> None:
+        super().__init__()
+        if not dilations or channels % len(dilations):
+            raise ValueError(f"channels must be a multiple of the number of dilations, got {channels} and {len(dilations)}")
+        part = channels // len(dilations)
+        self.branches = nn.ModuleList(DepthAwareConv2d(channels, part, dilation=d, normalize=normalize) for d in dilations)
+        self.mix = conv_before_relu(channels, channels, 1)
+        self.depth_aware = depth_aware
+
+    def forward(self, features: Tensor, guidance: Tensor) -> Tensor:
+        if self.depth_aware:
+            parts = [branch(features, guidance) for branch in self.branches]
+        else:
+            parts = [nn.Conv2d.forward(branch, features) for branch in self.branches]
+        return self.mix(torch.cat(parts, dim=1)).relu()

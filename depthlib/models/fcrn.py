@@ -1,0 +1,171 @@
+"""FCRN, a comparison network of ANUW Table 2: ResNet-50 and four up-projections (Laina et al. 2016)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torchvision.models import ResNet50_Weights
+from torchvision.models.resnet import Bottleneck
+
+from depthlib.models.blocks import DepthHead, check_image
+
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # RGB of ImageNet
+
+
+def unpool(x: Tensor) -> Tensor:
+    """[B,C,h,w] -> [B,C,2h,2w]: each value at the top left of a 2x2 cell of zeros."""
+    output = x.new_zeros(*x.shape[:2], 2 * x.shape[2], 2 * x.shape[3])
+    output[..., ::2, ::2] = x
+    return output
+
+
+def slow_unpool_conv(x: Tensor, weight: Tensor) -> Tensor:
+    """Un-pooling, then a 5x5 convolution: [B,I,h,w], [O,I,5,5] -> [B,O,2h,2w]. Three products of four are with a 0."""
+    return F.conv2d(unpool(x), weight, padding=2)
+
+
+def fast_unpool_conv(x: Tensor, weight: Tensor, tf_padding: bool = False) -> Tensor:
+    """The same without the zeros: each output parity sees only one parity of the 5x5 kernel. Laina et al., Sec. 3.3.
+
+    Even rows meet kernel rows 0, 2, 4 and odd rows kernel rows 1, 3; likewise for columns. So the kernel splits into a
+    3x3, a 3x2, a 2x3 and a 2x2 one, and their outputs interleave. The even-sized ones reach down and to the right.
+
+    `tf_padding` lets them reach up and to the left, as the published TensorFlow code does: another network.
+    """
+    near, far = (1, 0) if tf_padding else (0, 1)
+    pads = {0: (1, 1), 1: (near, far)}  # before and after, for even and odd rows or columns
+    parts = [
+        F.conv2d(F.pad(x, (*pads[column], *pads[row])), weight[:, :, row::2, column::2])
+        for row in (0, 1)
+        for column in (0, 1)
+    ]
+    return F.pixel_shuffle(torch.stack(parts, dim=2).flatten(1, 2), 2)
+
+
+class UnpoolConv(nn.Module):
+    """5x5 convolution of the un-pooled map, without bias. Both forms share the one weight [out,in,5,5]."""
+
+    def __init__(self, in_channels: int, out_channels: int, *, fast: bool, tf_padding: bool) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(out_channels, in_channels, 5, 5))
+        nn.init.kaiming_normal_(self.weight, mode="fan_out", nonlinearity="relu")
+        self.fast, self.tf_padding = fast, tf_padding
+
+    def forward(self, x: Tensor) -> Tensor:
+        return fast_unpool_conv(x, self.weight, self.tf_padding) if self.fast else slow_unpool_conv(x, self.weight)
+
+
+class UpProjection(nn.Module):
+    """[B,I,h,w] -> [B,O,2h,2w]: a residual block whose two branches un-pool. Laina et al., Fig. 2c."""
+
+    def __init__(self, in_channels: int, out_channels: int, *, fast: bool = True, tf_padding: bool = False) -> None:
+        super().__init__()
+        if tf_padding and not fast:
+            raise ValueError("tf_padding=True exists only in the fast form: use fast=True")
+        options = {"fast": fast, "tf_padding": tf_padding}
+        self.branch = nn.Sequential(
+            UnpoolConv(in_channels, out_channels, **options),
+            nn.BatchNorm2d(out_channels),
+            nn.ReLU(inplace=True),
+            _conv(out_channels, out_channels, 3),
+            nn.BatchNorm2d(out_channels),
+        )
+        self.shortcut = nn.Sequential(UnpoolConv(in_channels, out_channels, **options), nn.BatchNorm2d(out_channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.branch(x) + self.shortcut(x))
+
+
+class ResNetTrunk(nn.Sequential):
+    """ResNet-50 to layer4: [B,3,H,W] -> [B,2048 * width,H/32,W/32], sides rounded up.
+
+    `width` scales the channels of the stem and of every stage, not the depth. Parameter names are those of torchvision.
+    """
+
+    def __init__(self, width: float = 1.0) -> None:
+        stages = [max(1, round(planes * width)) for planes in (64, 128, 256, 512)]
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, stages[0], 7, stride=2, padding=3, bias=False)
+        self.bn1 = nn.BatchNorm2d(stages[0])
+        self.relu = nn.ReLU(inplace=True)
+        self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
+        channels = stages[0]
+        for index, (planes, depth) in enumerate(zip(stages, (3, 4, 6, 3), strict=True)):
+            stride, out = min(index + 1, 2), planes * Bottleneck.expansion
+            shortcut = nn.Sequential(nn.Conv2d(channels, out, 1, stride=stride, bias=False), nn.BatchNorm2d(out))
+            first = Bottleneck(channels, planes, stride, downsample=shortcut)
+            self.add_module(f"layer{index + 1}", nn.Sequential(first, *(Bottleneck(out, planes) for _ in range(depth - 1))))
+            channels = out
+        self.out_channels = channels
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+
+class FCRN(nn.Module):
+    """ResNet-50, 1x1 convolution, four up-projections, 3x3 convolution: 63,563,008 parameters at width 1.
+
+    forward: image [B,3,H,W], RGB in [0,1], any size -> depth [B,1,H,W] in metres. The network normalises the image with
+    the ImageNet mean and deviation. A 228x304 image is 8x10 after layer4 and 128x160 after the decoder (width and
+    height round up); the depth is then resized to the image, bilinearly.
+
+    The paper's head is a ReLU: depth is >= 0 and may be exactly 0. Whoever takes its logarithm has to clamp it, as the
+    protocols do; or use min_depth.
+
+    Args:
+        width: factor on all channels; 1 is the paper's.
+        max_depth, min_depth, activation: see `DepthHead`. "relu" makes no use of max_depth.
+        fast: the up-projection without multiplications by 0. Both forms have the same weights and the same result.
+        tf_padding: pad as the published TensorFlow code does, see `fast_unpool_conv`.
+        pretrained: load the ImageNet weights of torchvision into the trunk (downloads them unless they are cached).
+
+    Raises ValueError if width is below 1/64, if pretrained and width is not 1, or for tf_padding with the slow form.
+    """
+
+    def __init__(
+        self,
+        *,
+        width: float = 1.0,
+        max_depth: float = 40.0,
+        min_depth: float = 0.0,
+        activation: str = "relu",
+        fast: bool = True,
+        tf_padding: bool = False,
+        pretrained: bool = False,
+    ) -> None:
+        super().__init__()
+        if width < 1 / 64:
+            raise ValueError(f"width must be at least 1/64, where the last level has one channel, got {width}")
+        if pretrained and width != 1:
+            raise ValueError(f"pretrained weights exist for width 1 only, got {width}")
+        self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1), persistent=False)
+        self.trunk = ResNetTrunk(width)
+        if pretrained:
+            weights = ResNet50_Weights.IMAGENET1K_V1.get_state_dict(progress=False, check_hash=True)
+            self.trunk.load_state_dict({name: value for name, value in weights.items() if not name.startswith("fc.")})
+        channels = [self.trunk.out_channels // 2**step for step in range(1, 6)]
+        # No ReLU after this norm, as in the published code.
+        self.bridge = nn.Sequential(_conv(self.trunk.out_channels, channels[0], 1), nn.BatchNorm2d(channels[0]))
+        self.decoder = nn.Sequential(
+            *(
+                UpProjection(i, o, fast=fast, tf_padding=tf_padding)
+                for i, o in zip(channels[:-1], channels[1:], strict=True)
+            )
+        )
+        self.head = DepthHead(
+            channels[-1], max_depth=max_depth, min_depth=min_depth, activation=activation, kernel_size=3, bias=False
+        )
+
+    def forward(self, image: Tensor) -> Tensor:
+        check_image(image)
+        features = self.trunk((image - self.mean) / self.std)
+        depth = self.head(self.decoder(self.bridge(features)))
+        return F.interpolate(depth, size=image.shape[-2:], mode="bilinear", align_corners=False)
+
+
+def _conv(in_channels: int, out_channels: int, kernel_size: int) -> nn.Conv2d:
+    conv = nn.Conv2d(in_channels, out_channels, kernel_size, padding=kernel_size // 2, bias=False)
+    nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
+    return conv

@@ -1,0 +1,69 @@
+"""PoseNet: how the camera moved, from a target image and its neighbours. The network of SfMLearner (Zhou et al. 2017)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from depthlib.geometry import pose_from_euler
+from depthlib.models.blocks import check_image
+
+KERNELS = (7, 5, 3, 3, 3, 3, 3)
+GROWTH = (1, 2, 4, 8, 16, 16, 16)
+SMALL = 0.01  # the first guess is almost no motion
+
+
+def check_triplet(target: Tensor, sources: Tensor, count: int) -> None:
+    """Raise TypeError or ValueError unless target is [B,3,H,W] and sources is [B,count,3,H,W]."""
+    check_image(target)
+    expected = [target.shape[0], count, *target.shape[1:]]
+    if not isinstance(sources, Tensor) or list(sources.shape) != expected:
+        found = list(sources.shape) if isinstance(sources, Tensor) else type(sources).__name__
+        raise ValueError(f"sources: found {found}, expected {expected}, the size of the target")
+
+
+def spatial_mean(features: Tensor) -> Tensor:
+    """[B,C,H,W] -> [B,C], at least in float32: a pose in half precision moves the image by pixels."""
+    return features.to(torch.promote_types(features.dtype, torch.float32)).mean(dim=(2, 3))
+
+
+class PoseNet(nn.Module):
+    """Seven stride-2 convolutions, 1x1 convolution, mean over the image; 1,590,668 parameters at width 16, two sources.
+
+    forward: target [B,3,H,W] and sources [B,S,3,H,W], RGB in [0,1] -> T_source_target [B,S,4,4]: maps points of the target's
+    camera into each source's. The translation has the scale of the depth that the network is trained with.
+
+    Args:
+        sources: S; the triplet of the dual networks has the previous and the next frame.
+        width: channels of the first convolution; the last three have 16 times as many.
+        reflect: reflection padding (Sec. 4.5), for sides above 64; off: zeros, any size.
+
+    Source: spec dual_synergy, section 2. Raises ValueError or TypeError for other shapes.
+    """
+
+    def __init__(self, *, sources: int = 2, width: int = 16, reflect: bool = True) -> None:
+        super().__init__()
+        self.sources, self.smallest = sources, 65 if reflect else 1
+        widths = [3 * (1 + sources), *(width * factor for factor in GROWTH)]
+        layers: list[nn.Module] = []
+        for i, o, kernel in zip(widths[:-1], widths[1:], KERNELS, strict=True):
+            padding_mode = "reflect" if reflect else "zeros"
+            layers += [nn.Conv2d(i, o, kernel, 2, kernel // 2, padding_mode=padding_mode), nn.ReLU(inplace=True)]
+        self.convs = nn.Sequential(*layers)
+        self.head = nn.Conv2d(widths[-1], 6 * sources, 1)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.xavier_uniform_(module.weight)
+                nn.init.zeros_(module.bias)
+
+    def vectors(self, target: Tensor, sources: Tensor) -> Tensor:
+        """(tx, ty, tz, rx, ry, rz) of each source, [B,S,6], see `pose_from_euler`."""
+        check_triplet(target, sources, self.sources)
+        if min(target.shape[-2:]) < self.smallest:
+            raise ValueError(f"target height and width must be at least {self.smallest}, got {list(target.shape[-2:])}")
+        images = torch.cat([target, sources.flatten(1, 2)], dim=1) * 2 - 1
+        features = self.head(self.convs(images))
+        return SMALL * spatial_mean(features).unflatten(1, (self.sources, 6))
+
+    def forward(self, target: Tensor, sources: Tensor) -> Tensor:
+        return pose_from_euler(self.vectors(target, sources))

@@ -1,0 +1,64 @@
+"""Weights on disk: safetensors whose metadata says which network they belong to. Loading executes no code."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from depthlib.models import create_model
+from depthlib.paths import atomic_write
+
+
+class WeightsError(ValueError):
+    """A weights file is missing, damaged, or not one of ours."""
+
+
+def round_to_half(model: nn.Module) -> None:
+    """Round the parameters to what half precision can hold, in place; buffers (running statistics) stay as they are."""
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.copy_(parameter.half())
+
+
+def save_weights(model: nn.Module, path: str | os.PathLike[str], *, model_name: str, options: dict[str, Any], **info: Any) -> None:
+    """Write parameters in half precision and buffers in full, with `model_name`, `options` and `info` (JSON values) as metadata."""
+    parameters = {name for name, _ in model.named_parameters()}
+    tensors = {name: (value.half() if name in parameters else value).contiguous() for name, value in model.state_dict().items()}
+    header = json.dumps({"model": model_name, "options": options, **info}, sort_keys=True)
+    with atomic_write(path) as temporary:
+        save_file(tensors, temporary, metadata={"depthlib": header})
+
+
+def load_weights(path: str | os.PathLike[str]) -> tuple[nn.Module, dict[str, Any]]:
+    """Build the network that a file describes and load its weights.
+
+    Returns:
+        the model in float32 and eval mode on the CPU, and the metadata: "model", "options", "input_size", ...
+    Raises:
+        WeightsError: names the file, what was found and what was expected.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise WeightsError(f"{path}: no such weights file")
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = (file.metadata() or {}).get("depthlib")
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dictionary)
+    except SafetensorError as error:
+        raise WeightsError(f"{path}: not a readable safetensors file ({error})") from error
+    if header is None:
+        raise WeightsError(f"{path}: no 'depthlib' metadata, expected weights written by depthlib")
+    info = json.loads(header)
+    try:
+        model = create_model(info["model"], **info["options"])
+        model.load_state_dict({name: value.float() if value.is_floating_point() else value for name, value in state.items()})
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise WeightsError(f"{path}: weights do not fit the network they name ({error})") from error
+    return model.eval(), info

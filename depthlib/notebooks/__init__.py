@@ -1,0 +1,16 @@
+"""The life of a notebook: written in `notebooks/` without outputs, executed into `results/<profile>/`, checked there.
+
+`strip` keeps sources clean, `execute` runs one, `check_executed` says whether a result may still be believed, and
+`student_copy` leaves the solutions out. Jupyter's machinery is imported only where a notebook is really run.
+"""
+
+from depthlib.notebooks.execute import NotebookFailed, execute
+from depthlib.notebooks.gate import check_executed, is_current
+from depthlib.notebooks.key import Key, notebook_key
+from depthlib.notebooks.parameters import declared_parameters
+from depthlib.notebooks.strip import check_source, strip, strip_file, student_copy
+
+__all__ = [
+    "Key", "NotebookFailed", "check_executed", "check_source", "declared_parameters", "execute", "is_current",
+    "notebook_key", "strip", "strip_file", "student_copy",
+]

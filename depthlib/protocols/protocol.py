@@ -1,0 +1,232 @@
+"""What exactly is measured. A protocol is a locked file; whoever changes one field has made another protocol.
+
+`load_protocol("eigen-raw")` reads a file of this folder and compares it with its hash in locks.json, so that an edited
+file is noticed. `protocol.replace(scaling="median")` makes another protocol, named "eigen-raw+scaling=median"; that name
+can be loaded, too.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+import yaml
+from torch import Tensor
+
+from depthlib.metrics.benchmark import ALL_METRICS, errors, units_of
+from depthlib.protocols.crops import CROPS, HOLES, RESIZES, crop_mask, filled, placed
+from depthlib.protocols.reduction import check_reduction
+from depthlib.protocols.scaling import SCALINGS, median_ratio
+
+__all__ = ["FOLDER", "Protocol", "load_protocol", "median_ratio", "protocol_names", "write_locks"]
+
+FOLDER = Path(__file__).parent
+LOCKS = FOLDER / "locks.json"
+WORDS = ("name", "what")        # fields that say what a protocol is called and for; all others decide numbers
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """One way to score depth maps. Order of the steps: holes, resize, mask, clamp or scale (`clamp_when`), measure.
+
+    Attributes:
+        ground_truth: which depth, of which images, made how.
+        crop: the rectangle of the ground truth that counts, a name of `crops.CROPS`.
+        min_depth, max_depth: only ground truth strictly between these counts [m].
+        clamp_prediction: whether the prediction is clamped before it is measured, to `clamp_range`.
+        scaling: a name of `scaling.SCALINGS`. "median": times median(gt) / median(prediction) per image, over the valid pixels,
+            both medians the mean of the two middle values where the number of pixels is even (NumPy's definition);
+            "median_lower" takes the smaller of the two (torch.median).
+        resize: how a prediction reaches the size of the ground truth, a name of `crops.RESIZES`; "none" refuses another size.
+        reduction: how the errors of the images become one number, one of `reduction.REDUCTIONS`.
+        ssim_range: L of SSIM, metres; null where SSIM is not among the metrics. SSIM counts whole 11 x 11 windows of valid
+            pixels only, so an image must have one (see `depthlib.metrics.measurable`).
+        covers: the region of the ground truth that a prediction shows, a name of `crops.CROPS`; nothing outside counts.
+        size: [height, width] at which errors are measured; the ground truth is brought there by nearest neighbour. null: its own.
+        clamp_when: "after scaling" or "before scaling".
+        clamp_range: [lowest, highest], metres; null: [min_depth, max_depth].
+        holes: what a predicted 0 is: "kept" (a depth of 0), or "kitti background interpolation".
+        images: how many images the test set has; null where it is not fixed.
+
+    A file also states `units`, those of its metrics as `units_of` gives them, and is refused if they are wrong.
+    """
+
+    name: str
+    what: str
+    ground_truth: str
+    crop: str
+    min_depth: float
+    max_depth: float
+    clamp_prediction: bool
+    scaling: str
+    resize: str
+    reduction: str
+    metrics: tuple[str, ...]
+    ssim_range: float | None = None
+    covers: str = "none"
+    size: tuple[int, int] | None = None
+    clamp_when: str = "after scaling"
+    clamp_range: tuple[float, float] | None = None
+    holes: str = "kept"
+    images: int | None = None
+
+    def __post_init__(self) -> None:
+        choices = {"crop": CROPS, "covers": CROPS, "scaling": SCALINGS, "resize": RESIZES, "holes": HOLES,
+                   "clamp_when": ("after scaling", "before scaling")}
+        for field, allowed in choices.items():
+            if getattr(self, field) not in allowed:
+                raise ValueError(f"protocol {self.name}: {field} is {getattr(self, field)!r}, expected one of "
+                                 f"{', '.join(allowed)}")
+        unknown = [metric for metric in self.metrics if metric not in ALL_METRICS]
+        if not self.metrics or unknown:
+            raise ValueError(f"protocol {self.name}: metrics has {unknown or 'nothing'}, expected some of "
+                             f"{', '.join(ALL_METRICS)}")
+        try:
+            check_reduction(self.reduction, self.metrics)
+        except ValueError as error:
+            raise ValueError(f"protocol {self.name}: {error}") from None
+        if ("ssim" in self.metrics) != (self.ssim_range is not None):
+            raise ValueError(f"protocol {self.name}: ssim_range is {self.ssim_range}, expected a range just where ssim is a "
+                             "metric")
+        if not 0 <= self.min_depth < self.max_depth:
+            raise ValueError(f"protocol {self.name}: min_depth, max_depth are {self.min_depth}, {self.max_depth}, expected 0 "
+                             "<= min < max")
+        if self.scaling == "nyu_zscore" and self.covers != "none":
+            raise ValueError(f"protocol {self.name}: covers is {self.covers!r}, expected 'none', since nyu_zscore is of whole "
+                             "maps")
+
+    def card(self) -> dict[str, str]:
+        """The fields as text, for the card beside every table of errors."""
+        fields = asdict(self) | {"units": units_of(self.metrics)}
+        return {key.replace("_", " "): ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+                for key, value in fields.items()}
+
+    def fingerprint(self) -> str:
+        """SHA-256 of all that decides numbers: every field but name and `what`, those at their default left out, so that a
+        field added later changes no fingerprint."""
+        kept = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)
+                if f.name not in WORDS and getattr(self, f.name) != f.default}
+        return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
+
+    def replace(self, **changes: Any) -> Protocol:
+        """Another protocol, whose name says what was changed: "eigen-raw+scaling=median"; what stays the same does not show."""
+        known = {f.name for f in dataclasses.fields(self)} - set(WORDS)
+        if unknown := sorted(set(changes) - known):
+            raise ValueError(f"protocol {self.name}: found {', '.join(unknown)}, expected to replace some of "
+                             f"{', '.join(sorted(known))}")
+        changes = {key: tuple(value) if isinstance(value, list) else value for key, value in changes.items()}
+        changed = {key: value for key, value in changes.items() if value != getattr(self, key)}
+        base, *earlier = self.name.split("+")
+        marks = dict(mark.partition("=")[::2] for mark in earlier) | {key: _text(value) for key, value in changed.items()}
+        name = "+".join([base, *(f"{key}={value}" for key, value in marks.items())])
+        return dataclasses.replace(self, **changed, name=name)
+
+    def truth(self, target: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+        """Ground truth at the size at which errors are measured, and the pixels that count: both [B,1,H,W].
+
+        Raises ValueError where the crop is not defined for that size.
+        """
+        if self.size is not None and tuple(target.shape[-2:]) != tuple(self.size):
+            target, valid = F.interpolate(target, self.size, mode="nearest-exact"), _nearest(valid, self.size)
+        valid = valid & (target > self.min_depth) & (target < self.max_depth)
+        for crop in {self.crop, self.covers} - {"none"}:
+            valid = valid & crop_mask(crop, *target.shape[-2:], device=target.device)
+        return target, valid
+
+    def prepare(self, prediction: Tensor, target: Tensor, valid: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Prediction, ground truth and mask as they are measured: all steps but the last. [B,1,H,W] each."""
+        prediction = prediction.to(torch.promote_types(prediction.dtype, torch.float32))
+        target, valid = self.truth(target, valid)
+        if self.holes == "kitti background interpolation":
+            prediction = filled(prediction)
+        prediction = placed(prediction, tuple(target.shape[-2:]), self.covers, self.resize)
+        low, high = self.clamp_range or (self.min_depth, self.max_depth)
+        if self.clamp_prediction and self.clamp_when == "before scaling":
+            prediction = prediction.clamp(low, high)
+        prediction = SCALINGS[self.scaling](prediction, target, valid, self.max_depth)
+        if self.clamp_prediction and self.clamp_when == "after scaling":
+            prediction = prediction.clamp(low, high)
+        return prediction, target, valid
+
+    def score(self, prediction: Tensor, target: Tensor, valid: Tensor, region: Tensor | None = None) -> dict[str, Tensor]:
+        """Errors of each image.
+
+        Args:
+            prediction: [B,1,h,w] depth in metres; resized to the size of `target`.
+            target: [B,1,H,W] depth in metres, 0 where unknown.
+            valid: bool [B,1,H,W].
+            region: bool [B,1,H,W], measure only there; scale and clamp are those of all valid pixels (bins of depth, classes).
+        Returns:
+            metric name -> [B]. Images without a valid pixel raise ValueError (see `depth_errors`).
+        """
+        prediction, target, valid = self.prepare(prediction, target, valid)
+        if region is not None:
+            valid = valid & (region if self.size is None else _nearest(region, self.size))
+        if len(target) == 1 and "ssim" not in self.metrics:         # of sparse LiDAR, a few per cent of the pixels are left
+            prediction, target, valid = (x[valid].view(1, 1, 1, -1) for x in (prediction, target, valid))
+        return errors(prediction, target, valid, self.metrics, data_range=self.ssim_range)
+
+
+def protocol_names() -> list[str]:
+    """The names there are files for, sorted."""
+    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+
+def load_protocol(name: str) -> Protocol:
+    """The protocol of that name, as "eigen-raw" or with changes, as "eigen-raw+scaling=median".
+
+    Raises:
+        ValueError: an unknown name, with the names there are; a file that is no protocol, or no longer the locked one.
+    """
+    base, *marks = str(name).split("+")
+    path = FOLDER / f"{base}.yaml"
+    if base not in protocol_names():
+        raise ValueError(f"unknown protocol {base!r}: expected one of {', '.join(protocol_names())}")
+    protocol = _read(path)
+    locked = json.loads(LOCKS.read_text(encoding="utf-8")).get(base) if LOCKS.exists() else None
+    if locked not in (None, protocol.fingerprint()):
+        raise ValueError(f"protocol {base}: the file {path.name} has the fingerprint {protocol.fingerprint()[:12]}, expected "
+                         f"{locked[:12]}; a changed protocol needs another name")
+    if broken := [mark for mark in marks if "=" not in mark]:
+        raise ValueError(f"protocol {name}: found the change {broken[0]!r}, expected field=value")
+    changes = {key: _value(key, text) for key, _, text in (mark.partition("=") for mark in marks)}
+    return protocol.replace(**changes) if changes else protocol
+
+
+def write_locks() -> None:
+    """Lock every protocol as its file stands now; for whoever adds one."""
+    locks = {name: _read(FOLDER / f"{name}.yaml").fingerprint() for name in protocol_names()}
+    LOCKS.write_text(json.dumps(locks, indent=1) + "\n", encoding="utf-8")
+
+
+def _read(path: Path) -> Protocol:
+    fields = yaml.safe_load(path.read_text(encoding="utf-8"))
+    units = fields.pop("units", None)
+    try:
+        protocol = Protocol(**{key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()})
+    except TypeError as error:
+        raise ValueError(f"{path.name}: {' '.join(str(error).split())}") from error
+    if units not in (None, units_of(protocol.metrics)):
+        raise ValueError(f"{path.name}: units is {units!r}, expected {units_of(protocol.metrics)!r}")
+    return protocol
+
+
+def _nearest(mask: Tensor, size: tuple[int, int]) -> Tensor:
+    return F.interpolate(mask.float(), size, mode="nearest-exact") > 0.5
+
+
+def _text(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _value(field: str, text: str) -> Any:
+    """The value that `_text` wrote."""
+    if field in ("metrics", "size", "clamp_range") and text != "None":
+        return tuple(yaml.safe_load(f"[{text}]"))
+    return None if text == "None" else float(text) if field in ("min_depth", "max_depth", "ssim_range") else yaml.safe_load(text)

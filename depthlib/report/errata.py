@@ -1,0 +1,17 @@
+"""What is wrong or open in a paper, as a table for its notebook."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from depthlib.papers.published import PublishedPaper
+
+COLUMNS = ("erratum", "in print", "here", "why")
+
+
+def errata_table(paper: PublishedPaper) -> pd.DataFrame:
+    """One row an erratum, in the order of the file: its number, what is printed, what is done here, and why."""
+    return pd.DataFrame([(e.key, e.in_print, e.here, e.why) for e in paper.errata], columns=list(COLUMNS))

@@ -1,0 +1,198 @@
+"""The one training loop. Read it from top to bottom: nothing happens elsewhere.
+
+Everything random is drawn from the seed: the order of the images is a function of (seed, epoch), an augmentation of
+(seed, step), and the state of torch's own generator travels in the checkpoint. So a run that was killed and started
+again ends in the same bits as an unbroken one (same machine, same number of threads).
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+
+from depthlib.training.augment import augment
+from depthlib.training.checkpoint import Checkpoint
+from depthlib.training.schedules import learning_rate
+
+Batch = dict[str, Any]
+
+
+class Task(Protocol):
+    """How a batch becomes a loss. Holds whatever state a paper's training needs besides the weights."""
+
+    def prepare(self, model: nn.Module, dataset: Dataset) -> None:
+        """Called once before the first step."""
+
+    def loss(self, model: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """The scalar to minimise and its named terms, for the log."""
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None: ...
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The settings of one optimisation. Adam throughout; the schedule is evaluated at every step.
+
+    Attributes:
+        schedule: "constant" or "poly": lr (1 - step/steps)^power.
+        clip: largest gradient norm, or None.
+        flip: probability of mirroring an image with everything that belongs to it.
+        colour: half-width of the random brightness, contrast and saturation factors, e.g. 0.1 for 0.9..1.1.
+        amp: bfloat16 autocast where the device is CUDA (no loss scaling needed).
+    """
+
+    steps: int
+    batch_size: int
+    lr: float = 1e-3
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-8
+    weight_decay: float = 0.0
+    schedule: str = "poly"
+    power: float = 0.9
+    clip: float | None = None
+    flip: float = 0.5
+    colour: float = 0.0
+    amp: bool = True
+
+
+@dataclass
+class Curve:
+    """What was logged at each step: `loss`, the learning rate and the named terms of the loss; None where a step lacks a term."""
+
+    values: dict[str, list[float | None]] = field(default_factory=dict)
+
+    def append(self, row: Mapping[str, float]) -> None:
+        steps = len(self)
+        for name in self.values.keys() | row.keys():
+            self.values.setdefault(name, [None] * steps).append(row.get(name))
+
+    def __len__(self) -> int:
+        return len(self.values.get("loss", []))
+
+
+class TrainingDiverged(RuntimeError):
+    """The loss is no longer a finite number."""
+
+
+def fit(
+    model: nn.Module,
+    task: Task,
+    dataset: Dataset,
+    plan: Plan,
+    *,
+    seed: int,
+    device: str | torch.device = "cpu",
+    checkpoint: Checkpoint | None = None,
+    on_step: Callable[[int, float, float], None] | None = None,
+    stop_after: int | None = None,
+) -> Curve:
+    """Train `model` in place and return its training curve.
+
+    Args:
+        model: maps images to depth; moved to `device`.
+        task: turns (model, batch) into a loss.
+        dataset: map-style; its items are dictionaries of tensors.
+        plan: steps, batch size, optimiser, schedule.
+        seed: of the order of the data and of the augmentation. The weights are drawn before this function.
+        checkpoint: where to save the state now and then, and to resume from when it exists.
+        on_step: called with (step, loss, images per second) after every step.
+        stop_after: end after this many steps although the plan is longer; the schedule stays that of the whole plan.
+    Raises:
+        ValueError: the dataset is smaller than one batch.
+        TrainingDiverged: the loss became NaN or infinite; names the step and the terms.
+    """
+    device = torch.device(device)
+    model.to(device, memory_format=torch.channels_last).train()
+    optimizer = torch.optim.Adam(
+        [p for p in model.parameters() if p.requires_grad] or [torch.zeros(1)],
+        lr=plan.lr, betas=plan.betas, eps=plan.eps, weight_decay=plan.weight_decay,
+    )
+    torch.manual_seed(seed)
+    task.prepare(model, dataset)
+    curve = Curve()
+    first = 0
+    if checkpoint is not None and (saved := checkpoint.load(device)) is not None:
+        model.load_state_dict(saved["model"])
+        optimizer.load_state_dict(saved["optimizer"])
+        task.load_state_dict(saved["task"])
+        restore_random_state(saved["random"])
+        curve, first = Curve(saved["curve"]), saved["step"]
+
+    steps = plan.steps if stop_after is None else min(plan.steps, stop_after)
+    batches = DataLoader(
+        dataset, batch_sampler=BatchOrder(len(dataset), plan.batch_size, seed, first, steps),
+        pin_memory=device.type == "cuda",
+        generator=torch.Generator(),       # else starting to load draws from the generator that dropout draws from
+    )
+    started = time.perf_counter()
+    for step, batch in enumerate(batches, start=first):
+        batch = {k: v.to(device, non_blocking=True) if isinstance(v, Tensor) else v for k, v in batch.items()}
+        batch = augment(batch, seed=seed, step=step, flip=plan.flip, colour=plan.colour)
+        batch["image"] = batch["image"].contiguous(memory_format=torch.channels_last)
+
+        lr = learning_rate(plan.schedule, plan.lr, step, plan.steps, plan.power)
+        for group in optimizer.param_groups:
+            group["lr"] = lr
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=plan.amp and device.type == "cuda"):
+            loss, terms = task.loss(model, batch)
+        row = {"loss": float(loss.detach()), **{name: float(term.detach()) for name, term in terms.items()}}
+        if not math.isfinite(row["loss"]):
+            raise TrainingDiverged(f"step {step}: " + ", ".join(f"{name} = {value:.4g}" for name, value in row.items()))
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        if plan.clip is not None:
+            nn.utils.clip_grad_norm_(model.parameters(), plan.clip)
+        optimizer.step()
+
+        curve.append(row | {"lr": lr})
+        if on_step is not None:
+            on_step(step + 1, curve.values["loss"][-1], plan.batch_size * (step + 1 - first) / (time.perf_counter() - started))
+        if checkpoint is not None and step + 1 < steps and checkpoint.due():
+            checkpoint.save({
+                "model": model.state_dict(), "optimizer": optimizer.state_dict(), "task": task.state_dict(),
+                "random": random_state(), "curve": curve.values, "step": step + 1,
+            })
+    return curve
+
+
+class BatchOrder:
+    """Yields the indices of each batch from step `first` to `steps`: a fresh permutation every epoch, last partial batch dropped."""
+
+    def __init__(self, size: int, batch_size: int, seed: int, first: int, steps: int):
+        if steps > 0 and size < batch_size:
+            raise ValueError(f"dataset has {size} images, expected at least one batch of {batch_size}")
+        self.size, self.batch_size, self.seed, self.first, self.steps = size, batch_size, seed, first, steps
+
+    def __len__(self) -> int:
+        return self.steps - self.first
+
+    def __iter__(self) -> Iterator[list[int]]:
+        per_epoch = max(1, self.size // self.batch_size)
+        known, order = -1, None
+        for step in range(self.first, self.steps):
+            epoch, position = divmod(step, per_epoch)
+            if epoch != known:
+                generator = torch.Generator().manual_seed((self.seed * 1_000_003 + epoch) % 2**63)
+                known, order = epoch, torch.randperm(self.size, generator=generator).tolist()
+            yield order[position * self.batch_size : (position + 1) * self.batch_size]
+
+
+def random_state() -> dict[str, Any]:
+    """The state of torch's generators, on the CPU and on each CUDA device."""
+    return {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []}
+
+
+def restore_random_state(state: Mapping[str, Any]) -> None:
+    """Undo `random_state`; a state without CUDA generators leaves those alone."""
+    torch.set_rng_state(state["cpu"].cpu())
+    if state["cuda"] and torch.cuda.is_available():
+        torch.cuda.set_rng_state_all([s.cpu() for s in state["cuda"]])

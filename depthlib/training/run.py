@@ -1,0 +1,136 @@
+"""Carrying out a recipe: build, train, round, evaluate, write."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+
+from depthlib import __version__
+from depthlib.devices import pick_device
+from depthlib.models import create_model
+from depthlib.models.weights import round_to_half, save_weights
+from depthlib.paths import atomic_write
+from depthlib.protocols.evaluate import evaluate
+from depthlib.protocols.protocol import load_protocol
+from depthlib.training.checkpoint import Checkpoint
+from depthlib.training.fit import Curve, fit
+from depthlib.training.recipe import Recipe
+
+OnStep = Callable[[int, float, float], None]
+
+
+def build_model(recipe: Recipe, seed: int) -> torch.nn.Module:
+    """The untrained network; its weights are a function of the seed alone."""
+    torch.manual_seed(seed)
+    return create_model(recipe.model, **recipe.model_options)
+
+
+def first_steps(recipe: Recipe, *, seed: int, steps: int = 20) -> Curve:
+    """Really train the first steps, on the CPU, outside any store: what a stored notebook is checked with.
+
+    One thread, whatever the machine has: the number of threads decides in which order numbers are added, and at a high
+    learning rate the rounding is visible after ten steps.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return fit(build_model(recipe, seed), recipe.task.make(), recipe.train.make(), recipe.plan, seed=seed, stop_after=steps)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def execute(
+    recipe: Recipe, folder: Path, *, seed: int, identity: dict[str, Any], device: str = "auto",
+    on_step: OnStep | None = None, checkpoint_seconds: float = 20.0,
+) -> None:
+    """Carry out `recipe` and write a run's folder; `record.json` comes last. Resumes from a checkpoint in `folder`.
+
+    Args:
+        identity: what the record says of itself besides the recipe: its key and its spec.
+        on_step: see `fit`.
+        checkpoint_seconds: how much work a kill may cost.
+    """
+    clock = [time.monotonic()]
+    chosen = pick_device(device)
+    if chosen.type == "cuda":       # the same bits on every repetition, where torch has a deterministic form
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True, warn_only=True)
+    train = recipe.train.make()
+    clock.append(time.monotonic())
+    model = build_model(recipe, seed)
+    checkpoint = Checkpoint(folder / "checkpoint.pt", checkpoint_seconds)
+    curve = fit(model, recipe.task.make(), train, recipe.plan, seed=seed, device=chosen, checkpoint=checkpoint, on_step=on_step)
+    clock.append(time.monotonic())
+    round_to_half(model)            # what is measured is what is kept
+
+    tests, pictures, made = {}, {}, {}
+    for name, (dataset, protocol) in recipe.tests.items():
+        if repr(dataset) not in made:           # several protocols may look at one set
+            made[repr(dataset)] = dataset.make()
+        data = made[repr(dataset)]
+        evaluation, kept = evaluate(model, data, load_protocol(protocol), device=chosen, keep=recipe.pictures.get(name, 0))
+        tests[name] = {
+            "protocol": protocol, "data": data.fingerprint(), "images": evaluation.images,
+            "metrics": evaluation.metrics, "skipped": evaluation.skipped,
+        }
+        if name in recipe.pictures:
+            pictures[name] = kept.half()
+    result: dict[str, Any] = {
+        "format": 1, **identity, "recipe": recipe.as_dict(),
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "train_data": train.fingerprint(), "curve": curve.values, "tests": tests,
+    }
+    sample = train[0]["image"]
+    save_weights(
+        model.cpu(), folder / "weights.safetensors", model_name=recipe.model, options=recipe.model_options,
+        input_size=list(sample.shape[-2:]), **identity,
+    )
+    with atomic_write(folder / "predictions.safetensors") as temporary:
+        save_file({name: value.contiguous() for name, value in pictures.items()}, temporary)
+    clock.append(time.monotonic())
+    _write_json(folder / "provenance.json", provenance(chosen, clock))
+    _write_json(folder / "record.json", result)
+    checkpoint.remove()
+
+
+def provenance(device: torch.device, clock: list[float]) -> dict[str, Any]:
+    """What a record does not depend on, and a reader wants to know.
+
+    Args:
+        clock: seconds at the start, after the training data, the training, and the evaluation were done. Of a run that was
+            interrupted they count the last part.
+    """
+    data, training, evaluation = (round(b - a, 1) for a, b in zip(clock, clock[1:], strict=False))
+    import numpy
+
+    instructions = torch.backends.cpu.get_cpu_capability()
+    return {
+        "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "seconds": round(clock[-1] - clock[0], 1),
+        "seconds_data": data, "seconds_training": training, "seconds_evaluation": evaluation,
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else f"{device.type} ({instructions})",
+        "threads": torch.get_num_threads(), "python": platform.python_version(), "torch": torch.__version__,
+        "numpy": numpy.__version__, "depthlib": __version__,
+    }
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    """One top-level entry a line; numbers with nine digits, which hold a float32 exactly."""
+    lines = [f"{json.dumps(key)}: {json.dumps(_nine_digits(value))}" for key, value in content.items()]
+    with atomic_write(path) as temporary:
+        temporary.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+
+
+def _nine_digits(value: Any) -> Any:
+    if isinstance(value, float):
+        return float(f"{value:.9g}")
+    if isinstance(value, dict):
+        return {key: _nine_digits(v) for key, v in value.items()}
+    return [_nine_digits(v) for v in value] if isinstance(value, list) else value

@@ -1,0 +1,178 @@
+"""Learning from labels of which some are wrong: three answers to a label of 0 that does not mean zero metres.
+
+* believe it (`BelievedZeros`): what ANUW's variants A to D are trained on;
+* leave it out of the loss: `depthlib.training.tasks.Supervised`, the control that the paper lacks;
+* put an own earlier prediction in its place (`SoftLabels`): ANUW Sec. 3.3.
+
+Labels on disk and in the data set are never overwritten: soft labels live beside them, in the task.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+from depthlib.training.tasks import Supervised, resolve
+
+
+class BelievedZeros(Supervised):
+    """Supervised as if every label were true: a pixel of unknown depth is taught to be 0 m. Arguments of `Supervised`."""
+
+    def loss(self, model: nn.Module, batch: dict[str, Any]) -> tuple[Tensor, dict[str, Tensor]]:
+        return super().loss(model, batch | {"valid": torch.ones_like(batch["valid"])})
+
+
+class SoftLabels:
+    """Soft labels in the gaps of the true ones. ANUW Sec. 3.3 in the concrete form of spec anuw_dacnn Sec. 3, erratum A18.
+
+    W is where an image has no label. For each image of a batch, at each step:
+
+    1. the target is the label outside W and the image's soft label inside; as long as it has none, W is left out of the
+       loss (or believed to be 0 m with `literal_zeros`, which is what the text of the paper implies);
+    2. the same loss, of this image alone and outside W alone, decides: its target never changes, so its values can be
+       compared from one visit to the next. (The loss on the whole target would fall whenever the target is replaced.)
+    3. if it is the lowest so far, the prediction becomes the soft label: inside W, clamped, without gradient.
+
+    Inside W the network is thus only tied to its own earlier output. What is gained over believing the zeros may
+    as well come from not believing them: compare with masking before you credit the soft labels.
+
+    The labels of an image must stay on their pixels: `Plan(flip=0)` and no random crops. A batch is not told that it was
+    flipped, but W is compared with that of the last visit.
+
+    After (or, from `on_step` of `fit`, during) a training `soft_label` gives the labels as pictures.
+
+    Args:
+        loss, options: as for `Supervised`; the function must be defined on a single image outside W.
+        max_depth, min_depth: metres; soft labels are clamped to this range.
+        literal_zeros: see 1.
+    """
+
+    def __init__(
+        self, loss: str, options: dict[str, Any] | None = None, *,
+        max_depth: float, min_depth: float = 1e-3, literal_zeros: bool = False,
+    ) -> None:
+        if not 0 < min_depth < max_depth <= torch.finfo(torch.float16).max:
+            raise ValueError(f"expected 0 < min_depth < max_depth in half precision, got {min_depth} and {max_depth}")
+        self.function, self.options = resolve(loss), options or {}
+        self.range, self.literal_zeros = (min_depth, max_depth), literal_zeros
+        self._forget()
+
+    def _forget(self) -> None:
+        self.best: dict[str, float] = {}        # image -> lowest loss outside W so far
+        self.soft: dict[str, Tensor] = {}       # image -> depth of the pixels of W in reading order, half precision, on the CPU
+        self.where: dict[str, int] = {}         # image -> checksum of W
+
+    def prepare(self, model: nn.Module, dataset: Dataset) -> None:
+        self._forget()      # soft labels of an earlier training are those of another network
+
+    def loss(self, model: nn.Module, batch: dict[str, Any]) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss on the filled labels. Besides its own terms: `outside`, the mean loss outside W, and `updated`, the share
+        of the batch that got new soft labels.
+
+        Raises ValueError when the gaps of an image are not where they were.
+        """
+        prediction = model(batch["image"]).float()
+        target, counted = self.targets(batch)
+        if not counted.any():       # a batch without any label teaches nothing yet
+            return 0 * prediction.sum(), {}
+        total, terms = self._evaluate(prediction, target, counted)
+        losses, updated = self._update(prediction.detach(), batch)
+        finite = [value for value in losses if math.isfinite(value)]
+        terms = terms | {
+            "outside": torch.tensor(sum(finite) / max(1, len(finite))), "updated": torch.tensor(sum(updated) / len(updated)),
+        }
+        return total, terms
+
+    def targets(self, batch: dict[str, Any]) -> tuple[Tensor, Tensor]:
+        """What the next step learns from: depth [B,1,H,W] in metres, and the bool mask of the pixels that count."""
+        target, counted = batch["depth"].clone(), batch["valid"].clone()
+        for i, name in enumerate(batch["name"]):
+            gap = ~batch["valid"][i]
+            if name in self.soft:
+                self._check(name, gap)
+                target[i, gap] = self.soft[name].to(target)
+                counted[i] = True
+            elif self.literal_zeros:
+                counted[i] = True
+        return target, counted
+
+    def soft_label(self, name: str, depth: Tensor, valid: Tensor) -> Tensor:
+        """The label of one image as it stands: depth [1,H,W] in metres, with its gaps filled if it has soft labels by now.
+
+        Args:
+            name, depth, valid: of the sample as the data set gives it; `depth` is not changed.
+        """
+        return self.targets({"depth": depth[None], "valid": valid[None], "name": [name]})[0][0]
+
+    def _evaluate(self, prediction: Tensor, target: Tensor, valid: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        result = self.function(prediction, target, valid, **self.options)
+        return result if isinstance(result, tuple) else (result, {})
+
+    @torch.no_grad()
+    def _update(self, prediction: Tensor, batch: dict[str, Any]) -> tuple[list[float], list[bool]]:
+        """Loss of each image outside W (infinite where it is not defined), and whether its soft label was renewed."""
+        losses, updated = [], []
+        for i, name in enumerate(batch["name"]):
+            value = self._outside(prediction[i : i + 1], batch["depth"][i : i + 1], batch["valid"][i : i + 1])
+            better = value < self.best.get(name, math.inf)
+            if better:
+                gap = ~batch["valid"][i]
+                self.best[name], self.where[name] = value, checksum(gap)
+                self.soft[name] = prediction[i][gap].clamp(*self.range).half().cpu()
+            losses.append(value)
+            updated.append(better)
+        return losses, updated
+
+    def _outside(self, prediction: Tensor, depth: Tensor, valid: Tensor) -> float:
+        """Loss of one image on its labels; infinite if it has none, or too few for the loss (no whole window of SSIM)."""
+        if not valid.any():
+            return math.inf
+        try:
+            return float(self._evaluate(prediction, depth, valid)[0])
+        except ValueError:
+            if valid.all():         # then it is not the gaps that the loss objects to
+                raise
+            return math.inf
+
+    def _check(self, name: str, gap: Tensor) -> None:
+        if checksum(gap) != self.where[name]:
+            raise ValueError(f"the gaps of image {name!r} have moved: expected no flips, no random crops and unique names")
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"best": dict(self.best), "soft": dict(self.soft), "where": dict(self.where)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.best, self.where = dict(state["best"]), dict(state["where"])
+        self.soft = {name: value.cpu() for name, value in state["soft"].items()}
+
+
+def checksum(mask: Tensor) -> int:
+    """A number that changes when pixels of a mask move: the sum of the squared places of its true pixels."""
+    return int((mask.flatten().nonzero() + 1).square().sum())
+
+
+class GapsOnly(Dataset):
+    """The same frames, with the truth only where the label is missing: how good is a network where it was told 0?
+
+    Args:
+        dataset: items with `depth_true` and `defect`, that is a set whose labels have gaps.
+    """
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        item = self.dataset[index]
+        if "defect" not in item:
+            raise ValueError(f"image {item.get('name', index)!r} has no missing labels: expected a set with defect_share > 0")
+        return item | {"depth_true": torch.where(item["defect"], item["depth_true"], 0)}
+
+    def fingerprint(self) -> str:
+        return f"gaps of {self.dataset.fingerprint()}"

@@ -1,0 +1,57 @@
+"""The simplest tasks: learn from the labels of each pixel, or learn nothing but their mean."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+
+def resolve(target: str) -> Any:
+    """The object that "package.module:name" names. Only modules of depthlib, so that a file can never name other code."""
+    module, _, name = target.partition(":")
+    if not name or module.split(".")[0] != "depthlib":
+        raise ValueError(f"{target!r}: expected 'depthlib.<module>:<name>'")
+    return getattr(importlib.import_module(module), name)
+
+
+class Stateless:
+    """A task that remembers nothing from one step to the next."""
+
+    def prepare(self, model: nn.Module, dataset: Dataset) -> None:
+        pass
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        pass
+
+
+class Supervised(Stateless):
+    """loss(model(image), depth, valid).
+
+    Args:
+        loss: "depthlib.losses.<file>:<function>"; the function returns a scalar, or a scalar and a dictionary of terms.
+        options: keyword arguments of that function.
+    """
+
+    def __init__(self, loss: str, options: dict[str, Any] | None = None):
+        self.function, self.options = resolve(loss), options or {}
+
+    def loss(self, model: nn.Module, batch: dict[str, Any]) -> tuple[Tensor, dict[str, Tensor]]:
+        prediction = model(batch["image"]).float()      # losses in float32 also under autocast
+        result = self.function(prediction, batch["depth"], batch["valid"], **self.options)
+        return result if isinstance(result, tuple) else (result, {})
+
+
+class MeanOfLabels(Stateless):
+    """For the baseline that knows nothing: `prepare` sets its constant, and there is no step to take."""
+
+    def prepare(self, model: nn.Module, dataset: Dataset) -> None:
+        model.fit(dataset[i]["depth"] for i in range(len(dataset)))
+
+    def loss(self, model: nn.Module, batch: dict[str, Any]) -> tuple[Tensor, dict[str, Tensor]]:
+        raise NotImplementedError("the mean is known before the first step: plan 0 steps")

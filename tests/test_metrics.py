@@ -1,0 +1,359 @@
+"""Depth errors against scikit-image, numpy and closed forms, and the properties they must have."""
+
+import math
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from skimage.metrics import structural_similarity
+
+from depthlib import metrics as m
+
+DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"))]
+LOG_NAMES = ("rmse_log", "log10", "si_log", "si_rmse", "delta1", "delta2", "delta3")
+
+# One line of numpy for each metric, over the valid pixels p (prediction) and t (truth) of one image.
+NUMPY = {
+    "abs_rel": lambda p, t: np.average(np.abs(p / t - 1)),
+    "sq_rel": lambda p, t: np.average((p - t) * (p / t - 1)),
+    "rmse": lambda p, t: np.linalg.norm(p - t) / math.sqrt(p.size),
+    "rmse_log": lambda p, t: np.linalg.norm(np.log(p / t)) / math.sqrt(p.size),
+    "log10": lambda p, t: np.average(np.abs(np.log10(p / t))),
+    "si_log": lambda p, t: 100 * np.std(np.log(p / t)),
+    "si_rmse": lambda p, t: np.std(np.log(p / t)),
+    "si_rmse_linear": lambda p, t: np.std(p - t),
+    "delta1": lambda p, t: np.average(np.abs(np.log(p / t)) < math.log(1.25)),
+    "delta2": lambda p, t: np.average(np.abs(np.log(p / t)) < 2 * math.log(1.25)),
+    "delta3": lambda p, t: np.average(np.abs(np.log(p / t)) < 3 * math.log(1.25)),
+}
+
+
+def pair(batch: int = 3, height: int = 13, width: int = 17, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Depths of 1 to 20 m off by up to a factor of 2, and a mask of 80 %; zeros and NaN lie under the mask."""
+    rng = torch.Generator().manual_seed(seed)
+    target = 1 + 19 * torch.rand(batch, 1, height, width, generator=rng, dtype=torch.float64)
+    pred = target * torch.exp(1.4 * torch.rand(target.shape, generator=rng, dtype=torch.float64) - 0.7)
+    valid = torch.rand(target.shape, generator=rng) < 0.8
+    target = torch.where(valid, target, 0)
+    pred = torch.where(valid, pred, float("nan"))
+    return pred, target, valid
+
+
+# --- values
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("name", NUMPY)
+def test_value_per_image_matches_numpy(name, device):
+    pred, target, valid = pair()
+    expected = [NUMPY[name](p[v].numpy(), t[v].numpy()) for p, t, v in zip(pred, target, valid, strict=True)]
+    got = m.depth_errors(pred.to(device), target.to(device), valid.to(device), (name,))[name]
+    torch.testing.assert_close(got.cpu(), torch.tensor(expected, dtype=torch.float64))
+    torch.testing.assert_close(m.depth_errors(pred.to(device), target.to(device))[name], got)  # target > 0 is the mask
+
+
+def test_hand_made_pair():
+    """Truth (1, 2, 4), prediction (2, 2, 3): every value by hand."""
+    target, pred = torch.tensor([1.0, 2.0, 4.0]).view(1, 1, 1, 3), torch.tensor([2.0, 2.0, 3.0]).view(1, 1, 1, 3)
+    d = [math.log(2), 0.0, math.log(0.75)]
+    mean, square = sum(d) / 3, sum(x * x for x in d) / 3
+    expected = {
+        "abs_rel": (1 + 0 + 0.25) / 3,
+        "sq_rel": (1 + 0 + 0.25) / 3,
+        "rmse": math.sqrt(2 / 3),
+        "rmse_log": math.sqrt(square),
+        "log10": (math.log10(2) + math.log10(4 / 3)) / 3,
+        "si_log": 100 * math.sqrt(square - mean**2),
+        "si_rmse": math.sqrt(square - mean**2),
+        "si_rmse_linear": math.sqrt(2 / 3),
+        "delta1": 1 / 3,
+        "delta2": 2 / 3,
+        "delta3": 2 / 3,
+    }
+    errors = m.depth_errors(pred, target)
+    assert list(errors) == list(m.PIXEL_METRICS)
+    assert {name: value.item() for name, value in errors.items()} == pytest.approx(expected, rel=1e-6)
+    assert m.abs_rel(pred, target, denominator="prediction").item() == pytest.approx((0.5 + 0 + 1 / 3) / 3)
+
+
+def test_delta_is_a_strict_threshold_on_either_side():
+    target = torch.ones(1, 1, 1, 4)
+    pred = torch.tensor([1.25, 0.8, 1.2499, 0.8001]).view(1, 1, 1, 4)
+    assert m.delta1(pred, target).item() == 0.5
+    assert m.delta(pred, target, threshold=1.26).item() == 1
+
+
+# --- properties
+
+SEEDS = st.integers(0, 10_000)
+few = settings(max_examples=20, deadline=None)
+
+
+@few
+@given(SEEDS)
+def test_perfect_prediction(seed):
+    _, target, valid = pair(seed=seed)
+    errors = m.depth_errors(target, target, valid)
+    assert all((value == (1 if name.startswith("delta") else 0)).all() for name, value in errors.items())
+
+
+@few
+@given(SEEDS, st.floats(0.01, 100))
+def test_scale_invariance(seed, scale):
+    pred, target, valid = pair(seed=seed)
+    for name in ("si_log", "si_rmse"):
+        a, b = (m.depth_errors(p, target, valid, (name,))[name] for p in (pred, scale * pred))
+        torch.testing.assert_close(a, b)
+    one_unit = m.depth_errors(scale * pred, scale * target, valid)
+    for name, value in m.depth_errors(pred, target, valid).items():
+        metres = name in ("sq_rel", "rmse", "si_rmse_linear")  # these carry the unit, the others are ratios
+        torch.testing.assert_close(one_unit[name], value * scale if metres else value)
+
+
+@few
+@given(SEEDS, st.floats(0, 50))
+def test_linear_form_is_invariant_to_a_shift_only(seed, shift):
+    pred, target, valid = pair(seed=seed)
+    torch.testing.assert_close(m.si_rmse_linear(pred + shift, target, valid), m.si_rmse_linear(pred, target, valid))
+    assert (m.si_rmse_linear(2 * pred, target, valid) != m.si_rmse_linear(pred, target, valid)).all()
+
+
+@few
+@given(SEEDS, st.sampled_from([0.0, -3.0, 1e30, float("inf"), float("nan")]))
+def test_values_under_the_mask_do_not_matter(seed, rubbish):
+    pred, target, valid = pair(height=24, width=24, seed=seed)
+    valid = torch.ones_like(valid)
+    valid[:, :, 20:] = False
+    pred, target = pred.nan_to_num(5.0), target.clamp(min=1)
+    names = m.METRIC_NAMES
+    clean = m.depth_errors(pred, target, valid, names, data_range=20)
+    dirty = m.depth_errors(pred.masked_fill(~valid, rubbish), target.masked_fill(~valid, rubbish), valid, names, data_range=20)
+    for name in names:
+        torch.testing.assert_close(dirty[name], clean[name], rtol=1e-12, atol=1e-12)
+    images = pred.masked_fill(~valid, rubbish), target.masked_fill(~valid, rubbish)
+    torch.testing.assert_close(m.ssim(*images, valid, data_range=20), clean["ssim"], rtol=1e-12, atol=1e-12)
+
+
+@few
+@given(SEEDS)
+def test_order_of_pixels_and_of_images_does_not_matter(seed):
+    pred, target, valid = pair(seed=seed)
+    order = torch.randperm(13 * 17, generator=torch.Generator().manual_seed(seed))
+    shuffled = [x.flatten(2)[..., order].view(x.shape).flip(0) for x in (pred, target, valid)]
+    errors = m.depth_errors(pred, target, valid)
+    for name, value in m.depth_errors(*shuffled).items():
+        torch.testing.assert_close(value.flip(0), errors[name])
+
+
+def test_float32_scale_invariant_error_does_not_cancel():
+    """A prediction off by 1e6 and a spread of 1e-3: mean d^2 - (mean d)^2 in float32 would lose every digit."""
+    target = torch.full((1, 1, 8, 8), 2.0)
+    pred = target * 1e6
+    pred[..., ::2] *= math.exp(2e-3)
+    assert m.si_rmse(pred, target).item() == pytest.approx(1e-3, rel=5e-3)
+    assert m.si_rmse(target * 3, target).item() < 1e-6
+
+
+# --- SSIM
+
+
+def skimage_ssim(a: np.ndarray, b: np.ndarray, data_range: float) -> np.ndarray:
+    full = structural_similarity(
+        a, b, data_range=data_range, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, full=True
+    )[1]
+    return full[5:-5, 5:-5]
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-10), (torch.float32, 2e-5)])
+@pytest.mark.parametrize("data_range", [1.0, 80.0])
+def test_ssim_matches_scikit_image(dtype, tolerance, data_range, device):
+    rng = np.random.default_rng(3)
+    a = rng.random((2, 3, 30, 25)) * data_range
+    b = np.clip(a + rng.normal(size=a.shape) * 0.1 * data_range, 0, data_range)
+    got = m.ssim_map(*(torch.tensor(x, dtype=dtype, device=device) for x in (a, b)), data_range=data_range).cpu()
+    expected = np.stack([[skimage_ssim(x, y, data_range) for x, y in zip(p, q, strict=True)] for p, q in zip(a, b, strict=True)])
+    assert got.shape == (2, 3, 20, 15) and got.dtype == dtype
+    assert np.abs(got.numpy() - expected).max() < tolerance
+    mean = m.ssim(torch.tensor(a, dtype=dtype), torch.tensor(b, dtype=dtype), data_range=data_range)
+    np.testing.assert_allclose(mean.numpy(), expected.mean((1, 2, 3)), atol=tolerance)
+
+
+def test_ssim_of_far_flat_depth_in_float32():
+    """Nearly flat depth at the far end of the range, where E[x^2] - mu^2 loses most digits."""
+    rng = np.random.default_rng(5)
+    a, b = (80 - rng.random((1, 1, 24, 24)) * 0.2 for _ in range(2))
+    got = m.ssim_map(*(torch.tensor(x, dtype=torch.float32) for x in (a, b)), data_range=80.0)
+    assert np.abs(got.numpy()[0, 0] - skimage_ssim(a[0, 0], b[0, 0], 80.0)).max() < 5e-4
+
+
+def test_ssim_counts_only_whole_windows():
+    rng = torch.Generator().manual_seed(1)
+    a, b = (torch.rand(2, 1, 20, 30, generator=rng, dtype=torch.float64) for _ in range(2))
+    valid = torch.ones(2, 1, 20, 30, dtype=torch.bool)
+    valid[0, :, :, 15:] = False
+    valid[1, :, 3, 4] = False
+    expected = [m.ssim(a[:1, :, :, :15], b[:1, :, :, :15], data_range=1).item()]
+    whole = [(y, x) for y in range(10) for x in range(20) if valid[1, 0, y : y + 11, x : x + 11].all()]
+    local = m.ssim_map(a[1:], b[1:], data_range=1)[0, 0]
+    expected.append(np.mean([local[y, x] for y, x in whole]))
+    np.testing.assert_allclose(m.ssim(a, b, valid, data_range=1).numpy(), expected, rtol=1e-12)
+
+
+def test_ssim_is_differentiable_and_safe_for_equal_flat_images():
+    rng = torch.Generator().manual_seed(1)
+    a, b = (torch.rand(1, 2, 12, 13, generator=rng, dtype=torch.float64, requires_grad=True) for _ in range(2))
+    assert torch.autograd.gradcheck(lambda x, y: m.ssim_map(x, y, data_range=1.0), (a, b))
+    flat = torch.full((1, 1, 11, 11), 0.5, requires_grad=True)
+    m.ssim(flat, flat.detach(), data_range=1).sum().backward()
+    assert flat.grad.isfinite().all()
+
+
+def test_ssim_under_autocast_stays_in_float32():
+    rng = torch.Generator().manual_seed(1)
+    a = torch.rand(1, 1, 20, 20, generator=rng)
+    b = (a + 0.1 * torch.rand(1, 1, 20, 20, generator=rng)).clamp(max=1)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        mixed = m.ssim_map(a, b, data_range=1)
+    assert torch.equal(mixed, m.ssim_map(a, b, data_range=1))
+
+
+# --- means over a data set
+
+
+def update(metric: m.DepthMetrics, data: tuple[torch.Tensor, ...], sizes: list[int]) -> None:
+    for batch in zip(*(x.split(sizes) for x in data), strict=True):
+        metric.update(*batch)
+
+
+def test_merged_halves_equal_the_whole():
+    data = tuple(torch.cat(x) for x in zip(pair(7, 24, 24, 1), pair(4, 24, 24, 2), strict=True))
+    data[2][5] = False  # an image without a valid pixel
+    data[2][:8, :, ::8, ::8] = False  # and eight without a whole window
+    options = dict(names=m.METRIC_NAMES, data_range=20.0, on_empty="skip")
+    data[2][8:] = True
+    data = (data[0].nan_to_num(3.0), data[1].clamp(min=1), data[2])
+    whole, first, second = (m.DepthMetrics(**options) for _ in range(3))
+    update(whole, data, [11])
+    update(first, tuple(x[:6] for x in data), [4, 1, 1])
+    update(second, tuple(x[6:] for x in data), [2, 3])
+    for state in ("sum", "count", "skipped"):
+        setattr(first, state, getattr(first, state) + getattr(second, state))
+    first._update_count, first._computed = 1, None
+    merged, reference = first.compute(), whole.compute()
+    assert list(merged) == list(m.METRIC_NAMES)
+    for name in m.METRIC_NAMES:
+        torch.testing.assert_close(merged[name], reference[name])
+    assert whole.skipped.tolist() == first.skipped.tolist() == [1] * 11 + [8]
+    assert whole.count.tolist() == [10] * 11 + [3]
+    kept = [i for i in range(11) if i != 5]
+    per_image = m.depth_errors(*(x[kept] for x in data))
+    per_image["ssim"] = m.ssim(*(x[8:] for x in data), data_range=20)
+    for name, value in per_image.items():
+        assert reference[name].item() == pytest.approx(value.mean().item(), rel=1e-5)
+
+
+def test_states_are_summed_across_processes():
+    metric = m.DepthMetrics()
+    assert set(metric._reductions) == {"sum", "count", "skipped"}
+    assert all(reduce is not None and reduce(torch.ones(4)) == 4 for reduce in metric._reductions.values())
+
+
+def test_single_metric_and_reset():
+    pred, target, valid = pair()
+    metric = m.DepthMetric("rmse")
+    metric.update(pred, target, valid)
+    torch.testing.assert_close(metric.compute(), m.rmse(pred, target, valid).mean().float())
+    metric.reset()
+    assert metric.count.tolist() == [0]
+
+
+def test_an_update_that_fails_changes_nothing():
+    pred, target, valid = pair()
+    metric = m.DepthMetrics()
+    metric.update(pred, target, valid)
+    before = metric.compute()
+    with pytest.raises(ValueError, match="image 0"):
+        metric.update(pred * 0, target, valid)
+    metric._computed = None
+    assert all(torch.equal(before[name], value) for name, value in metric.compute().items())
+
+
+def test_no_image_is_an_error_not_a_nan():
+    pred, target, valid = pair()
+    metric = m.DepthMetrics(("rmse", "ssim"), data_range=20, on_empty="skip")
+    metric.update(pred, target, valid)
+    assert metric.skipped.tolist() == [0, 3]
+    with pytest.raises(ValueError, match="ssim: found no image"):
+        metric.compute()
+
+
+def test_measurable():
+    valid = torch.zeros(3, 1, 12, 12, dtype=torch.bool)
+    valid[1, :, :11, 1:] = True
+    valid[2, :, 3, 3] = True
+    assert m.measurable("rmse", valid).tolist() == [False, True, True]
+    assert m.measurable("ssim", valid).tolist() == [False, True, False]
+    assert m.measurable("ssim", valid[..., :9]).tolist() == [False] * 3
+
+
+# --- guards
+
+ONE = torch.ones(2, 1, 4, 4)
+
+
+@pytest.mark.parametrize("name", m.PIXEL_METRICS)
+def test_an_empty_image_is_named(name):
+    valid = torch.ones(2, 1, 4, 4, dtype=torch.bool)
+    valid[1] = False
+    with pytest.raises(ValueError, match=r"no valid pixel in image\(s\) \[1\]"):
+        m.PIXEL_METRICS[name](ONE, ONE, valid)
+
+
+@pytest.mark.parametrize("name", LOG_NAMES)
+@pytest.mark.parametrize("value", [0.0, -1.0])
+def test_predictions_must_be_positive_for_logarithms_and_ratios(name, value):
+    pred = ONE.clone()
+    pred[1, 0, 2, 2] = value
+    with pytest.raises(ValueError, match=rf"pred: found {value} at a valid pixel of image 1"):
+        m.PIXEL_METRICS[name](pred, ONE)
+    for other in set(m.PIXEL_METRICS) - set(LOG_NAMES):
+        assert m.PIXEL_METRICS[other](pred, ONE).isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        (lambda: m.rmse(ONE[:, 0], ONE), ValueError, r"pred: found shape \[2, 4, 4\]"),
+        (lambda: m.rmse(ONE, ONE[:1]), ValueError, "target: found shape"),
+        (lambda: m.rmse(ONE, ONE, ONE), TypeError, "valid: found torch.float32"),
+        (lambda: m.rmse(ONE * float("nan"), ONE), ValueError, "pred: found nan"),
+        (lambda: m.rmse(ONE, -ONE, ONE > 0), ValueError, "target: found -1.0"),
+        (lambda: m.rmse(ONE.int(), ONE), TypeError, "pred: found torch.int32"),
+        (lambda: m.delta(ONE, ONE, threshold=0.8), ValueError, "threshold: found 0.8"),
+        (lambda: m.abs_rel(ONE, ONE, denominator="pred"), ValueError, "denominator: found 'pred'"),
+        (lambda: m.abs_rel(0 * ONE, ONE, denominator="prediction"), ValueError, "pred: found 0.0"),
+        (lambda: m.depth_errors(ONE, ONE, names=("rms",)), ValueError, "names: found"),
+        (lambda: m.depth_errors(ONE, ONE, names="rmse"), TypeError, "names: found the string"),
+        (lambda: m.depth_errors(ONE, ONE, names=("ssim",)), ValueError, "data_range: found None"),
+        (lambda: m.ssim(ONE, ONE, data_range=1), ValueError, "at least 11 x 11 pixels"),
+        (lambda: m.ssim_map(ONE, ONE[:1], data_range=1), ValueError, "two equal shapes"),
+        (lambda: m.ssim_map(ONE, ONE, data_range=0), ValueError, "data_range: found 0"),
+        (lambda: m.ssim(torch.ones(1, 1, 12, 12), torch.ones(1, 1, 12, 12), torch.eye(12).bool()[None, None], data_range=1),
+         ValueError, r"no 11 x 11 window of valid pixels in image\(s\) \[0\]"),
+        (lambda: m.DepthMetrics(on_empty="ignore"), ValueError, "on_empty: found 'ignore'"),
+        (lambda: m.DepthMetrics(on_empty="skip").update(ONE, ONE[:1]), ValueError, "target: found shape"),
+    ],
+)  # fmt: skip
+def test_guards_name_the_argument(call, error, words):
+    with pytest.raises(error, match=words):
+        call()
+
+
+def test_losses_can_use_ssim_without_loading_torchmetrics():
+    code = "import sys, depthlib.metrics; sys.exit('torchmetrics' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,63 @@
+"""The two ways to install say the same, and the package imports fast."""
+
+import re
+import subprocess
+import sys
+import tomllib
+
+import yaml
+
+from depthlib.paths import REPOSITORY
+
+PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
+CONDA = yaml.safe_load((REPOSITORY / "environment.yml").read_text(encoding="utf-8"))
+
+
+def test_environment_leaves_every_version_to_pyproject():
+    plain = [d for d in CONDA["dependencies"] if isinstance(d, str)]
+    (nested,) = (d for d in CONDA["dependencies"] if isinstance(d, dict))
+    assert f"python{PROJECT['project']['requires-python']}" in plain
+    assert sorted(d.split(">")[0] for d in plain) == ["pip", "python"]
+    assert nested["pip"] == [f"-e .[{','.join(PROJECT['project']['optional-dependencies'])}]"]
+    assert PROJECT["dependency-groups"]["dev"] == ["depthlib[test]"]
+
+
+def test_lock_file_covers_every_dependency():
+    locked = {p["name"] for p in tomllib.loads((REPOSITORY / "uv.lock").read_text(encoding="utf-8"))["package"]}
+    declared = PROJECT["project"]["dependencies"] + PROJECT["project"]["optional-dependencies"]["test"]
+    names = {d.split("=")[0].split(">")[0].split("[")[0].strip() for d in declared}
+    assert names <= locked, f"not in uv.lock: {names - locked}; run `uv lock`"
+
+
+def test_declared_dependencies_are_imported_somewhere():
+    tools = {"jupyterlab", "ipykernel", "nbval", "pytest", "pytest-xdist", "ruff"}       # used through their command or plugin
+    import_names = {"scikit-image": "skimage", "pillow": "PIL", "pyyaml": "yaml"}
+    source = "\n".join(p.read_text(encoding="utf-8") for folder in ("depthlib", "tests") for p in (REPOSITORY / folder).rglob("*.py"))
+    declared = PROJECT["project"]["dependencies"] + PROJECT["project"]["optional-dependencies"]["test"]
+    for dependency in declared:
+        name = dependency.split("=")[0].split(">")[0].strip()
+        module = import_names.get(name, name).replace("-", "_")
+        assert name in tools or f"import {module}" in source or f"from {module}" in source, f"{name} is declared and never imported"
+
+
+def test_readme_is_finished_and_its_links_lead_somewhere():
+    """No gap left to fill in, and every file and picture that is linked within the repository is there."""
+    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    assert re.findall(r"@\w+@", text) == []
+    targets = {target.split("#")[0] for target in re.findall(r"\]\(\s*<?([^)\s>]+)", text)}
+    local = {target for target in targets if target and not re.match(r"[a-z]+:", target)}
+    assert any(target.endswith(".png") for target in local) and any(target.endswith(".ipynb") for target in local)
+    places = {target: (REPOSITORY / target).resolve() for target in local}
+    assert sorted(t for t, place in places.items() if not (place.exists() and place.is_relative_to(REPOSITORY.resolve()))) == []
+
+
+def test_import_is_light():
+    heavy = "{'timm', 'torchvision', 'torchmetrics', 'skimage', 'matplotlib', 'pandas', 'papermill', 'torch'}"
+    code = f"import depthlib, sys; print(sorted({heavy} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+def test_code_passes_the_linter():
+    command = [sys.executable, "-m", "ruff", "check", "--no-cache", "depthlib", "tests"]
+    result = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout
