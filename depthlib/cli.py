@@ -29,15 +29,39 @@ def reproduce(
     lessons: Annotated[list[str] | None, typer.Argument(help="notebook names, numbers or paper keys; all by default")] = None,
     profile: Profile = "quick",
     device: Device = "auto",
+    jobs: Annotated[int | None, typer.Option(min=1, help="how many at once; one a GPU, or one a core, by default")] = None,
+    max_minutes: Annotated[float | None, typer.Option(min=0, help="stop then; the same command goes on later")] = None,
+    executor: Annotated[str | None, typer.Option(help="Snakemake executor, e.g. slurm; this machine by default")] = None,
+    workflow_profile: Annotated[Path | None, typer.Option(help="Snakemake profile, e.g. depthlib/batch/slurm")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what would be done")] = False,
     verify: Annotated[bool, typer.Option("--verify", help="make everything again elsewhere and compare with results/")] = False,
 ) -> None:
     """Train, evaluate, execute the notebooks, and render tables and figures into results/."""
     from depthlib import reproduce as module
 
+    options = [f"--executor={executor}"] if executor else []
+    options += [f"--workflow-profile={workflow_profile.resolve()}"] if workflow_profile else []
+    settings = {"profile": profile, "device": device, "jobs": jobs}
     try:
-        _end((module.verify if verify else module.reproduce)(lessons or [], profile=profile, device=device))
+        if verify:
+            _end(module.verify(lessons or [], **settings))
+        _end(module.reproduce(lessons or [], **settings, max_minutes=max_minutes, options=options, dry_run=dry_run))
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
+
+
+@main.command()
+def merge(source: Annotated[Path, typer.Argument(help="another store, or a folder results/<profile>/runs")]) -> None:
+    """Copy the finished runs of another machine into the store; exit status 1 if some contradict runs that are there."""
+    from depthlib.batch.merge import merge as bring_together
+    from depthlib.runs import Store
+
+    try:
+        merged = bring_together(source, Store())
+    except OSError as error:
+        raise typer.BadParameter(str(error)) from error
+    typer.echo(merged.summary())
+    _end(1 if merged.conflicts or merged.unreadable else 0)
 
 
 @main.command()

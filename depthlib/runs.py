@@ -18,14 +18,20 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
 from depthlib import paths
 from depthlib.papers.spec import RunSpec
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from depthlib.training.recipe import Recipe
 
 RECORD, PROVENANCE, WEIGHTS, PREDICTIONS, CHECKPOINT = (
     "record.json", "provenance.json", "weights.safetensors", "predictions.safetensors", "checkpoint.pt",
@@ -112,21 +118,30 @@ class Store:
                 f"no run {spec.name} in {', '.join(str(f.parent) for f in self._folders(spec))} and training is forbidden here: "
                 "the code or the settings changed after the stored runs were made; `depthlib reproduce` makes them again"
             )
+        from depthlib.devices import pick_device
+        from depthlib.training.parallel import agreed, join, rank_and_size
         from depthlib.training.run import execute
 
+        join(pick_device(device))
+        leads = rank_and_size()[0] == 0         # of several processes under torchrun one holds the lock, and its word counts
         folder = self.root / spec.name
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / ".lock"):
-            if (record := self.get(spec)) is None:
-                for left in folder.glob(".*.*"):        # half-written files of a process that was killed
+        with FileLock(folder / ".lock") if leads else nullcontext():
+            if agreed(self.get(spec) is None):
+                for left in folder.glob(".*.*") if leads else ():        # half-written files of a process that was killed
                     if left.name != ".lock":
                         left.unlink()
+                networks = self.networks(spec.recipe, device=device)
                 execute(
-                    spec.recipe, folder, seed=spec.seed, identity={"key": spec.key, "spec": asdict(spec)},
-                    device=device, on_step=on_step, checkpoint_seconds=checkpoint_seconds,
+                    spec.recipe, folder, seed=spec.seed, identity={"key": spec.key, "spec": asdict(spec)}, networks=networks,
+                    device=device, on_step=on_step if leads else None, checkpoint_seconds=checkpoint_seconds,
                 )
-                record = read_record(folder, key=spec.key)
-        return record
+            agreed("written")                   # the others wait here until the first process has
+            return read_record(folder, key=spec.key)
+
+    def networks(self, recipe: Recipe, *, device: str = "auto") -> dict[str, nn.Module]:
+        """The trained networks that `recipe.needs()` names; their runs are made now if they do not exist."""
+        return {purpose: self.ensure(spec, device=device).load_model() for purpose, spec in recipe.needs().items()}
 
 
 def read_record(folder: Path, key: str | None = None) -> RunRecord:

@@ -40,7 +40,7 @@ def bootstrap_means(values: np.ndarray, *, draws: int = 4000, seed: int = 0) -> 
 
     Resampling S seeds understates the variance of their mean by (S - 1) / S, a half with two seeds. So the deviations of the
     seeds' means from the grand mean are stretched by sqrt(S / (S - 1)) first, which makes it unbiased (Davison and Hinkley
-    1997, section 2.3). With one seed nothing can be known of the seeds, and only the images vary.
+    1997, section 3.8). With one seed nothing can be known of the seeds, and only the images vary.
 
     Args:
         values: [seeds, images].

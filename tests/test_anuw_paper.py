@@ -7,6 +7,9 @@ import pytest
 import torch
 import yaml
 
+from depthlib.data.fetch import default_root
+from depthlib.data.sets import scenes
+from depthlib.data.writers.mai import write_mai
 from depthlib.metrics import METRIC_NAMES
 from depthlib.metrics.ssim import ssim
 from depthlib.papers import anuw, published
@@ -211,7 +214,21 @@ def test_the_papers_settings_at_full_size():
     assert (plan.betas, plan.eps, plan.lr, plan.schedule, plan.power) == ((0.9, 0.99), 1e-8, 1e-4, "poly", 1.5)
     assert recipe.model_options == {"width": 32, "max_depth": 80.0, "awca": True, "psnl": True, "psnl_stride": 1}
     assert RunSpec("anuw", "d", "rooms", "full").recipe.model_options["max_depth"] == 10
-    with pytest.raises(NotImplementedError, match="Mobile AI depth set"):
+
+
+def test_the_papers_own_training_runs_on_the_papers_own_files(tmp_path, monkeypatch):
+    """Profile "paper" reads the Mobile AI set from where it lies: here three steps on small files of its format."""
+    monkeypatch.setenv("DEPTHLIB_CACHE", str(tmp_path))
+    recipe = RunSpec("anuw", "e", "mai", "paper").recipe
+    assert (recipe.plan.steps, recipe.plan.batch_size, recipe.plan.lr, recipe.model_options["width"]) == (720_800, 1, 1e-4, 32)
+    assert recipe.plan.steps == 7208 * 100
+    write_mai(default_root("mai"), scenes("rooms", "train", 4, height=32, width=48))
+    spec = RunSpec("anuw", "e", "mai", "paper", overrides={"steps": 3, "width": 4})
+    record = Store(tmp_path / "runs", reference=[], train=True).ensure(spec, device="cpu")
+    assert len(record.result["curve"]["loss"]) == 3 and set(record.result["tests"]) == {"mai", "mai-median"}
+    assert len(record.per_image("mai", "si_rmse")) == 1     # of four pairs every 41st is held out: the first
+    assert [spec.data for spec in anuw.runs("paper", seeds=[0])] == ["mai"] * len(anuw.VARIANTS)
+    with pytest.raises(ValueError, match="expected mai"):
         _ = RunSpec("anuw", "d", "streets", "paper").recipe
 
 

@@ -389,7 +389,7 @@ def test_attention_map_of_the_dual_network_finds_the_cell_of_a_pixel() -> None:
 
 @pytest.mark.parametrize(("options", "words"), [
     ({"ratio": 1.5}, "ratio must be a whole number of at least 1, got 1.5"),
-    ({"link": "add"}, "link must be one of sa, features, reduced, got 'add'"),
+    ({"link": "add"}, "link must be one of sa, features, reduced, none, got 'add'"),
     ({"sa_grid": "mid"}, "sa_grid must be one of low, high, got 'mid'"),
     ({"normaliser": "max"}, "normaliser must be one of"),
     ({"width": 0.001}, "width must be at least 1/64"),

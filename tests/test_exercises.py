@@ -1,13 +1,23 @@
 """Each known mistake must get its own hint; the right answer none."""
 
+import importlib
+import pkgutil
+
 import pytest
 import torch
 
-from depthlib import exercises
-from depthlib.exercises import Exercise
+from depthlib import exercises as lessons
+from depthlib.exercises.anuw import SOFT_TARGET
+from depthlib.exercises.exercise import Exercise
+from depthlib.exercises.start import ABS_REL
 from depthlib.metrics.depth import abs_rel
 
-ALL = {name: value for name, value in vars(exercises).items() if isinstance(value, Exercise)}
+ALL = {
+    f"{lesson.name}.{name}": value
+    for lesson in pkgutil.iter_modules(lessons.__path__)
+    for name, value in vars(importlib.import_module(f"{lessons.__name__}.{lesson.name}")).items()
+    if isinstance(value, Exercise)
+}
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -19,11 +29,11 @@ def test_right_answer_and_each_mistake(name):
 
 
 def test_the_right_answer_is_the_metric_of_the_package():
-    assert exercises.ABS_REL.check(lambda p, t, v: abs_rel(p, t, v)) == "Right."
+    assert ABS_REL.check(lambda p, t, v: abs_rel(p, t, v)) == "Right."
 
 
 def test_everything_else_is_told_plainly():
-    check = exercises.ABS_REL.check
+    check = ABS_REL.check
     assert check(lambda p, t, v: None) == check(lambda p, t, v: ...) == "Not done yet."
     assert check(lambda p, t, v: p.undefined).startswith("Your function stops with AttributeError")
     assert check(lambda p, t, v: 3.0) == "Expected a tensor of shape [2], got float."
@@ -39,12 +49,12 @@ def worked_in_place(pred, target, valid):
 def test_an_answer_may_not_change_its_input():
     """The last two would be right if `right` were computed afterwards, from what they left behind."""
     refused = "You changed your input: work on a copy."
-    assert exercises.ABS_REL.check(worked_in_place) == refused
-    assert exercises.ABS_REL.check(lambda p, t, v: worked_in_place(p.clone(), t, v)) == "Right."
-    assert exercises.SOFT_TARGET.check(lambda d, v, s: d.copy_(torch.where(v, d, s))) == refused
-    assert exercises.SOFT_TARGET.check(lambda d, v, s: d.clone().copy_(torch.where(v, d, s))) == "Right."
-    assert exercises.ABS_REL.check(lambda p, t, v: p.copy_(t).sum(dim=(1, 2, 3)) * 0) == refused
-    assert exercises.SOFT_TARGET.check(lambda d, v, s: v.fill_(True) * d) == refused
+    assert ABS_REL.check(worked_in_place) == refused
+    assert ABS_REL.check(lambda p, t, v: worked_in_place(p.clone(), t, v)) == "Right."
+    assert SOFT_TARGET.check(lambda d, v, s: d.copy_(torch.where(v, d, s))) == refused
+    assert SOFT_TARGET.check(lambda d, v, s: d.clone().copy_(torch.where(v, d, s))) == "Right."
+    assert ABS_REL.check(lambda p, t, v: p.copy_(t).sum(dim=(1, 2, 3)) * 0) == refused
+    assert SOFT_TARGET.check(lambda d, v, s: v.fill_(True) * d) == refused
 
 
 @pytest.mark.parametrize("change", [
@@ -52,7 +62,7 @@ def test_an_answer_may_not_change_its_input():
 ])
 def test_every_change_of_the_input_is_seen(change):
     """A value, a single value, the shape, and all of them lost; told even where nothing is returned."""
-    assert exercises.ABS_REL.check(lambda p, t, v: (change(p), None)[1]) == "You changed your input: work on a copy."
+    assert ABS_REL.check(lambda p, t, v: (change(p), None)[1]) == "You changed your input: work on a copy."
 
 
 def test_not_a_number_in_an_input_is_no_change():

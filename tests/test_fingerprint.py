@@ -156,7 +156,7 @@ def test_the_closure_is_enough_to_run(tmp_path):
         "import pathlib, depthlib.training.run as run; from depthlib.training.recipe import Build, Recipe;"
         "from depthlib.training.fit import Plan;"
         f"recipe = {recipe!r};"
-        f"run.execute(recipe, pathlib.Path({str(tmp_path)!r}), seed=0, identity={{'key': 'x'}}, device='cpu')"
+        f"run.execute(recipe, pathlib.Path({str(tmp_path)!r}), seed=0, identity={{'key': 'x'}}, networks={{}}, device='cpu')"
     )
     environment = {"PATH": "", "PYTHONPATH": str(tmp_path), "DEPTHLIB_CACHE": str(tmp_path / "cache")}
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, env=environment)

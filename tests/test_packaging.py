@@ -30,8 +30,8 @@ def test_lock_file_covers_every_dependency():
 
 
 def test_declared_dependencies_are_imported_somewhere():
-    tools = {"jupyterlab", "ipykernel", "nbval", "pytest", "pytest-xdist", "ruff"}       # used through their command or plugin
-    import_names = {"scikit-image": "skimage", "pillow": "PIL", "pyyaml": "yaml"}
+    tools = {"jupyterlab", "ipykernel", "nbval", "pytest", "pytest-xdist", "ruff", "snakemake"}       # used through their command or plugin
+    import_names = {"scikit-image": "skimage", "pillow": "PIL", "pyyaml": "yaml", "beautifulsoup4": "bs4", "websocket-client": "websocket"}
     source = "\n".join(p.read_text(encoding="utf-8") for folder in ("depthlib", "tests") for p in (REPOSITORY / folder).rglob("*.py"))
     declared = PROJECT["project"]["dependencies"] + PROJECT["project"]["optional-dependencies"]["test"]
     for dependency in declared:

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import torch
 from depthlib import runs
 from depthlib.models.weights import WeightsError, load_weights, save_weights
 from depthlib.runs import CorruptRecord, MissingRun, RunSpec, Store, publish, read_record
+from depthlib.training.recipe import Build
 
 SPEC = RunSpec("start", "unet", "rooms", "smoke")
 
@@ -116,6 +118,42 @@ def test_published_run_is_complete_and_small(made, tmp_path):
     assert torch.equal(next(copy.load_model().parameters()), next(made.load_model().parameters()))
 
 
+def going_on_from(earlier, **changes):
+    """SPEC, but 0 steps from the network of another run, which its task also gets as `teacher`."""
+    spec = replace(SPEC)
+    task = Build("depthlib.training.tasks:Supervised", {"loss": "depthlib.losses.regression:l1_loss"})
+    plan = replace(SPEC.recipe.plan, steps=0)
+    spec.__dict__["recipe"] = replace(SPEC.recipe, plan=plan, task=task, start=earlier, **changes)
+    return spec
+
+
+def test_a_run_goes_on_from_another(tmp_path):
+    """The earlier run is made first, its weights are where the later one starts, and its key is part of the later key."""
+    store = Store(tmp_path, reference=[], train=True)
+    later = store.ensure(going_on_from(SPEC), device="cpu")
+    assert (tmp_path / SPEC.name / runs.RECORD).exists(), "the run that is needed was not made"
+    assert later.result["recipe"]["needs"] == {"start": SPEC.name}
+    of_both = zip(store.get(SPEC).load_model().parameters(), later.load_model().parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in of_both)
+    assert later.means("metric") == store.get(SPEC).means("metric")
+    assert going_on_from(SPEC).key != going_on_from(replace(SPEC, seed=1)).key != SPEC.key
+
+
+def test_a_task_gets_the_networks_it_asks_for(made, monkeypatch):
+    from depthlib.training import run, tasks
+
+    class Pupil(tasks.Supervised):
+        def __init__(self, teacher, **options):
+            super().__init__(**options)
+            self.teacher = teacher
+
+    monkeypatch.setattr(tasks, "Supervised", Pupil)
+    store = Store(made.folder.parent, reference=[], train=False)
+    recipe = going_on_from(None, networks={"teacher": SPEC}).recipe
+    task = run.build_task(recipe, store.networks(recipe))
+    assert torch.equal(next(task.teacher.parameters()), next(made.load_model().parameters()))
+
+
 MAKE = """
 import sys, torch
 torch.set_num_threads(1)
@@ -131,10 +169,7 @@ def start(root: Path) -> subprocess.Popen:
 
 
 def test_killed_run_ends_in_the_same_bits(tmp_path):
-    """SIGKILL at three moments, then let it finish: the record equals that of an unbroken run, weights and predictions byte for byte.
-
-    The record is compared by content: the order of the names in a curve is not fixed from one process to the next.
-    """
+    """SIGKILL at three moments, then let it finish: record, weights and predictions equal those of an unbroken run byte for byte."""
     whole = start(tmp_path / "whole")
     assert whole.wait() == 0, whole.stderr.read()
     for steps_seen in (3, 9, 4):
@@ -148,8 +183,7 @@ def test_killed_run_ends_in_the_same_bits(tmp_path):
     assert last.wait() == 0, last.stderr.read()
     assert 10 < first_step <= 40, "the last process did not resume from the checkpoints of the killed ones"
     (a,), (b,) = ((tmp_path / name).glob("start-*") for name in ("whole", "broken"))
-    assert json.loads((a / runs.RECORD).read_text()) == json.loads((b / runs.RECORD).read_text())
-    for name in (runs.WEIGHTS, runs.PREDICTIONS):
+    for name in (runs.RECORD, runs.WEIGHTS, runs.PREDICTIONS):
         assert (a / name).read_bytes() == (b / name).read_bytes(), name
 
 

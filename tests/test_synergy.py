@@ -13,10 +13,12 @@ from scipy import ndimage
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from depthlib.filters import sobel
 from depthlib.losses import attention_driven_loss, berhu_loss, depth_aware_loss, joint_gradient_loss, semantic_focal_loss
 from depthlib.losses.attention_driven import labels_at
-from depthlib.losses.depth_aware import berhu, depth_attention, learning_state
-from depthlib.losses.joint_gradient import class_edges, semantic_gradient_loss, sobel, sobel_loss
+from depthlib.losses.depth_aware import depth_attention, learning_state
+from depthlib.losses.joint_gradient import class_edges, semantic_gradient_loss, sobel_loss
+from depthlib.losses.regression import berhu
 from depthlib.losses.semantic_focal import inverse_frequency, label_counts
 from depthlib.metrics import class_accuracy, confusion_matrix, mean_iou, pixel_accuracy
 from depthlib.metrics.semantic import class_accuracies, intersections_over_union

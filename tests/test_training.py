@@ -1,6 +1,11 @@
 """The fit loop: it learns, it repeats itself, it resumes, it refuses."""
 
+import json
 import math
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,8 +14,8 @@ from torch import nn
 from depthlib.training.augment import augment
 from depthlib.training.checkpoint import Checkpoint, CheckpointError
 from depthlib.training.fit import BatchOrder, Plan, TrainingDiverged, fit
-from depthlib.training.schedules import learning_rate
-from depthlib.training.tasks import Stateless, Supervised, resolve
+from depthlib.training.schedules import rate_factor
+from depthlib.training.tasks import BaseTask, Supervised, resolve
 
 
 class Ramps(torch.utils.data.Dataset):
@@ -38,10 +43,10 @@ class Linear(nn.Module):
 L1 = "depthlib.losses.regression:l1_loss"
 
 
-def train(plan, *, seed=0, dropout=0.0, **kwargs):
+def train(plan, *, seed=0, dropout=0.0, task=None, **kwargs):
     torch.manual_seed(1)
     model = Linear(dropout)
-    curve = fit(model, Supervised(L1), Ramps(), plan, seed=seed, **kwargs)
+    curve = fit(model, task or Supervised(L1), Ramps(), plan, seed=seed, **kwargs)
     return model, curve
 
 
@@ -116,7 +121,7 @@ def test_checkpoint_never_executes_code(tmp_path):
 
 
 def test_diverged_training_says_where():
-    class Explodes(Stateless):
+    class Explodes(BaseTask):
         def loss(self, model, batch):
             bad = model(batch["image"]).mean() * math.inf
             return bad, {"term": bad}
@@ -138,11 +143,35 @@ def test_every_image_once_an_epoch_in_fresh_order():
 
 
 def test_schedules():
-    assert [learning_rate("poly", 2.0, s, 4, 1.0) for s in range(4)] == [2.0, 1.5, 1.0, 0.5]
-    assert learning_rate("poly", 1e-4, 50, 100, 1.5) == pytest.approx(1e-4 * 0.5**1.5)
-    assert learning_rate("constant", 2.0, 3, 4, 9.0) == 2.0
+    assert [rate_factor("poly", s, 4, power=1.0) for s in range(4)] == [1.0, 0.75, 0.5, 0.25]
+    assert rate_factor("poly", 50, 100, power=1.5) == pytest.approx(0.5**1.5)
+    assert rate_factor("constant", 3, 4, power=9.0) == 1.0
+    torch_own = torch.optim.lr_scheduler.MultiStepLR(torch.optim.SGD([torch.zeros(1)], lr=1.0), [4, 7], gamma=0.1)
+    for step in range(10):
+        torch_own.optimizer.step()
+        assert rate_factor("step", step, 10, milestones=(0.4, 0.7), drop=0.1) == pytest.approx(torch_own.get_last_lr()[0])
+        torch_own.step()
     with pytest.raises(ValueError, match="cosine"):
-        learning_rate("cosine", 1, 0, 1, 1)
+        rate_factor("cosine", 0, 1)
+
+
+class TwoRates(Supervised):
+    """Freezes the bias in `prepare`; the weight has a rate of its own."""
+
+    def prepare(self, model, dataset):
+        model.conv.bias.requires_grad_(False)
+
+    def parameter_groups(self, model):
+        return [{"params": [model.conv.weight], "lr": 0.5}]
+
+
+def test_a_task_chooses_what_moves_and_how_fast():
+    """A group brings its own rate, the schedule scales it, and what `prepare` freezes stays where it was."""
+    torch.manual_seed(1)
+    start = Linear()
+    moved, _ = train(Plan(steps=1, batch_size=4, lr=0.01, schedule="step", milestones=(0.0,), drop=0.1), task=TwoRates(L1))
+    assert torch.equal(moved.conv.bias, start.conv.bias)
+    assert (moved.conv.weight - start.conv.weight).abs().max().item() == pytest.approx(0.05, rel=1e-3)   # Adam's first step: the rate
 
 
 def test_clipping_bounds_the_step():
@@ -205,3 +234,57 @@ def test_targets_stay_inside_the_package():
     for target in ("os:system", "depthlib.paths", "depthlibx:y"):
         with pytest.raises(ValueError, match="expected 'depthlib"):
             resolve(target)
+
+
+TWO = """
+import json, sys, torch
+sys.path.insert(0, sys.argv[1])
+from test_training import L1, Linear, Ramps, Supervised
+from depthlib.training.fit import Plan, fit
+from depthlib.training.parallel import join, rank_and_size
+
+class AllValid(Ramps):                      # else the shares of a batch have different weights, see depthlib.training.parallel
+    def __getitem__(self, index):
+        return super().__getitem__(index) | {"valid": torch.ones(1, 8, 8, dtype=torch.bool)}
+
+torch.set_num_threads(1)
+join(torch.device("cpu"))
+torch.manual_seed(1)
+model = Linear()
+curve = fit(model, Supervised(L1), AllValid(), Plan(steps=7, batch_size=4, lr=0.05, flip=0.5, colour=0.2), seed=3)
+rank, size = rank_and_size()
+with open(f"{sys.argv[2]}/{rank}-of-{size}.json", "w") as file:
+    json.dump([curve.values, [p.tolist() for p in model.parameters()]], file)
+"""
+
+
+def test_two_processes_train_as_one_does(tmp_path):
+    """torchrun with gloo on the CPU: the same losses and weights as one process with the same global batch, in both processes."""
+    script = tmp_path / "two.py"
+    script.write_text(TWO)
+    arguments = [script, Path(__file__).parent, tmp_path]
+    subprocess.run([sys.executable, *arguments], check=True)
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", *arguments]
+    pair = subprocess.run(launch, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    assert pair.returncode == 0, pair.stderr[-2000:]
+    curve, parameters = json.loads((tmp_path / "0-of-1.json").read_text())
+    for process in ("0-of-2", "1-of-2"):
+        shared_curve, shared_parameters = json.loads((tmp_path / f"{process}.json").read_text())
+        for name, values in curve.items():
+            assert shared_curve[name] == pytest.approx(values, rel=1e-5), name
+        assert torch.allclose(torch.tensor(shared_parameters[0]), torch.tensor(parameters[0]), rtol=1e-4)
+
+
+def test_several_processes_refuse_what_would_go_wrong(monkeypatch):
+    from depthlib.training import parallel
+
+    with pytest.raises(ValueError, match="batch size 5 cannot be shared by 2 processes"):
+        BatchOrder(12, 5, seed=0, first=0, steps=1, processes=2)
+    monkeypatch.setattr(parallel, "rank_and_size", lambda: (0, 2))
+
+    class Remembers(Supervised):
+        def state_dict(self):
+            return {"seen": 1}
+
+    with pytest.raises(ValueError, match="Remembers remembers the images it has seen"):
+        parallel.in_parallel(Linear(), Remembers(L1), torch.device("cpu"))

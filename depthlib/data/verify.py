@@ -62,12 +62,12 @@ class Report:
         return all(finding.ok for finding in self.findings)
 
     def text(self) -> str:
-        """A line for each finding, its offenders below it."""
+        """A line for each finding, its offenders below it; a question mark stands before what could not be looked at."""
         lines = [f"{self.name} in {self.root} ({'every file decoded' if self.full else 'names and sizes only'})"]
         for item in self.findings:
             counts = f"{item.found}" + (f" of {item.expected}" if item.expected is not None else "")
             state = ", ".join([f"{item.missing} missing"] * bool(item.missing) + [f"{item.damaged} damaged"] * bool(item.damaged))
-            lines.append(f"  {'ok ' if item.ok else 'BAD'} {item.what}: {counts}{': ' + state if state else ''}"
+            lines.append(f"  {'BAD' if not item.ok else '?  ' if item.note else 'ok '} {item.what}: {counts}{': ' + state if state else ''}"
                          f"{' (' + item.note + ')' if item.note else ''}")
             lines += [f"        {offender}" for offender in item.offenders]
             if item.offenders and (more := item.missing + item.damaged - len(item.offenders)) > 0:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from depthlib.losses.checks import check_maps, masked
+from depthlib.losses.regression import berhu
 
 MODES = ("log1p", "ratio", "literal", "literal_safe")
 FLOOR = 1e-3  # metres; below it a logarithm says nothing about a depth map
@@ -47,16 +48,6 @@ def learning_state(pred: Tensor, target: Tensor, mode: str = "log1p") -> Tensor:
         a, b = a.log(), b.log()
     state = 1 - torch.minimum(a, b) / torch.maximum(a, b)
     return state.nan_to_num(nan=0.0).clamp(0, 1) if mode == "literal_safe" else state
-
-
-def berhu(error: Tensor, fraction: float = 0.2) -> Tensor:
-    """Reverse Huber ("reverse smooth L1") of each error: |e| up to c, (e^2 + c^2) / (2c) beyond; the form of `berhu_loss`.
-
-    c is `fraction` times the largest |e|, and no gradient flows through it.
-    """
-    error = error.abs()
-    c = (fraction * error.detach().max()).clamp_min(torch.finfo(error.dtype).tiny)  # not 0/0 where all is right
-    return torch.where(error <= c, error, (error.square() + c.square()) / (2 * c))
 
 
 def depth_aware_loss(

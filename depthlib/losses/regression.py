@@ -18,18 +18,23 @@ def l1_loss(pred: Tensor, target: Tensor, valid: Tensor) -> Tensor:
 
 
 def berhu_loss(pred: Tensor, target: Tensor, valid: Tensor, *, fraction: float = 0.2) -> Tensor:
-    """Reverse Huber: |e| up to c, (e^2 + c^2) / (2c) beyond; mean over the valid pixels of the batch, in metres.
-
-    c is `fraction` times the largest |e| among the valid pixels of the batch, and no gradient flows through it.
-    Value and slope are continuous at c. Laina et al. 2016, Eq. 2 and the text below it.
+    """Mean of `berhu` over the valid pixels of the batch, in metres. Laina et al. 2016, Eq. 2 and the text below it.
 
     Raises ValueError or TypeError as `check_maps` does.
     """
     check_maps(pred, target, valid)
-    error = masked(pred - target, valid).abs()
-    # A perfect prediction has c = 0; the smallest positive number keeps its loss and gradient at 0 instead of 0/0.
+    return berhu(masked(pred - target, valid), fraction).sum() / valid.sum()
+
+
+def berhu(error: Tensor, fraction: float = 0.2) -> Tensor:
+    """Reverse Huber of each error: |e| up to c, (e^2 + c^2) / (2c) beyond; value and slope are continuous at c.
+
+    c is `fraction` times the largest |e|, and no gradient flows through it. "Reverse smooth L1" in Look Deeper.
+    """
+    error = error.abs()
+    # Where all is right c would be 0; the smallest positive number keeps loss and gradient at 0 instead of 0/0.
     c = (fraction * error.detach().max()).clamp_min(torch.finfo(error.dtype).tiny)
-    return torch.where(error <= c, error, (error.square() + c.square()) / (2 * c)).sum() / valid.sum()
+    return torch.where(error <= c, error, (error.square() + c.square()) / (2 * c))
 
 
 def scale_invariant_log_loss(pred: Tensor, target: Tensor, valid: Tensor, *, variance_focus: float = 0.5) -> Tensor:

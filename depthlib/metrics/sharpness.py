@@ -8,15 +8,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from depthlib.filters import sobel
+
 REDUCTIONS = ("sum", "mean")
 
 
 def sobel_magnitude(depth: Tensor) -> Tensor:
     """G = sqrt(Gx^2 + Gy^2) of Eq. 11, [B,1,H,W]: Sobel filters, not normalised (a slope of 1 per pixel gives 8), border repeated."""
-    smooth, slope = depth.new_tensor([1.0, 2.0, 1.0]), depth.new_tensor([-1.0, 0.0, 1.0])
-    kernels = torch.stack([torch.outer(smooth, slope), torch.outer(slope, smooth)]).unsqueeze(1)
-    with torch.autocast(depth.device.type, enabled=False):
-        return F.conv2d(F.pad(depth, (1, 1, 1, 1), mode="replicate"), kernels).norm(dim=1, keepdim=True)
+    return torch.cat(sobel(depth), dim=1).norm(dim=1, keepdim=True)
 
 
 def tenengrad(

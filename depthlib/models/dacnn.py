@@ -217,6 +217,8 @@ class DACNNTeacher(_Body):
     Raises ValueError as `DACNN` does, and for views of different shapes.
     """
 
+    inputs = ("image", "right")     # what it is given when it is evaluated
+
     def __init__(self, *, max_displacement: int = MAX_DISPLACEMENT, **options: Any) -> None:
         super().__init__(**options)
         self.source = CorrelationBlock(self.encoder.top, max_displacement)

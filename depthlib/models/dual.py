@@ -15,7 +15,7 @@ from depthlib.models.self_assembly import SAAttention
 HR_WIDTHS = (48, 64, 64, 96, 128)
 HR_DECODER_WIDTHS = (128, 96, 64, 48, 16)
 EMBEDDING = 64
-LINKS = ("sa", "features", "reduced")
+LINKS = ("sa", "features", "reduced", "none")
 GRIDS = ("low", "high")
 
 
@@ -70,7 +70,8 @@ class DualNet(nn.Module):
         width: factor on all channels of both networks.
         ratio: side of the large image over the side of the small one; 3 in the paper (384x1248 and 128x416).
         link: what HR-Net gets from LR-Net's deepest map: "sa", SA-Attention; "features", the map itself ("w/o SA" of Table 3:
-            2.29 M more parameters in HR-Net); "reduced", the map through a 1x1 convolution (as many channels as with SA).
+            2.29 M more parameters in HR-Net); "reduced", the map through a 1x1 convolution (as many channels as with SA); "none":
+            nothing, HR-Net by itself.
         normaliser: of SA-Attention, see `self_assemble`.
         sa_grid: attend on the "low" grid (52 positions) and enlarge, or enlarge first and attend on the "high" one (468).
         frozen: keep LR-Net's weights and its BatchNorm statistics as they are, also in training (Sec. 3.2).
@@ -108,8 +109,8 @@ class DualNet(nn.Module):
             self.link = SAAttention(channels, embedding, normaliser=normaliser)
         else:
             self.link = nn.Conv2d(channels, embedding, 1) if link == "reduced" else nn.Identity()
-        self.high = HRNet(channels if link == "features" else embedding, width=width, **depths)
-        self.ratio, self.sa_grid, self.frozen = ratio, sa_grid, frozen
+        self.high = HRNet({"features": channels, "none": 0}.get(link, embedding), width=width, **depths)
+        self.ratio, self.sa_grid, self.frozen, self.silent = ratio, sa_grid, frozen, link == "none"
         self.low.requires_grad_(not frozen)
 
     def train(self, mode: bool = True) -> Self:
@@ -126,6 +127,8 @@ class DualNet(nn.Module):
 
     def message(self, small: Tensor, deepest: Tensor) -> Tensor:
         """LR-Net's image and deepest map [B,C,h,w] -> what HR-Net is told, [B,C',ratio * h,ratio * w]. Fig. 1b."""
+        if self.silent:
+            return deepest.new_zeros(len(deepest), 0, *(self.ratio * side for side in deepest.shape[-2:]))
         normalised = self.low.encoder.normalise(small)
         if self.sa_grid == "high":
             deepest = self._enlarge(deepest)

@@ -8,6 +8,8 @@ from torch.nn import functional as F
 
 NORMALISERS = ("mean", "none", "softmax")
 
+START = 0.5     # of the usual initial weights: the output is cubic in them, and a loud message drowns what HR-Net sees itself
+
 
 def self_assemble(f: Tensor, normaliser: str = "mean") -> Tensor:
     """f''_j = sum_i w_ij f_i with w_ij = f_i . f_j, for N positions: [B,C,N] -> [B,C,N]. Eqs. 3 and 4.
@@ -59,6 +61,8 @@ class SAAttention(nn.Module):
         if normaliser not in NORMALISERS:
             raise ValueError(f"normaliser must be one of {', '.join(NORMALISERS)}, got {normaliser!r}")
         self.embed = nn.Conv2d(channels + 5, embedding, 1)
+        with torch.no_grad():
+            self.embed.weight.mul_(START)
         self.normaliser = normaliser
 
     def embedding(self, features: Tensor, image: Tensor) -> Tensor:

@@ -119,6 +119,7 @@ class SynergyNet(nn.Module):
         reduce = nn.Conv2d(self.trunk.out_channels, channels[0], 1, bias=False)
         nn.init.kaiming_normal_(reduce.weight, mode="fan_out", nonlinearity="relu")
         self.bridge = nn.Sequential(reduce, nn.BatchNorm2d(channels[0]))
+        self.classes = classes
         heads: dict[str, nn.Module] = {}
         if depth:
             options: dict[str, Any] = {"max_depth": max_depth, "min_depth": min_depth, "activation": activation}
@@ -200,6 +201,20 @@ class SynergyNet(nn.Module):
         self.train(self.training)
         parameters = {name: [p for module in self.part(name) for p in module.parameters()] for name in stage.rates}
         return [{"params": parameters[name], "lr": rate, "name": name} for name, rate in stage.rates.items() if parameters[name]]
+
+    def adopt(self, earlier: SynergyNet) -> None:
+        """Take over what an earlier stage learned: the backbone, each branch that both have, sharing units of the same kind.
+
+        What the earlier network lacks stays as it was drawn, such as the semantic branch after the first stage, or one of
+        another number of classes. Raises RuntimeError, from torch, if the two differ in width, skips or up.
+        """
+        self.trunk.load_state_dict(earlier.trunk.state_dict())
+        self.bridge.load_state_dict(earlier.bridge.state_dict())
+        for task in self.branches.keys() & earlier.branches.keys():
+            if task == "depth" or self.classes == earlier.classes:
+                self.branches[task].load_state_dict(earlier.branches[task].state_dict())
+        if [unit.kind for unit in self.sharing] == [unit.kind for unit in earlier.sharing]:
+            self.sharing.load_state_dict(earlier.sharing.state_dict())
 
     def train(self, mode: bool = True) -> SynergyNet:
         super().train(mode)

@@ -22,12 +22,14 @@ class VideoDepth(nn.Module):
 
     Both networks are parameters of one model, since one loss trains them together; only the depth network is evaluated.
 
-    forward: image [B,3,H,W], RGB in [0,1] -> depth [B,1,H,W] in metres up to a scale.
+    forward: image [B,3,H,W], RGB in [0,1] -> depth [B,1,H/ratio,W/ratio] in metres up to a scale.
 
     Args:
         depth, depth_options: a name of `DEPTH` and the keyword arguments of its class.
         pose, pose_options: a name of `POSE` and the keyword arguments of its class.
-        pose_ratio: the pose network sees images so many times smaller; 3 for the dual networks, so that it sees 128x416 (R).
+        ratio: the network wants images so many times smaller than they come: LR-Net by itself has 3, the dual networks 1.
+            `forward` shrinks the image; `predict` and `poses` take it at the size that the network wants.
+        pose_ratio: the pose network sees images so many times smaller than that; 3 for the dual networks: 128x416 (R).
 
     Raises ValueError for an unknown name or a ratio below 1, else as the parts do.
     """
@@ -39,23 +41,36 @@ class VideoDepth(nn.Module):
         depth_options: dict[str, Any] | None = None,
         pose: str = "pose_net",
         pose_options: dict[str, Any] | None = None,
+        ratio: int = 1,
         pose_ratio: int = 1,
     ) -> None:
         super().__init__()
         for option, name, known in (("depth", depth, DEPTH), ("pose", pose, POSE)):
             if name not in known:
                 raise ValueError(f"{option} must be one of {', '.join(known)}, got {name!r}")
-        if pose_ratio < 1:
-            raise ValueError(f"pose_ratio must be at least 1, got {pose_ratio}")
+        for option, value in (("ratio", ratio), ("pose_ratio", pose_ratio)):
+            if value < 1:
+                raise ValueError(f"{option} must be at least 1, got {value}")
         self.depth_net: Monodepth2 | DualNet = DEPTH[depth](**depth_options or {})
         self.pose_net: PoseNet | PoseResNet = POSE[pose](**pose_options or {})
-        self.pose_ratio = pose_ratio
+        self.ratio, self.pose_ratio = ratio, pose_ratio
 
     def predict(self, image: Tensor) -> Prediction:
         return self.depth_net.predict(image)
 
     def forward(self, image: Tensor) -> Tensor:
-        return self.depth_net(image)
+        return self.depth_net(self.shrunk(image))
+
+    def shrunk(self, image: Tensor) -> Tensor:
+        """An image [...,3,H,W] as it comes -> at the size that the network wants, means over cells of ratio x ratio pixels."""
+        return F.avg_pool2d(image, self.ratio) if self.ratio > 1 else image
+
+    def adopt(self, earlier: VideoDepth) -> None:
+        """Go on from what `earlier` has learned. Dual networks take over an LR-Net and the pose network, all else everything."""
+        self.pose_net.load_state_dict(earlier.pose_net.state_dict())
+        stage_two = isinstance(self.depth_net, DualNet) and not isinstance(earlier.depth_net, DualNet)
+        body = self.depth_net.low if stage_two else self.depth_net
+        body.load_state_dict(earlier.depth_net.state_dict())
 
     def poses(self, target: Tensor, sources: Tensor) -> Tensor:
         """Target [B,3,H,W] and sources [B,S,3,H,W], previous then next -> T_source_target [B,S,4,4]."""

@@ -43,7 +43,8 @@ def evaluate(
 ) -> tuple[Evaluation, Tensor]:
     """Score `model` on `dataset`; truth is `depth_true` where a dataset has defective labels, else `depth`.
 
-    Images whose sizes differ need `batch_size` 1.
+    A network that looks at more than the image names what it wants in `inputs`, such as ("image", "right"). Images whose
+    sizes differ need `batch_size` 1.
 
     Returns:
         the evaluation, and the first `keep` predictions [keep,1,H,W] as they left the network, on the CPU.
@@ -53,8 +54,10 @@ def evaluate(
     model.to(device).eval()
     out = Evaluation(protocol.name, [], {name: [] for name in protocol.metrics}, [], [], protocol.reduction)
     kept: list[Tensor] = []
+    inputs = getattr(model, "inputs", ("image",))
     for batch in DataLoader(dataset, batch_size=batch_size):
-        prediction = model(batch["image"].to(device).contiguous(memory_format=torch.channels_last)).float()
+        views = (batch[name].to(device).contiguous(memory_format=torch.channels_last) for name in inputs)
+        prediction = model(*views).float()
         target = batch.get("depth_true", batch["depth"]).to(device)
         valid = target > 0
         pixels = protocol.truth(target, valid)[1].sum(dim=(1, 2, 3))

@@ -1,4 +1,4 @@
-"""Figures as PNG bytes that depend on nothing but the picture, and small enough to live inside a notebook."""
+"""Figures as bytes that depend on nothing but the picture, and small enough to live inside a notebook."""
 
 from __future__ import annotations
 
@@ -23,6 +23,13 @@ def png(image: Image.Image) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, format="png", optimize=True, dpi=(DPI, DPI))
     return buffer.getvalue()
+
+
+def for_notebook(image: Image.Image) -> tuple[str, bytes]:
+    """MIME type and bytes of the smaller of two forms: a palette, good for lines, or JPEG, good for photographs."""
+    buffer = io.BytesIO()
+    image.save(buffer, format="jpeg", quality=85, optimize=True, dpi=(DPI, DPI))
+    return min(("image/png", png(with_palette(image))), ("image/jpeg", buffer.getvalue()), key=lambda form: len(form[1]))
 
 
 def with_palette(image: Image.Image) -> Image.Image:

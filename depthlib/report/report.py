@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from depthlib import paths
 from depthlib.report import tables
-from depthlib.report.png import figure_image, png, with_palette
+from depthlib.report.png import figure_image, for_notebook, png
 from depthlib.report.style import DPI
 
 if TYPE_CHECKING:
@@ -61,9 +61,10 @@ class Report:
         picture = figure_image(fig)
         pyplot.close(fig)
         _write(self.folder / "figures" / self.notebook / f"{name}.png", png(picture))
-        data = {"image/png": base64.b64encode(png(with_palette(picture))).decode(), "text/plain": f"<Figure {number}: {name}>"}
+        kind, content = for_notebook(picture)
+        data = {kind: base64.b64encode(content).decode(), "text/plain": f"<Figure {number}: {name}>"}
         look = {"alt": alt or _unmarked(caption), "width": round(picture.width * SCREEN_DPI / DPI)}
-        display(data, metadata={"image/png": look}, raw=True)
+        display(data, metadata={kind: look}, raw=True)
         display(Markdown(f"**Figure {number}.** {caption}"))
 
     def table(self, df: pd.DataFrame, name: str, caption: str, formats: tables.Formats = None) -> None:

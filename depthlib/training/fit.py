@@ -19,7 +19,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from depthlib.training.augment import augment
 from depthlib.training.checkpoint import Checkpoint
-from depthlib.training.schedules import learning_rate
+from depthlib.training.parallel import in_parallel, mean_over_processes, rank_and_size
+from depthlib.training.schedules import rate_factor
 
 Batch = dict[str, Any]
 
@@ -28,7 +29,10 @@ class Task(Protocol):
     """How a batch becomes a loss. Holds whatever state a paper's training needs besides the weights."""
 
     def prepare(self, model: nn.Module, dataset: Dataset) -> None:
-        """Called once before the first step."""
+        """Called once before the first step; may freeze parts of the network."""
+
+    def parameter_groups(self, model: nn.Module) -> list[dict[str, Any]]:
+        """What the optimiser moves: {"params": [...]}, with its own initial "lr" where that is not the plan's."""
 
     def loss(self, model: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """The scalar to minimise and its named terms, for the log."""
@@ -43,7 +47,8 @@ class Plan:
     """The settings of one optimisation. Adam throughout; the schedule is evaluated at every step.
 
     Attributes:
-        schedule: "constant" or "poly": lr (1 - step/steps)^power.
+        lr: at the first step, of every parameter group that does not bring its own.
+        schedule, power, milestones, drop: see `rate_factor`.
         clip: largest gradient norm, or None.
         flip: probability of mirroring an image with everything that belongs to it.
         colour: half-width of the random brightness, contrast and saturation factors, e.g. 0.1 for 0.9..1.1.
@@ -58,6 +63,8 @@ class Plan:
     weight_decay: float = 0.0
     schedule: str = "poly"
     power: float = 0.9
+    milestones: tuple[float, ...] = ()
+    drop: float = 0.1
     clip: float | None = None
     flip: float = 0.5
     colour: float = 0.0
@@ -72,7 +79,7 @@ class Curve:
 
     def append(self, row: Mapping[str, float]) -> None:
         steps = len(self)
-        for name in self.values.keys() | row.keys():
+        for name in [*self.values, *(name for name in row if name not in self.values)]:     # a fixed order: records are compared
             self.values.setdefault(name, [None] * steps).append(row.get(name))
 
     def __len__(self) -> int:
@@ -107,17 +114,19 @@ def fit(
         on_step: called with (step, loss, images per second) after every step.
         stop_after: end after this many steps although the plan is longer; the schedule stays that of the whole plan.
     Raises:
-        ValueError: the dataset is smaller than one batch.
+        ValueError: the dataset is smaller than one batch, or a batch cannot be shared out to the processes evenly.
         TrainingDiverged: the loss became NaN or infinite; names the step and the terms.
     """
     device = torch.device(device)
     model.to(device, memory_format=torch.channels_last).train()
-    optimizer = torch.optim.Adam(
-        [p for p in model.parameters() if p.requires_grad] or [torch.zeros(1)],
-        lr=plan.lr, betas=plan.betas, eps=plan.eps, weight_decay=plan.weight_decay,
-    )
     torch.manual_seed(seed)
     task.prepare(model, dataset)
+    optimizer = torch.optim.Adam(
+        task.parameter_groups(model), lr=plan.lr, betas=plan.betas, eps=plan.eps, weight_decay=plan.weight_decay,
+    )
+    rates = [group["lr"] for group in optimizer.param_groups]
+    rank, processes = rank_and_size()       # 0 and 1, unless torchrun started several: each has a share of the batch
+    loss_of = in_parallel(model, task, device)
     curve = Curve()
     first = 0
     if checkpoint is not None and (saved := checkpoint.load(device)) is not None:
@@ -129,22 +138,25 @@ def fit(
 
     steps = plan.steps if stop_after is None else min(plan.steps, stop_after)
     batches = DataLoader(
-        dataset, batch_sampler=BatchOrder(len(dataset), plan.batch_size, seed, first, steps),
+        dataset, batch_sampler=BatchOrder(len(dataset), plan.batch_size, seed, first, steps, rank, processes),
         pin_memory=device.type == "cuda",
         generator=torch.Generator(),       # else starting to load draws from the generator that dropout draws from
     )
     started = time.perf_counter()
     for step, batch in enumerate(batches, start=first):
         batch = {k: v.to(device, non_blocking=True) if isinstance(v, Tensor) else v for k, v in batch.items()}
-        batch = augment(batch, seed=seed, step=step, flip=plan.flip, colour=plan.colour)
+        share = range(rank, plan.batch_size, processes)
+        batch = augment(batch, seed=seed, step=step, flip=plan.flip, colour=plan.colour, positions=share)
         batch["image"] = batch["image"].contiguous(memory_format=torch.channels_last)
 
-        lr = learning_rate(plan.schedule, plan.lr, step, plan.steps, plan.power)
-        for group in optimizer.param_groups:
-            group["lr"] = lr
+        factor = rate_factor(
+            plan.schedule, step, plan.steps, power=plan.power, milestones=plan.milestones, drop=plan.drop,
+        )
+        for group, rate in zip(optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate * factor
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=plan.amp and device.type == "cuda"):
-            loss, terms = task.loss(model, batch)
-        row = {"loss": float(loss.detach()), **{name: float(term.detach()) for name, term in terms.items()}}
+            loss, terms = loss_of(batch)
+        row = mean_over_processes({"loss": float(loss.detach()), **{name: float(term.detach()) for name, term in terms.items()}})
         if not math.isfinite(row["loss"]):
             raise TrainingDiverged(f"step {step}: " + ", ".join(f"{name} = {value:.4g}" for name, value in row.items()))
         optimizer.zero_grad(set_to_none=True)
@@ -153,10 +165,10 @@ def fit(
             nn.utils.clip_grad_norm_(model.parameters(), plan.clip)
         optimizer.step()
 
-        curve.append(row | {"lr": lr})
+        curve.append(row | {"lr": plan.lr * factor})
         if on_step is not None:
             on_step(step + 1, curve.values["loss"][-1], plan.batch_size * (step + 1 - first) / (time.perf_counter() - started))
-        if checkpoint is not None and step + 1 < steps and checkpoint.due():
+        if checkpoint is not None and rank == 0 and step + 1 < steps and checkpoint.due():
             checkpoint.save({
                 "model": model.state_dict(), "optimizer": optimizer.state_dict(), "task": task.state_dict(),
                 "random": random_state(), "curve": curve.values, "step": step + 1,
@@ -165,11 +177,17 @@ def fit(
 
 
 class BatchOrder:
-    """Yields the indices of each batch from step `first` to `steps`: a fresh permutation every epoch, last partial batch dropped."""
+    """Yields the indices of each batch from step `first` to `steps`: a fresh permutation every epoch, last partial batch dropped.
 
-    def __init__(self, size: int, batch_size: int, seed: int, first: int, steps: int):
+    Of several processes, number `rank` gets every `processes`-th image of each batch.
+    """
+
+    def __init__(self, size: int, batch_size: int, seed: int, first: int, steps: int, rank: int = 0, processes: int = 1):
         if steps > 0 and size < batch_size:
             raise ValueError(f"dataset has {size} images, expected at least one batch of {batch_size}")
+        if batch_size % processes:
+            raise ValueError(f"batch size {batch_size} cannot be shared by {processes} processes: expected a multiple of {processes}")
+        self.rank, self.processes = rank, processes
         self.size, self.batch_size, self.seed, self.first, self.steps = size, batch_size, seed, first, steps
 
     def __len__(self) -> int:
@@ -183,7 +201,7 @@ class BatchOrder:
             if epoch != known:
                 generator = torch.Generator().manual_seed((self.seed * 1_000_003 + epoch) % 2**63)
                 known, order = epoch, torch.randperm(self.size, generator=generator).tolist()
-            yield order[position * self.batch_size : (position + 1) * self.batch_size]
+            yield order[position * self.batch_size : (position + 1) * self.batch_size][self.rank :: self.processes]
 
 
 def random_state() -> dict[str, Any]:

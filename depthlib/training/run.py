@@ -6,7 +6,7 @@ import json
 import os
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,53 +21,76 @@ from depthlib.paths import atomic_write
 from depthlib.protocols.evaluate import evaluate
 from depthlib.protocols.protocol import load_protocol
 from depthlib.training.checkpoint import Checkpoint
-from depthlib.training.fit import Curve, fit
+from depthlib.training.fit import Curve, Task, fit
+from depthlib.training.parallel import join, rank_and_size
 from depthlib.training.recipe import Recipe
 
 OnStep = Callable[[int, float, float], None]
 
 
-def build_model(recipe: Recipe, seed: int) -> torch.nn.Module:
-    """The untrained network; its weights are a function of the seed alone."""
+Networks = Mapping[str, torch.nn.Module]
+
+
+def build_model(recipe: Recipe, seed: int, start: torch.nn.Module | None = None) -> torch.nn.Module:
+    """The network before its first step: drawn from the seed alone, or what `start` has learned.
+
+    A network that is not of the kind of `start` says itself what it takes over, with a method `adopt`.
+    """
     torch.manual_seed(seed)
-    return create_model(recipe.model, **recipe.model_options)
+    model = create_model(recipe.model, **recipe.model_options)
+    if hasattr(model, "adopt") and start is not None:
+        model.adopt(start)
+    elif start is not None:
+        model.load_state_dict(start.state_dict())
+    return model
 
 
-def first_steps(recipe: Recipe, *, seed: int, steps: int = 20) -> Curve:
+def build_task(recipe: Recipe, networks: Networks) -> Task:
+    """The task, with the finished networks that it asks for."""
+    return recipe.task.make(**{name: networks[name] for name in recipe.networks})
+
+
+def first_steps(recipe: Recipe, *, seed: int, steps: int = 20, networks: Networks | None = None) -> Curve:
     """Really train the first steps, on the CPU, outside any store: what a stored notebook is checked with.
+
+    `networks` are those that the recipe needs, see `Store.networks`.
 
     One thread, whatever the machine has: the number of threads decides in which order numbers are added, and at a high
     learning rate the rounding is visible after ten steps.
     """
-    threads = torch.get_num_threads()
+    threads, networks = torch.get_num_threads(), networks or {}
     torch.set_num_threads(1)
     try:
-        return fit(build_model(recipe, seed), recipe.task.make(), recipe.train.make(), recipe.plan, seed=seed, stop_after=steps)
+        model = build_model(recipe, seed, networks.get("start"))
+        return fit(model, build_task(recipe, networks), recipe.train.make(), recipe.plan, seed=seed, stop_after=steps)
     finally:
         torch.set_num_threads(threads)
 
 
 def execute(
-    recipe: Recipe, folder: Path, *, seed: int, identity: dict[str, Any], device: str = "auto",
+    recipe: Recipe, folder: Path, *, seed: int, identity: dict[str, Any], networks: Networks, device: str = "auto",
     on_step: OnStep | None = None, checkpoint_seconds: float = 20.0,
 ) -> None:
     """Carry out `recipe` and write a run's folder; `record.json` comes last. Resumes from a checkpoint in `folder`.
 
     Args:
         identity: what the record says of itself besides the recipe: its key and its spec.
+        networks: what `recipe.needs()` names.
         on_step: see `fit`.
         checkpoint_seconds: how much work a kill may cost.
     """
     clock = [time.monotonic()]
-    chosen = pick_device(device)
+    chosen = join(pick_device(device))
     if chosen.type == "cuda":       # the same bits on every repetition, where torch has a deterministic form
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True, warn_only=True)
     train = recipe.train.make()
     clock.append(time.monotonic())
-    model = build_model(recipe, seed)
+    model = build_model(recipe, seed, networks.get("start"))
     checkpoint = Checkpoint(folder / "checkpoint.pt", checkpoint_seconds)
-    curve = fit(model, recipe.task.make(), train, recipe.plan, seed=seed, device=chosen, checkpoint=checkpoint, on_step=on_step)
+    curve = fit(model, build_task(recipe, networks), train, recipe.plan, seed=seed, device=chosen, checkpoint=checkpoint, on_step=on_step)
+    if rank_and_size()[0] > 0:      # the first process writes for all
+        return
     clock.append(time.monotonic())
     round_to_half(model)            # what is measured is what is kept
 
@@ -76,9 +99,12 @@ def execute(
         if repr(dataset) not in made:           # several protocols may look at one set
             made[repr(dataset)] = dataset.make()
         data = made[repr(dataset)]
-        evaluation, kept = evaluate(model, data, load_protocol(protocol), device=chosen, keep=recipe.pictures.get(name, 0))
+        if isinstance(protocol, str):
+            evaluation, kept = evaluate(model, data, load_protocol(protocol), device=chosen, keep=recipe.pictures.get(name, 0))
+        else:
+            evaluation, kept = protocol.make()(model, data, device=chosen), torch.empty(0)
         tests[name] = {
-            "protocol": protocol, "data": data.fingerprint(), "images": evaluation.images,
+            "protocol": evaluation.protocol, "data": data.fingerprint(), "images": evaluation.images,
             "metrics": evaluation.metrics, "skipped": evaluation.skipped,
         }
         if name in recipe.pictures:

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 
-def learning_rate(schedule: str, lr: float, step: int, steps: int, power: float) -> float:
-    """The rate at `step` of `steps`.
+SCHEDULES = ("constant", "poly", "step")
 
-    "poly": lr (1 - step/steps)^power, evaluated at every iteration (ANUW 4.1: power 1.5; DACNN: 0.9; spec anuw_dacnn, section 3).
-    "constant": lr. Raises ValueError for another name.
+
+def rate_factor(
+    schedule: str, step: int, steps: int, *, power: float = 0.9, milestones: Sequence[float] = (), drop: float = 0.1
+) -> float:
+    """What the initial learning rate is multiplied with at `step` of `steps`.
+
+    "constant": 1. "poly": (1 - step/steps)^power, evaluated at every iteration (ANUW 4.1: power 1.5; DACNN: 0.9; spec
+    anuw_dacnn, section 3). "step": `drop` to the number of `milestones`, shares of all steps, that have been reached (dual
+    networks, Look Deeper). Raises ValueError for another name.
     """
     if schedule == "constant":
-        return lr
+        return 1.0
     if schedule == "poly":
-        return lr * (1 - step / steps) ** power
-    raise ValueError(f"unknown schedule {schedule!r}: expected 'constant' or 'poly'")
+        return (1 - step / steps) ** power
+    if schedule == "step":
+        return drop ** sum(step >= share * steps for share in milestones)
+    raise ValueError(f"unknown schedule {schedule!r}: expected one of {', '.join(SCHEDULES)}")

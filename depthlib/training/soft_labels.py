@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from depthlib.training.tasks import Supervised, resolve
+from depthlib.training.tasks import BaseTask, Supervised, resolve
 
 
 class BelievedZeros(Supervised):
@@ -26,7 +26,7 @@ class BelievedZeros(Supervised):
         return super().loss(model, batch | {"valid": torch.ones_like(batch["valid"])})
 
 
-class SoftLabels:
+class SoftLabels(BaseTask):
     """Soft labels in the gaps of the true ones. ANUW Sec. 3.3 in the concrete form of spec anuw_dacnn Sec. 3, erratum A18.
 
     W is where an image has no label. For each image of a batch, at each step:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
@@ -17,11 +18,14 @@ def resolve(target: str) -> Any:
     return getattr(importlib.import_module(module), name)
 
 
-class Stateless:
-    """A task that remembers nothing from one step to the next."""
+class BaseTask:
+    """What most tasks have in common: they prepare nothing, move every parameter at the plan's rate and remember nothing."""
 
     def prepare(self, model: nn.Module, dataset: Dataset) -> None:
         pass
+
+    def parameter_groups(self, model: nn.Module) -> list[dict[str, Any]]:
+        return [{"params": [p for p in model.parameters() if p.requires_grad] or [torch.zeros(1)]}]
 
     def state_dict(self) -> dict[str, Any]:
         return {}
@@ -30,7 +34,7 @@ class Stateless:
         pass
 
 
-class Supervised(Stateless):
+class Supervised(BaseTask):
     """loss(model(image), depth, valid).
 
     Args:
@@ -47,7 +51,7 @@ class Supervised(Stateless):
         return result if isinstance(result, tuple) else (result, {})
 
 
-class MeanOfLabels(Stateless):
+class MeanOfLabels(BaseTask):
     """For the baseline that knows nothing: `prepare` sets its constant, and there is no step to take."""
 
     def prepare(self, model: nn.Module, dataset: Dataset) -> None:

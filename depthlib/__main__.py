@@ -1,0 +1,5 @@
+"""`python -m depthlib` is the command line; so `torchrun -m depthlib run ...` trains one run in several processes."""
+
+from depthlib.cli import main
+
+main()

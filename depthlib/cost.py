@@ -1,0 +1,44 @@
+"""What a network costs: parameters, multiply-adds, and the time for an image."""
+
+from __future__ import annotations
+
+import time
+from statistics import median
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+
+def parameters(model: nn.Module) -> int:
+    """Numbers that are learned; those of parts that only help in training, such as a pose network, included."""
+    return sum(p.numel() for p in model.parameters())
+
+
+@torch.no_grad()
+def macs(model: nn.Module, *inputs: Tensor) -> int:
+    """Multiply-adds of convolutions and matrix products in one forward pass; torch counts each as two operations."""
+    with FlopCounterMode(display=False) as counter:
+        model.eval()(*inputs)
+    return counter.get_total_flops() // 2
+
+
+@torch.no_grad()
+def latency(model: nn.Module, *inputs: Tensor, repeats: int = 20) -> tuple[float, float]:
+    """Median and spread (half the distance of the quartiles) of the milliseconds of a forward pass, after a warm-up."""
+    model.eval()
+    times = []
+    for repetition in range(repeats + 3):
+        _wait(inputs[0])
+        started = time.perf_counter()
+        model(*inputs)
+        _wait(inputs[0])
+        if repetition >= 3:
+            times.append(1e3 * (time.perf_counter() - started))
+    low, high = torch.tensor(times).quantile(torch.tensor([0.25, 0.75])).tolist()
+    return median(times), (high - low) / 2
+
+
+def _wait(x: Tensor) -> None:
+    if x.device.type == "cuda":
+        torch.cuda.synchronize(x.device)

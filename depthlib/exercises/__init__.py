@@ -1,0 +1,1 @@
+"""Exercises that are checked, and that name the mistake: one file a lesson."""

@@ -1,0 +1,125 @@
+"""EncDecResNet, the teacher of the mobile paper: the network of Xian et al. 2018 as Chen et al. 2019 trained it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torchvision.models import ResNet50_Weights
+
+from depthlib.models.blocks import check_image
+from depthlib.models.fcrn import MEAN, STD, ResNetTrunk
+from depthlib.models.full_precision import FullPrecision
+
+RESIDUALS = ("relu", "identity")
+
+
+class Lesson(NamedTuple):
+    """What the teacher tells: relative depth [B,1,H,W], and `features` [B,128 * width,H/2,W/2], the input of its output head."""
+
+    depth: Tensor
+    features: Tensor
+
+
+class ResidualUnit(nn.Module):
+    """[B,C,H,W] -> the same: ReLU, 3x3 convolution, norm, ReLU, 3x3 convolution, norm, plus a shortcut.
+
+    The published code has its ReLU in place, so that the shortcut carries relu(x), "relu" here, and not x, "identity".
+    """
+
+    def __init__(self, channels: int, residual: str) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            _conv(channels, channels), nn.BatchNorm2d(channels), nn.ReLU(inplace=True), _conv(channels, channels),
+            nn.BatchNorm2d(channels),
+        )
+        self.residual = residual
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x.relu() if self.residual == "relu" else x) + self.body(x.relu())
+
+
+class Fusion(nn.Module):
+    """Joins a map of the encoder with what comes from below, and doubles the size: left, below -> [B,width,2h,2w]. 6.1 of the spec."""
+
+    def __init__(self, left: int, below: int, width: int, residual: str) -> None:
+        super().__init__()
+        self.left = nn.Sequential(_conv(left, width), nn.BatchNorm2d(width), ResidualUnit(width, residual))
+        self.below = nn.Sequential(_conv(below, width), nn.BatchNorm2d(width))
+        self.after = ResidualUnit(width, residual)
+
+    def forward(self, left: Tensor, below: Tensor) -> Tensor:
+        return twice(self.after(self.left(left) + self.below(below)))
+
+
+class EncDecResNet(nn.Module):
+    """ResNet-50 and three fusions, 53,158,977 parameters ("53.1M" of Table 7). Spec mobile, 6.1.
+
+    forward: image [B,3,H,W], RGB in [0,1], H and W multiples of 32 -> relative depth [B,1,H,W], any real number, larger =
+    farther. `estimate` gives the features too.
+
+    Args:
+        width: factor on all channels; 1 is the paper's.
+        bgr: normalise BGR by the mean and deviation of RGB, as the published code does, whose weights expect it.
+        residual: see `ResidualUnit`; the published weights expect "relu".
+        pretrained: load the ImageNet weights of torchvision into the trunk (downloads them unless they are cached).
+
+    Raises ValueError for unfit options, and in forward for unfit sides.
+    """
+
+    def __init__(
+        self, *, width: float = 1.0, bgr: bool = False, residual: str = "relu", pretrained: bool = False
+    ) -> None:
+        super().__init__()
+        if width < 1 / 64:
+            raise ValueError(f"width must be at least 1/64, got {width}")
+        if residual not in RESIDUALS:
+            raise ValueError(f"residual must be one of {', '.join(RESIDUALS)}, got {residual!r}")
+        if pretrained and width != 1:
+            raise ValueError(f"pretrained weights exist for width 1 only, got {width}")
+        self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1), persistent=False)
+        self.trunk = ResNetTrunk(width)
+        if pretrained:
+            weights = ResNet50_Weights.IMAGENET1K_V1.get_state_dict(progress=False, check_hash=True)
+            self.trunk.load_state_dict({name: value for name, value in weights.items() if not name.startswith("fc.")})
+        c5 = self.trunk.out_channels
+        widths = [c5 // 4, c5 // 8, c5 // 16]
+        self.fusions = nn.ModuleList(
+            Fusion(left, below, out, residual) for left, below, out in zip((c5 // 2, c5 // 4, c5 // 8), (c5, *widths), widths, strict=False)
+        )
+        self.near = nn.Sequential(
+            nn.Conv2d(widths[-1], widths[-1], 3, padding=1), nn.BatchNorm2d(widths[-1]), nn.ReLU(inplace=True)
+        )
+        self.head = FullPrecision(nn.Conv2d(widths[-1], 1, 3, padding=1))
+        self.bgr = bgr
+
+    def estimate(self, image: Tensor) -> Lesson:
+        """Relative depth, and the features that pairwise distillation compares."""
+        check_image(image, 32)
+        x = ((image.flip(1) if self.bgr else image) - self.mean) / self.std
+        trunk, maps = self.trunk, []
+        x = trunk.maxpool(trunk.relu(trunk.bn1(trunk.conv1(x))))
+        for layer in (trunk.layer1, trunk.layer2, trunk.layer3, trunk.layer4):
+            x = layer(x)
+            maps.append(x)
+        x = twice(x)
+        for fusion, left in zip(self.fusions, maps[2::-1], strict=True):
+            x = fusion(left, x)
+        return Lesson(twice(self.head(self.near(x))), x)
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.estimate(image).depth
+
+
+def twice(x: Tensor) -> Tensor:
+    """[B,C,h,w] -> [B,C,2h,2w], bilinear, corners on corners."""
+    return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
+
+
+def _conv(in_channels: int, out_channels: int) -> nn.Conv2d:
+    conv = nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False)
+    nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
+    return conv

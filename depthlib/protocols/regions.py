@@ -1,0 +1,152 @@
+"""Errors in one part of each image (Tables 4 and 6 of the dual networks), and how sharp a depth map is (Table 5).
+
+The scale of a prediction is found once, on all valid pixels of the image; only then the part is cut out. Scaling each part by
+itself would hide that one part is too far relative to another (spec dual_synergy, section 7).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+
+from depthlib.metrics.sharpness import tenengrad
+from depthlib.protocols.evaluate import Evaluation
+from depthlib.protocols.protocol import Protocol, load_protocol
+
+SPLIT = 20.0        # metres, between "near" and "far" in Table 4
+CLASSES = {"road": (0,), "plants": (3,), "poles": (4,)}     # of the streets; Cityscapes has 0, (8, 9), (5, 6, 7)
+REGIONS = ("near", "far", *CLASSES)
+THRESHOLDS = (0, 25, 50, 100)                               # of Tenengrad, metres: eight times a slope per pixel
+
+
+def region_mask(name: str, depth: Tensor, semantics: Tensor) -> Tensor:
+    """Where a part of the image is, bool [B,1,H,W]: "near" and "far" by the true depth [B,1,H,W], else by class ids [B,H,W].
+
+    Raises ValueError for a name that is not in `REGIONS`.
+    """
+    if name not in REGIONS:
+        raise ValueError(f"unknown region {name!r}: expected one of {', '.join(REGIONS)}")
+    if name in CLASSES:
+        return torch.isin(semantics, torch.tensor(CLASSES[name], device=semantics.device)).unsqueeze(1)
+    return depth <= SPLIT if name == "near" else depth > SPLIT
+
+
+@dataclass(frozen=True)
+class RegionErrors:
+    """The metrics of a protocol in one region; images in which the region has no valid pixel are skipped.
+
+    Args:
+        region: one of `REGIONS`. protocol: says how predictions are scaled and which metrics there are.
+    """
+
+    region: str
+    protocol: str = "scenes-median"
+
+    @torch.no_grad()
+    def measure(self, model: nn.Module, dataset: Dataset, *, device: str | torch.device = "cpu") -> Evaluation:
+        protocol = load_protocol(self.protocol)
+        out = Evaluation(f"{self.protocol} in {self.region}", [], {name: [] for name in protocol.metrics}, [])
+        for name, prediction, depth, semantics in predicted(model, dataset, device):
+            found = errors_in(protocol, self.region, prediction, depth, semantics)
+            _add(out, name, found)
+        return out
+
+    __call__ = measure
+
+
+@dataclass(frozen=True)
+class RegionGap:
+    """How much worse one region is than another, image by image; only images that have both.
+
+    Two networks compared by this number answer: in which region is the gain larger?
+    """
+
+    worse: str
+    better: str
+    protocol: str = "scenes-median"
+
+    @torch.no_grad()
+    def measure(self, model: nn.Module, dataset: Dataset, *, device: str | torch.device = "cpu") -> Evaluation:
+        protocol = load_protocol(self.protocol)
+        out = Evaluation(f"{self.protocol}, {self.worse} minus {self.better}", [], {"abs_rel": []}, [])
+        for name, prediction, depth, semantics in predicted(model, dataset, device):
+            a, b = (errors_in(protocol, region, prediction, depth, semantics) for region in (self.worse, self.better))
+            _add(out, name, {"abs_rel": a["abs_rel"] - b["abs_rel"]} if a and b else None)
+        return out
+
+    __call__ = measure
+
+
+@dataclass(frozen=True)
+class Sharpness:
+    """Tenengrad of the scaled prediction at the size of the truth, in metres, sky left out: `tenengrad_T` for each threshold T.
+
+    `missing_T` is the share of the truth's Tenengrad that the prediction lacks: 1 for a plane, 0 for the truth, below 0 for too
+    many edges. Images whose truth has no slope above the largest threshold are skipped.
+    """
+
+    protocol: str = "scenes-median"
+
+    @torch.no_grad()
+    def measure(self, model: nn.Module, dataset: Dataset, *, device: str | torch.device = "cpu") -> Evaluation:
+        protocol = load_protocol(self.protocol)
+        kinds = [f"{kind}_{t}" for kind in ("tenengrad", "missing") for t in THRESHOLDS]
+        out = Evaluation(f"tenengrad after {self.protocol}", [], {kind: [] for kind in kinds}, [])
+        for name, prediction, depth, _ in predicted(model, dataset, device):
+            maps = protocol.prepare(prediction, depth, depth > 0)
+            # The sky has no depth: where it is, both maps get the farthest one, so that its border counts alike in both.
+            ours, true = (torch.where(maps[2], x, protocol.max_depth) for x in maps[:2])
+            scores = {t: [tenengrad(x, threshold=t).item() for x in (ours, true)] for t in THRESHOLDS}
+            found = {f"tenengrad_{t}": score for t, (score, _) in scores.items()}
+            if all(reference > 0 for _, reference in scores.values()):
+                _add(out, name, found | {f"missing_{t}": 1 - score / reference for t, (score, reference) in scores.items()})
+            else:
+                _add(out, name, None)
+        return out
+
+    __call__ = measure
+
+
+def errors_in(protocol: Protocol, region: str, prediction: Tensor, depth: Tensor, semantics: Tensor) -> dict[str, float] | None:
+    """Errors of one image, [1,1,h,w] and [1,1,H,W], in a region; None where it has no valid pixel."""
+    mask = region_mask(region, depth, semantics)
+    if not (protocol.truth(depth, depth > 0)[1] & mask).any():
+        return None
+    return {name: value.item() for name, value in protocol.score(prediction, depth, depth > 0, mask).items()}
+
+
+Predicted = list[tuple[str, Tensor, Tensor, Tensor]]
+_KNOWN: WeakKeyDictionary[nn.Module, tuple[Dataset, int, Predicted]] = WeakKeyDictionary()
+
+
+def predicted(model: nn.Module, dataset: Dataset, device: str | torch.device) -> Predicted:
+    """(name, prediction [1,1,h,w], true depth [1,1,H,W], class ids [1,H,W]) of each image.
+
+    Many regions are measured one after the other, so what the network said of a data set last is remembered, until its weights
+    change (every change in place counts up a tensor's version).
+    """
+    model.to(device).eval()
+    version = sum(tensor._version for tensor in (*model.parameters(), *model.buffers()))
+    known = _KNOWN.get(model)
+    if known is not None and known[0] is dataset and known[1] == version:
+        return known[2]
+    found: Predicted = []
+    for batch in DataLoader(dataset, batch_size=8):
+        predictions = model(batch["image"].to(device)).float()
+        truth, semantics = batch.get("depth_true", batch["depth"]).to(device), batch["semantics"].to(device)
+        found += [(name, predictions[i : i + 1], truth[i : i + 1], semantics[i : i + 1]) for i, name in enumerate(batch["name"])]
+    _KNOWN[model] = (dataset, version, found)
+    return found
+
+
+def _add(out: Evaluation, name: str, found: dict[str, float] | None) -> None:
+    if found is None:
+        out.skipped.append(name)
+        return
+    out.images.append(name)
+    for metric, value in found.items():
+        out.metrics[metric].append(value)

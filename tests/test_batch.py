@@ -1,0 +1,167 @@
+"""The batch: it goes on after anything, says what is wrong, and loses nothing."""
+
+import io
+import json
+import resource
+import shutil
+from dataclasses import replace
+
+import pytest
+from filelock import FileLock
+from kill_batch import torture
+from rich.console import Console
+from typer.testing import CliRunner
+
+from depthlib import cli, reproduce
+from depthlib.batch import engine
+from depthlib.batch.merge import merge
+from depthlib.batch.plan import make_plan, read_plan
+from depthlib.course import COURSE, pick_lessons
+from depthlib.runs import CorruptRecord, Store
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """The runs of lesson 00 at the smallest scale, made by a batch: plan, store, what was printed."""
+    store = Store(tmp_path_factory.mktemp("batch") / "runs", reference=[], train=True)
+    return *batch(store), store
+
+
+@pytest.fixture
+def copied(made, tmp_path):
+    """A store of one's own with those runs."""
+    shutil.copytree(made[-1].root, tmp_path / "runs", ignore=shutil.ignore_patterns(".batch"))
+    return Store(tmp_path / "runs", reference=[], train=True)
+
+
+def batch(store, **options):
+    """Plan and carry out the runs of lesson 00, without its notebook: status, text, plan."""
+    plan = replace(make_plan(pick_lessons(["00"]), profile="smoke", device="cpu", jobs=2, store=store), notebooks={}, threads=1)
+    console = Console(record=True, width=200, file=io.StringIO())
+    return engine.run_batch(plan, jobs=2, console=console, **options), console.export_text(), plan
+
+
+def test_a_batch_makes_what_is_missing_and_says_so(made):
+    status, text, plan, store = made
+    assert status == 0 and len(plan.runs) == 2
+    assert "2 runs, 0 in the store" in text and all(f"/2  {name}" in text for name in plan.runs)
+    assert not list(store.root.glob("*/status.json")), "a job that worked left its status behind"
+    assert read_plan(plan.write()) == plan
+
+
+def test_nothing_to_do_starts_nothing(made, monkeypatch):
+    monkeypatch.setattr("subprocess.Popen", lambda *a, **k: pytest.fail("the workflow was started"))
+    status, text, _ = batch(made[-1])
+    assert status == 0 and "2 runs, 2 in the store" in text
+
+
+def test_killed_at_random_moments_it_ends_in_the_same_bits(tmp_path):
+    """SIGKILL for the whole process group; `python tests/kill_batch.py --kills 20` is the long form."""
+    assert torture(tmp_path, ["00"], kills=3, longest=9, seed=1) == []
+
+
+def test_a_failing_run_is_told_with_its_log_and_the_others_go_on(copied):
+    """Here its checkpoint is damaged; the other run is made all the same, and the exit status tells."""
+    broken = next(copied.root.glob("start-unet-*"))
+    shutil.rmtree(next(copied.root.glob("start-mean-*")))
+    (broken / "record.json").unlink()
+    (broken / "checkpoint.pt").write_bytes(b"PK but not a checkpoint")
+    status, text, plan = batch(copied)
+    assert status == engine.FAILED
+    assert f"failed {broken.name}: CheckpointError" in text and "damaged checkpoint" in text and "log.txt" in text
+    assert len(list(copied.root.glob("start-mean-*/record.json"))) == 1
+    (broken / "checkpoint.pt").unlink()
+    assert batch(copied)[0] == engine.DONE
+
+
+def test_a_full_disk_fails_the_run_and_loses_nothing(copied):
+    """Files above 20 kB cannot be written, which fails as a full disk does. With room again the same command finishes."""
+    broken = next(copied.root.glob("start-unet-*"))
+    shutil.rmtree(broken)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+        status, text, _ = batch(copied)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert status == engine.FAILED and f"failed {broken.name}" in text and "File too large" in text
+    assert not (broken / "record.json").exists() and not list(broken.glob(".*.safetensors")), "something half written was left"
+    assert batch(copied)[0] == engine.DONE
+
+
+def test_time_is_up_and_the_next_batch_goes_on(copied):
+    shutil.rmtree(next(copied.root.glob("start-unet-*")))
+    status, text, plan = batch(copied, max_minutes=0.01)
+    assert status == engine.OUT_OF_TIME and "1 jobs are left" in text
+    assert batch(copied)[0] == engine.DONE and plan.missing_runs() == []
+
+
+def test_two_batches_on_one_store(copied):
+    folder = copied.root / ".batch" / "smoke"
+    folder.mkdir(parents=True)
+    with FileLock(folder / ".lock"), pytest.raises(engine.AnotherBatch, match="another batch of profile smoke works on the store"):
+        batch(copied)
+
+
+def test_a_corrupt_record_is_named_before_anything_is_done(copied):
+    record = next(copied.root.glob("start-unet-*")) / "record.json"
+    record.write_text(record.read_text()[:100])
+    with pytest.raises(CorruptRecord, match=f"{record.parent.name}/record.json: unreadable record"):
+        batch(copied)
+
+
+@pytest.mark.parametrize("variable", ["DEPTHLIB_STORE", "DEPTHLIB_OUT"])
+def test_a_folder_that_cannot_be_written_is_named_before_anything_is_done(tmp_path, monkeypatch, variable):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("DEPTHLIB_STORE", str(tmp_path / "runs"))
+    monkeypatch.setenv("DEPTHLIB_OUT", str(tmp_path / "results"))
+    monkeypatch.setenv(variable, str(tmp_path / "file" / "below"))
+    result = CliRunner().invoke(cli.main, ["reproduce", "00", "--profile", "smoke", "--device", "cpu"])
+    assert result.exit_code == engine.REFUSED and "cannot write here" in result.output
+
+
+def test_a_dry_run_lists_the_jobs_and_makes_nothing(tmp_path, monkeypatch, capfd):
+    monkeypatch.setenv("DEPTHLIB_STORE", str(tmp_path / "runs"))
+    monkeypatch.setenv("DEPTHLIB_OUT", str(tmp_path / "results"))
+    assert reproduce.reproduce(["00"], profile="smoke", device="cpu", dry_run=True, console=Console(quiet=True)) == 0
+    output = "".join(capfd.readouterr())
+    assert output.count("rule run:") == 2 and output.count("rule notebook:") == 1
+    assert not list(tmp_path.glob("runs/*/record.json"))
+
+
+def test_what_must_come_first_comes_first(tmp_path):
+    """A plan holds the runs that others need, and the workflow knows it."""
+    plan = make_plan(COURSE, profile="smoke", device="cpu", jobs=1, store=Store(tmp_path, reference=[]))
+    for job in plan.runs.values():
+        assert all(needed in plan.runs for needed in job.needs)
+    content = json.loads(plan.write().read_text())
+    assert set(content["notebooks"]) == {lesson.notebook for lesson in COURSE}
+
+
+# ------------------------------------------------------------------------------------------------ merging
+
+
+def test_merging_copies_what_is_new_and_finds_contradictions(made, copied, tmp_path):
+    empty = Store(tmp_path / "empty", reference=[])
+    first = merge(copied.root, empty)
+    assert sorted(first.copied) == sorted(path.parent.name for path in copied.root.glob("*/record.json"))
+    assert all(empty.get(spec) for spec in pick_lessons(["00"])[0].runs("smoke"))
+    assert len(merge(copied.root, empty).same) == 2
+
+    unet = next(empty.root.glob("start-unet-*"))
+    content, provenance = (json.loads((unet / name).read_text()) for name in ("record.json", "provenance.json"))
+    content["curve"]["loss"] = [value * 1.001 for value in content["curve"]["loss"]]
+    (unet / "record.json").write_text(json.dumps(content))
+    assert merge(copied.root, empty).conflicts == [unet.name], "the same machine owes the same bits"
+    (unet / "provenance.json").write_text(json.dumps(provenance | {"device": "another"}))
+    assert merge(copied.root, empty).agree == [unet.name]
+    content["curve"]["loss"][0] *= 2
+    (unet / "record.json").write_text(json.dumps(content))
+    merged = merge(copied.root, empty)
+    assert merged.conflicts == [unet.name] and f"conflict: {unet.name}" in merged.summary()
+    assert json.loads((unet / "record.json").read_text()) == content, "the store must keep its own"
+
+    (copied.root / unet.name / "record.json").write_text("{")
+    assert "unreadable" in merge(copied.root, empty).summary()
+    with pytest.raises(FileNotFoundError, match="found no folder"):
+        merge(tmp_path / "nowhere", empty)
