@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from depthlib.metrics.benchmark import HIGHER_IS_BETTER
+
 if TYPE_CHECKING:
     from depthlib.runs import RunRecord
-
-HIGHER_IS_BETTER = ("delta1", "delta2", "delta3", "ssim")
 
 
 def seed_means(records: Sequence[RunRecord], test: str, metric: str) -> np.ndarray:
