@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import timm
+import torch
 import torchvision
 from torch import Tensor, nn
 
-from depthlib.models.imagenet import MEAN, STD, Normalise
+from depthlib.models.fcrn import MEAN, STD
 
 
 class Backbone(NamedTuple):
@@ -92,10 +93,11 @@ class MobileEncoder(nn.Module):
         self.steps = nn.ModuleList(steps[: backbone.top + 1])
         self.head = nn.Sequential(*steps[backbone.top + 1 :], *last) if head else nn.Identity()
         self.channels = backbone.head_channels if head else backbone.top_channels
-        self.normalise = Normalise(mean, std)
+        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, image: Tensor) -> Features:
-        x, skips = self.normalise(image), []
+        x, skips = (image - self.mean) / self.std, []
         for index, step in enumerate(self.steps):
             x = step(x)
             if index in self.backbone.taps:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from depthlib.metrics.benchmark import HIGHER_IS_BETTER
-from depthlib.report.results import metric_table
+from depthlib.report.results import HIGHER_IS_BETTER, metric_table
 
 if TYPE_CHECKING:
     from depthlib.papers.published import PublishedPaper
