@@ -4,11 +4,14 @@ import io
 import json
 import resource
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 
+import kill_batch
 import pytest
 from filelock import FileLock
-from kill_batch import torture
+from kill_batch import start_few, torture
 from rich.console import Console
 from typer.testing import CliRunner
 
@@ -56,8 +59,52 @@ def test_nothing_to_do_starts_nothing(made, monkeypatch):
 
 
 def test_killed_at_random_moments_it_ends_in_the_same_bits(tmp_path):
-    """SIGKILL for the whole process group; `python tests/kill_batch.py --kills 20` is the long form."""
-    assert torture(tmp_path, ["00"], kills=3, longest=9, seed=1) == []
+    """SIGKILL for the whole process group; `python tests/kill_batch.py --kills 20` is the long form, with notebooks."""
+    wrong, told = torture(tmp_path, start_few, kills=3, longest=12, seed=1)
+    assert wrong == [] and told.startswith("3 kills")
+
+
+STAND_IN = """
+import os, subprocess, sys, time
+from pathlib import Path
+
+fault, runs = sys.argv[1], Path(os.environ["DEPTHLIB_STORE"])
+for name in ("a", "b", "c"):
+    record = runs / name / "record.json"
+    record.parent.mkdir(parents=True, exist_ok=True)
+    if record.exists() and fault != "makes everything again":
+        continue
+    if fault == "writes in place":
+        record.write_text("half")
+        time.sleep(0.6)
+    time.sleep(0.1)
+    if fault == "leaves a file":
+        record.with_name(str(os.getpid())).touch()
+    if fault == "leaves a process":
+        subprocess.Popen(["sleep", "30"], start_new_session=True)
+    temporary = record.with_suffix(".new")
+    temporary.write_text(str(os.getpid()) if fault == "other bits" else name)
+    temporary.rename(record)
+"""
+
+
+@pytest.mark.parametrize(("fault", "found"), [
+    ("none", None), ("makes everything again", "was finished, and made again"), ("writes in place", "has other bits"),
+    ("leaves a file", "was left behind"), ("leaves a process", "outlived the kill"), ("other bits", "has other bits"),
+])
+def test_the_torture_finds_what_is_wrong_with_a_batch(tmp_path, monkeypatch, fault, found):
+    """A stand-in for the batch, three files that take a while, with a fault that the torture exists to find."""
+    def start(folder):
+        folder.mkdir(exist_ok=True)
+        environment = {"DEPTHLIB_STORE": str(folder / "runs"), "PATH": "/usr/bin:/bin"}
+        with open(folder / "batch.txt", "wb") as output:
+            return subprocess.Popen([sys.executable, "-SE", "-c", STAND_IN, fault], start_new_session=True, stderr=output, env=environment)
+
+    monkeypatch.setattr("kill_batch.PATIENCE", 1.0)
+    wrong, _ = torture(tmp_path, start, kills=8, longest=5)
+    for process in kill_batch.processes(tmp_path / "broken1") + kill_batch.processes(tmp_path / "whole"):
+        process.kill()
+    assert (wrong == []) if found is None else any(found in sentence for sentence in wrong), wrong
 
 
 def test_a_failing_run_is_told_with_its_log_and_the_others_go_on(copied):
@@ -96,11 +143,22 @@ def test_time_is_up_and_the_next_batch_goes_on(copied):
     assert batch(copied)[0] == engine.DONE and plan.missing_runs() == []
 
 
-def test_two_batches_on_one_store(copied):
+def test_two_batches_on_one_store(tmp_path):
+    """Started at the same moment: one does the work, the other says so and leaves the first alone."""
+    pair = [start_few(tmp_path), start_few(tmp_path)]
+    statuses = sorted(process.wait() for process in pair)
+    assert statuses == [engine.DONE, 1] and len(list(tmp_path.glob("runs/*/record.json"))) == 2
+    assert "AnotherBatch: another batch of profile smoke works on the store" in (tmp_path / "batch.txt").read_text()
+
+
+def test_another_batch_is_a_message_and_an_exit_status(copied, monkeypatch, tmp_path):
+    monkeypatch.setenv("DEPTHLIB_STORE", str(copied.root))
+    monkeypatch.setenv("DEPTHLIB_OUT", str(tmp_path / "results"))
     folder = copied.root / ".batch" / "smoke"
     folder.mkdir(parents=True)
-    with FileLock(folder / ".lock"), pytest.raises(engine.AnotherBatch, match="another batch of profile smoke works on the store"):
-        batch(copied)
+    with FileLock(folder / ".lock"):
+        result = CliRunner().invoke(cli.main, ["reproduce", "00", "--profile", "smoke", "--device", "cpu"])
+    assert result.exit_code == engine.REFUSED and "another batch of profile smoke works on the store" in result.output
 
 
 def test_a_corrupt_record_is_named_before_anything_is_done(copied):

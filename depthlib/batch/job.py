@@ -96,7 +96,8 @@ def _run(plan: Plan, name: str, status: Status, file: Path) -> None:
 
     status.total, status.note = plan.runs[name].steps, "preparing the data"
     status.write(file)
-    Store(plan.store, train=True).ensure(spec, device=plan.device, on_step=on_step)
+    store = Store(plan.store, train=True)
+    store.ensure(spec, device=plan.device, on_step=on_step, checkpoint_seconds=plan.checkpoint_seconds)
 
 
 def _notebook(plan: Plan, name: str, status: Status, file: Path) -> None:

@@ -43,6 +43,7 @@ class Plan:
         store, folder: the run store, and the batch's own files in it.
         threads: of a job. gpus: how many jobs may use a GPU at once; 0: they run on the CPU.
         runs, notebooks: by name, those that are done included.
+        checkpoint_seconds: how much training a kill may cost.
     """
 
     python: str
@@ -54,6 +55,7 @@ class Plan:
     gpus: int
     runs: dict[str, RunJob]
     notebooks: dict[str, NotebookJob]
+    checkpoint_seconds: float = 20.0
 
     def record(self, run: str) -> Path:
         return Path(self.store, run, RECORD)
@@ -95,7 +97,7 @@ def make_plan(lessons: Sequence[Lesson], *, profile: str, device: str, jobs: int
     for lesson in lessons:
         specs = lesson.runs(profile)
         for spec in specs:
-            _add(spec, runs, store)
+            add_run(spec, runs, store)
         notebooks[lesson.notebook] = NotebookJob([spec.name for spec in specs], str(_stamp(lesson, specs, profile, device, folder)))
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return Plan(
@@ -104,14 +106,14 @@ def make_plan(lessons: Sequence[Lesson], *, profile: str, device: str, jobs: int
     )
 
 
-def _add(spec: RunSpec, runs: dict[str, RunJob], store: Store) -> None:
-    """The run and, before it, the runs that it needs."""
+def add_run(spec: RunSpec, runs: dict[str, RunJob], store: Store) -> None:
+    """Put the run into `runs` and, before it, the runs that it needs. Raises CorruptRecord, as `make_plan` does."""
     if spec.name in runs:
         return
     store.get(spec)                         # raises for a record that is there and cannot be trusted
     needs = list(spec.recipe.needs().values())
     for needed in needs:
-        _add(needed, runs, store)
+        add_run(needed, runs, store)
     runs[spec.name] = RunJob(asdict(spec), [needed.name for needed in needs], spec.recipe.plan.steps)
 
 
