@@ -442,7 +442,7 @@ def test_networks_are_their_parts() -> None:
         return F.interpolate(x, scale_factor=2, mode="bilinear")
 
     with torch.no_grad():
-        half, quarter, deep = model.encoder.trunk((image - model.encoder.mean) / model.encoder.std)
+        half, quarter, deep = model.encoder.trunk(model.encoder.normalise(image))
         assert [x.shape[-1] for x in (half, quarter, deep)] == [24, 12, 6]
         f = model.encoder.aspp(deep)
         a = model.guidance.stages[0](model.source(f))

@@ -355,7 +355,7 @@ def test_teacher_is_its_formula() -> None:
     model = small("enc_dec_resnet").eval()
     with torch.no_grad():
         trunk, fusions = model.trunk, model.fusions
-        x = trunk.maxpool(trunk.relu(trunk.bn1(trunk.conv1((picture() - model.mean) / model.std))))
+        x = trunk.maxpool(trunk.relu(trunk.bn1(trunk.conv1(model.normalise(picture())))))
         c2 = trunk.layer1(x)
         c3 = trunk.layer2(c2)
         c4 = trunk.layer3(c3)

@@ -16,7 +16,8 @@ from depthlib.models import create_model, models
 from depthlib.models.anu import AWCA_NODES
 from depthlib.models.attention import AWCA, PSNL, second_order_attention, second_order_attention_literal
 from depthlib.models.blocks import DepthHead, check_image
-from depthlib.models.fcrn import FCRN, ResNetTrunk, UpProjection, fast_unpool_conv, slow_unpool_conv, unpool
+from depthlib.models.fcrn import FCRN, UpProjection, fast_unpool_conv, slow_unpool_conv, unpool
+from depthlib.models.resnet_trunk import ResNetTrunk
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"))]
 SMALL = {
@@ -453,7 +454,7 @@ def test_pretrained_trunk_is_the_resnet_of_torchvision(monkeypatch: pytest.Monke
         assert torch.equal(ours(image).flatten(1), theirs(image))
     with pytest.raises(ValueError, match="width 1 only, got 0.5"):
         FCRN(pretrained=True, width=0.5)
-    with pytest.raises(ValueError, match="at least 1/64, .* got 0.01"):
+    with pytest.raises(ValueError, match="at least 1/64, got 0.01"):
         FCRN(width=0.01)
 
 

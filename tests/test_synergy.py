@@ -102,7 +102,7 @@ def test_network_is_its_formula(sharing: str) -> None:
             nn.init.normal_(parameter)
     d_branch, s_branch = model.branches["depth"], model.branches["semantics"]
     with torch.no_grad():
-        f = model.bridge(model.trunk((image - model.mean) / model.std))
+        f = model.bridge(model.trunk(model.normalise(image)))
         d_next, s_next, d_all, s_all = f, f, [f], [f]
         for step in range(4):
             d, s = d_branch.ups[step](d_next), s_branch.ups[step](s_next)

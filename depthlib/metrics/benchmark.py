@@ -67,7 +67,7 @@ _UNITS |= dict.fromkeys(_METRES, "m") | {"si_mse": "ln^2"}
 ROOTS = ("rmse", "rmse_log", "rmse_log10", "irmse")
 # Deviations about a mean of the image, and structure: no average over pixels of several images is made of the images' values.
 NOT_POOLED = ("si_log", "si_rmse", "si_rmse_linear", "si_mse", "si_rmse_pairs", "ssim")
-HIGHER_IS_BETTER = ("delta1", "delta2", "delta3", "ssim")
+HIGHER_IS_BETTER = ("delta1", "delta2", "delta3", "ssim", "pixel_accuracy", "class_accuracy", "mean_iou")
 
 
 def units_of(names: Sequence[str]) -> str:

@@ -13,6 +13,7 @@ from depthlib.models.aspp import ASPP, conv_norm_relu
 from depthlib.models.blocks import DepthHead, check_image
 from depthlib.models.correlation import MAX_DISPLACEMENT, CorrelationBlock
 from depthlib.models.depth_aware_conv import DILATIONS, DepthAwareBlock, conv_before_relu
+from depthlib.models.imagenet import Normalise
 from depthlib.models.pyramid_nonlocal import PyramidNonLocal
 
 BACKBONES = ("resnest50d", "resnest26d", "resnest14d")
@@ -57,7 +58,6 @@ class Encoder(nn.Module):
     def __init__(self, backbone: str, width: float, rates: Sequence[int], pretrained: bool) -> None:
         super().__init__()
         import timm
-        from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 
         if backbone not in BACKBONES:
             raise ValueError(f"backbone must be one of {', '.join(BACKBONES)}, got {backbone!r}")
@@ -65,8 +65,7 @@ class Encoder(nn.Module):
             raise ValueError(f"width must be positive, got {width}")
         if pretrained and width != 1:
             raise ValueError(f"pretrained weights exist for width 1 only, got {width}")
-        self.register_buffer("mean", torch.tensor(IMAGENET_DEFAULT_MEAN).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(IMAGENET_DEFAULT_STD).view(1, 3, 1, 1), persistent=False)
+        self.normalise = Normalise()
         stages = tuple(scaled(planes, width) for planes in (64, 128, 256, 512))
         self.trunk = timm.create_model(
             backbone, pretrained=pretrained, features_only=True, out_indices=(0, 1, 4), output_stride=8,
@@ -80,7 +79,7 @@ class Encoder(nn.Module):
         check_image(image, multiple=8)
         if self.training and image.shape[0] == 1:
             raise ValueError("image has batch size 1, where batch norm after global pooling cannot train: expected 2 or more")
-        half, quarter, deep = self.trunk((image - self.mean) / self.std)
+        half, quarter, deep = self.trunk(self.normalise(image))
         return Features(self.aspp(deep), quarter, half)
 
 

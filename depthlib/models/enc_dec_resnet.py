@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torchvision.models import ResNet50_Weights
 
 from depthlib.models.blocks import check_image
-from depthlib.models.fcrn import MEAN, STD, ResNetTrunk
 from depthlib.models.full_precision import FullPrecision
+from depthlib.models.imagenet import Normalise
+from depthlib.models.resnet_trunk import ResNetTrunk
 
 RESIDUALS = ("relu", "identity")
 
@@ -73,18 +72,10 @@ class EncDecResNet(nn.Module):
         self, *, width: float = 1.0, bgr: bool = False, residual: str = "relu", pretrained: bool = False
     ) -> None:
         super().__init__()
-        if width < 1 / 64:
-            raise ValueError(f"width must be at least 1/64, got {width}")
         if residual not in RESIDUALS:
             raise ValueError(f"residual must be one of {', '.join(RESIDUALS)}, got {residual!r}")
-        if pretrained and width != 1:
-            raise ValueError(f"pretrained weights exist for width 1 only, got {width}")
-        self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1), persistent=False)
-        self.trunk = ResNetTrunk(width)
-        if pretrained:
-            weights = ResNet50_Weights.IMAGENET1K_V1.get_state_dict(progress=False, check_hash=True)
-            self.trunk.load_state_dict({name: value for name, value in weights.items() if not name.startswith("fc.")})
+        self.normalise = Normalise()
+        self.trunk = ResNetTrunk(width, pretrained=pretrained)
         c5 = self.trunk.out_channels
         widths = [c5 // 4, c5 // 8, c5 // 16]
         self.fusions = nn.ModuleList(
@@ -99,7 +90,7 @@ class EncDecResNet(nn.Module):
     def estimate(self, image: Tensor) -> Lesson:
         """Relative depth, and the features that pairwise distillation compares."""
         check_image(image, 32)
-        x = ((image.flip(1) if self.bgr else image) - self.mean) / self.std
+        x = self.normalise(image.flip(1) if self.bgr else image)
         trunk, maps = self.trunk, []
         x = trunk.maxpool(trunk.relu(trunk.bn1(trunk.conv1(x))))
         for layer in (trunk.layer1, trunk.layer2, trunk.layer3, trunk.layer4):

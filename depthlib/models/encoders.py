@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 from torchvision.models import MobileNet_V2_Weights, ResNet18_Weights, ResNet50_Weights, mobilenet_v2
 from torchvision.models.resnet import BasicBlock
 
-from depthlib.models.fcrn import MEAN, STD, ResNetTrunk
+from depthlib.models.imagenet import MEAN, STD, Normalise
+from depthlib.models.resnet_trunk import ResNetTrunk
 
 ENCODERS = ("resnet18", "resnet50", "mobilenet_v2")
 EXPANSIONS = (7, 14)  # MobileNetV2's stride-2 blocks whose expanded maps are the skips at 1/8 and 1/16
@@ -74,8 +74,7 @@ class ImageNetEncoder(nn.Module):
         if images != 1 and name != "resnet18":
             raise ValueError(f"images must be 1 for the encoder {name}, got {images}")
         self.name = name
-        self.register_buffer("mean", torch.tensor(MEAN * images).view(1, -1, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(STD * images).view(1, -1, 1, 1), persistent=False)
+        self.normalise = Normalise(MEAN * images, STD * images)
         if name == "mobilenet_v2":
             self.trunk = mobilenet_v2(width_mult=width).features[:18]
             maps = [self.trunk[0], self.trunk[3], *(self.trunk[index].conv[0] for index in EXPANSIONS), self.trunk[17]]
@@ -89,10 +88,6 @@ class ImageNetEncoder(nn.Module):
             for module in self.trunk.modules():
                 if isinstance(module, nn.Conv2d):
                     module.padding_mode = "reflect"
-
-    def normalise(self, image: Tensor) -> Tensor:
-        """RGB in [0,1] to zero mean and unit deviation over ImageNet."""
-        return (image - self.mean) / self.std
 
     def forward(self, image: Tensor) -> list[Tensor]:
         x = self.normalise(image)

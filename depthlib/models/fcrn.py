@@ -5,12 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torchvision.models import ResNet50_Weights
-from torchvision.models.resnet import Bottleneck
 
 from depthlib.models.blocks import DepthHead, check_image
-
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # RGB of ImageNet
+from depthlib.models.imagenet import Normalise
+from depthlib.models.resnet_trunk import ResNetTrunk
 
 
 def unpool(x: Tensor) -> Tensor:
@@ -77,32 +75,6 @@ class UpProjection(nn.Module):
         return F.relu(self.branch(x) + self.shortcut(x))
 
 
-class ResNetTrunk(nn.Sequential):
-    """ResNet-50 to layer4: [B,3,H,W] -> [B,2048 * width,H/32,W/32], sides rounded up.
-
-    `width` scales the channels of the stem and of every stage, not the depth. Parameter names are those of torchvision.
-    """
-
-    def __init__(self, width: float = 1.0) -> None:
-        stages = [max(1, round(planes * width)) for planes in (64, 128, 256, 512)]
-        super().__init__()
-        self.conv1 = nn.Conv2d(3, stages[0], 7, stride=2, padding=3, bias=False)
-        self.bn1 = nn.BatchNorm2d(stages[0])
-        self.relu = nn.ReLU(inplace=True)
-        self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
-        channels = stages[0]
-        for index, (planes, depth) in enumerate(zip(stages, (3, 4, 6, 3), strict=True)):
-            stride, out = min(index + 1, 2), planes * Bottleneck.expansion
-            shortcut = nn.Sequential(nn.Conv2d(channels, out, 1, stride=stride, bias=False), nn.BatchNorm2d(out))
-            first = Bottleneck(channels, planes, stride, downsample=shortcut)
-            self.add_module(f"layer{index + 1}", nn.Sequential(first, *(Bottleneck(out, planes) for _ in range(depth - 1))))
-            channels = out
-        self.out_channels = channels
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-
-
 class FCRN(nn.Module):
     """ResNet-50, 1x1 convolution, four up-projections, 3x3 convolution: 63,563,008 parameters at width 1.
 
@@ -135,16 +107,8 @@ class FCRN(nn.Module):
         pretrained: bool = False,
     ) -> None:
         super().__init__()
-        if width < 1 / 64:
-            raise ValueError(f"width must be at least 1/64, where the last level has one channel, got {width}")
-        if pretrained and width != 1:
-            raise ValueError(f"pretrained weights exist for width 1 only, got {width}")
-        self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1), persistent=False)
-        self.trunk = ResNetTrunk(width)
-        if pretrained:
-            weights = ResNet50_Weights.IMAGENET1K_V1.get_state_dict(progress=False, check_hash=True)
-            self.trunk.load_state_dict({name: value for name, value in weights.items() if not name.startswith("fc.")})
+        self.normalise = Normalise()
+        self.trunk = ResNetTrunk(width, pretrained=pretrained)
         channels = [self.trunk.out_channels // 2**step for step in range(1, 6)]
         # No ReLU after this norm, as in the published code.
         self.bridge = nn.Sequential(_conv(self.trunk.out_channels, channels[0], 1), nn.BatchNorm2d(channels[0]))
@@ -160,7 +124,7 @@ class FCRN(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         check_image(image)
-        features = self.trunk((image - self.mean) / self.std)
+        features = self.trunk(self.normalise(image))
         depth = self.head(self.decoder(self.bridge(features)))
         return F.interpolate(depth, size=image.shape[-2:], mode="bilinear", align_corners=False)
 

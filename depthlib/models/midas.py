@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import timm
-import torch
 import torchvision
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from depthlib.models.blocks import check_image
 from depthlib.models.enc_dec_resnet import twice
-from depthlib.models.fcrn import MEAN, STD
 from depthlib.models.full_precision import FullPrecision
+from depthlib.models.imagenet import MEAN, STD, Normalise
 
 MAPS = {"small": (32, 48, 136, 384), "large": (256, 512, 1024, 2048)}  # channels of the encoder at 1/4 to 1/32
 WIDTHS = {"small": (64, 128, 256, 512), "large": (256, 256, 256, 256)}
@@ -70,8 +69,7 @@ class Midas(nn.Module):
             raise ValueError(f"width must be at least 1/32, got {width}")
         small = variant == "small"
         self.stages, (mean, std) = _lite3(pretrained) if small else _resnext(pretrained)
-        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
+        self.normalise = Normalise(mean, std)
         widths = [max(2, round(channels * width)) for channels in WIDTHS[variant]]
         self.reduce = nn.ModuleList(nn.Conv2d(i, o, 3, padding=1, bias=False) for i, o in zip(MAPS[variant], widths, strict=True))
         outs: Sequence[int | None] = [widths[0], *widths[:-1]] if small else [None] * 4
@@ -83,7 +81,7 @@ class Midas(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         check_image(image, 32)
-        x, maps = (image - self.mean) / self.std, []
+        x, maps = self.normalise(image), []
         for stage, reduce in zip(self.stages, self.reduce, strict=True):
             x = stage(x)
             maps.append(reduce(x))

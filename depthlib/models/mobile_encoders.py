@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import timm
-import torch
 import torchvision
 from torch import Tensor, nn
 
-from depthlib.models.fcrn import MEAN, STD
+from depthlib.models.imagenet import MEAN, STD, Normalise
 
 
 class Backbone(NamedTuple):
@@ -93,11 +92,10 @@ class MobileEncoder(nn.Module):
         self.steps = nn.ModuleList(steps[: backbone.top + 1])
         self.head = nn.Sequential(*steps[backbone.top + 1 :], *last) if head else nn.Identity()
         self.channels = backbone.head_channels if head else backbone.top_channels
-        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
+        self.normalise = Normalise(mean, std)
 
     def forward(self, image: Tensor) -> Features:
-        x, skips = (image - self.mean) / self.std, []
+        x, skips = self.normalise(image), []
         for index, step in enumerate(self.steps):
             x = step(x)
             if index in self.backbone.taps:

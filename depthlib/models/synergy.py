@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torchvision.models import ResNet50_Weights
 
 from depthlib.models.attention_maps import activation_attention, for_display
 from depthlib.models.blocks import DepthHead, check_image
-from depthlib.models.fcrn import MEAN, STD, ResNetTrunk, UnpoolConv, UpProjection
+from depthlib.models.fcrn import UnpoolConv, UpProjection
+from depthlib.models.imagenet import Normalise
 from depthlib.models.lateral_sharing import SHARING, LateralSharing
+from depthlib.models.resnet_trunk import ResNetTrunk
 from depthlib.models.stages import Stage
 from depthlib.models.upskip import UpSkip
 
@@ -106,15 +107,11 @@ class SynergyNet(nn.Module):
         pretrained: bool = False,
     ) -> None:
         super().__init__()
-        _check(width, classes, depth, sharing, up, pretrained)
-        self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1), persistent=False)
+        _check(classes, depth, sharing, up)
+        self.normalise = Normalise()
         # Stored with the weights: a network that was trained without sharing must not begin to share when it is loaded.
         self.register_buffer("bypassed", torch.tensor(False))
-        self.trunk = ResNetTrunk(width)
-        if pretrained:
-            weights = ResNet50_Weights.IMAGENET1K_V1.get_state_dict(progress=False, check_hash=True)
-            self.trunk.load_state_dict({name: value for name, value in weights.items() if not name.startswith("fc.")})
+        self.trunk = ResNetTrunk(width, pretrained=pretrained)
         channels = [self.trunk.out_channels // 2**step for step in range(1, 6)]
         reduce = nn.Conv2d(self.trunk.out_channels, channels[0], 1, bias=False)
         nn.init.kaiming_normal_(reduce.weight, mode="fan_out", nonlinearity="relu")
@@ -161,7 +158,7 @@ class SynergyNet(nn.Module):
         A branch that was not asked for runs only if the others listen to it, and only as far as they do, to f_3.
         """
         check_image(image)
-        trunk = self.trunk((image - self.mean) / self.std)
+        trunk = self.trunk(self.normalise(image))
         shared = bool(self.sharing) and not self.bypassed
         flow = dict.fromkeys(self.branches if shared else tasks, self.bridge(trunk))
         levels = {task: [x] for task, x in flow.items()}
@@ -236,11 +233,7 @@ class SynergyNet(nn.Module):
         return [unit.weights() for unit in self.sharing]
 
 
-def _check(width: float, classes: int, depth: bool, sharing: str, up: str, pretrained: bool) -> None:
-    if width < 1 / 64:
-        raise ValueError(f"width must be at least 1/64, where the last level has one channel, got {width}")
-    if pretrained and width != 1:
-        raise ValueError(f"pretrained weights exist for width 1 only, got {width}")
+def _check(classes: int, depth: bool, sharing: str, up: str) -> None:
     if classes < 0 or classes == 1:
         raise ValueError(f"classes must be 0 (no semantic branch) or at least 2, got {classes}")
     if sharing not in SHARING:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from depthlib.report.results import HIGHER_IS_BETTER, metric_table
+from depthlib.metrics.benchmark import HIGHER_IS_BETTER
+from depthlib.report.results import metric_table
 
 if TYPE_CHECKING:
     from depthlib.papers.published import PublishedPaper

@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from depthlib.metrics.benchmark import HIGHER_IS_BETTER as OF_DEPTH
+from depthlib.metrics.benchmark import HIGHER_IS_BETTER
 
 if TYPE_CHECKING:
     from depthlib.runs import RunRecord
-
-HIGHER_IS_BETTER = (*OF_DEPTH, "pixel_accuracy", "class_accuracy", "mean_iou")
 
 
 def seed_means(records: Sequence[RunRecord], test: str, metric: str) -> np.ndarray:

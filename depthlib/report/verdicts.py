@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from depthlib.metrics.benchmark import HIGHER_IS_BETTER
 from depthlib.profiles import get_profile
-from depthlib.report.results import HIGHER_IS_BETTER
 from depthlib.stats import Comparison, Interval, compare, holm, interval
 
 if TYPE_CHECKING:

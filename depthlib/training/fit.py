@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
+from depthlib.optim import MTAdam, make_optimizer
 from depthlib.training.augment import augment
 from depthlib.training.checkpoint import Checkpoint
 from depthlib.training.parallel import in_parallel, mean_over_processes, rank_and_size
@@ -35,7 +36,7 @@ class Task(Protocol):
         """What the optimiser moves: {"params": [...]}, with its own initial "lr" where that is not the plan's."""
 
     def loss(self, model: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        """The scalar to minimise and its named terms, for the log."""
+        """The scalar to minimise and its named terms, for the log; "mtadam" minimises the terms that have a gradient instead."""
 
     def state_dict(self) -> dict[str, Any]: ...
 
@@ -44,10 +45,12 @@ class Task(Protocol):
 
 @dataclass(frozen=True)
 class Plan:
-    """The settings of one optimisation. Adam throughout; the schedule is evaluated at every step.
+    """The settings of one optimisation; the schedule is evaluated at every step.
 
     Attributes:
+        optimizer: "adam", "sgd" or "mtadam", see `make_optimizer`.
         lr: at the first step, of every parameter group that does not bring its own.
+        betas, eps: of Adam; the first of `betas` is the momentum of SGD.
         schedule, power, milestones, drop: see `rate_factor`.
         clip: largest gradient norm, or None.
         flip: probability of mirroring an image with everything that belongs to it.
@@ -57,6 +60,7 @@ class Plan:
 
     steps: int
     batch_size: int
+    optimizer: str = "adam"
     lr: float = 1e-3
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1e-8
@@ -114,18 +118,21 @@ def fit(
         on_step: called with (step, loss, images per second) after every step.
         stop_after: end after this many steps although the plan is longer; the schedule stays that of the whole plan.
     Raises:
-        ValueError: the dataset is smaller than one batch, or a batch cannot be shared out to the processes evenly.
+        ValueError: the dataset is smaller than one batch, a batch cannot be shared out to the processes evenly, or the
+            optimizer is unknown or does not fit the plan.
         TrainingDiverged: the loss became NaN or infinite; names the step and the terms.
     """
     device = torch.device(device)
     model.to(device, memory_format=torch.channels_last).train()
     torch.manual_seed(seed)
     task.prepare(model, dataset)
-    optimizer = torch.optim.Adam(
-        task.parameter_groups(model), lr=plan.lr, betas=plan.betas, eps=plan.eps, weight_decay=plan.weight_decay,
+    optimizer = make_optimizer(
+        plan.optimizer, task.parameter_groups(model), lr=plan.lr, betas=plan.betas, eps=plan.eps, weight_decay=plan.weight_decay,
     )
     rates = [group["lr"] for group in optimizer.param_groups]
     rank, processes = rank_and_size()       # 0 and 1, unless torchrun started several: each has a share of the batch
+    if isinstance(optimizer, MTAdam) and (processes > 1 or plan.clip is not None):
+        raise ValueError("mtadam makes its own gradients: expected one process and no clip")
     loss_of = in_parallel(model, task, device)
     curve = Curve()
     first = 0
@@ -159,11 +166,14 @@ def fit(
         row = mean_over_processes({"loss": float(loss.detach()), **{name: float(term.detach()) for name, term in terms.items()}})
         if not math.isfinite(row["loss"]):
             raise TrainingDiverged(f"step {step}: " + ", ".join(f"{name} = {value:.4g}" for name, value in row.items()))
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        if plan.clip is not None:
-            nn.utils.clip_grad_norm_(model.parameters(), plan.clip)
-        optimizer.step()
+        if isinstance(optimizer, MTAdam):
+            optimizer.step([term for term in terms.values() if term.requires_grad])
+        else:
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            if plan.clip is not None:
+                nn.utils.clip_grad_norm_(model.parameters(), plan.clip)
+            optimizer.step()
 
         curve.append(row | {"lr": plan.lr * factor})
         if on_step is not None:
