@@ -78,6 +78,19 @@ def predict(
 
 
 @main.command()
+def export(
+    weights: Annotated[Path, typer.Argument(help="safetensors written by depthlib, e.g. weights.safetensors of a run")],
+    out: Annotated[Path, typer.Argument(help="the file to write: .onnx, .tflite or .pte")],
+    format: Annotated[str, typer.Option(help="onnx, litert or executorch; the last two need packages of their own")] = "onnx",
+    size: Annotated[tuple[int, int] | None, typer.Option(help="height and width of the images; those of the training by default")] = None,
+) -> None:
+    """Write a network as a file for phones and other runtimes, and compare it with torch."""
+    from depthlib.export import run
+
+    _end(run(weights, out, format, size))
+
+
+@main.command()
 def run(
     paper: Annotated[str, typer.Argument(help="paper key, e.g. anuw")],
     variant: Annotated[str, typer.Argument(help="which recipe of the paper, e.g. e")],

@@ -24,6 +24,7 @@ COURSE = (
     Lesson("00_start_here", "start"),
     Lesson("01_anuw", "anuw"),
     Lesson("02_dacnn", "dacnn"),
+    Lesson("03_mobile", "mobile"),
     Lesson("04_dual_networks", "dual"),
     Lesson("05_synergy", "synergy"),
     Lesson("06_verdicts", "together", sums_up=True),

@@ -115,3 +115,22 @@ class Chromium:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def picture(page: Path, target: Path, *, width: int = 1200, height: int = 900, colours: int = 64) -> None:
+    """The top of a page as a small PNG, such as the README shows: `python tests/chromium.py results/quick/index.html docs/report.png`."""
+    from PIL import Image
+
+    if (executable := find()) is None:
+        raise FileNotFoundError(f"found no browser, expected one of {', '.join(NAMES)}")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with Chromium(executable) as browser:
+        browser.open(page, width=width, height=height)
+        browser.screenshot(target)
+    Image.open(target).convert("RGB").quantize(colours).save(target, optimize=True)
+
+
+if __name__ == "__main__":
+    import sys
+
+    picture(Path(sys.argv[1]), Path(sys.argv[2]))

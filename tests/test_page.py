@@ -22,10 +22,12 @@ from PIL import Image
 
 from depthlib.notebooks.cells import write_notebook
 from depthlib.papers.published import FOLDER, load_paper
+from depthlib.paths import reference_dir
 from depthlib.profiles import get_profile
-from depthlib.report import Report
+from depthlib.report import Report, notebook_html
 from depthlib.report.ledger import NAMES
 from depthlib.report.lesson import parse_table, read_lesson
+from depthlib.report.notebook_html import write_notebook_html
 from depthlib.report.page import numbers, write_page
 from depthlib.report.pictures import embed, read_picture
 from depthlib.report.strip import strip
@@ -211,34 +213,70 @@ def test_bytes_are_the_same_every_time(made, tmp_path, monkeypatch):
 # ------------------------------------------------------------------------------------------------ links
 
 
-def test_all_links_lead_somewhere_and_nothing_is_fetched(made):
-    files = [made.page, *sorted(made.folder.glob("html/*.html"))]
-    assert len(files) == 3
+def check_links(files: list[Path], hosts: tuple[str, ...] | None = None) -> None:
+    """Every id is there once, every link leads to a file that is there and an id in it; `hosts`: the only foreign ones allowed."""
     pages = {path.resolve(): Page(path.read_text(encoding="utf-8")) for path in files}
     ids = {path: [attributes["id"] for _, attributes in page.tags if "id" in attributes] for path, page in pages.items()}
     for path, page in pages.items():
-        assert len(ids[path]) == len(set(ids[path]))
+        assert len(ids[path]) == len(set(ids[path])), path
         for link in page.all("a"):
             target = urlsplit(link["href"])
             if target.scheme:
-                assert (target.scheme, target.netloc) == ("https", "example.org"), link
+                assert target.scheme == "https" and (hosts is None or target.netloc in hosts), link
                 continue
             place = (path.parent / unquote(target.path)).resolve() if target.path else path
-            assert place.is_file(), link
-            if target.fragment:
-                assert target.fragment in ids[place] or unquote(target.fragment) in ids[place], link
-    assert '<a href="01_anuw.html">next</a>' in files[1].read_text(encoding="utf-8")
+            assert place.is_file(), (path, link)
+            if target.fragment and place in ids:
+                assert target.fragment in ids[place] or unquote(target.fragment) in ids[place], (path, link)
 
 
-def test_pages_are_self_contained(made):
-    for path in (made.page, *made.folder.glob("html/*.html")):
+def check_self_contained(files: list[Path]) -> None:
+    """Nothing on the pages would be fetched, and every picture has an alternative text."""
+    for path in files:
         text = path.read_text(encoding="utf-8")
         policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
         assert f'http-equiv="Content-Security-Policy" content="{policy}' in text.replace("&#39;", "'")
-        for _, attributes in Page(text).tags:
+        for tag, attributes in Page(text).tags:
             for name in ("src", "srcset", "poster", "data", "action"):
                 assert name not in attributes or attributes[name].startswith("data:") or attributes.get("onerror"), attributes
+            assert tag != "img" or attributes.get("alt") or attributes.get("onerror"), (path, list(attributes))
         assert not re.search(r"url\(|@import|<iframe|<object|<link (?!rel=\"icon\" href=\"data:,\")", text)
+
+
+def test_all_links_lead_somewhere_and_nothing_is_fetched(made):
+    files = [made.page, *sorted(made.folder.glob("html/*.html"))]
+    assert len(files) == 3
+    check_links(files, hosts=("example.org",))
+    check_self_contained(files)
+    assert '<a href="01_anuw.html">next</a>' in files[1].read_text(encoding="utf-8")
+
+
+def test_the_page_that_is_part_of_the_project():
+    """Committed with its notebooks: all links and ids, alternative texts, nothing from the network, and not too large to open."""
+    folder = reference_dir("quick")
+    files = [folder / "index.html", *(folder / "html" / f"{path.stem}.html" for path in sorted(folder.glob("*.ipynb")))]
+    check_links(files)
+    check_self_contained(files)
+    assert files[0].stat().st_size < 6e6 and len(files) > 1
+
+
+def test_a_notebook_is_rendered_again_only_when_something_changed(made, tmp_path, monkeypatch):
+    folder = shutil.copytree(made.folder, tmp_path / "quick")
+    notebook, page = folder / "00_start.ipynb", folder / "html" / "00_start.html"
+    write_notebook_html(notebook, page)
+    rendered = []
+    monkeypatch.setattr(notebook_html, "harmless", lambda html: rendered.append(page) or html)
+    write_notebook_html(notebook, page)
+    assert not rendered, "nothing had changed"
+    (folder / "01_anuw.ipynb").unlink()
+    write_notebook_html(notebook, page)
+    assert len(rendered) == 1 and ">next</a>" not in page.read_text(encoding="utf-8"), "the dead link stayed"
+    notebook.write_text(notebook.read_text(encoding="utf-8").replace("f(1 < 2)", "f(2 < 3)"), encoding="utf-8")
+    write_notebook_html(notebook, page)
+    assert len(rendered) == 2
+    page.write_text("<html>")
+    write_notebook_html(notebook, page)
+    assert len(rendered) == 3
 
 
 def test_formulas_are_shown_without_a_script(made):

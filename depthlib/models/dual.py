@@ -66,8 +66,6 @@ class DualNet(nn.Module):
     Train LR-Net first and load its weights into `low`.
 
     Args:
-        encoder, pretrained, reflect_encoder: of LR-Net, see `Monodepth2`.
-        width: factor on all channels of both networks.
         ratio: side of the large image over the side of the small one; 3 in the paper (384x1248 and 128x416).
         link: what HR-Net gets from LR-Net's deepest map: "sa", SA-Attention; "features", the map itself ("w/o SA" of Table 3:
             2.29 M more parameters in HR-Net); "reduced", the map through a 1x1 convolution (as many channels as with SA); "none":
@@ -75,25 +73,25 @@ class DualNet(nn.Module):
         normaliser: of SA-Attention, see `self_assemble`.
         sa_grid: attend on the "low" grid (52 positions) and enlarge, or enlarge first and attend on the "high" one (468).
         frozen: keep LR-Net's weights and its BatchNorm statistics as they are, also in training (Sec. 3.2).
-        min_depth, max_depth: see `DisparityDecoder`.
+        width: factor on all channels of both networks.
+        min_depth, max_depth: of both networks, see `DisparityDecoder`.
+        low: further options of LR-Net alone: encoder, pretrained, reflect_encoder, see `LRNet`.
 
-    Raises ValueError for unfit options, and in forward for unfit sides.
+    Raises ValueError for unfit options, TypeError for unknown ones, and ValueError in forward for unfit sides.
     """
 
     def __init__(
         self,
         *,
-        encoder: str = "resnet50",
-        width: float = 1.0,
         ratio: int = 3,
         link: str = "sa",
         normaliser: str = "mean",
         sa_grid: str = "low",
         frozen: bool = True,
+        width: float = 1.0,
         min_depth: float = NEAREST,
         max_depth: float = 100.0,
-        pretrained: bool = False,
-        reflect_encoder: bool = False,
+        **low: Any,
     ) -> None:
         super().__init__()
         if isinstance(ratio, bool) or not isinstance(ratio, int) or ratio < 1:
@@ -102,14 +100,14 @@ class DualNet(nn.Module):
             raise ValueError(f"link must be one of {', '.join(LINKS)}, got {link!r}")
         if sa_grid not in GRIDS:
             raise ValueError(f"sa_grid must be one of {', '.join(GRIDS)}, got {sa_grid!r}")
-        depths = {"min_depth": min_depth, "max_depth": max_depth}
-        self.low = LRNet(encoder=encoder, width=width, pretrained=pretrained, reflect_encoder=reflect_encoder, **depths)
+        shared = {"width": width, "min_depth": min_depth, "max_depth": max_depth}
+        self.low = LRNet(**shared, **low)
         channels, embedding = self.low.encoder.channels[-1], scaled([EMBEDDING], width)[0]
         if link == "sa":
             self.link = SAAttention(channels, embedding, normaliser=normaliser)
         else:
             self.link = nn.Conv2d(channels, embedding, 1) if link == "reduced" else nn.Identity()
-        self.high = HRNet({"features": channels, "none": 0}.get(link, embedding), width=width, **depths)
+        self.high = HRNet({"features": channels, "none": 0}.get(link, embedding), **shared)
         self.ratio, self.sa_grid, self.frozen, self.silent = ratio, sa_grid, frozen, link == "none"
         self.low.requires_grad_(not frozen)
 

@@ -83,6 +83,22 @@ class MobileDepth(nn.Module):
         self.block_options = {key: decoder[key] for key in ("expansion", "middle", "kernel", "shortcut", "enlarge") if key in decoder}
         self.attach_intermediate(intermediate)
 
+    def adopt(self, earlier: nn.Module) -> None:
+        """Take over what `earlier` has learned: all of a `MobileDepth`, but for intermediate heads that it lacks; of others the encoder.
+
+        Raises ValueError for a network with another encoder.
+        """
+        heads = "intermediate."
+        source = self if isinstance(earlier, MobileDepth) else self.encoder
+        learned = earlier.state_dict() if source is self else earlier.encoder.state_dict()
+        own = source.state_dict()
+        fresh = {name for name in own if name.startswith(heads) and name not in learned}
+        learned = {name: value for name, value in learned.items() if name in own or not name.startswith(heads)}
+        try:
+            source.load_state_dict(learned | {name: own[name] for name in fresh})
+        except RuntimeError as error:
+            raise ValueError(f"the encoder or decoder of the earlier network is another one ({error})") from error
+
     def attach_intermediate(self, intermediate: int) -> MobileDepth:
         """New heads for 0, 1 or 2 intermediate predictions, as wide as the levels are now, which may be pruned; returns the model."""
         if intermediate not in BEHIND:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from depthlib.papers.spec import RunSpec
     from depthlib.training.recipe import Recipe
 
-PAPERS = ("start", "anuw", "dacnn", "dual", "synergy", "together")
+PAPERS = ("start", "anuw", "dacnn", "mobile", "dual", "synergy", "together")
 
 
 def paper_module(paper: str) -> ModuleType:

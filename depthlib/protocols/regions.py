@@ -11,9 +11,10 @@ from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
-from depthlib.metrics.sharpness import tenengrad
+from depthlib.metrics.sharpness import sobel_magnitude
 from depthlib.protocols.evaluate import Evaluation
 from depthlib.protocols.protocol import Protocol, load_protocol
 
@@ -83,7 +84,7 @@ class RegionGap:
 
 @dataclass(frozen=True)
 class Sharpness:
-    """Tenengrad of the scaled prediction at the size of the truth, in metres, sky left out: `tenengrad_T` for each threshold T.
+    """Tenengrad of surfaces (`surface_tenengrad`) of the scaled prediction, at the size of the truth: `tenengrad_T` for each T.
 
     `missing_T` is the share of the truth's Tenengrad that the prediction lacks: 1 for a plane, 0 for the truth, below 0 for too
     many edges. Images whose truth has no slope above the largest threshold are skipped.
@@ -95,12 +96,10 @@ class Sharpness:
     def measure(self, model: nn.Module, dataset: Dataset, *, device: str | torch.device = "cpu") -> Evaluation:
         protocol = load_protocol(self.protocol)
         kinds = [f"{kind}_{t}" for kind in ("tenengrad", "missing") for t in THRESHOLDS]
-        out = Evaluation(f"tenengrad after {self.protocol}", [], {kind: [] for kind in kinds}, [])
+        out = Evaluation(f"tenengrad of surfaces after {self.protocol}", [], {kind: [] for kind in kinds}, [])
         for name, prediction, depth, _ in predicted(model, dataset, device):
-            maps = protocol.prepare(prediction, depth, depth > 0)
-            # The sky has no depth: where it is, both maps get the farthest one, so that its border counts alike in both.
-            ours, true = (torch.where(maps[2], x, protocol.max_depth) for x in maps[:2])
-            scores = {t: [tenengrad(x, threshold=t).item() for x in (ours, true)] for t in THRESHOLDS}
+            ours, true, valid = protocol.prepare(prediction, depth, depth > 0)
+            scores = {t: [surface_tenengrad(x, valid, t) for x in (ours, true)] for t in THRESHOLDS}
             found = {f"tenengrad_{t}": score for t, (score, _) in scores.items()}
             if all(reference > 0 for _, reference in scores.values()):
                 _add(out, name, found | {f"missing_{t}": 1 - score / reference for t, (score, reference) in scores.items()})
@@ -109,6 +108,20 @@ class Sharpness:
         return out
 
     __call__ = measure
+
+
+def surface_tenengrad(depth: Tensor, valid: Tensor, threshold: float) -> float:
+    """Tenengrad of one map, Eqs. 10 and 11, over the pixels whose 3x3 Sobel window has a depth everywhere. Spec, section 6; DN-10.
+
+    The sky has no depth. Filled with any number, its border would be the strongest edge of a street, and nobody's merit.
+
+    Args:
+        depth: [1,1,H,W], metres. valid: bool [1,1,H,W], where the TRUTH has a depth: one mask for all maps that are compared.
+        threshold: of the slope, metres per pixel times 8.
+    """
+    whole = F.max_pool2d((~valid).float(), 3, 1, 1) == 0
+    magnitude = sobel_magnitude(depth)
+    return magnitude[whole & (magnitude > threshold)].sum().item()
 
 
 def errors_in(protocol: Protocol, region: str, prediction: Tensor, depth: Tensor, semantics: Tensor) -> dict[str, float] | None:

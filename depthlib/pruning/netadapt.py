@@ -6,9 +6,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from depthlib.pruning.surgery import blocks_of, conv_weights, shrink
+
+LEAST_SAVING = 1e-3      # of the present network: less is no round
 
 
 class Proposal(NamedTuple):
@@ -54,12 +57,17 @@ def netadapt(
     decay: float = 0.98,
     multiple: int = 8,
     keep: tuple[str, ...] = ("out",),
+    tries: int | None = None,
+    start: float | None = None,
+    done: int = 0,
+    seed: int = 0,
     on_round: Callable[[Round, nn.Module], None] | None = None,
 ) -> tuple[nn.Module, list[Round]]:
     """Narrow `model` until it needs at most `budget`; the long fine-tuning afterwards is up to the caller.
 
     Each iteration makes one proposal a block: its width goes down in multiples of `multiple` until the network needs at most
-    `next_target`, the filters of largest norm stay, `tune` trains it shortly. Blocks that cannot save enough make none.
+    `next_target`, the filters of largest norm stay, `tune` trains it shortly. Blocks that cannot save enough make none; if none
+    can, the iteration aims at half the saving, and half of that, which NetAdapt does not say.
 
     Args:
         model: is left as it is. Drop the intermediate heads beforehand (`MobileDepth.drop_intermediate`).
@@ -67,33 +75,44 @@ def netadapt(
         budget: in the unit of `resource`.
         tune: trains the network that it is given, in place. score: of a network, larger is better: 1 - WHDR.
         keep: see `blocks_of`.
+        tries: how many blocks are proposed in an iteration, drawn by `seed` from those that can save enough. Default: all, as in
+            the paper.
+        start, done: what the network needed at first, and the iterations since, to go on from an earlier search.
         on_round: called with each finished round and the network that it chose, to save both.
 
     Returns:
         The narrowed network, and the rounds. The last width of each block in them is what `shrink` needs to make it again.
 
-    Raises ValueError if no block can save enough, or for steps that end before the budget; ImportError without Torch-Pruning.
+    Raises ValueError if no block can save anything worth it, or for steps that end before the budget; ImportError without Torch-Pruning.
     """
-    if not 0 < first < 1 or not 0 < decay <= 1 or multiple < 1:
-        raise ValueError(f"expected 0 < first < 1, 0 < decay <= 1 and multiple >= 1, got {first}, {decay} and {multiple}")
-    start = now = resource(model)
+    if not 0 < first < 1 or not 0 < decay <= 1 or multiple < 1 or (tries is not None and tries < 1):
+        found = f"{first}, {decay}, {multiple} and {tries}"
+        raise ValueError(f"expected 0 < first < 1, 0 < decay <= 1, multiple >= 1 and tries >= 1 or None, got {found}")
+    now = resource(model)
+    start = now if start is None else start
     least = 0.0 if decay == 1 else start * (1 - first / (1 - decay))
     if budget < least:
         raise ValueError(f"steps of {first:g} with decay {decay:g} end at {least:g}, above the budget {budget:g}: use a slower decay")
     at, rounds = score(model), []
     while now > budget:
-        target = max(next_target(now, start, len(rounds) + 1, first=first, decay=decay), budget)
-        proposals, networks = [], {}
-        for block, width in blocks_of(model, example, keep).items():
-            make = partial(_with_width, model, example, block, multiple, keep)
-            found = widest(make, resource, target, (width - 1) // multiple, now)
-            if found is not None:
-                candidate, multiples = found
-                tune(candidate)
-                proposals.append(Proposal(block, multiples * multiple, resource(candidate), score(candidate)))
-                networks[block] = candidate
+        target = max(next_target(now, start, done + len(rounds) + 1, first=first, decay=decay), budget)
+        order = _shuffled(blocks_of(model, example, keep), tries is not None, seed, done + len(rounds))
+        proposals: list[Proposal] = []
+        while not proposals and now - target > LEAST_SAVING * now:
+            networks = {}
+            for block, width in order:
+                if len(proposals) == tries:
+                    break
+                make = partial(_with_width, model, example, block, multiple, keep)
+                found = widest(make, resource, target, (width - 1) // multiple, now)
+                if found is not None:
+                    candidate, multiples = found
+                    tune(candidate)
+                    proposals.append(Proposal(block, multiples * multiple, resource(candidate), score(candidate)))
+                    networks[block] = candidate
+            target = target if proposals else (now + target) / 2
         if not proposals:
-            raise ValueError(f"no block can bring the network from {now:g} to {target:g}: allow smaller steps or another multiple")
+            raise ValueError(f"no block can bring the network from {now:g} to {target:g}: allow another multiple")
         taken = best_of(proposals, now, at)
         model, now, at = networks[taken.block], taken.resource, taken.score
         rounds.append(Round(target, proposals, taken))
@@ -125,6 +144,15 @@ def widest(
         else:
             high, at_high = guess, needs
     return best, low
+
+
+def _shuffled(blocks: dict[str, int], shuffle: bool, seed: int, iteration: int) -> list[tuple[str, int]]:
+    """The blocks with their widths, in the network's order or one that `seed` and the iteration decide."""
+    items = list(blocks.items())
+    if not shuffle:
+        return items
+    generator = torch.Generator().manual_seed((seed * 1_000_003 + iteration) % 2**63)
+    return [items[i] for i in torch.randperm(len(items), generator=generator)]
 
 
 def _with_width(model: nn.Module, example: Tensor, block: str, multiple: int, keep: tuple[str, ...], multiples: int) -> nn.Module:

@@ -98,5 +98,5 @@ def _torch_pruning() -> Any:
     try:
         import torch_pruning
     except ImportError as error:
-        raise ImportError("pruning needs Torch-Pruning, which is not installed: pip install torch-pruning") from error
+        raise ImportError("pruning needs Torch-Pruning, which is not installed: pip install torch-pruning, or depthlib[pruning]") from error
     return torch_pruning

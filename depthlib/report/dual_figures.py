@@ -15,7 +15,6 @@ from torch.nn import functional as F
 from depthlib.geometry import scale_intrinsics
 from depthlib.geometry.sources import project_into_sources, sample_sources
 from depthlib.losses.photometric import photometric_error
-from depthlib.metrics.sharpness import sobel_magnitude
 from depthlib.report.style import FULL_WIDTH, LINES, style
 
 VIEWS = ("previous", "next")
@@ -112,13 +111,3 @@ def scaled_like(prediction: Tensor, truth: Tensor) -> Tensor:
     large = F.interpolate(prediction[None, None], size=truth.shape[-2:], mode="bilinear", align_corners=False)[0, 0]
     known = truth > 0
     return large * (truth[known].median() / large[known].median())
-
-
-def inner_tenengrad(depth: Tensor, truth: Tensor, threshold: float) -> float:
-    """Tenengrad of a map [h,w], scaled to the truth [H,W] and at its size, where the whole 3x3 window has a surface.
-
-    The sky has no depth. Counted, its border is the strongest edge of a street, and the same in every prediction.
-    """
-    unknown = F.max_pool2d((truth <= 0).float()[None, None], 3, 1, 1)[0, 0] > 0
-    magnitude = sobel_magnitude(scaled_like(depth, truth)[None, None])[0, 0]
-    return magnitude[~unknown & (magnitude > threshold)].sum().item()

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
 from collections.abc import Mapping
 from functools import cache
 from html import unescape
+from importlib.metadata import version
 from pathlib import Path
+from urllib.parse import unquote
 
 from bs4 import BeautifulSoup
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -27,6 +30,8 @@ from depthlib.notebooks.cells import read_notebook
 from depthlib.report.prose import Prose, plain
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+LINK = re.compile(r"\](?:\(|:\s*)([^)\s#]+)")
+MADE_BY = ("notebook_html.py", "prose.py", "mathml.py", "notebook.html.j2", "notebook.js", "notebook.css", "page.css")
 HEADING = re.compile(r'<h2 id="([^"]*)">(.*?)<a class="anchor-link"', re.DOTALL)
 
 
@@ -44,7 +49,7 @@ class Cells(HTMLExporter):
 
 
 def write_notebook_html(executed: Path, target: Path, renamed: Mapping[str, str] | None = None) -> Path:
-    """Render an executed notebook into `target`, a page in a folder beside the notebook.
+    """Render an executed notebook into `target`, a page in a folder beside the notebook, unless the page is there and current.
 
     Args:
         executed: a notebook of `results/<profile>/`.
@@ -54,18 +59,32 @@ def write_notebook_html(executed: Path, target: Path, renamed: Mapping[str, str]
         ValueError: not a notebook that can be read.
     """
     notebook = read_notebook(executed)
+    mark = f'<meta name="made-from" content="{_made_from(executed, notebook, renamed or {})}">'
+    if target.is_file() and mark in target.read_text(encoding="utf-8", errors="replace")[:2000]:
+        return target
     for output in (output for cell in notebook.cells for output in cell.get("outputs", ())):
         output.get("data", {}).pop("application/javascript", None)
     body = harmless(Cells(executed.parent, renamed or {}).from_notebook_node(notebook)[0])
     code = script("notebook.js")
     found = [(unescape(name), plain_text(words)) for name, words in HEADING.findall(body)]
     page = templates().get_template("notebook.html.j2").render(
-        title=title(notebook, executed.stem), name=executed.name, body=Markup(body), headings=found,
+        mark=Markup(mark), title=title(notebook, executed.stem), name=executed.name, body=Markup(body), headings=found,
         policy=policy(code), script=Markup(code), css=Markup(stylesheet("page.css", "notebook.css")), colours=Markup(code_colours()),
     )
     with paths.atomic_write(target) as temporary:
         temporary.write_text(page, encoding="utf-8", newline="\n")
     return target
+
+
+def _made_from(executed: Path, notebook: NotebookNode, renamed: Mapping[str, str]) -> str:
+    """32 hexadecimal digits over all that a page depends on: the notebook, which of its links lead somewhere, what renders it."""
+    texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    links = {name: (executed.parent / unquote(name)).exists() for text in texts for name in LINK.findall(text)}
+    tools = [version(name) for name in ("nbconvert", "mistune", "pygments", "beautifulsoup4")]
+    digest = hashlib.sha256(json.dumps([sorted(links.items()), sorted(renamed.items()), tools]).encode())
+    for path in (executed, *(Path(__file__).with_name(name) for name in MADE_BY)):
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:32]
 
 
 def harmless(html: str) -> str:

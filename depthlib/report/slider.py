@@ -35,5 +35,5 @@ def slider(pictures: Sequence[np.ndarray], labels: Sequence[str], *, first: int 
 
 def _data(picture: np.ndarray) -> str:
     stream = io.BytesIO()
-    Image.fromarray(picture).save(stream, "JPEG", quality=60)
-    return "data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode()
+    Image.fromarray(picture).save(stream, "WEBP", quality=60, method=6)
+    return "data:image/webp;base64," + base64.b64encode(stream.getvalue()).decode()
