@@ -6,9 +6,12 @@ import resource
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import replace
+from pathlib import Path
 
 import kill_batch
+import psutil
 import pytest
 from filelock import FileLock
 from kill_batch import start_few, torture
@@ -16,11 +19,11 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from depthlib import cli, reproduce
-from depthlib.batch import engine
+from depthlib.batch import engine, warm
 from depthlib.batch.merge import merge
-from depthlib.batch.plan import make_plan, read_plan
+from depthlib.batch.plan import add_run, make_plan, read_plan
 from depthlib.course import COURSE, pick_lessons
-from depthlib.runs import CorruptRecord, Store
+from depthlib.runs import CorruptRecord, RunSpec, Store
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +65,46 @@ def test_killed_at_random_moments_it_ends_in_the_same_bits(tmp_path):
     """SIGKILL for the whole process group; `python tests/kill_batch.py --kills 20` is the long form, with notebooks."""
     wrong, told = torture(tmp_path, start_few, kills=3, longest=12, seed=1)
     assert wrong == [] and told.startswith("3 kills")
+
+
+def alive(process):
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+
+
+def test_runs_are_forked_from_a_process_that_has_everything_loaded(made, copied, tmp_path):
+    """The same bits as a process of its own makes. A job that is killed takes its fork along, and without a server none is begun."""
+    plan = make_plan(pick_lessons(["00"]), profile="smoke", device="cpu", jobs=2, store=copied)
+    names = sorted(plan.runs)
+    for name in names:
+        shutil.rmtree(copied.root / name)
+    endless = RunSpec("start", "unet", "rooms", "smoke", 0, {"steps": 100_000})
+    add_run(endless, plan.runs, copied)
+    path = plan.write()
+    job = [sys.executable, "-m", "depthlib.batch.job", "run", str(path)]
+    with open(tmp_path / "log.txt", "wb") as log:
+        assert warm.start(replace(plan, gpus=1), path, log) is None, "a GPU does not survive a fork"
+        server = warm.start(plan, path, log)
+        deadline = time.monotonic() + 60
+        while not Path(plan.folder, warm.SOCKET).exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        killed = subprocess.Popen([*job, endless.name], stderr=log)
+        status = copied.root / endless.name / "status.json"
+        while not status.exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        fork = psutil.Process(json.loads(status.read_text())["pid"])
+        assert fork.ppid() == server.pid
+        killed.kill()
+        while alive(fork) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not alive(fork), "the fork outlived its job"
+        for name in names:
+            assert subprocess.run([*job, name]).returncode == 0
+            assert (copied.root / name / "record.json").read_bytes() == (made[-1].root / name / "record.json").read_bytes()
+        assert subprocess.run([*job, "unknown"], stderr=log).returncode == 1, "what goes wrong in a fork must be told"
+        server.terminate()
+        server.communicate(timeout=30)
+    assert "KeyError: 'unknown'" in (tmp_path / "log.txt").read_text()
+    assert not Path(plan.folder, warm.SOCKET).exists() and warm.ask(str(path), names[0]) is None
 
 
 STAND_IN = """

@@ -141,9 +141,10 @@ def test_width_makes_networks_small_and_options_are_checked() -> None:
     Monodepth2(**NARROW, bottleneck=True), dual(frozen=False), dual(frozen=False, link="reduced"), dual(frozen=False, link="features"),
 ], ids=["monodepth2", "sa", "reduced", "features"])
 def test_every_parameter_learns(model: nn.Module) -> None:
+    torch.manual_seed(0)
     model.double().train()
     for head in [m for m in model.modules() if isinstance(m, SAAttention)]:
-        nn.init.normal_(head.embed.weight)
+        nn.init.normal_(head.embed.weight, std=0.3)
     image = torch.rand(2, 3, 128, 128, dtype=F64)
     predictions = model.both(image) if isinstance(model, DualNet) else (model.predict(image),)
     sum((d * torch.rand_like(d)).sum() for p in predictions for d in p.disparities).backward()
@@ -238,6 +239,18 @@ def test_disparity_stays_between_its_bounds_and_ignores_autocast() -> None:
     outside = head(features)
     with torch.autocast("cpu", torch.bfloat16):
         assert torch.equal(head(features), outside)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_depth_starts_in_the_middle_of_its_range(seed: int) -> None:
+    """Near either end the sigmoid has no slope, and after normalisation nothing leads back: whole trainings stayed flat there."""
+    torch.manual_seed(seed)
+    image = torch.rand(2, 3, 64, 128)
+    message = torch.randn(2, 16, 2, 4)
+    for prediction in (Monodepth2(encoder="resnet18", width=0.25).predict(image), HRNet(16, width=0.25)(image, message)):
+        for disparity in prediction.disparities:
+            z = torch.logit((disparity - 0.01) / 10)
+            assert z.abs().max() < 1.5 and z.std() > 0.01
 
 
 def test_reflection_keeps_a_plain_image_plain_and_zeros_do_not() -> None:

@@ -20,13 +20,15 @@ from depthlib.export import ExportError, export, write
 from depthlib.models import create_model
 from depthlib.models.weights import load_weights, save_weights
 from depthlib.papers.published import load_paper
-from depthlib.report.latency import OURS, ratios, time_networks
+from depthlib.report.latency import FEWEST, OURS, ratios, time_networks
 
 NARROW = {"encoder": "mobilenet_v2_035"}
 SPEC = {"paper": "mobile", "variant": "hard-easy", "data": "diw", "profile": "quick", "seed": 0, "overrides": {}}
 
 
-def saved(folder: Path, name: str = "mobile", options: dict | None = None, spec: dict | None = SPEC, size: tuple[int, int] = (64, 96)) -> Path:
+def saved(
+    folder: Path, name: str = "mobile", options: dict | None = None, spec: dict | None = SPEC, size: tuple[int, int] = (64, 96),
+) -> Path:
     torch.manual_seed(0)
     options = NARROW if options is None else options
     model = create_model(name, **options)
@@ -180,8 +182,16 @@ def test_times_are_of_the_networks_named() -> None:
     assert table.loc["small", "parameters"] == sum(p.numel() for p in create_model("mobile", **NARROW).parameters())
     assert (table["low"] <= table["milliseconds"]).all() and (table["milliseconds"] <= table["high"]).all()
     assert table.loc["small", "GMACs"] == pytest.approx(4 * 17_056_640 / 2 / 1e9)         # 64x128 has half of the pixels
+    assert table["runs"].tolist() == [9, 9]
     with pytest.raises(ValueError, match="at least 1 run"):
         time_networks({}, runs=0)
+
+
+def test_a_network_whose_time_is_used_up_waits_for_the_others() -> None:
+    networks = {"first": create_model("mobile", **NARROW), "second": create_model("mobile", **NARROW)}
+    table = time_networks(networks, size=(32, 32), runs=9, warm_up=1, seconds=1e-6)
+    assert table["runs"].tolist() == [FEWEST, FEWEST]
+    assert time_networks(networks, size=(32, 32), runs=2, warm_up=0, seconds=1e-6)["runs"].tolist() == [2, 2]
 
 
 def test_ratios_of_table_8() -> None:

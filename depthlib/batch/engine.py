@@ -12,6 +12,7 @@ import psutil
 from filelock import FileLock, Timeout
 from rich.console import Console
 
+from depthlib.batch import warm
 from depthlib.batch.job import read_status, status_file
 from depthlib.batch.plan import Plan
 from depthlib.batch.watch import Watch
@@ -53,7 +54,8 @@ def run_batch(
             "with DEPTHLIB_STORE"
         ) from None
     with lock:
-        command = _command(plan, plan.write(), jobs, [*options, *(["--dry-run"] if dry_run else [])])
+        plan_file = plan.write()
+        command = _command(plan, plan_file, jobs, [*options, *(["--dry-run"] if dry_run else [])])
         if dry_run:
             return subprocess.run([*command, "--quiet", "host", "reason"], cwd=folder).returncode
         watch = Watch(plan, console)
@@ -62,6 +64,7 @@ def run_batch(
         for name in watch.missing:
             status_file(plan, name).unlink(missing_ok=True)             # of an earlier batch
         with open(folder / "snakemake.log", "ab") as log:
+            helper = None if _elsewhere(options) else warm.start(plan, plan_file, log)
             process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=subprocess.STDOUT)
         deadline = time.monotonic() + (float("inf") if max_minutes is None else 60 * max_minutes)
         watch.start()
@@ -72,6 +75,9 @@ def run_batch(
             out_of_time = process.poll() is None
         finally:
             _end(process)                   # also after Ctrl-C: nothing of a batch outlives it
+            if helper:
+                helper.terminate()
+                helper.communicate()
             watch.close()
     return _summary(plan, process.returncode, out_of_time, console)
 

@@ -1,6 +1,7 @@
 """One job of a batch, in a process of its own: `python -m depthlib.batch.job run|notebook PLAN NAME`.
 
-What it is doing stands in a small file, `Status`, for whoever watches; what it prints goes to its log.
+What it is doing stands in a small file, `Status`, for whoever watches; what it prints goes to its log. On the machine of the
+batch a run is forked from a process that has everything loaded, see `depthlib.batch.warm`; so nothing slow is imported here.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-
-from filelock import FileLock, Timeout
+from typing import TYPE_CHECKING
 
 from depthlib import paths
-from depthlib.batch.plan import Plan, read_plan
+
+if TYPE_CHECKING:
+    from depthlib.batch.plan import Plan
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
@@ -59,9 +61,10 @@ def read_status(path: Path) -> Status | None:
 
 def main(kind: str, plan_file: str, name: str) -> int:
     """Carry out one job; 0 if it worked. The status file of a job that worked is removed."""
+    set_threads(plan_file)
+    from depthlib.batch.plan import read_plan
+
     plan = read_plan(plan_file)
-    for variable in THREADS:                # before torch is imported
-        os.environ[variable] = str(plan.threads)
     file = status_file(plan, name)
     status = Status(pid=os.getpid())
     status.write(file)
@@ -77,6 +80,12 @@ def main(kind: str, plan_file: str, name: str) -> int:
             return 1
     file.unlink(missing_ok=True)
     return 0
+
+
+def set_threads(plan_file: str) -> None:
+    """Give each job its share of the cores. Only works before torch is imported, as `read_plan` does."""
+    threads = json.loads(Path(plan_file).read_text(encoding="utf-8"))["threads"]
+    os.environ.update(dict.fromkeys(THREADS, str(threads)))
 
 
 def _run(plan: Plan, name: str, status: Status, file: Path) -> None:
@@ -115,6 +124,8 @@ def _notebook(plan: Plan, name: str, status: Status, file: Path) -> None:
 @contextmanager
 def _a_gpu(plan: Plan) -> Iterator[None]:
     """Claim one of several GPUs for this process; the workflow starts no more jobs than there are GPUs."""
+    from filelock import FileLock, Timeout
+
     while True:
         for number in range(plan.gpus):
             lock = FileLock(Path(plan.folder, f".gpu{number}.lock"))
@@ -130,4 +141,7 @@ def _a_gpu(plan: Plan) -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    from depthlib.batch.warm import ask
+
+    answer = ask(*sys.argv[2:]) if sys.argv[1] == "run" else None
+    sys.exit(main(*sys.argv[1:]) if answer is None else answer)

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 DECODER_WIDTHS = (256, 128, 64, 32, 16)
 NEAREST = 1 / 10.01  # with max_depth 100: inverse depth 10 sigmoid(z) + 0.01, as SfMLearner; monodepth2 has 0.1
+START = 0.1  # of the usual initial weights of a head: else z starts near the ends of the sigmoid, and depth may stay flat for good
 
 
 class Prediction(NamedTuple):
@@ -33,11 +34,16 @@ class ConvELU(nn.Sequential):
 
 
 class DisparityHead(nn.Module):
-    """[B,C,H,W] -> inverse depth [B,1,H,W] = 1/max_depth + (1/min_depth - 1/max_depth) sigmoid(z). In full precision always."""
+    """[B,C,H,W] -> inverse depth [B,1,H,W] = 1/max_depth + (1/min_depth - 1/max_depth) sigmoid(z). In full precision always.
+
+    Its weights start small, so that depth starts in the middle of its range everywhere; the paper does not say how it starts.
+    """
 
     def __init__(self, in_channels: int, min_depth: float, max_depth: float) -> None:
         super().__init__()
         self.conv = _conv(in_channels, 1, 3)
+        with torch.no_grad():
+            self.conv.weight.mul_(START)
         self.offset, self.scale = 1 / max_depth, 1 / min_depth - 1 / max_depth
 
     def forward(self, features: Tensor) -> Tensor:

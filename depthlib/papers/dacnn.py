@@ -58,7 +58,7 @@ class Scale:
     beams: int
 
 
-# At the paper's rate 150 steps would hardly move the weights. From 1e-3 to 4e-3 the student learns about equally well; at 3e-3 one
+# At the paper's rate so few steps would hardly move the weights. From 1e-3 to 4e-3 the student learns about equally well; at 3e-3 one
 # seed of three died in its first steps, in all variants alike: the sigmoid saturates. 1e-3 keeps a distance from that.
 # The dilations are the paper's divided by three, as the features are. The teacher learns twice as long, so that there is something
 # to be taught; `long` has as many steps, so that it is seen what of this the second view brings.

@@ -102,7 +102,7 @@ def _design(spec: RunSpec, scale: Scale, profile: Profile) -> Recipe:
     """Tables 1 and 2: dense metres of rooms, L1, SGD."""
     encoder, _, decoder = spec.variant.rpartition("-")
     options = {"encoder": encoder} | ({"full": True} if decoder == "fbnet" else {})
-    plan = {"lr": scale.design_lr, "optimizer": "sgd", "weight_decay": 1e-4, "milestones": (1 / 3, 2 / 3), "drop": 0.1}
+    plan = {"lr": scale.rates["rooms"], "optimizer": "sgd", "weight_decay": 1e-4, "milestones": scale.milestones, "drop": 0.1}
     return Recipe(
         model="nnconv5" if decoder == "nnconv5" else "mobile",
         model_options=options,
@@ -116,7 +116,6 @@ def _design(spec: RunSpec, scale: Scale, profile: Profile) -> Recipe:
 def _student(spec: RunSpec, scale: Scale, profile: Profile) -> Recipe:
     """Tables 3 to 6: the student on one set, from the trunk or from what it learned before."""
     variant = VARIANTS[spec.variant]
-    lr = 1e-4 if variant.data == "diw" else 4e-4
     drops = (1 / 3, 2 / 3) if variant.data == "mc" else (0.2, 0.4, 0.6, 0.8)
     before = RunSpec("mobile", variant.before, DATA[variant.before], spec.profile, spec.seed, spec.overrides)
     taught = set(variant.terms) != {"ranking"}
@@ -127,7 +126,7 @@ def _student(spec: RunSpec, scale: Scale, profile: Profile) -> Recipe:
         train=_train(spec.data, scale, profile),
         tests=_tests(scale, profile, "log"),
         plan=_plan(spec.data, scale, profile, {
-            "lr": lr * scale.pace, "optimizer": variant.optimizer, "milestones": drops, "drop": 0.5,
+            "lr": scale.rates[variant.data], "optimizer": variant.optimizer, "milestones": drops, "drop": 0.5,
         }),
         ship_weights=spec.profile == "quick" and spec.seed == 0 and spec.variant in SHOWN,
         start=replace(before, seed=0) if variant.before == "trunk" else before,
@@ -165,7 +164,7 @@ def _trunk(spec: RunSpec, scale: Scale, profile: Profile) -> Recipe:
         task=Build("depthlib.training.mobile:ClassesOfCells", {"offsets": FAMILIES}),
         train=_train(spec.data, scale, profile),
         tests={},
-        plan=_plan(spec.data, scale, profile, {"lr": 3e-3, "schedule": "poly"}),
+        plan=_plan(spec.data, scale, profile, {"lr": scale.rates["classes"], "schedule": "poly"}),
         ship_weights=spec.profile == "quick",
     )
 
@@ -179,7 +178,7 @@ def _teacher(spec: RunSpec, scale: Scale, profile: Profile) -> Recipe:
         task=Build("depthlib.training.mobile:RelativeDepth", {"pairs": scale.pairs}),
         train=_train(spec.data, scale, profile),
         tests=_tests(scale, profile, "log"),
-        plan=_plan(spec.data, scale, profile, {"lr": 4e-4 * scale.pace, "schedule": "poly"}),
+        plan=_plan(spec.data, scale, profile, {"lr": scale.rates["y3d"], "schedule": "poly"}),
         ship_weights=spec.profile == "quick",
     )
 
@@ -192,7 +191,7 @@ def _hourglass(spec: RunSpec, scale: Scale, profile: Profile) -> Recipe:
         task=_task(VARIANTS["diw"], scale, profile),
         train=_train(spec.data, scale, profile),
         tests=_tests(scale, profile, "log"),
-        plan=_plan(spec.data, scale, profile, {"lr": 1e-4 * scale.pace, "milestones": (0.2, 0.4, 0.6, 0.8), "drop": 0.5}),
+        plan=_plan(spec.data, scale, profile, {"lr": scale.rates["diw"], "milestones": (0.2, 0.4, 0.6, 0.8), "drop": 0.5}),
     )
 
 

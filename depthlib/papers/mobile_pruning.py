@@ -45,8 +45,8 @@ class Effort:
 
 
 # "quick" tries four blocks of 34 in a round, drawn at random, and tunes each for four steps: enough to see the search work, not to
-# rank proposals well. Its rate is a quarter of the student's, with the student's own optimiser: four steps of SGD move nothing.
-QUICK = Effort(4, 0.06, 0.98, {"steps": 4, "batch_size": 8, "optimizer": "adam", "lr": 2.5e-4}, validation=12)
+# rank proposals well. The optimiser is the student's own, for four steps of SGD move nothing, and the rate that of its last steps.
+QUICK = Effort(4, 0.06, 0.98, {"steps": 4, "batch_size": 8, "optimizer": "adam", "lr": 6e-4}, validation=12)
 EFFORTS = {
     "smoke": replace(QUICK, tries=1, first=0.1, short={"steps": 1, "batch_size": 2}, validation=2),
     "quick": QUICK,

@@ -37,7 +37,7 @@ def recipe(spec: RunSpec) -> Recipe:
             "median": (scenes(spec.data, "test", profile.test_scenes), "scenes-median"),
         },
         pictures={"metric": 4},
-        plan=Plan(steps=2 * profile.steps, batch_size=profile.batch_size, lr=3e-3, colour=0.2),
+        plan=Plan(steps=3 * profile.steps, batch_size=profile.batch_size, lr=3e-3, colour=0.2),
         ship_weights=spec.profile == "quick" and spec.seed == 0,
     )
     if spec.variant == "unet":

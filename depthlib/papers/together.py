@@ -18,6 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from depthlib.papers import dual
 from depthlib.papers.common import MAX_DEPTH, scenes
 from depthlib.papers.spec import RunSpec
 from depthlib.profiles import get_profile
@@ -43,6 +44,8 @@ def _supervised(loss: str, **options: Any) -> Build:
     return Build("depthlib.training.tasks:Supervised", {"loss": f"depthlib.losses.{loss}", "options": options})
 
 
+# As in lesson 04, and for the reason that stands there.
+_VIDEO = {"photometric": 1.0, "smoothness": dual.QUICK.smoothness, "features": dual.QUICK.features}
 _DEPTH_STAGE = {"stage": {"name": "depth", "rates": {"backbone": 3e-3, "depth": 3e-3}, "bypass": True}, "max_depth": FAR, "classes": 0}
 METHODS = {
     "mean": Method("constant", {}, Build("depthlib.training.tasks:MeanOfLabels"), 1e-3),
@@ -69,7 +72,7 @@ METHODS = {
     ),
     "lr-net": Method(
         "video", {"depth": "lr_net", "depth_options": {"encoder": "resnet18", "width": 0.25}},
-        Build("depthlib.training.video:FromVideo", {"options": {"rule": "per_scale"}, "motion": "known"}), 1e-3,
+        Build("depthlib.training.video:FromVideo", {"weights": _VIDEO, "options": {"rule": "per_scale"}, "motion": "known"}), 1e-3,
         {"depth_options": {"encoder": "resnet50"}}, clip=1.0,
     ),
 }

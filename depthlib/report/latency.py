@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import math
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from depthlib.papers.published import PublishedPaper
 
 SIZE = (256, 256)       # of Table 8
+FEWEST = 5              # timed images of a network that is too slow for all turns
 OURS = "Ours"
 RIVALS = {"MiDaS small": "midas", "DIW hourglass": "diw_hourglass", OURS: "mobile"}
 CPUS = {"s10": "S10+ CPU", "s21": "S21 CPU"}
@@ -54,7 +57,8 @@ def at_full_size(pruned: nn.Module) -> nn.Module:
 
 
 def time_networks(
-    networks: Mapping[str, nn.Module], *, size: Sequence[int] = SIZE, runs: int = 50, warm_up: int = 5, threads: int = 1
+    networks: Mapping[str, nn.Module], *, size: Sequence[int] = SIZE, runs: int = 50, warm_up: int = 5, threads: int = 1,
+    seconds: float = math.inf,
 ) -> pd.DataFrame:
     """One row a network: what an image costs with ONNX Runtime on the CPU, in float32, batch 1.
 
@@ -63,9 +67,11 @@ def time_networks(
     Args:
         runs: timed images of each network, after `warm_up` that are not.
         threads: of ONNX Runtime.
+        seconds: a network that has used up these takes part in no further turn, once `FEWEST` of its images are timed.
 
     Returns:
-        Columns: parameters, without intermediate heads; GMACs; milliseconds, the median; low and high, the quartiles.
+        Columns: parameters, without intermediate heads; GMACs; milliseconds, the median; low and high, the quartiles; runs, how
+        many images were timed.
 
     Raises ValueError for fewer than one run or thread; ExportError without ONNX Runtime.
     """
@@ -80,17 +86,22 @@ def time_networks(
             sessions[label] = onnx_session(file, threads)
     feed = {"image": image.numpy()}
     times: dict[str, list[float]] = {label: [] for label in networks}
-    for _ in range(warm_up + runs):
+    for turn in range(warm_up + runs):
         for label, session in sessions.items():
+            if turn >= warm_up + FEWEST and sum(times[label]) > 1e3 * seconds:
+                continue
             started = time.perf_counter()
             session.run(None, feed)
             times[label].append(1e3 * (time.perf_counter() - started))
     rows = {}
     for label, network in networks.items():
-        low, median, high = np.percentile(times[label][warm_up:], (25, 50, 75))
+        timed = times[label][warm_up:]
+        low, median, high = np.percentile(timed, (25, 50, 75))
         count = sum(p.numel() for name, p in network.named_parameters() if not name.startswith(HEADS))
-        rows[label] = {"parameters": count, "GMACs": macs(network, image) / 1e9, "milliseconds": median, "low": low, "high": high}
-    table = pd.DataFrame(rows).T.astype({"parameters": int})
+        rows[label] = {
+            "parameters": count, "GMACs": macs(network, image) / 1e9, "milliseconds": median, "low": low, "high": high, "runs": len(timed),
+        }
+    table = pd.DataFrame(rows).T.astype({"parameters": int, "runs": int})
     table.index.name = "network"
     return table
 
@@ -116,6 +127,4 @@ def _encoder_of(model: nn.Module) -> str:
 
 
 def _without_heads(model: nn.Module) -> nn.Module:
-    import copy
-
     return copy.deepcopy(model).drop_intermediate()

@@ -13,6 +13,7 @@ from depthlib.report.colour import as_image
 from depthlib.report.style import FULL_WIDTH, LINES, style
 
 FARTHER, NEARER = "#F0E442", "#D55E00"
+MARKS = "osD^vPX"           # one for each of the colours `LINES`
 Point = tuple[str, float, float]            # name, parameters in millions, WHDR
 
 
@@ -30,15 +31,15 @@ def marked_pairs(images: Sequence[Tensor], pairs: Sequence[Tensor]) -> Figure:
             for y1, x1, y2, x2, relation in rows.tolist():
                 far, near = ((x1, y1), (x2, y2)) if relation > 0 else ((x2, y2), (x1, y1))
                 axis.plot([x1, x2], [y1, y2], "-", color="white", linewidth=1)
-                axis.plot(*far, "o", color=FARTHER, markeredgecolor="black", markersize=7)
-                axis.plot(*near, "s", color=NEARER, markeredgecolor="black", markersize=6.5)
+                axis.plot(*far, "o", color=FARTHER, markeredgecolor="black", markersize=7, clip_on=False)
+                axis.plot(*near, "s", color=NEARER, markeredgecolor="black", markersize=6.5, clip_on=False)
             axis.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5), xticks=[], yticks=[])
             axis.grid(False)
     return figure
 
 
 def size_against_whdr(panels: Mapping[str, Mapping[str, Sequence[Point]]], floors: Mapping[str, tuple[str, float]]) -> Figure:
-    """Parameters against WHDR, a panel for print and one for here: {title: {kind: [(name, millions, whdr)]}}, one colour a kind.
+    """Parameters against WHDR, a panel for print and one for here: {title: {kind: [(name, millions, whdr)]}}, one colour and mark a kind.
 
     The panels have axes of their own, since their images are not the same. floors: title -> (name, WHDR) of a dashed line.
     """
@@ -47,8 +48,8 @@ def size_against_whdr(panels: Mapping[str, Mapping[str, Sequence[Point]]], floor
     with style():
         figure, axes = pyplot.subplots(1, len(panels), figsize=(FULL_WIDTH, 3.4), squeeze=False, layout="constrained")
         for axis, (title, kinds) in zip(axes[0], panels.items(), strict=True):
-            for colour, (kind, points) in zip(LINES, kinds.items(), strict=False):
-                axis.plot([p[1] for p in points], [p[2] for p in points], "o", color=colour, label=kind, markersize=5)
+            for colour, mark, (kind, points) in zip(LINES, MARKS, kinds.items(), strict=False):
+                axis.plot([p[1] for p in points], [p[2] for p in points], mark, color=colour, label=kind, markersize=5)
             if title in floors:
                 name, value = floors[title]
                 axis.axhline(value, color="#777777", linestyle="--", linewidth=1)
@@ -63,7 +64,7 @@ def size_against_whdr(panels: Mapping[str, Mapping[str, Sequence[Point]]], floor
 
 def _plain_log(axis: Axes, values: Sequence[float]) -> None:
     low, high = min(values), max(values)
-    axis.set_xticks([tick for tick in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100) if low / 1.8 <= tick <= high * 1.8])
+    axis.set_xticks([tick for tick in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100) if low / 1.5 <= tick <= high * 1.5])
     axis.xaxis.set_major_formatter(FormatStrFormatter("%g"))
     axis.xaxis.set_minor_locator(NullLocator())
 
@@ -91,7 +92,7 @@ def ratio_dots(ratios: Mapping[str, Mapping[str, float]], reference: str) -> Fig
     with style():
         figure, axis = pyplot.subplots(figsize=(FULL_WIDTH, 0.8 + 0.36 * len(ratios)), layout="constrained")
         machines = list(next(iter(ratios.values())))
-        for colour, mark, (index, machine) in zip(LINES, "osD^v", enumerate(machines), strict=False):
+        for colour, mark, (index, machine) in zip(LINES, MARKS, enumerate(machines), strict=False):
             places = [place + 0.2 * (index / max(1, len(machines) - 1) - 0.5) for place in range(len(ratios))]
             axis.plot([own[machine] for own in ratios.values()], places, mark, color=colour, label=machine, markersize=5)
         axis.set_xscale("log")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -46,9 +48,14 @@ def network_of(label: str, variant: str | None) -> tuple[str, dict[str, Any]] | 
 
 
 def counted(name: str, **options: Any) -> int:
-    """Parameters of a network that is made without memory for them."""
+    """Parameters of a network that is made without memory for them. options: as records keep them, so JSON can say them."""
+    return _counted(name, json.dumps(options, sort_keys=True))
+
+
+@cache
+def _counted(name: str, options: str) -> int:
     with torch.device("meta"):
-        model: nn.Module = create_model(name, **options)
+        model: nn.Module = create_model(name, **json.loads(options))
     return parameters(model)
 
 

@@ -28,14 +28,15 @@ def printed_and_ours(paper: PublishedPaper, key: str, of: Of, more: Mapping[str,
         floor: a last row with what a map gets that looks at no image ("_ramp" of each metric, where it was measured).
     """
     table = paper.table(key)
+    decimals = [max(_decimals(row.values[place]) for row in table.rows) for place in range(len(table.columns))]
     rows = {}
     printed = {row.label: (row.variant, row.values) for row in table.rows}
     printed |= {label: (variant, (None,) * len(table.columns)) for label, variant in (more or {}).items()}
     for label, (variant, values) in printed.items():
         records = list(of(variant)) if variant else []
         rows[label] = {"seeds here": str(len(records))}
-        for column, value in zip(table.columns, values, strict=True):
-            rows[label][f"{_title(column)}, print"] = NOTHING if value is None else f"{value:g}"
+        for column, value, digits in zip(table.columns, values, decimals, strict=True):
+            rows[label][f"{_title(column)}, print"] = NOTHING if value is None else f"{value:.{digits}f}"
             rows[label][f"{_title(column)}, here"] = _cell(paper, column, records)
     some = next((record for row in table.rows if row.variant for record in of(row.variant)), None)
     if floor and some is not None:
@@ -56,6 +57,11 @@ def parameters_of(record: RunRecord) -> int:
         return round(record.means("size")["parameters"])
     recipe = record.result["recipe"]
     return counted(recipe["model"], **{key: value for key, value in recipe["model_options"].items() if key != "intermediate"})
+
+
+def _decimals(value: float | None) -> int:
+    """How many decimals a printed number has, as far as they are not zeros at its end."""
+    return 0 if value is None else len(f"{value:g}".partition(".")[2])
 
 
 def _title(column: Column) -> str:
