@@ -64,7 +64,8 @@ def size_against_whdr(panels: Mapping[str, Mapping[str, Sequence[Point]]], floor
 
 def _plain_log(axis: Axes, values: Sequence[float]) -> None:
     low, high = min(values), max(values)
-    axis.set_xticks([tick for tick in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100) if low / 1.5 <= tick <= high * 1.5])
+    ticks = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1, 2, 5, 10, 20, 50, 100)
+    axis.set_xticks([tick for tick in ticks if low / 1.5 <= tick <= high * 1.5])
     axis.xaxis.set_major_formatter(FormatStrFormatter("%g"))
     axis.xaxis.set_minor_locator(NullLocator())
 
