@@ -221,9 +221,10 @@ def widen(comparison: Comparison, differences: np.ndarray, seed_part: float, fre
 def _judge_parameters(claim: Claim, runs: dict[str, dict[int, RunRecord]], profile: str) -> Verdict:
     """Counts have no interval: the rule is met or not."""
     size = {name: next(iter(found.values())).result["parameters"] for name, found in runs.items()}
-    extra = max(size[claim.better] / size[rival] - 1 for rival in claim.than)
-    met = extra <= claim.extra_parameters
-    why = f"{size[claim.better]:,} parameters, {100 * extra:.2f} % more; the rule allows {100 * claim.extra_parameters:g} %"
+    extra, most = max(size[claim.better] / size[rival] - 1 for rival in claim.than), claim.extra_parameters
+    met = extra <= most
+    found, allowed = (f"% {'more' if share >= 0 else 'fewer'}" for share in (extra, most))
+    why = f"{size[claim.better]:,} parameters, {100 * abs(extra):.2f} {found}; the rule allows {100 * abs(most):g} {allowed}"
     return Verdict(claim, SUPPORTED if met else CONTRADICTED, why, profile=profile, digest=claim.digest)
 
 
