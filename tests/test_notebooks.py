@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
@@ -133,9 +135,16 @@ def test_a_result_is_complete_stamped_and_free_of_traces(executed):
 
 
 def test_running_again_gives_the_same_bytes(executed, tmp_path):
+    """And takes away what a killed process left, but not what another one is working on."""
     source, output = executed
+    killed = subprocess.Popen([sys.executable, "-c", ""])
+    killed.wait()
+    left, other = (tmp_path / "out{seeds}" / f".running-lesson-{pid}-x" for pid in (killed.pid, os.getpid()))
+    left.mkdir(parents=True)
+    other.mkdir()
     execute(source, tmp_path / "out{seeds}" / "again.ipynb", {"seeds": [3, 4], "folder": "a/b"}, threads=3)
     assert (tmp_path / "out{seeds}" / "again.ipynb").read_bytes() == output.read_bytes()
+    assert not left.exists() and other.exists()
 
 
 def test_a_failing_cell_is_named_and_keeps_the_old_result(tmp_path):

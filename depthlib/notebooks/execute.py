@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
@@ -12,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import psutil
 from nbformat import NotebookNode
 
 from depthlib.notebooks.cells import INJECTED, code_cells, keep_metadata, label, read_notebook, tags, write_notebook
@@ -65,7 +67,8 @@ def execute(
     stamp = _stamp(notebook, values)
     failed = output.with_name(f"{output.stem}.failed.ipynb")
     output.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".running-", dir=output.parent) as folder:
+    _remove_leftovers(output.parent, source.stem)
+    with tempfile.TemporaryDirectory(prefix=f".running-{source.stem}-{os.getpid()}-", dir=output.parent) as folder:
         partial = Path(folder) / source.name
         running = _Running(notebook, progress)
         try:
@@ -81,6 +84,13 @@ def execute(
     failed.unlink(missing_ok=True)
     running.finish()
     return output
+
+
+def _remove_leftovers(folder: Path, name: str) -> None:
+    """A process that was killed could not take its unfinished copy away."""
+    for left in folder.glob(f".running-{name}-*-*"):
+        if not psutil.pid_exists(int(left.name.split("-")[-2])):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 class _Running:
