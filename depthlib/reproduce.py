@@ -49,8 +49,10 @@ def reproduce(
         gpus = engine.gpu_count(device)
         jobs = jobs or engine.default_jobs(gpus)
         status = engine.DONE
-        for lessons in in_order(pick_lessons(names)):
-            plan = make_plan(lessons, profile=profile, device=device, jobs=jobs, gpus=gpus)
+        groups = in_order(pick_lessons(names))
+        for number, lessons in enumerate(groups, start=1):
+            later = [lesson for group in groups[number:] for lesson in group]
+            plan = make_plan(lessons, later=later, profile=profile, device=device, jobs=jobs, gpus=gpus)
             left = None if max_minutes is None else max_minutes - (time.monotonic() - started) / 60
             found = engine.run_batch(plan, jobs=jobs, console=console, max_minutes=left, options=options, dry_run=dry_run)
             status = max(status, found)

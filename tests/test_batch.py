@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import resource
 import shutil
 import subprocess
@@ -82,8 +83,8 @@ def test_runs_are_forked_from_a_process_that_has_everything_loaded(made, copied,
     path = plan.write()
     job = [sys.executable, "-m", "depthlib.batch.job", "run", str(path)]
     with open(tmp_path / "log.txt", "wb") as log:
-        assert warm.start(replace(plan, gpus=1), path, log) is None, "a GPU does not survive a fork"
-        server = warm.start(plan, path, log)
+        assert warm.start(replace(plan, gpus=1), path, log, os.environ) is None, "a GPU does not survive a fork"
+        server = warm.start(plan, path, log, os.environ)
         deadline = time.monotonic() + 60
         while not Path(plan.folder, warm.SOCKET).exists() and time.monotonic() < deadline:
             time.sleep(0.05)

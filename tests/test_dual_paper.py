@@ -21,7 +21,7 @@ from depthlib.papers import dual, published
 from depthlib.papers.published import load_paper
 from depthlib.protocols.evaluate import Evaluation
 from depthlib.protocols.protocol import load_protocol
-from depthlib.protocols.regions import THRESHOLDS, RegionErrors, RegionGap, Sharpness, predicted, region_mask, surface_tenengrad
+from depthlib.protocols.regions import THRESHOLDS, RegionErrors, RegionGap, Sharpness, region_mask, surface_tenengrad
 from depthlib.protocols.snippets import StreetSnippets, Trajectory, chained
 from depthlib.report.dual_figures import plane_errors, warped
 from depthlib.report.slider import slider
@@ -396,16 +396,6 @@ def test_regions_are_scaled_once_on_the_whole_image(test_streets):
     assert dict(zip(gap.images, gap.metrics["abs_rel"], strict=True)) == pytest.approx(expected, abs=1e-6)
     with pytest.raises(ValueError, match="unknown region 'moon'"):
         region_mask("moon", torch.ones(1, 1, 2, 2), torch.zeros(1, 2, 2))
-
-
-def test_predictions_are_remembered_until_the_weights_change(test_streets):
-    model = Remembers(test_streets, lambda depth, item: depth)
-    first = predicted(model, test_streets, "cpu")
-    assert predicted(model, test_streets, "cpu") is first and model.calls == 1
-    with torch.no_grad():
-        model.weight.mul_(2)
-    second = predicted(model, test_streets, "cpu")
-    assert model.calls == 2 and torch.equal(second[0][1], 2 * first[0][1])
 
 
 def test_sharpness_of_the_truth_a_blur_and_a_plane(test_streets):

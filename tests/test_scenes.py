@@ -423,6 +423,22 @@ def test_frames_are_cached_and_damage_is_mended(monkeypatch):
         SceneDataset(distribution, "train", 1, cache=False)
 
 
+def test_runs_that_start_together_begin_at_different_scenes_and_serve_the_same(tmp_path, monkeypatch):
+    monkeypatch.setenv("DEPTHLIB_CACHE", str(tmp_path))
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    distribution, orders, hashes = SceneDistribution("rooms", height=16, width=16), [], set()
+    for process in (4711, 4712):
+        monkeypatch.setattr("os.getpid", lambda process=process: process)
+        with monkeypatch.context() as patch:
+            patch.setattr("depthlib.data.scenes.dataset.make_scene", lambda d, split, index: orders.append(index) or make_scene(d, split, index))
+            data = SceneDataset(distribution, "train", 8, first=3, cache=False)
+        hashes.add(data.fingerprint())
+        assert [data[i]["name"] for i in (0, -1)] == ["rooms/train/000003", "rooms/train/000010"]
+    first, second = orders[:8], orders[8:]
+    assert sorted(first) == sorted(second) == list(range(3, 11)) and len(hashes) == 1
+    assert min((first[0] - second[0]) % 8, (second[0] - first[0]) % 8) >= 3       # each renders what the other comes to last
+
+
 def _fingerprint(queue) -> None:
     torch.set_num_threads(1)
     queue.put(SceneDataset(SceneDistribution("rooms", height=24, width=32), "train", 3).fingerprint())

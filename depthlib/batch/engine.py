@@ -20,6 +20,9 @@ from depthlib.batch.watch import Watch
 DONE, FAILED, REFUSED, OUT_OF_TIME = 0, 1, 2, 3      # exit statuses of a batch
 SNAKEFILE = Path(__file__).with_name("Snakefile")
 LOG_LINES = 12
+# The C library of Linux gives every large block back to the system and has it wiped again at the next step; told to keep
+# them, a training on the CPU is a tenth faster.
+MALLOC = {"MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_": str(2 << 30), "MALLOC_TOP_PAD_": str(64 << 20)}
 
 
 class AnotherBatch(RuntimeError):
@@ -64,8 +67,9 @@ def run_batch(
         for name in watch.missing:
             status_file(plan, name).unlink(missing_ok=True)             # of an earlier batch
         with open(folder / "snakemake.log", "ab") as log:
-            helper = None if _elsewhere(options) else warm.start(plan, plan_file, log)
-            process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=subprocess.STDOUT)
+            environment = MALLOC | os.environ
+            helper = None if _elsewhere(options) else warm.start(plan, plan_file, log, environment)
+            process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=subprocess.STDOUT, env=environment)
         deadline = time.monotonic() + (float("inf") if max_minutes is None else 60 * max_minutes)
         watch.start()
         try:

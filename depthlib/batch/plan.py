@@ -80,10 +80,14 @@ def read_plan(path: str | os.PathLike[str]) -> Plan:
     return Plan(**content)
 
 
-def make_plan(lessons: Sequence[Lesson], *, profile: str, device: str, jobs: int, gpus: int = 0, store: Store | None = None) -> Plan:
+def make_plan(
+    lessons: Sequence[Lesson], *, profile: str, device: str, jobs: int, later: Sequence[Lesson] = (), gpus: int = 0,
+    store: Store | None = None,
+) -> Plan:
     """The plan for these lessons.
 
     Args:
+        later: lessons whose runs are made in this batch and whose notebooks are not, so that no core waits between two batches.
         jobs: how many run at once; the cores are shared out among them. gpus: how many there are for them.
 
     Raises:
@@ -99,6 +103,8 @@ def make_plan(lessons: Sequence[Lesson], *, profile: str, device: str, jobs: int
         for spec in specs:
             add_run(spec, runs, store)
         notebooks[lesson.notebook] = NotebookJob([spec.name for spec in specs], str(_stamp(lesson, specs, profile, device, folder)))
+    for spec in (spec for lesson in later for spec in lesson.runs(profile)):
+        add_run(spec, runs, store)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return Plan(
         python=sys.executable, profile=profile, device=device, store=str(store.root), folder=str(folder),

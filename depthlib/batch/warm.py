@@ -20,6 +20,7 @@ import subprocess
 import sys
 import threading
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -30,12 +31,12 @@ SOCKET = ".warm"
 BEGUN = b"b"            # the first byte of an answer; the second one is the exit status
 
 
-def start(plan: Plan, plan_file: Path, log: IO[bytes]) -> subprocess.Popen | None:
+def start(plan: Plan, plan_file: Path, log: IO[bytes], environment: Mapping[str, str]) -> subprocess.Popen | None:
     """Start `serve` in a process of its own, for as long as its standard input is open. None where it would not help or not work."""
     if sys.platform != "linux" or plan.gpus or len(plan.missing_runs()) < 2:
         return None
     command = [plan.python, "-m", "depthlib.batch.warm", str(plan_file)]
-    return subprocess.Popen(command, cwd=plan.folder, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT)
+    return subprocess.Popen(command, cwd=plan.folder, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT, env=environment)
 
 
 def ask(plan_file: str, name: str) -> int | None:

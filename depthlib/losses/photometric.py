@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from depthlib.metrics.ssim import K1, K2
 
@@ -28,27 +27,45 @@ def photometric_error(a: Tensor, b: Tensor, alpha: float = ALPHA) -> Tensor:
     Raises:
         ValueError: shapes that differ or are smaller than 2x2; an alpha outside [0,1].
     """
-    if a.ndim != 4 or a.shape != b.shape or min(a.shape[2:]) < 2:
-        raise ValueError(f"a, b: found shapes {list(a.shape)} and {list(b.shape)}, expected two equal [B,C,H,W], at least 2x2")
+    if a.ndim != 4 or a.shape != b.shape:
+        raise ValueError(f"a, b: found shapes {list(a.shape)} and {list(b.shape)}, expected two equal [B,C,H,W]")
+    return _error(a, b, alpha)
+
+
+def _error(a: Tensor, b: Tensor, alpha: float) -> Tensor:
+    """`photometric_error` of [...,C,H,W] and [...,C,H,W] that broadcast."""
+    if min(a.shape[-2:]) < 2:
+        raise ValueError(f"found images of {list(a.shape[-2:])} pixels, expected at least 2x2")
     if not 0 <= alpha <= 1:
         raise ValueError(f"alpha must be in [0, 1], got {alpha}")
     distance = ((1 - ssim_3x3(a, b)) / 2).clamp(0, 1)
-    return (alpha * distance + (1 - alpha) * (a - b).abs()).mean(dim=1, keepdim=True)
+    return (alpha * distance + (1 - alpha) * (a - b).abs()).mean(dim=-3, keepdim=True)
 
 
 def ssim_3x3(a: Tensor, b: Tensor) -> Tensor:
-    """SSIM of images in [0,1] in a uniform 3x3 window about every pixel, [B,C,H,W] -> [B,C,H,W]; the border is reflected.
+    """SSIM of images in [0,1] in a uniform 3x3 window about every pixel, [...,H,W] that broadcast; the border is reflected.
 
-    `depthlib.metrics.ssim_map` with window 3 and an infinite sigma gives the same; its convolution takes any weights and is
-    twelve times slower than this mean, which a training on video takes thousands of times.
+    `depthlib.metrics.ssim_map` with window 3 and an infinite sigma gives the same for any window. A training on video would
+    spend half of its time there, so the means are sums of shifted images, on a CPU far faster than a convolution or a pooling
+    of three channels, and of the two variances only the sum is found, since only the sum is needed.
     """
     dtype = torch.promote_types(torch.promote_types(a.dtype, b.dtype), torch.float32)
-    x, y = (F.pad(image.to(dtype), (1, 1, 1, 1), mode="reflect") for image in (a, b))
-    mean_x, mean_y = F.avg_pool2d(x, 3, 1), F.avg_pool2d(y, 3, 1)
-    var_x, var_y = F.avg_pool2d(x * x, 3, 1) - mean_x**2, F.avg_pool2d(y * y, 3, 1) - mean_y**2
-    cov = F.avg_pool2d(x * y, 3, 1) - mean_x * mean_y
-    luminance = (2 * mean_x * mean_y + K1**2) / (mean_x**2 + mean_y**2 + K1**2)
-    return luminance * (2 * cov + K2**2) / (var_x + var_y + K2**2)
+    x, y = (_reflected(image.to(dtype)) for image in (a, b))
+    mean_x, mean_y = _mean_3x3(x), _mean_3x3(y)
+    product, squares = mean_x * mean_y, mean_x * mean_x + mean_y * mean_y
+    covariance, variances = _mean_3x3(x * y) - product, _mean_3x3(x * x + y * y) - squares
+    return (2 * product + K1**2) * (2 * covariance + K2**2) / ((squares + K1**2) * (variances + K2**2))
+
+
+def _reflected(x: Tensor) -> Tensor:
+    """One more pixel on all sides."""
+    x = torch.cat([x[..., 1:2, :], x, x[..., -2:-1, :]], dim=-2)
+    return torch.cat([x[..., 1:2], x, x[..., -2:-1]], dim=-1)
+
+
+def _mean_3x3(x: Tensor) -> Tensor:
+    rows = x[..., :-2, :] + x[..., 1:-1, :] + x[..., 2:, :]
+    return (rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:]) / 9
 
 
 def photometric_loss(
@@ -94,6 +111,4 @@ def _errors(target: Tensor, images: Tensor, name: str, alpha: float) -> Tensor:
     if target.ndim != 4 or images.ndim != 5 or images.shape[0] != target.shape[0] or images.shape[2:] != target.shape[1:]:
         shapes = f"{list(target.shape)} and {list(images.shape)}"
         raise ValueError(f"target, {name}: found shapes {shapes}, expected [B,C,H,W] and [B,S,C,H,W] of one size")
-    count = images.shape[1]
-    error = photometric_error(target.repeat_interleave(count, 0), images.flatten(0, 1), alpha)
-    return error.squeeze(1).unflatten(0, (-1, count))
+    return _error(target[:, None], images, alpha).squeeze(2)

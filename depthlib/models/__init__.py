@@ -11,14 +11,15 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 
-import yaml
 from torch import nn
+
+from depthlib.yaml_files import read_yaml
 
 
 @cache
 def models() -> dict[str, str]:
     """Name -> "module:class" of every model."""
-    return yaml.safe_load((Path(__file__).parent / "models.yaml").read_text(encoding="utf-8"))
+    return read_yaml(Path(__file__).parent / "models.yaml")
 
 
 def model_module(name: str) -> str:

@@ -16,7 +16,7 @@ def make_optimizer(
 ) -> Optimizer:
     """Adam, SGD with momentum `betas[0]`, or `MTAdam`. Raises ValueError for another name."""
     if name == "adam":
-        return Adam(groups, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay)
+        return Adam(groups, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, fused=True)     # one kernel for all weights
     if name == "sgd":
         return SGD(groups, lr=lr, momentum=betas[0], weight_decay=weight_decay)
     if name == "mtadam":

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
+
+from depthlib.yaml_files import read_yaml
 
 FOLDER = Path(__file__).parent
 WHOSE = ("paper", "ours")
@@ -205,7 +206,7 @@ def load_paper(key: str, folder: Path = FOLDER) -> PublishedPaper:
     if not path.exists():
         known = ", ".join(sorted(p.stem for p in folder.glob("*.yaml")))
         raise ValueError(f"no published results of {key!r}: expected one of {known}")
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    content = read_yaml(path)
     try:
         return _paper(key, content)
     except (ValueError, TypeError, KeyError, AttributeError) as error:

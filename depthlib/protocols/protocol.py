@@ -23,6 +23,7 @@ from depthlib.metrics.benchmark import ALL_METRICS, errors, units_of
 from depthlib.protocols.crops import CROPS, HOLES, RESIZES, crop_mask, filled, placed
 from depthlib.protocols.reduction import check_reduction
 from depthlib.protocols.scaling import SCALINGS, median_ratio
+from depthlib.yaml_files import read_yaml
 
 __all__ = ["FOLDER", "Protocol", "load_protocol", "median_ratio", "protocol_names", "write_locks"]
 
@@ -206,7 +207,7 @@ def write_locks() -> None:
 
 
 def _read(path: Path) -> Protocol:
-    fields = yaml.safe_load(path.read_text(encoding="utf-8"))
+    fields = read_yaml(path)
     units = fields.pop("units", None)
     try:
         protocol = Protocol(**{key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()})

@@ -7,7 +7,6 @@ itself would hide that one part is too far relative to another (spec dual_synerg
 from __future__ import annotations
 
 from dataclasses import dataclass
-from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
@@ -133,26 +132,16 @@ def errors_in(protocol: Protocol, region: str, prediction: Tensor, depth: Tensor
 
 
 Predicted = list[tuple[str, Tensor, Tensor, Tensor]]
-_KNOWN: WeakKeyDictionary[nn.Module, tuple[Dataset, int, Predicted]] = WeakKeyDictionary()
 
 
 def predicted(model: nn.Module, dataset: Dataset, device: str | torch.device) -> Predicted:
-    """(name, prediction [1,1,h,w], true depth [1,1,H,W], class ids [1,H,W]) of each image.
-
-    Many regions are measured one after the other, so what the network said of a data set last is remembered, until its weights
-    change (every change in place counts up a tensor's version).
-    """
+    """(name, prediction [1,1,h,w], true depth [1,1,H,W], class ids [1,H,W]) of each image."""
     model.to(device).eval()
-    version = sum(tensor._version for tensor in (*model.parameters(), *model.buffers()))
-    known = _KNOWN.get(model)
-    if known is not None and known[0] is dataset and known[1] == version:
-        return known[2]
     found: Predicted = []
     for batch in DataLoader(dataset, batch_size=8):
         predictions = model(batch["image"].to(device)).float()
         truth, semantics = batch.get("depth_true", batch["depth"]).to(device), batch["semantics"].to(device)
         found += [(name, predictions[i : i + 1], truth[i : i + 1], semantics[i : i + 1]) for i, name in enumerate(batch["name"])]
-    _KNOWN[model] = (dataset, version, found)
     return found
 
 

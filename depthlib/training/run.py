@@ -20,10 +20,11 @@ from depthlib.models.weights import round_to_half, save_weights
 from depthlib.paths import atomic_write
 from depthlib.protocols.evaluate import evaluate
 from depthlib.protocols.protocol import load_protocol
+from depthlib.protocols.remembering import remembering
 from depthlib.training.checkpoint import Checkpoint
 from depthlib.training.fit import Curve, Task, fit
 from depthlib.training.parallel import join, rank_and_size
-from depthlib.training.recipe import Recipe
+from depthlib.training.recipe import Build, Recipe
 
 OnStep = Callable[[int, float, float], None]
 
@@ -94,25 +95,27 @@ def execute(
     clock.append(time.monotonic())
     round_to_half(model)            # what is measured is what is kept
 
-    tests, pictures, made = {}, {}, {}
-    for name, (dataset, protocol) in recipe.tests.items():
-        if repr(dataset) not in made:           # several protocols may look at one set
-            made[repr(dataset)] = dataset.make()
-        data = made[repr(dataset)]
-        if isinstance(protocol, str):
-            evaluation, kept = evaluate(model, data, load_protocol(protocol), device=chosen, keep=recipe.pictures.get(name, 0))
-        else:
-            evaluation, kept = protocol.make()(model, data, device=chosen), torch.empty(0)
-        tests[name] = {
-            "protocol": evaluation.protocol, "data": data.fingerprint(), "images": evaluation.images,
-            "metrics": evaluation.metrics, "skipped": evaluation.skipped,
-        }
-        if name in recipe.pictures:
-            pictures[name] = kept.half()
+    tests, pictures = {}, {}
+    for dataset, wanted in _by_dataset(recipe.tests):
+        data = dataset.make()
+        fingerprint = data.fingerprint()
+        with remembering(model):
+            for name, protocol in wanted.items():
+                if isinstance(protocol, str):
+                    evaluation, kept = evaluate(
+                        model, data, load_protocol(protocol), device=chosen, keep=recipe.pictures.get(name, 0))
+                else:
+                    evaluation, kept = protocol.make()(model, data, device=chosen), torch.empty(0)
+                tests[name] = {
+                    "protocol": evaluation.protocol, "data": fingerprint, "images": evaluation.images,
+                    "metrics": evaluation.metrics, "skipped": evaluation.skipped,
+                }
+                if name in recipe.pictures:
+                    pictures[name] = kept.half()
     result: dict[str, Any] = {
         "format": 1, **identity, "recipe": recipe.as_dict(),
         "parameters": sum(p.numel() for p in model.parameters()),
-        "train_data": train.fingerprint(), "curve": curve.values, "tests": tests,
+        "train_data": train.fingerprint(), "curve": curve.values, "tests": {name: tests[name] for name in recipe.tests},
     }
     sample = train[0]["image"]
     save_weights(
@@ -125,6 +128,14 @@ def execute(
     _write_json(folder / "provenance.json", provenance(chosen, clock))
     _write_json(folder / "record.json", result)
     checkpoint.remove()
+
+
+def _by_dataset(tests: Mapping[str, tuple[Build, str | Build]]) -> list[tuple[Build, dict[str, str | Build]]]:
+    """Each data set with the protocols, by the name of the test, that look at it."""
+    found: dict[str, tuple[Build, dict[str, str | Build]]] = {}
+    for name, (dataset, protocol) in tests.items():
+        found.setdefault(repr(dataset), (dataset, {}))[1][name] = protocol
+    return list(found.values())
 
 
 def provenance(device: torch.device, clock: list[float]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -67,13 +68,15 @@ class SceneDataset(Dataset):
         if "current" not in self.views:
             raise ValueError(f"views: found {self.views}, expected 'current' among them")
         self._k = intrinsics(distribution).to(torch.float32)
-        obtained = in_threads(lambda index: self._obtain(index, cache), range(first, first + count))
+        order = _rotated(range(first, first + count))
+        obtained = in_threads(lambda index: self._obtain(index, cache), order)
         if progress:
             from tqdm import tqdm
 
             # A bar only for work that takes longer than two seconds: what is in the cache is there at once.
             obtained = tqdm(obtained, total=count, desc=f"{VERSION} {distribution.family}/{split}", unit="scene", delay=2, leave=False)
-        self._scenes = list(obtained)
+        found = dict(zip(order, obtained, strict=True))
+        self._scenes = [found[index] for index in range(first, first + count)]
 
     def _obtain(self, index: int, cache: bool) -> dict[str, StoredFrame]:
         """The asked-for views of a scene, from disk where they are there and sound."""
@@ -161,6 +164,15 @@ def _chosen(name: str, found: Sequence[str], known: tuple[str, ...]) -> tuple[st
         if item not in known:
             raise ValueError(f"{name}: found {item!r}, expected any of {', '.join(known)}")
     return tuple(item for item in known if item in found)
+
+
+def _rotated(numbers: Sequence[int]) -> list[int]:
+    """In order, but beginning somewhere: runs that start together each find in the cache what the other has rendered.
+
+    Processes with neighbouring numbers begin far apart (golden ratio).
+    """
+    start = int(os.getpid() * 0.6180339887498949 % 1 * len(numbers))
+    return [*numbers[start:], *numbers[:start]]
 
 
 def _image_only(frame: StoredFrame) -> StoredFrame:

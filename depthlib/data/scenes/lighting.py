@@ -6,18 +6,61 @@ of a scene agree and no noise is left.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
 from depthlib.data.scenes.batch import BOX, ROUND, SceneBatch
 from depthlib.data.scenes.noise import smoothstep
-from depthlib.data.scenes.raycast import slots
 
 _TINY = 1e-12
+_EDGE = 0.004       # half the least width of a shadow's edge, metres
+_GROUPS = 4         # in each tile
 
 
-def tile_bounds(point: list[Tensor], hit: Tensor) -> tuple[Tensor, Tensor]:
-    """Centre [N, 3] and half extent [N, 3] of the points of each tile ([N, R] each) that lie on a solid."""
+@dataclass(frozen=True)
+class Bounds:
+    """Boxes around the points of N tiles of R rays, and around G groups of R' of them that lie close together.
+
+    Attributes:
+        centre, extent: [N, 3] middle and half extent of each tile's points.
+        order: [G, R'] the rays of each group, counted through all tiles; the groups of a tile follow each other.
+        group_centre, group_extent: [G, 3].
+    """
+
+    centre: Tensor
+    extent: Tensor
+    order: Tensor
+    group_centre: Tensor
+    group_extent: Tensor
+
+    def group(self, values: Tensor) -> Tensor:
+        """[N, R] -> [G, R']."""
+        return values.flatten().index_select(0, self.order.flatten()).view_as(self.order)
+
+    def ungroup(self, values: Tensor) -> Tensor:
+        """[G, R'] -> [N, R]."""
+        flat = values.flatten()
+        return torch.empty_like(flat).index_copy_(0, self.order.flatten(), flat).view(len(self.centre), -1)
+
+
+def tile_bounds(point: list[Tensor], hit: Tensor) -> Bounds:
+    """Bounds of the points ([N, R] each) that lie on a solid.
+
+    A tile at the edge of a solid reaches far in depth, so its rays are sorted along its longest side and cut into groups.
+    """
+    centre, extent = _box(point, hit)
+    longest = extent.argmax(1)
+    along = torch.stack(point)[longest, torch.arange(len(hit), device=hit.device)]                  # [N, R]
+    order = torch.where(hit, along, torch.inf).argsort(1)
+    order = (order + torch.arange(len(hit), device=hit.device)[:, None] * hit.shape[1]).view(-1, hit.shape[1] // _GROUPS)
+    return Bounds(centre, extent, order, *_box([p.flatten()[order] for p in point], hit.flatten()[order]))
+
+
+def _box(point: list[Tensor], hit: Tensor) -> tuple[Tensor, Tensor]:
+    """Centre [N, 3] and half extent [N, 3] of the points ([N, R] each) that lie on a solid, 0 where none does."""
     low = torch.stack([torch.where(hit, p, torch.inf).amin(1) for p in point], dim=1)
     high = torch.stack([torch.where(hit, p, -torch.inf).amax(1) for p in point], dim=1)
     empty = ~hit.any(1, keepdim=True)
@@ -26,34 +69,33 @@ def tile_bounds(point: list[Tensor], hit: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _in_axes(scenes: SceneBatch, centre: Tensor, extent: Tensor) -> tuple[Tensor, Tensor]:
-    """The tiles' boxes in each solid's own axes: centres from the solid's centre and half extents, [N, P, 3] each."""
-    per_view = centre.shape[0] // len(scenes)
-    axes = scenes.axes.to(centre.dtype)                                                             # [B, P, 3, 3]
-    offset = centre.unflatten(0, (len(scenes), per_view))[:, :, None] - scenes.centre.to(centre.dtype)[:, None]
-    local = torch.einsum("bpij,btpj->btpi", axes, offset)
-    reach = torch.einsum("bpij,btj->btpi", axes.abs(), extent.unflatten(0, (len(scenes), per_view)))
-    return local.flatten(0, 1), reach.flatten(0, 1)
+    """Boxes [B, T, 3] in each solid's own axes: centres from the solid's centre and half extents, [3, B, T, P] each."""
+    axes = scenes.axes.to(centre.dtype).permute(2, 0, 3, 1)                                         # [3, B, 3, P]
+    origin = (axes * scenes.centre.to(centre.dtype).mT).sum(2, keepdim=True)
+    return centre @ axes - origin, extent @ axes.abs()
 
 
-def _on_the_way(scenes: SceneBatch, bounds: tuple[Tensor, Tensor], light: Tensor) -> Tensor:
+def _on_the_way(scenes: SceneBatch, bounds: Bounds, light: Tensor) -> Tensor:
     """[N, P] bool: the solid may stand between the tile's points and the light (conservative).
 
     It may not where its ball misses the cone from the tile to the light, nor where the whole way passes one of its sides.
+    The latter leaves out contact shadows of a few millimetres, which is part of how canonical frames look.
     """
-    per_view = bounds[0].shape[0] // len(scenes)
-    local, reach = _in_axes(scenes, *bounds)
-    half = scenes.half.to(local.dtype).repeat_interleave(per_view, 0)                               # [N, P, 3]
-    lamp = _in_axes(scenes, light[:, :3], torch.zeros_like(light[:, :3]))[0]
-    radius = light[:, 3, None]
-    low = torch.minimum(local - reach, lamp - radius[..., None])
-    high = torch.maximum(local + reach, lamp + radius[..., None])
-    beside = ((low > half - 1e-3) | (high < 1e-3 - half)).any(-1)
+    light, centre, extent = (t.unflatten(0, (len(scenes), -1)) for t in (light, bounds.centre, bounds.extent))
+    local, reach = _in_axes(scenes, centre, extent)
+    lamp, _ = _in_axes(scenes, light[:, :1, :3], torch.zeros_like(light[:, :1, :3]))                # [3, B, 1, P]
+    half = scenes.half.to(local.dtype).movedim(-1, 0)[:, :, None].contiguous()
+    radius = light[:, :1, 3:4]
+    beside = torch.zeros_like(local[0], dtype=torch.bool)
+    for i in range(3):
+        beside |= torch.minimum(local[i] - reach[i], lamp[i] - radius) > half[i] - 1e-3
+        beside |= torch.maximum(local[i] + reach[i], lamp[i] + radius) < 1e-3 - half[i]
     way = lamp - local
-    length = way.norm(dim=-1)
-    along = (-(local * way).sum(-1) / length / length).clamp(0, 1)
-    distance = (local + along[..., None] * way).norm(dim=-1)
-    near = distance < half.norm(dim=-1) + torch.lerp(bounds[1].norm(dim=1)[:, None], radius, along) + 0.02
-    return near & ~beside
+    length = way.square().sum(0).sqrt()
+    along = (-(local * way).sum(0) / length / length).clamp(0, 1)
+    distance = (local + along * way).square().sum(0).sqrt()
+    near = distance < half.norm(dim=0) + torch.lerp(extent.norm(dim=-1, keepdim=True), radius, along) + 0.02
+    return (near & ~beside).flatten(0, 1)
 
 
 def transmittance(
@@ -63,7 +105,7 @@ def transmittance(
     solid: Tensor,
     hit: Tensor,
     facing: Tensor,
-    bounds: tuple[Tensor, Tensor],
+    bounds: Bounds,
 ) -> Tensor:
     """Share [N, R] of a light that no solid hides.
 
@@ -79,29 +121,136 @@ def transmittance(
     reaches = _on_the_way(scenes, bounds, light) & (facing & hit).any(1, keepdim=True)
     unit = scenes.axes / scenes.half[..., None]
     table = torch.cat([unit.flatten(-2), -(unit @ scenes.centre[..., None])[..., 0], scenes.half, scenes.profile], -1)
-    table = table.flatten(0, 1).to(dtype)                                                          # [B P, 18]
-    kind = scenes.kind.repeat_interleave(per_view, 0)
-    passed = torch.ones_like(point[0])
+    table = table.flatten(0, 1).to(dtype)                                                           # [B P, 18]
+    light = light.repeat_interleave(_GROUPS, 0)
+    point, solid = [bounds.group(p) for p in point], bounds.group(solid)
+    lit = bounds.group(facing & hit).any(1)
     distance = sum((light[:, i, None] - point[i]).square() for i in range(3)).sqrt()
+    passed = torch.ones_like(point[0])
     for which, clearance in ((BOX, _box_clearance), (ROUND, _round_clearance)):
-        for rows, column in slots(reaches & (kind == which)):
-            number = rows // per_view * kind.shape[1] + column
-            row = table[number].T[..., None]
-            x, y, z = (p[rows] for p in point)
-            lamp = light[rows].T[..., None]
-            length = distance[rows]
+        group, number = _pairs(scenes, reaches & _of_kind(scenes, which, per_view), solid)
+        box = bounds.group_centre[group].T, bounds.group_extent[group].T
+        keep = lit[group] & _may_shade(table[number].T, which, *box, light[group].T)
+        group, number = group[keep], number[keep]
+        rest = []
+        for rows, of in _chunks(group, number):
+            row, lamp = table[of].T[..., None], light[rows].T[..., None]
+            x, y, z, length = (t.index_select(0, rows) for t in (*point, distance))
             start = [_affine(row, i, x, y, z) for i in range(3)]
             step = [(_affine(row, i, lamp[0], lamp[1], lamp[2]) - start[i]) / length for i in range(3)]
             gap, away, present = clearance(row, start, step, length)
             # the shadow's edge is as wide as the light looks when seen past the solid
-            width = lamp[3] * (away / length).clamp(0, 1) + 0.004
-            hidden = smoothstep(width, -width, gap) * present * (number[:, None] != solid[rows])
-            passed[rows] = passed[rows] * (1 - hidden)
-    return passed
+            width = lamp[3] * (away / length).clamp(0, 1) + _EDGE
+            hidden = smoothstep(width, -width, gap) * present * (of[:, None] != solid.index_select(0, rows))
+            rest.append(1 - hidden)
+        _multiply(passed, group, rest)
+    return bounds.ungroup(passed)
+
+
+def _of_kind(scenes: SceneBatch, which: int, per_view: int) -> Tensor:
+    """[N, P] bool."""
+    return (scenes.kind == which).repeat_interleave(per_view, 0)
+
+
+def _pairs(scenes: SceneBatch, near: Tensor, solid: Tensor) -> tuple[Tensor, Tensor]:
+    """Groups of points and the solids that matter to them.
+
+    Args:
+        near: [N, P] bool, the solids near each tile. solid: [G, R'] those that the points lie on.
+
+    Returns:
+        group [n], ascending, and the solid's number within the batch [n]. A group that lies on one solid alone is not
+        paired with that one.
+    """
+    tile, column = near.nonzero().T
+    group = (tile[:, None] * _GROUPS + torch.arange(_GROUPS, device=tile.device)).flatten()
+    number = (tile // (len(near) // len(scenes)) * near.shape[1] + column).repeat_interleave(_GROUPS)
+    group, order = group.sort(stable=True)
+    number = number[order]
+    alone = torch.where((solid == solid[:, :1]).all(1), solid[:, 0], -1)
+    keep = number != alone[group]
+    return group[keep], number[keep]
+
+
+def _chunks(group: Tensor, number: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Pairs to work on together: few enough for a processor's cache, enough to fill a GPU."""
+    size = 256 if group.device.type == "cpu" else 2**14
+    return zip(group.split(size), number.split(size), strict=True)
+
+
+def _multiply(values: Tensor, group: Tensor, factors: list[Tensor]) -> None:
+    """Multiply values [G, R'] with factors [n, R'] of these groups [n] (ascending), one after another."""
+    factor = torch.cat(factors)
+    counts = torch.bincount(group, minlength=len(values))
+    starts = counts.cumsum(0) - counts
+    for k in range(int(counts.max())):
+        rows = (counts > k).nonzero()[:, 0]
+        values.index_copy_(0, rows, values.index_select(0, rows) * factor.index_select(0, starts[rows] + k))
+
+
+def _may_shade(row: Tensor, which: int, centre: Tensor, extent: Tensor, light: Tensor) -> Tensor:
+    """[n] bool: may a solid hide a part of the light from any of a group of points (conservative)?
+
+    The box around the points shrinks to a point on its straight way to the light. Somewhere it has to meet the solid, grown
+    by half the width of the shadow's edge, and it must not pass one of the solid's sides all the way.
+
+    Args:
+        row: [18, n] of the table. centre, extent: [3, n] of the boxes. light: [8, n].
+    """
+    radius = light[3]
+    start = [_affine(row, i, *centre) for i in range(3)]
+    end = [_affine(row, i, *light[:3]) for i in range(3)]
+    reach = [_reach(row, i, *extent) for i in range(3)]
+    if which == ROUND:
+        grow = (1 / torch.minimum(row[12], row[13])).expand(3, -1) * row.new_tensor([[1.0], [1.0], [0.0]])
+        edge, slope, sides = torch.full_like(radius, _EDGE), radius, (2,)
+    else:
+        grow, sides = 1 / row[12:15], (0, 1, 2)
+        edge, slope = _edge_of_box(start, end, reach, grow, radius)
+    # what is nearer than a millimetre hides nothing
+    skipped = 0.99e-3 / ((light[:3] - centre).norm(dim=0) + extent.norm(dim=0))
+    first, last = torch.zeros_like(radius), torch.ones_like(radius)
+    beside = torch.zeros_like(radius, dtype=torch.bool)
+    for i in range(3):
+        for sign in (1, -1):
+            here, way = sign * start[i], sign * (end[i] - start[i])
+            if i in sides:
+                beside |= (here - reach[i] + skipped * way > 1 + 1e-9) & (sign * end[i] > 1 + 1e-9)
+            # here + t way - (1 - t) reach <= 1 + (edge + t slope) grow
+            pace = way + reach[i] - slope * grow[i]
+            when = (1 + 1e-6 + reach[i] + edge * grow[i] - here) / pace
+            last = torch.where(pace > 0, torch.minimum(last, when), last)
+            first = torch.where(pace < 0, torch.maximum(first, when), first)
+    return (first <= last) & ~beside
+
+
+def _edge_of_box(
+    start: list[Tensor], end: list[Tensor], reach: list[Tensor], grow: Tensor, radius: Tensor,
+) -> tuple[Tensor, Tensor]:
+    """Bound edge + t slope, [n] each, on `width` in `transmittance` where the way comes closest to a box, at share t of it.
+
+    A way that misses the box has its width taken in the middle between leaving one pair of sides and entering another. The
+    closest point lies between these too, and they are at most width x (1 / speed + 1 / other speed) apart. Sides between
+    which the way stays throughout are neither of the two.
+    """
+    slow = torch.stack([
+        torch.where((start[i].abs() + reach[i] < 1) & (end[i].abs() < 1), 0.0,
+                    grow[i] / ((end[i] - start[i]).abs() - reach[i]).clamp(min=_TINY))
+        for i in range(3)
+    ])
+    share = 1 - radius / 2 * (slow.sum(0) - slow.amin(0))
+    # where that says little: it leaves before the closest point, and enters before the light
+    edge = torch.where(share > 0.5, _EDGE / share, _EDGE + radius / 2)
+    return edge, torch.where(share > 0.5, radius / share, radius / 2)
 
 
 def _affine(row: Tensor, i: int, x: Tensor, y: Tensor, z: Tensor) -> Tensor:
     return row[3 * i] * x + row[3 * i + 1] * y + (row[3 * i + 2] * z + row[9 + i])
+
+
+def _reach(row: Tensor, i: int, x: Tensor, y: Tensor, z: Tensor) -> Tensor:
+    """How far a box with half extents x, y, z reaches along the i-th axis of a solid."""
+    return row[3 * i].abs() * x + row[3 * i + 1].abs() * y + row[3 * i + 2].abs() * z
 
 
 def _box_clearance(row: Tensor, start: list[Tensor], step: list[Tensor], length: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -153,40 +302,42 @@ def _round_clearance(row: Tensor, start: list[Tensor], step: list[Tensor], lengt
 
 
 def openness(
-    scenes: SceneBatch, reach: float, point: list[Tensor], normal: list[Tensor], solid: Tensor, bounds: tuple[Tensor, Tensor],
+    scenes: SceneBatch, reach: float, point: list[Tensor], normal: list[Tensor], solid: Tensor, bounds: Bounds,
 ) -> Tensor:
     """Share [N, R] of the light from all around that nearby solids leave over; they count up to `reach` metres away."""
     dtype = point[0].dtype
     per_view = solid.shape[0] // len(scenes)
-    local, extent = _in_axes(scenes, *bounds)
-    half = scenes.half.to(dtype).repeat_interleave(per_view, 0)
-    spread = half.amax(-1).clamp(max=reach)                     # small solids darken what is near them alone
-    near = (local.abs() - half - extent).clamp(min=0).norm(dim=-1) < spread
-    # A tile that lies on one solid alone need not be tested against it.
-    alone = (solid == solid[:, :1]).all(1)
-    own = solid[:, 0] - torch.arange(len(scenes), device=solid.device).repeat_interleave(per_view) * half.shape[1]
-    near[alone, own[alone]] = False
-    kind = scenes.kind.repeat_interleave(per_view, 0)
+    local, extent = _in_axes(scenes, *(t.unflatten(0, (len(scenes), -1)) for t in (bounds.centre, bounds.extent)))
+    half = scenes.half.to(dtype).movedim(-1, 0)[:, :, None].contiguous()
+    spread = half.amax(0).clamp(max=reach)                      # small solids darken what is near them alone
+    near = ((local.abs() - half - extent).clamp(min=0).square().sum(0) < spread.square()).flatten(0, 1)
     table = torch.cat([scenes.axes.flatten(-2), -(scenes.axes @ scenes.centre[..., None])[..., 0], scenes.half], -1)
     table = table.flatten(0, 1).to(dtype)
+    point, normal = ([bounds.group(p) for p in t] for t in (point, normal))
+    solid = bounds.group(solid)
     left = torch.ones_like(point[0])
     for which in (BOX, ROUND):
-        for rows, column in slots(near & (kind == which)):
-            number = rows // per_view * kind.shape[1] + column
-            row = table[number].T[..., None]
-            x, y, z = (p[rows] for p in point)
+        group, number = _pairs(scenes, near & _of_kind(scenes, which, per_view), solid)
+        row, centre, extent = table[number].T, bounds.group_centre[group].T, bounds.group_extent[group].T
+        apart = [(_affine(row, i, *centre).abs() - row[12 + i] - _reach(row, i, *extent)).clamp(min=0) for i in range(3)]
+        keep = sum(a.square() for a in apart).sqrt() < row[12:15].amax(0).clamp(max=reach)
+        group, number = group[keep], number[keep]
+        rest = []
+        for rows, of in _chunks(group, number):
+            row = table[of].T[..., None]
+            x, y, z, nx, ny, nz = (t.index_select(0, rows) for t in (*point, *normal))
             local = [_affine(row, i, x, y, z) for i in range(3)]
             if which == BOX:
-                nearest = [torch.minimum(torch.maximum(local[i], -row[12 + i]), row[12 + i]) for i in range(3)]
+                nearest = [torch.clamp(local[i], -row[12 + i], row[12 + i]) for i in range(3)]
             else:
                 length = sum((local[i] / row[12 + i]).square() for i in range(3)).sqrt().clamp(min=1)
                 nearest = [local[i] / length for i in range(3)]
             gap = [nearest[i] - local[i] for i in range(3)]
             distance = (gap[0] * gap[0] + gap[1] * gap[1] + gap[2] * gap[2] + 1e-8).sqrt()
-            nx, ny, nz = (n[rows] for n in normal)
             across = sum(gap[i] * (row[3 * i] * nx + row[3 * i + 1] * ny + row[3 * i + 2] * nz) for i in range(3)) / distance
             fade = (1 - distance / row[12:15].amax(0).clamp(max=reach)).clamp(min=0)
             # half of the way a surface looks past the solid, so that even sideways neighbours darken it a little
-            hidden = 0.55 * fade * fade * (0.35 + 0.65 * across).clamp(min=0) * (number[:, None] != solid[rows])
-            left[rows] = left[rows] * (1 - hidden)
-    return left
+            hidden = 0.55 * fade * fade * (0.35 + 0.65 * across).clamp(min=0) * (of[:, None] != solid.index_select(0, rows))
+            rest.append(1 - hidden)
+        _multiply(left, group, rest)
+    return bounds.ungroup(left)

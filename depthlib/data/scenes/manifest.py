@@ -17,6 +17,7 @@ from depthlib.data.scenes.frame import NORMAL_SCALE, canonical_frame
 from depthlib.data.scenes.generate import make_scene
 from depthlib.data.scenes.parallel import in_threads
 from depthlib.data.scenes.renderer import intrinsics
+from depthlib.yaml_files import read_yaml
 
 FILE = f"{VERSION}.yaml"
 COUNTS = {"train": 256, "val": 32, "test": 64}
@@ -87,7 +88,7 @@ def write_manifest(progress: bool = False) -> None:
 
 def read_manifest() -> dict[str, Any]:
     """The manifest as it lies in the repository."""
-    return yaml.safe_load((paths.manifests_dir() / FILE).read_text(encoding="utf-8"))
+    return read_yaml(paths.manifests_dir() / FILE)
 
 
 def check_manifest(count: int) -> list[str]:

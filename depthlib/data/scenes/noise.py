@@ -6,6 +6,8 @@ resolve, so that distant surfaces do not flicker and neighbouring views agree.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -14,8 +16,8 @@ _MASK = 0xFFFFFFFF
 
 def _mix(h: Tensor) -> Tensor:
     """Scramble 32-bit integers held in int64; the products stay below 2^63."""
-    h = (h ^ (h >> 15)) * 0x2C1B3C6D & _MASK
-    h = (h ^ (h >> 12)) * 0x297A2D39 & _MASK
+    h = (h ^ (h >> 15)).mul_(0x2C1B3C6D).bitwise_and_(_MASK)
+    h = (h ^ (h >> 12)).mul_(0x297A2D39).bitwise_and_(_MASK)
     return h ^ (h >> 15)
 
 
@@ -37,12 +39,20 @@ def smoothstep(low: float | Tensor, high: float | Tensor, x: Tensor) -> Tensor:
 
 def noise2(x: Tensor, y: Tensor, seed: Tensor) -> Tensor:
     """Value noise in [0, 1] with unit cells."""
+    return _between_corners(*_cells(x, y), seed)
+
+
+def _cells(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Where in its cell a point lies, eased, and its cell's two parts of the hash."""
     ix, iy = x.floor(), y.floor()
-    fx, fy = _ease(x - ix), _ease(y - iy)
-    hx = ix.to(torch.int64) * 0x1B873593 + seed
-    hy = iy.to(torch.int64) * 0x19D699A5
+    return _ease(x - ix), _ease(y - iy), ix.to(torch.int64) * 0x1B873593, iy.to(torch.int64) * 0x19D699A5
+
+
+def _between_corners(fx: Tensor, fy: Tensor, hx: Tensor, hy: Tensor, seed: Tensor) -> Tensor:
+    """Blend the values of the four corners of cells from `_cells`."""
+    hx = hx + seed
     hx, hx1, hy1 = hx & _MASK, hx + 0x1B873593 & _MASK, hy + 0x19D699A5
-    corner = [_mix(h & _MASK).to(x.dtype) for h in (hx + hy, hx1 + hy, hx + hy1, hx1 + hy1)]
+    corner = [_mix(h & _MASK).to(fx.dtype) for h in (hx + hy, hx1 + hy, hx + hy1, hx1 + hy1)]
     low = torch.lerp(corner[0], corner[1], fx)
     high = torch.lerp(corner[2], corner[3], fx)
     return torch.lerp(low, high, fy) / 2**32
@@ -51,8 +61,10 @@ def noise2(x: Tensor, y: Tensor, seed: Tensor) -> Tensor:
 def noise3(x: Tensor, y: Tensor, z: Tensor, seed: Tensor) -> Tensor:
     """Value noise in [0, 1] in space."""
     iz = z.floor()
-    layer = iz.to(torch.int64) * 0x2545F491
-    return torch.lerp(noise2(x, y, seed + layer & _MASK), noise2(x, y, seed + layer + 0x2545F491 & _MASK), _ease(z - iz))
+    layer = seed + iz.to(torch.int64) * 0x2545F491
+    cells = _cells(x, y)
+    near, far = (_between_corners(*cells, s & _MASK) for s in (layer, layer + 0x2545F491))
+    return torch.lerp(near, far, _ease(z - iz))
 
 
 def resolved(length: float | Tensor, footprint: Tensor) -> Tensor:
@@ -62,22 +74,32 @@ def resolved(length: float | Tensor, footprint: Tensor) -> Tensor:
 
 def fractal2(x: Tensor, y: Tensor, seed: Tensor, length: float | Tensor, footprint: Tensor, octaves: int = 3) -> Tensor:
     """Sum of noise octaves around 0, about within +-0.5; `length` is the coarsest cell in metres."""
-    total = torch.zeros_like(x)
-    for k in range(octaves):
-        cell = length / 2.17**k
-        total = total + (noise2(x / cell, y / cell, seed + 7919 * k) - 0.5) * resolved(cell, footprint) * 0.62**k
-    return total
+    return _fractal(noise2, (x, y), seed, length, footprint, octaves)
 
 
 def fractal3(
     x: Tensor, y: Tensor, z: Tensor, seed: Tensor, length: float | Tensor, footprint: Tensor, octaves: int = 3
 ) -> Tensor:
     """`fractal2` in space, for surfaces without natural coordinates."""
-    total = torch.zeros_like(x)
+    return _fractal(noise3, (x, y, z), seed, length, footprint, octaves)
+
+
+def _fractal(
+    noise: Callable[..., Tensor], point: tuple[Tensor, ...], seed: Tensor, length: float | Tensor, footprint: Tensor, octaves: int
+) -> Tensor:
+    total = torch.zeros_like(point[0]).flatten()
     for k in range(octaves):
         cell = length / 2.17**k
-        total = total + (noise3(x / cell, y / cell, z / cell, seed + 7919 * k) - 0.5) * resolved(cell, footprint) * 0.62**k
-    return total
+        weight = resolved(cell, footprint).flatten()
+        seen = weight.nonzero()[:, 0]           # far surfaces show the coarse octaves alone
+        size = _pick(cell, seen) if isinstance(cell, Tensor) else cell
+        value = noise(*(_pick(p, seen) / size for p in point), _pick(seed, seen) + 7919 * k)
+        total.index_add_(0, seen, (value - 0.5) * _pick(weight, seen) * 0.62**k)
+    return total.view_as(point[0])
+
+
+def _pick(values: Tensor, index: Tensor) -> Tensor:
+    return values.flatten().index_select(0, index)
 
 
 def inside(x: Tensor, low: float | Tensor, high: float | Tensor, blur: Tensor) -> Tensor:

@@ -131,10 +131,11 @@ def first_hit(scenes: SceneBatch, position: Tensor, rotation: Tensor, inverse_k:
     for which, intersect, table in ((BOX, _box_depth, tables[0]), (ROUND, _round_depth, tables[1])):
         for rows, column in slots(mask & (kind == which)):
             number = rows // tiles_per_view * mask.shape[1] + column
-            found = intersect(table[number].T[..., None], rays.u[rows], rays.v[rows])
-            nearer = found < depth[rows] * _TIE
-            depth[rows] = torch.where(nearer, found, depth[rows])
-            solid[rows] = torch.where(nearer, number[:, None], solid[rows])
+            u, v, nearest, before = (t.index_select(0, rows) for t in (rays.u, rays.v, depth, solid))
+            found = intersect(table[number].T[..., None], u, v)
+            nearer = found < nearest * _TIE
+            depth.index_copy_(0, rows, torch.where(nearer, found, nearest))
+            solid.index_copy_(0, rows, torch.where(nearer, number[:, None], before))
     return depth, solid
 
 

@@ -116,18 +116,24 @@ class _Hits:
         table = torch.cat(
             [batch.axes.flatten(-2), -(batch.axes @ batch.centre[..., None])[..., 0], batch.half, batch.profile], -1
         )
-        rows = table.flatten(0, 1).to(dtype).T.contiguous()[:, solid.flatten()].unflatten(1, solid.shape)
+        rows = _columns(table, solid.flatten(), dtype).unflatten(1, solid.shape)
         x, y, z = self.point
         self.local = torch.stack([rows[3 * i] * x + rows[3 * i + 1] * y + (rows[3 * i + 2] * z + rows[9 + i]) for i in range(3)])
         self.half = rows[12:15]
-        self.face, normal = _local_normal(self.local / self.half, self.half, rows[15:18], batch.kind.flatten()[solid] == ROUND)
+        self.face, normal = _local_normal(self.local / self.half, self.half, rows[15:18], batch.kind.take(solid) == ROUND)
         length = normal.square().sum(0).sqrt().clamp(min=1e-12)
         self.normal = [(rows[i] * normal[0] + rows[3 + i] * normal[1] + rows[6 + i] * normal[2]) / length for i in range(3)]
 
 
+def _columns(table: Tensor, number: Tensor, dtype: torch.dtype) -> Tensor:
+    """What a table [B, P, C] holds for solids [n] of these numbers within the batch: [C, n]."""
+    return table.flatten(0, 1).to(dtype).T.contiguous().gather(1, number.expand(table.shape[-1], -1))
+
+
 def _local_normal(unit: Tensor, half: Tensor, profile: Tensor, is_round: Tensor) -> tuple[Tensor, Tensor]:
     """Axis (0, 1, 2) of the face that a point of the unit solid lies on, and the outward normal [3, ...] (any length)."""
-    face = unit.abs().argmax(0)
+    x, y, z = unit.abs()
+    face = torch.where((x >= y) & (x >= z), 0, torch.where(y >= z, 1, 2))
     box = torch.stack([torch.where(face == i, unit[i].sign(), 0.0) for i in range(3)])
     side = torch.stack([2 * unit[0], 2 * unit[1], -(profile[1] + 2 * profile[2] * unit[2])]) / half
     # A point is on a flat end where its distance to the side is larger than to the end.
@@ -151,8 +157,8 @@ def _shade(
 
     table = torch.cat([batch.colour, batch.accent, batch.scale[..., None], batch.glossy[..., None], batch.glow[..., None]], -1)
     flat = solid.flatten()
-    rows = table.flatten(0, 1).to(dtype).T.contiguous()[:, flat]
-    seed, pattern = batch.seed.flatten()[flat], batch.pattern.flatten()[flat]
+    rows = _columns(table, flat, dtype)
+    seed, pattern = batch.seed.take(flat), batch.pattern.take(flat)
     x, y, z = points.local.flatten(1)
     half, face = points.half.flatten(1), points.face.flatten()
     surface = Surface(
@@ -172,7 +178,9 @@ def _shade(
     haze = 1 - torch.exp(-distance / world[9])
     colour = torch.lerp(colour, world[6:9], haze)
     if distribution.family == "streets":
-        colour = torch.where(hit, colour, _sky(points.direction, length, world, batch.sky_seed[scene_of_tile, None]))
+        tile, ray = (~hit).nonzero().T
+        direction = [d[tile, ray] for d in points.direction]
+        colour[:, tile, ray] = _sky(direction, length[tile, ray], world[:, tile, 0], batch.sky_seed[scene_of_tile[tile]])
     shiny = torch.where(pattern.unflatten(0, solid.shape) == Pattern.SCREEN, glass, torch.maximum(glossy, glass))
     return colour, shiny * hit
 
@@ -232,15 +240,15 @@ def _corners(points: _Hits, world: Tensor) -> Tensor:
 
 
 def _sky(direction: list[Tensor], length: Tensor, world: Tensor, seed: Tensor) -> Tensor:
-    """Colour [3, N, R] of the sky: haze at the horizon, blue overhead, clouds on a high plane."""
+    """Colour [3, n] of the sky: haze at the horizon, blue overhead, clouds on a high plane. `world` is [21, n]."""
     up = direction[2] / length
     gradient = torch.lerp(world[6:9], world[10:13], smoothstep(-0.02, 0.75, up).sqrt())
     rise = (up + 0.08).clamp(min=0.02)
     far = torch.full_like(up, 0.02)
-    cover = fractal2(direction[0] / length / rise, direction[1] / length / rise, seed.expand_as(up), 1.6, far, 5)
+    cover = fractal2(direction[0] / length / rise, direction[1] / length / rise, seed, 1.6, far, 5)
     white = smoothstep(0.12, 0.5, cover + 0.5 * world[13]) * smoothstep(0.0, 0.15, up) * 0.85
     shade = 1.02 - 0.25 * smoothstep(0.25, 0.75, cover + 0.5 * world[13])
-    return torch.lerp(gradient, shade.expand_as(gradient) * world[6:9].mean(0).clamp(min=0.75) * 1.1, white)
+    return torch.lerp(gradient, shade * world[6:9].mean(0).clamp(min=0.75) * 1.1, white)
 
 
 def _tone(linear: Tensor) -> Tensor:

@@ -39,7 +39,7 @@ class Surface:
     footprint: Tensor
 
     def __getitem__(self, index: Tensor) -> Surface:
-        return Surface(**{f.name: getattr(self, f.name)[..., index] for f in fields(self)})
+        return Surface(**{f.name: getattr(self, f.name).index_select(-1, index) for f in fields(self)})
 
     def cell(self, *coordinates: Tensor, salt: int = 0) -> Tensor:
         """A number in [0, 1) for each cell of each solid."""
