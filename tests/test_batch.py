@@ -240,6 +240,13 @@ def test_what_must_come_first_comes_first(tmp_path):
     assert set(content["notebooks"]) == {lesson.notebook for lesson in COURSE}
 
 
+def test_the_runs_of_later_lessons_are_made_at_once_and_their_notebooks_later(tmp_path):
+    first, last = pick_lessons(["00"]), [lesson for lesson in COURSE if lesson.sums_up]
+    plan = make_plan(first, later=last, profile="smoke", device="cpu", jobs=2, store=Store(tmp_path, reference=[]))
+    assert set(plan.notebooks) == {"00_start_here"}
+    assert {spec.name for lesson in (*first, *last) for spec in lesson.runs("smoke")} <= set(plan.runs)
+
+
 # ------------------------------------------------------------------------------------------------ merging
 
 

@@ -427,11 +427,15 @@ def test_runs_that_start_together_begin_at_different_scenes_and_serve_the_same(t
     monkeypatch.setenv("DEPTHLIB_CACHE", str(tmp_path))
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
     distribution, orders, hashes = SceneDistribution("rooms", height=16, width=16), [], set()
+
+    def noted(distribution, split, index):
+        orders.append(index)
+        return make_scene(distribution, split, index)
+
+    monkeypatch.setattr("depthlib.data.scenes.dataset.make_scene", noted)
     for process in (4711, 4712):
         monkeypatch.setattr("os.getpid", lambda process=process: process)
-        with monkeypatch.context() as patch:
-            patch.setattr("depthlib.data.scenes.dataset.make_scene", lambda d, split, index: orders.append(index) or make_scene(d, split, index))
-            data = SceneDataset(distribution, "train", 8, first=3, cache=False)
+        data = SceneDataset(distribution, "train", 8, first=3, cache=False)
         hashes.add(data.fingerprint())
         assert [data[i]["name"] for i in (0, -1)] == ["rooms/train/000003", "rooms/train/000010"]
     first, second = orders[:8], orders[8:]
