@@ -5,6 +5,7 @@ import json
 import os
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -15,7 +16,7 @@ import kill_batch
 import psutil
 import pytest
 from filelock import FileLock
-from kill_batch import start_few, torture
+from kill_batch import start_few, survivors, torture
 from rich.console import Console
 from typer.testing import CliRunner
 
@@ -66,6 +67,17 @@ def test_killed_at_random_moments_it_ends_in_the_same_bits(tmp_path):
     """SIGKILL for the whole process group; `python tests/kill_batch.py --kills 20` is the long form, with notebooks."""
     wrong, told = torture(tmp_path, start_few, kills=3, longest=12, seed=1)
     assert wrong == [] and told.startswith("3 kills")
+
+
+def test_a_batch_that_is_told_to_end_takes_its_jobs_along(tmp_path):
+    """SIGTERM for the command alone, as `timeout` and clusters send it."""
+    process, deadline = start_few(tmp_path), time.monotonic() + 60
+    while not list(tmp_path.glob("runs/*/status.json")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.terminate()
+    assert process.wait(timeout=30) == 128 + signal.SIGTERM
+    assert survivors(tmp_path) == []
+    assert start_few(tmp_path).wait(timeout=100) == 0
 
 
 def alive(process):

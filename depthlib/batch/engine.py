@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
+import sys
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -73,12 +77,13 @@ def run_batch(
         deadline = time.monotonic() + (float("inf") if max_minutes is None else 60 * max_minutes)
         watch.start()
         try:
-            while process.poll() is None and time.monotonic() < deadline:
-                watch.look()
-                time.sleep(0.3)
+            with _sigterm_raises():
+                while process.poll() is None and time.monotonic() < deadline:
+                    watch.look()
+                    time.sleep(0.3)
             out_of_time = process.poll() is None
         finally:
-            _end(process)                   # also after Ctrl-C: nothing of a batch outlives it
+            _end(process)                   # also after Ctrl-C and SIGTERM: nothing of a batch outlives it
             if helper:
                 helper.terminate()
                 helper.communicate()
@@ -100,6 +105,19 @@ def _command(plan: Plan, plan_file: Path, jobs: int, options: Sequence[str]) -> 
 
 def _elsewhere(options: Sequence[str]) -> bool:
     return any(option.startswith(("--executor", "--workflow-profile")) for option in options)
+
+
+@contextmanager
+def _sigterm_raises() -> Iterator[None]:
+    """Within, SIGTERM (from `kill`, `timeout`, a cluster's end of time) raises SystemExit instead of ending Python on the spot."""
+    if threading.current_thread() is not threading.main_thread():       # only the main one may say what a signal does
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _end(process: subprocess.Popen) -> None:
