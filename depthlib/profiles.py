@@ -29,7 +29,7 @@ class Profile:
     reduced: bool = True
 
 
-QUICK = Profile("quick", train_scenes=192, test_scenes=32, steps=64, batch_size=8, width=8, seeds=(0, 1))
+QUICK = Profile("quick", train_scenes=192, test_scenes=32, steps=80, batch_size=8, width=8, seeds=(0, 1))
 SMOKE = replace(QUICK, name="smoke", train_scenes=8, test_scenes=4, steps=4, batch_size=2, width=4, seeds=(0,), meaningful=False)
 FULL = replace(QUICK, name="full", train_scenes=8192, test_scenes=256, steps=10_000, batch_size=16, width=32, seeds=(0, 1, 2))
 PAPER = replace(FULL, name="paper", reduced=False)

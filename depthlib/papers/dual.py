@@ -69,9 +69,9 @@ class Scale:
 # "val", heads with the usual initial weights; with those of `depthlib.models.disparity` no seed of LR-Net is far from another). Both
 # stages are of one length, as in print.
 QUICK = Scale(
-    {"train_scenes": 48, "test_scenes": 24, "steps": 75, "batch_size": 4}, (128, 256), 2, "resnet18", 0.25, "known",
+    {"train_scenes": 48, "test_scenes": 24, "steps": 100, "batch_size": 4}, (128, 256), 2, "resnet18", 0.25, "known",
     {"width": 8, "reflect": False, "contrast": 5.0, "scale": 0.1}, 1e-3, 0.02, 0.01,
-    {"lr-own": 150, DRIVE: 80},
+    {"lr-own": 200, DRIVE: 80},
     dict.fromkeys(("lr", "dual", "dual-no-sa", "lr-longer"), 3) | dict.fromkeys(("lr-flat", "hr-alone", "resnet18"), 2), clip=1.0,
 )
 SCALES = {

@@ -118,7 +118,7 @@ SHARES = {"classes": 2.0, "y3d": 3.0, "mc": 1.0, "rw": 1.0, "diw": 1.0, "rooms":
 # 2.25 m, one depth everywhere has 1.32 m. With late drops 0.01, 0.02 and 0.03 all learn; at 0.05 and above the FBNet decoder diverges.
 QUICK_RATES = {"classes": 3e-3, "y3d": 4e-3, "mc": 0.01, "rw": 0.01, "diw": 0.01, "rooms": 0.02}
 QUICK = Scale(
-    {"steps": 75, "batch_size": 8, "train_scenes": 192}, SHARES, {"rooms": (96, 128), "streets": (64, 128)}, (64, 96),
+    {"steps": 100, "batch_size": 8, "train_scenes": 192}, SHARES, {"rooms": (96, 128), "streets": (64, 128)}, (64, 96),
     "mobilenet_v2_050", {"width": 1 / 8},
     {"width": 16, "extra": 0}, QUICK_RATES, milestones=(2 / 3, 8 / 9), pairs=1000,
 )

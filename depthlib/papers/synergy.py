@@ -95,7 +95,7 @@ class Scale:
 # Tuned on the first stage of `suc` until it learned at all: three times the paper's rates (1e-3, 3e-3, 1e-2 tried), the ReLU of FCRN
 # (against two bounded heads), half the width for twice the batch. From random weights its test error stays near that of a constant.
 QUICK = Scale(
-    {"steps": 65, "batch_size": 8, "train_scenes": 128}, (4.0, 1.0, 0.4, 0.6), 1 / 16, 3.0, {"schedule": "poly", "power": 0.9}
+    {"steps": 80, "batch_size": 8, "train_scenes": 128}, (4.0, 1.0, 0.4, 0.6), 1 / 16, 3.0, {"schedule": "poly", "power": 0.9}
 )
 SCALES = {
     "smoke": replace(QUICK, profile={}, shares=(1.0, 1.0, 1.0, 1.0)),
