@@ -205,12 +205,14 @@ def test_runs_behind_the_notebook():
     quick = dual.runs("quick")
     assert {spec.variant for spec in quick} == set(dual.VARIANTS) and len(quick) == len({spec.name for spec in quick})
     count = {v: sum(spec.variant == v for spec in quick) for v in dual.VARIANTS}
-    assert all(count[v] == 3 for v in ("lr", "dual", "dual-no-sa", "lr-longer"))
     single = {c.key for c in PAPER.claims if not c.untestable and min(count[v] for v in (c.better, *c.than)) < c.rule.min_seeds}
     assert single == {"beats-mobilenet", "augment-first", "minimum-helps"}      # one seed decides nothing: not resolved at quick
     assert {spec.seed for spec in dual.runs("full", variants=("lr",))} == {0, 1, 2}
     drive = dual.drive_runs("quick")
-    assert drive[0].recipe.plan.steps == 0 and drive[0].recipe.start is None and drive[2].recipe.start == drive[1]
+    streets = RunSpec("dual", "lr-own", "streets", "quick")
+    assert drive[0].recipe.plan.steps == 0 and drive[0].recipe.start == streets and drive[1].recipe.start == drive[0]
+    assert drive[2].recipe.start == drive[1] and len({spec.seed for spec in drive}) == 4     # each part draws its own crops
+    assert [spec.recipe.plan.lr for spec in drive[1:]] == pytest.approx([1e-3, 5e-4, 2.5e-4])
 
 
 # ---- the task ----

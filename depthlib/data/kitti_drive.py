@@ -1,43 +1,53 @@
-"""One real drive of the samples, cut for networks that halve the frame six times: 2011_09_26 drive 0001 in SfMLearner's format.
+"""Two real drives of the samples, cut for networks that halve the frame six times.
 
-The small frames come without depth. Two of them have KITTI's official semi-dense depth, at full size: they are the test.
+2011_09_26 drive 0001 in SfMLearner's format is for training. Its small frames come without depth; two of them have KITTI's official
+semi-dense depth, at full size: they are the test. The seven frames of drive 0023, raw and with projected laser depth, are made small
+in the same way: another drive, never trained on.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from torch.nn.functional import interpolate
 from torch.utils.data import Dataset
 
 from depthlib.data.errors import DataError
 from depthlib.data.images import read_depth_png
-from depthlib.data.kitti import KittiFormatted
+from depthlib.data.kitti import KittiFormatted, KittiRaw, drive_frames
 from depthlib.data.transforms import CenterCrop
 from depthlib.paths import samples_dir
 
 FOLDER, DRIVE = "kitti/sfmlearner_format/test", "2011_09_26_drive_0001_sync_02"
 DEPTH = "kitti/depth_annotated_drive_0001/depth"
-SIZE, WHOLE = (128, 384), 416       # pixels; frames of 128 x 416 lose 16 columns on each side
+OTHER, OTHER_DRIVE = "kitti/raw_drive_0023_packnet", "2011_09_26_drive_0023_sync"
+SIZE, WHOLE = (128, 384), (128, 416)        # pixels; frames of 128 x 416 lose 16 columns on each side
 TESTED = ("0000000005", "0000000050")
+PARTS = ("train", "test", "other")
 
 
 class Drive(Dataset):
-    """`part` "train": triplets whose middle frame is not in the test, without depth. "test": the two frames that have depth.
+    """`part` "train": triplets of drive 0001 whose middle frame is not in the test, without depth. "test": its two frames that have
+    depth. "other": the frames of drive 0023.
 
-    An item: image float32 [3,128,384], K, name; in training previous and next; in the test depth [1,H,W] metres and valid, at
+    An item: image float32 [3,128,384], name; in training also K, previous and next; else depth [1,H,W] metres and valid, at
     the size of KITTI's own frames and cut to the same view.
 
     Raises DataError where the samples are absent, ValueError for another part.
     """
 
     def __init__(self, part: str) -> None:
-        if part not in ("train", "test"):
-            raise ValueError(f"part must be train or test, got {part!r}")
+        if part not in PARTS:
+            raise ValueError(f"part must be one of {', '.join(PARTS)}, got {part!r}")
         root = samples_dir()
         if root is None:
             raise DataError("DEPTHLIB_SAMPLES names no folder of real samples, expected one with " + FOLDER)
-        views = ("current", "previous", "next") if part == "train" else ("current",)
         self.root, self.part, self.cut = root, part, CenterCrop(SIZE)
+        if part == "other":
+            self.frames: KittiRaw | KittiFormatted = KittiRaw(root / OTHER, drive_frames(root / OTHER, OTHER_DRIVE), depth="projected")
+            self.rows = list(range(len(self.frames)))
+            return
+        views = ("current", "previous", "next") if part == "train" else ("current",)
         self.frames = KittiFormatted(root / FOLDER, [DRIVE], views=views)
         stems = [entry["current"].stem for entry in self.frames.entries]
         self.rows = [row for row, stem in enumerate(stems) if (stem in TESTED) == (part == "test")]
@@ -46,14 +56,17 @@ class Drive(Dataset):
         return len(self.rows)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        item = self.cut(self.frames[self.rows[index]])
+        item = self.frames[self.rows[index]]
+        if self.part == "train":
+            return self.cut(item)
         if self.part == "test":
-            depth = read_depth_png(self.root / DEPTH / f"{item['name'].rpartition('/')[2]}.png", scale=256)
-            columns = depth.shape[-1]
-            lost = round(columns * (WHOLE - SIZE[1]) / 2 / WHOLE)
-            item["depth"] = depth[None, :, lost : columns - lost].contiguous()
-            item["valid"] = item["depth"] > 0
-        return item
+            depth = read_depth_png(self.root / DEPTH / f"{item['name'].rpartition('/')[2]}.png", scale=256)[None]
+        else:
+            depth = item["depth"]
+        image = interpolate(item["image"][None], WHOLE, mode="bilinear", antialias=True, align_corners=False)[0]
+        lost = round(depth.shape[-1] * (WHOLE[1] - SIZE[1]) / 2 / WHOLE[1])
+        depth = depth[..., lost : depth.shape[-1] - lost].contiguous()
+        return self.cut({"image": image, "name": item["name"]}) | {"depth": depth, "valid": depth > 0}
 
     def fingerprint(self) -> str:
         return f"{self.frames.fingerprint()} {self.part} {SIZE} {TESTED}"

@@ -4,6 +4,7 @@
 `student_copy` leaves the solutions out. Jupyter's machinery is imported only where a notebook is really run.
 """
 
+import depthlib.notebooks.lighter  # noqa: F401  (first)
 from depthlib.notebooks.execute import NotebookFailed, execute
 from depthlib.notebooks.gate import check_executed, is_current
 from depthlib.notebooks.key import Key, notebook_key

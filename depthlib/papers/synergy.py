@@ -197,13 +197,13 @@ def runs(profile: str, *, variants: tuple[str, ...] | None = None, seeds: list[i
 
     Args:
         variants: default: the rows of the tables on "rooms", and the pair of the experiment on the tail on the other data.
-        seeds: default: three; in "quick" two but for the pair `TAIL`, one in "smoke".
+        seeds: default: three; in "quick" two, but for the pair `TAIL` on rooms as they are; one in "smoke".
     """
     rows = variants or tuple(VARIANTS)
     wanted = [(name, "rooms") for name in rows] + [(name, data) for data in TAILS if data != "rooms" for name in TAIL if name in rows]
     chained: dict[tuple[str, str, int], None] = {}
     for name, data in wanted:
-        default = {"smoke": [0], "quick": [0, 1, 2] if name in TAIL else [0, 1]}.get(profile, [0, 1, 2])
+        default = {"smoke": [0], "quick": [0, 1, 2] if name in TAIL and data == "rooms" else [0, 1]}.get(profile, [0, 1, 2])
         chained |= {(run, data, seed): None for run in stages_of(name) for seed in seeds or default}
     trunk = RunSpec("synergy", "trunk", "streets", profile, 0)
     return [trunk, *(RunSpec("synergy", run, data, profile, seed) for run, data, seed in chained)]

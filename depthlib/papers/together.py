@@ -71,9 +71,9 @@ METHODS = {
         }), 3e-3, {"width": 1.0},
     ),
     "lr-net": Method(
-        "video", {"depth": "lr_net", "depth_options": {"encoder": "resnet18", "width": 0.25}},
+        "video", {"depth": "lr_net", "depth_options": {"encoder": "resnet18", "width": 0.25}, "pose_options": dual.QUICK.pose},
         Build("depthlib.training.video:FromVideo", {"weights": _VIDEO, "options": {"rule": "per_scale"}, "motion": "known"}), 1e-3,
-        {"depth_options": {"encoder": "resnet50"}}, clip=1.0,
+        {"depth_options": {"encoder": "resnet50"}, "pose_options": {}}, clip=1.0,
     ),
 }
 VARIANTS = tuple(METHODS)
@@ -95,7 +95,7 @@ def recipe(spec: RunSpec) -> Recipe:
     method, full = METHODS[spec.variant], spec.profile == "full"
     sizes = {} if full else {"batch_size": 4, "train_scenes": 96 if spec.profile == "quick" else 8}
     profile = replace(get_profile(spec.profile), **{**sizes, **spec.overrides})
-    size = {"height": 96, "width": 192}
+    size = {"height": 96, "width": 192} if full else {"height": 64, "width": 128}
     views = {"views": ["current", "previous", "next"]} if method.model == "video" else {}
     test = scenes("streets", "test", profile.test_scenes, **size)
     return Recipe(
