@@ -252,6 +252,23 @@ def test_what_must_come_first_comes_first(tmp_path):
     assert set(content["notebooks"]) == {lesson.notebook for lesson in COURSE}
 
 
+def test_the_longest_chain_is_told_to_the_workflow_until_it_is_made(tmp_path):
+    """Begun late, it would hold up the end of a batch with one core idle."""
+    plan = make_plan(pick_lessons(["03"]), profile="quick", device="cpu", jobs=2, store=Store(tmp_path, reference=[]))
+
+    def steps(name):
+        return plan.runs[name].steps + max(map(steps, plan.runs[name].needs), default=0)
+
+    last = plan.last_of_longest_chain()
+    assert steps(last) == max(map(steps, plan.runs)) and plan.runs[last].spec["variant"] == "pruned-1.0"
+    command = engine._command(plan, tmp_path / "plan.json", 2, [])
+    assert command[command.index("--prioritize") + 1] == str(plan.record(last))
+    for name in plan.runs:
+        plan.record(name).parent.mkdir()
+        plan.record(name).touch()
+    assert plan.last_of_longest_chain() is None and "--prioritize" not in engine._command(plan, tmp_path / "plan.json", 2, [])
+
+
 def test_the_runs_of_later_lessons_are_made_at_once_and_their_notebooks_later(tmp_path):
     first, last = pick_lessons(["00"]), [lesson for lesson in COURSE if lesson.sums_up]
     plan = make_plan(first, later=last, profile="smoke", device="cpu", jobs=2, store=Store(tmp_path, reference=[]))

@@ -94,11 +94,13 @@ def run_batch(
 def _command(plan: Plan, plan_file: Path, jobs: int, options: Sequence[str]) -> list[str]:
     # Here the cores and GPUs are shared out; elsewhere (options name an executor) that is the cluster's business.
     here = ["--cores", str(jobs * plan.threads), "--resources", f"gpu={plan.gpus}"]
+    last = plan.last_of_longest_chain()
+    first = ["--prioritize", str(plan.record(last))] if last else []
     # Outputs appear whole or not at all, so Snakemake's own locks and marks of incomplete files are needless, and after a kill
     # they would be in the way.
     return [
         plan.python, "-m", "snakemake", "--snakefile", str(SNAKEFILE), "--directory", plan.folder, "--config", f"plan={plan_file}",
-        "--keep-going", "--nolock", "--ignore-incomplete", "--rerun-triggers", "mtime", "--scheduler", "greedy",
+        *first, "--keep-going", "--nolock", "--ignore-incomplete", "--rerun-triggers", "mtime", "--scheduler", "greedy",
         *([f"--jobs={jobs}", *options] if _elsewhere(options) else [*here, *options]),
     ]
 

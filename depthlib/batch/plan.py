@@ -66,6 +66,13 @@ class Plan:
     def missing_notebooks(self) -> list[str]:
         return [name for name, job in self.notebooks.items() if not Path(job.stamp).exists()]
 
+    def last_of_longest_chain(self) -> str | None:
+        """The missing run that has most steps before it, its own included: what to begin with, or it holds up the end."""
+        steps: dict[str, int] = {}
+        for name in self.missing_runs():        # a run comes after those that it needs
+            steps[name] = self.runs[name].steps + max((steps.get(need, 0) for need in self.runs[name].needs), default=0)
+        return max(steps, key=steps.__getitem__, default=None)
+
     def write(self) -> Path:
         path = Path(self.folder, "plan.json")
         with paths.atomic_write(path) as temporary:
