@@ -41,15 +41,22 @@ def ssim_map(a: Tensor, b: Tensor, *, data_range: float, window: int = WINDOW, s
     weights = torch.exp(-(offsets**2) / (2 * sigma**2))
     weights = weights / weights.sum()
     batch, channels, height, width = a.shape
-    moments = torch.stack((x, y, x * x, y * y, x * y)).reshape(-1, 1, height, width)
+    moments = torch.stack((x, y, x * x, y * y, x * y)).reshape(-1, height, width)
     with torch.autocast(device_type=a.device.type, enabled=False):
-        moments = F.conv2d(F.conv2d(moments, weights.view(1, 1, -1, 1)), weights.view(1, 1, 1, -1))
+        moments = _bands(weights, height) @ moments @ _bands(weights, width).T
     mean_x, mean_y, xx, yy, xy = moments.reshape(5, batch, channels, *moments.shape[-2:])
     var_x, var_y, cov = xx - mean_x**2, yy - mean_y**2, xy - mean_x * mean_y
     mean_x, mean_y = mean_x + centre, mean_y + centre
     c1, c2 = (K1 * data_range) ** 2, (K2 * data_range) ** 2
     luminance = (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
     return luminance * (2 * cov + c2) / (var_x + var_y + c2)
+
+
+def _bands(weights: Tensor, size: int) -> Tensor:
+    """The matrix [size - n + 1, size] that weighs the n values from each place on. As a product with it a mean over windows is
+    some ten times faster on a CPU, forth and back, than as the convolution of a single channel."""
+    rows = size - len(weights) + 1
+    return F.pad(weights, (0, rows)).repeat(rows)[: rows * size].view(rows, size)
 
 
 def whole_windows(valid: Tensor, window: int = WINDOW) -> Tensor:

@@ -72,7 +72,7 @@ QUICK = Scale(
     {"train_scenes": 48, "test_scenes": 24, "steps": 100, "batch_size": 4}, (128, 256), 2, "resnet18", 0.25, "known",
     {"width": 8, "reflect": False, "contrast": 5.0, "scale": 0.1}, 1e-3, 0.02, 0.01,
     {"lr-own": 200, DRIVE: 80},
-    dict.fromkeys(("lr", "dual", "dual-no-sa", "lr-longer", "lr-flat", "hr-alone", "resnet18"), 2), clip=1.0,
+    dict.fromkeys(("lr", "dual", "dual-no-sa", "lr-longer", "lr-flat"), 2), clip=1.0,
 )
 SCALES = {
     "smoke": replace(QUICK, profile={"train_scenes": 4, "test_scenes": 2, "steps": 2, "batch_size": 2}, width=0.125,
