@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from skimage.transform import resize
 
+from depthlib.data.errors import DataError
 from depthlib.data.kitti import (
     KittiFormatted,
     KittiRaw,
@@ -28,6 +30,7 @@ from depthlib.data.kitti import (
     split_lines,
     without_static,
 )
+from depthlib.data.kitti_drive import drive
 from depthlib.geometry import backproject, invert_pose, transform_points, warp, warp_disparity
 from depthlib.paths import samples_dir
 
@@ -165,6 +168,30 @@ def test_real_disparity_error() -> None:
     assert error.double().mean().item() == pytest.approx(2.370, abs=5e-4)
     frames = raw_frames(folder / "mapping" / "train_mapping.txt")
     assert len(frames) == 200 and sum(frame is not None for frame in frames.values()) == 142
+
+
+@real
+def test_real_drives_are_cut_alike_and_test_frames_are_kept_out(drive_0023: Path) -> None:
+    train, test, other = (drive(part) for part in ("train", "test", "other"))
+    assert len(test) == 2 and len(other) == 7
+    stems = {train.frames.entries[row]["current"].stem for row in train.rows}
+    assert len(stems) == len(train) > 100 and not stems & {"0000000005", "0000000050"}
+    assert train[0]["image"].shape == train[0]["next"].shape == test[0]["image"].shape == other[0]["image"].shape == (3, 128, 384)
+    whole = KittiRaw(drive_0023, drive_frames(drive_0023, "2011_09_26_drive_0023_sync"), depth="projected")[2]
+    small = resize(whole["image"].permute(1, 2, 0).numpy(), (128, 416), order=1, anti_aliasing=True)[:, 16:-16]
+    found = other[2]
+    assert np.abs(found["image"].permute(1, 2, 0).numpy() - small).mean() < 0.01        # another filter, and no other place:
+    assert np.abs(found["image"].permute(1, 2, 0).numpy()[:, :-4] - small[:, 4:]).mean() > 0.03
+    lost = round(16 / 416 * whole["depth"].shape[-1])
+    assert torch.equal(found["depth"], whole["depth"][..., lost:-lost]) and torch.equal(found["valid"], found["depth"] > 0)
+
+
+def test_the_drives_refuse_another_part_and_a_machine_without_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValueError, match="train, test, other, got 'val'"):
+        drive("val")
+    monkeypatch.delenv("DEPTHLIB_SAMPLES", raising=False)
+    with pytest.raises(DataError, match="DEPTHLIB_SAMPLES names no folder"):
+        drive("train")
 
 
 @real

@@ -67,11 +67,11 @@ class Plan:
         return [name for name, job in self.notebooks.items() if not Path(job.stamp).exists()]
 
     def last_of_longest_chain(self) -> str | None:
-        """The missing run that has most steps before it, its own included: what to begin with, or it holds up the end."""
-        steps: dict[str, int] = {}
+        """The missing run at the end of the most missing runs that need each other: begun late, they hold up the end of a batch."""
+        length: dict[str, int] = {}
         for name in self.missing_runs():        # a run comes after those that it needs
-            steps[name] = self.runs[name].steps + max((steps.get(need, 0) for need in self.runs[name].needs), default=0)
-        return max(steps, key=steps.__getitem__, default=None)
+            length[name] = 1 + max((length.get(need, 0) for need in self.runs[name].needs), default=0)
+        return max(length, key=length.__getitem__, default=None)
 
     def write(self) -> Path:
         path = Path(self.folder, "plan.json")
