@@ -54,7 +54,7 @@ def ssim_map(a: Tensor, b: Tensor, *, data_range: float, window: int = WINDOW, s
 
 def _bands(weights: Tensor, size: int) -> Tensor:
     """The matrix [size - n + 1, size] that weighs the n values from each place on. As a product with it a mean over windows is
-    some ten times faster on a CPU, forth and back, than as the convolution of a single channel."""
+    five to ten times faster on a CPU, forth and back, than as the convolution of a single channel."""
     rows = size - len(weights) + 1
     return F.pad(weights, (0, rows)).repeat(rows)[: rows * size].view(rows, size)
 

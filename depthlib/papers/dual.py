@@ -216,7 +216,7 @@ def _tests(height: int, width: int, count: int) -> dict[str, tuple[Build, str | 
 
 def _on_the_drive(spec: RunSpec, scale: Scale, profile: Profile) -> Recipe:
     """A part goes on from the one before, the first from what `lr-own` learned on streets; each at half the rate of the last, as in
-    Eq. 12. Where to start, the rates and the number of steps were chosen by the error on drive 0023; drive 0001 had no say."""
+    Eq. 12. Where to start, the rates and the number of steps were chosen by the error on drive 0023; that on drive 0001 did not decide."""
     part = int(spec.data.rpartition("-")[2])
     if spec.variant != "lr-own":
         raise ValueError(f"unknown variant {spec.variant!r} on {DRIVE}: expected lr-own")
