@@ -14,7 +14,8 @@ from __future__ import annotations
 import ast
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -53,7 +54,8 @@ def code_fingerprint(modules: Iterable[str], package: Path = PACKAGE, *, named: 
     digest = hashlib.sha256()
     whole, _ = _closure(tuple(sorted(set(_names(modules)))), package, named)
     for name in closure(modules, package, named=named):
-        digest.update(f"{name} {_module_hash(name, package, name in whole)}\n".encode())
+        module = _module(name, package)
+        digest.update(f"{name} {module.whole if name in whole else module.own}\n".encode())
     return digest.hexdigest()
 
 
@@ -88,7 +90,7 @@ def _imports(tree: ast.AST, module: str = "", is_package: bool = False) -> set[t
     `module` and `is_package` say where the code stands, for relative imports.
     """
     found: set[tuple[str, str | None]] = set()
-    for node in _running_nodes(tree):
+    for node in _running_statements(tree):
         if isinstance(node, ast.Import):
             found.update((alias.name, None) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -148,95 +150,128 @@ def _homes(origin: str, item: str | None, package: Path) -> frozenset[str]:
 @cache
 def _offered(name: str, package: Path) -> dict[str, frozenset[str]]:
     """What a package's `__init__` imports from elsewhere at its top: name -> the modules it comes from."""
-    found = {}
-    for node in _tree(name, package).body:
-        if isinstance(node, ast.ImportFrom):
-            for origin, item in _imports(node, name, is_package=True):
-                asked = next(alias.asname or alias.name for alias in node.names if alias.name == item)
-                if origin != name:
-                    found[asked] = _homes(origin, item, package)
-    return found
+    offers = _module(name, package).offers
+    return {asked: _homes(origin, item, package) for asked, origin, item in offers if origin != name}
+
+
+@dataclass(frozen=True)
+class _Module:
+    """What is kept of a module: not its tree, or the garbage collector would go through the trees of all, again and again.
+
+    Attributes:
+        imports: see `_imports`. offers: (name here, origin, name there) for each `from origin import name` at its top.
+        strings: all that are written in it. whole, own: hashes of its code, with and without what a package offers.
+    """
+
+    imports: set[tuple[str, str | None]]
+    offers: list[tuple[str, str, str]]
+    strings: set[str]
+    whole: str
+    own: str
 
 
 @cache
-def _tree(name: str, package: Path) -> ast.Module:
+def _module(name: str, package: Path) -> _Module:
     path = _file(name, package)
-    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    is_package = path.name == "__init__.py"
+    tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    offers = [
+        (next(alias.asname or alias.name for alias in node.names if alias.name == item), origin, item)
+        for node in tree.body if isinstance(node, ast.ImportFrom) for origin, item in _imports(node, name, is_package)
+    ]
+    whole = _hash(tree)
+    own = _hash(ast.Module([node for node in tree.body if not _is_offer(node)], [])) if is_package else whole
+    return _Module(_imports(tree, name, is_package), offers, _strings(tree), whole, own)
 
 
 @cache
 def _module_imports(name: str, package: Path) -> frozenset[str]:
-    is_package = _file(name, package).name == "__init__.py"
-    imports = _imports(_tree(name, package), name, is_package)
-    return frozenset().union(*(_homes(origin, item, package) for origin, item in imports))
+    return frozenset().union(*(_homes(origin, item, package) for origin, item in _module(name, package).imports))
 
 
 @cache
 def _module_strings(name: str, package: Path) -> frozenset[str]:
     """Modules that strings of a module name; "depthlib.models." (the start of an f-string) names all that lie there."""
-    whole = re.compile(rf"({package.name}(?:\.\w+)+)(?::\w+)?|({package.name}(?:\.\w+)*)\.")
+    named = re.compile(rf"({package.name}(?:\.\w+)+)(?::\w+)?|({package.name}(?:\.\w+)*)\.")
     found: set[str] = set()
-    for node in ast.walk(_tree(name, package)):
-        match = whole.fullmatch(node.value) if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
-        if match and match[1]:
+    for match in filter(None, map(named.fullmatch, _module(name, package).strings)):
+        if match[1]:
             found.add(match[1])
-        elif match:
+        else:
             folder = package.joinpath(*match[2].split(".")[1:])
             found.update(f"{match[2]}.{path.stem}" for path in folder.glob("*.py") if path.stem != "__init__")
     return frozenset(found)
 
 
-@cache
-def _module_hash(name: str, package: Path, whole: bool) -> str:
-    tree = _tree(name, package)
-    if not whole:
-        tree = ast.Module([node for node in tree.body if not _is_offer(node)], [])
-    return hashlib.sha256("".join(_canonical(tree)).encode()).hexdigest()
-
-
 def _is_offer(node: ast.stmt) -> bool:
     """An import, also one for type checkers, or the list `__all__`."""
     names = [target.id for target in node.targets if isinstance(target, ast.Name)] if isinstance(node, ast.Assign) else []
-    typing_only = isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
-    return isinstance(node, ast.Import | ast.ImportFrom) or names == ["__all__"] or typing_only
+    return isinstance(node, ast.Import | ast.ImportFrom) or names == ["__all__"] or _is_for_typing(node)
 
 
-def _running_nodes(node: ast.AST) -> Iterator[ast.AST]:
-    """All nodes below, but for the body of `if TYPE_CHECKING:`."""
-    yield node
-    typing_only = isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
-    for field, value in ast.iter_fields(node):
-        for child in value if isinstance(value, list) else [value]:
-            if isinstance(child, ast.AST) and not (typing_only and field == "body"):
-                yield from _running_nodes(child)
+def _running_statements(tree: ast.AST) -> list[ast.AST]:
+    """All statements, but for the body of `if TYPE_CHECKING:`. Imports are among them, so no expression is looked into."""
+    found = [tree]
+    for node in found:
+        typing_only = _is_for_typing(node)
+        for field in ("body", "orelse", "handlers", "finalbody", "cases"):
+            if not (typing_only and field == "body"):
+                found.extend(getattr(node, field, ()))
+    return found
 
 
-def _canonical(value: object) -> Iterator[str]:
-    """The tree as text. `ast.dump` would do, were its output not different from one Python version to the next."""
+def _is_for_typing(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
+
+
+def _strings(tree: ast.AST) -> set[str]:
+    """As `ast.walk` would find them, in a third of its time."""
+    found: set[str] = set()
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        for field in node._fields:
+            value = getattr(node, field, None)
+            if isinstance(value, list):
+                waiting.extend(item for item in value if isinstance(item, ast.AST))
+            elif isinstance(value, ast.AST):
+                waiting.append(value)
+            elif isinstance(value, str) and isinstance(node, ast.Constant):
+                found.add(value)
+    return found
+
+
+def _hash(tree: ast.AST) -> str:
+    text: list[str] = []
+    _write(tree, text)
+    return hashlib.sha256("".join(text).encode()).hexdigest()
+
+
+def _write(value: object, text: list[str]) -> None:
+    """Append the tree to `text`. `ast.dump` would do, were its output not different from one Python version to the next."""
     if isinstance(value, ast.AST):
-        yield f"{type(value).__name__}("
-        for field, child in ast.iter_fields(value):
-            if isinstance(child, list):
-                child = [item for item in child if not _no_code(item, value, field)]
+        text.append(f"{type(value).__name__}(")
+        for field in value._fields:
+            child = getattr(value, field, None)
+            if field == "body" and isinstance(child, list):
+                child = [item for item in child if not _no_code(item, value)]
             if child is None or child == [] or field in ("ctx", "kind", "type_comment"):
                 continue                                 # empty fields come and go with Python versions
-            yield f"{field}="
-            yield from _canonical(child)
-        yield ")"
+            text.append(f"{field}=")
+            _write(child, text)
+        text.append(")")
     elif isinstance(value, list):
-        yield "["
+        text.append("[")
         for item in value:
-            yield from _canonical(item)
-            yield ","
-        yield "]"
+            _write(item, text)
+            text.append(",")
+        text.append("]")
     else:
-        yield repr(value)
+        text.append(repr(value))
 
 
-def _no_code(item: object, parent: ast.AST, field: str) -> bool:
-    """A docstring (a string that nothing uses), or the version number of the package."""
-    if field != "body":
-        return False
+def _no_code(item: ast.AST, parent: ast.AST) -> bool:
+    """Of a body: a docstring (a string that nothing uses), or the version number of the package."""
     if isinstance(item, ast.Expr):
         return isinstance(item.value, ast.Constant) and isinstance(item.value.value, str)
     targets = item.targets if isinstance(item, ast.Assign) else []

@@ -117,7 +117,38 @@ def test_runs_are_forked_from_a_process_that_has_everything_loaded(made, copied,
         server.terminate()
         server.communicate(timeout=30)
     assert "KeyError: 'unknown'" in (tmp_path / "log.txt").read_text()
-    assert not Path(plan.folder, warm.SOCKET).exists() and warm.ask(str(path), names[0]) is None
+    assert not Path(plan.folder, warm.SOCKET).exists() and warm.ask("run", str(path), names[0]) is None
+
+
+@pytest.mark.parametrize("ended", ["job", "server"])
+def test_notebooks_are_forked_too_and_no_kernel_outlives_them(copied, tmp_path, monkeypatch, ended):
+    """Its kernel leads a session of its own, so nothing but the fork's end can end it."""
+    monkeypatch.setenv("DEPTHLIB_STORE", str(copied.root))
+    monkeypatch.setenv("DEPTHLIB_OUT", str(tmp_path / "results"))
+    plan = make_plan(pick_lessons(["00"]), profile="smoke", device="cpu", jobs=2, store=copied)
+    (notebook,), deadline = plan.notebooks, time.monotonic() + 90
+    with open(tmp_path / "log.txt", "wb") as log:
+        path = plan.write()
+        assert warm.start(plan, path, log, os.environ) is None, "a single job gains nothing"
+        shutil.rmtree(next(copied.root.glob("start-mean-*")))
+        server = warm.start(plan, path, log, os.environ)
+        while not Path(plan.folder, warm.SOCKET).exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        for name in plan.missing_runs():
+            assert subprocess.run([sys.executable, "-m", "depthlib.batch.job", "run", str(path), name], stderr=log).returncode == 0
+        job = subprocess.Popen([sys.executable, "-m", "depthlib.batch.job", "notebook", str(path), notebook], stderr=log)
+        family = []
+        while len(family) < 2 and time.monotonic() < deadline:
+            time.sleep(0.05)
+            family = psutil.Process(server.pid).children(recursive=True)
+        assert len(family) == 2, "expected the fork and its kernel"
+        {"job": job, "server": server}[ended].terminate()
+        while any(map(alive, family)) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert not any(map(alive, family))
+        assert job.wait(timeout=30) == {"job": -signal.SIGTERM, "server": 1}[ended]
+        server.terminate()
+        server.communicate(timeout=30)
 
 
 STAND_IN = """

@@ -12,6 +12,7 @@ from scipy.ndimage import sobel
 from skimage.metrics import structural_similarity
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.autograd import gradcheck
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision import models as theirs
@@ -504,6 +505,14 @@ def test_ssim_is_that_of_scikit_image_and_of_our_general_form() -> None:
     torch.testing.assert_close(ours, ssim_map(*padded, data_range=1.0, window=3, sigma=math.inf))
     with torch.autocast("cpu", torch.bfloat16):
         assert ssim_3x3(a.bfloat16(), b.bfloat16()).dtype == torch.float32
+
+
+def test_ssim_passes_gradcheck_also_where_images_broadcast() -> None:
+    for one, other in (((2, 1, 3, 4, 5), (2, 2, 3, 4, 5)), ((1, 2, 2), (1, 2, 2)), ((3, 3, 2), (3, 3, 2))):
+        generator = torch.Generator().manual_seed(1)
+        a, b = (torch.rand(*size, generator=generator, dtype=F64, requires_grad=True) for size in (one, other))
+        assert gradcheck(ssim_3x3, (a, b))
+        assert gradcheck(ssim_3x3, (a.detach(), b))
 
 
 def test_photometric_error_weighs_ssim_and_l1() -> None:

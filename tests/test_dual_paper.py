@@ -203,13 +203,13 @@ def test_the_papers_settings_at_full_size():
 
 def test_runs_behind_the_notebook():
     quick = dual.runs("quick")
-    assert {spec.variant for spec in quick} == set(dual.VARIANTS) and len(quick) == len({spec.name for spec in quick})
+    assert {spec.variant for spec in quick} == set(dual.VARIANTS) - {"mobilenet"} and len(quick) == len({spec.name for spec in quick})
     count = {v: sum(spec.variant == v for spec in quick) for v in dual.VARIANTS}
     single = {c.key for c in PAPER.claims if not c.untestable and min(count[v] for v in (c.better, *c.than)) < c.rule.min_seeds}
-    assert single == {          # one seed decides nothing: not resolved at quick
+    assert single == {          # one seed decides nothing: not resolved at quick; and MobileNet is for "full"
         "beats-mobilenet", "beats-resnet18", "resolution-matters", "hr-net-alone-fails", "augment-first", "minimum-helps",
     }
-    assert {spec.seed for spec in dual.runs("full", variants=("lr",))} == {0, 1, 2}
+    assert {spec.seed for spec in dual.runs("full", variants=("lr", "mobilenet"))} == {0, 1, 2}
     drive = dual.drive_runs("quick")
     streets = RunSpec("dual", "lr-own", "streets", "quick")
     assert drive[0].recipe.plan.steps == 0 and drive[0].recipe.start == streets and drive[1].recipe.start == drive[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -192,6 +193,24 @@ def test_a_network_whose_time_is_used_up_waits_for_the_others() -> None:
     table = time_networks(networks, size=(32, 32), runs=9, warm_up=1, seconds=1e-6)
     assert table["runs"].tolist() == [FEWEST, FEWEST]
     assert time_networks(networks, size=(32, 32), runs=2, warm_up=0, seconds=1e-6)["runs"].tolist() == [2, 2]
+
+
+def test_a_slow_network_warms_up_with_one_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = []
+
+    class Counted:
+        def __init__(self, *_: object) -> None:
+            self.images = 0
+            opened.append(self)
+
+        def run(self, *_: object) -> None:
+            self.images += 1
+
+    monkeypatch.setattr("depthlib.report.latency.onnx_session", Counted)
+    networks = {"one": create_model("mobile", **NARROW)}
+    for seconds, images in ((0.0, 1 + FEWEST), (math.inf, 3 + 9)):
+        table = time_networks(networks, size=(32, 32), runs=9, warm_up=3, seconds=seconds)
+        assert opened[-1].images == images and table["runs"].item() == (FEWEST if seconds == 0 else 9)
 
 
 def test_ratios_of_table_8() -> None:

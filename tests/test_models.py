@@ -15,7 +15,7 @@ from torch import nn
 from depthlib.models import create_model, models
 from depthlib.models.anu import AWCA_NODES
 from depthlib.models.attention import AWCA, PSNL, second_order_attention, second_order_attention_literal
-from depthlib.models.blocks import DepthHead, check_image
+from depthlib.models.blocks import DepthHead, check_image, join
 from depthlib.models.fcrn import FCRN, UpProjection, fast_unpool_conv, slow_unpool_conv, unpool
 from depthlib.models.resnet_trunk import ResNetTrunk
 
@@ -472,3 +472,16 @@ def test_narrow_trunk_scales_every_stage() -> None:
     trunk = ResNetTrunk(0.25)
     assert trunk.conv1.out_channels == 16
     assert [getattr(trunk, f"layer{i}")[0].conv3.out_channels for i in (1, 2, 3, 4)] == [64, 128, 256, 512]
+
+
+def test_join_is_a_concatenation_whose_gradients_are_whole_tensors() -> None:
+    parts = [torch.randn(2, channels, 4, 6).to(memory_format=torch.channels_last).requires_grad_() for channels in (3, 1, 4)]
+    weights, strides = torch.randn(2, 8, 4, 6).to(memory_format=torch.channels_last), []
+    for part in parts:
+        part.register_hook(lambda gradient: strides.append(gradient.is_contiguous(memory_format=torch.channels_last)))
+    whole = join(parts)
+    assert torch.equal(whole, torch.cat(parts, dim=1))
+    found = torch.autograd.grad((whole * weights).sum(), parts)
+    assert all(map(torch.equal, found, weights.split((3, 1, 4), dim=1))) and strides == [True] * 3
+    with torch.no_grad():
+        assert join(parts).grad_fn is None

@@ -1,7 +1,7 @@
 """One job of a batch, in a process of its own: `python -m depthlib.batch.job run|notebook PLAN NAME`.
 
 What it is doing stands in a small file, `Status`, for whoever watches; what it prints goes to its log. On the machine of the
-batch a run is forked from a process that has everything loaded, see `depthlib.batch.warm`; so nothing slow is imported here.
+batch it is forked from a process that has everything loaded, see `depthlib.batch.warm`; so nothing slow is imported here.
 """
 
 from __future__ import annotations
@@ -143,5 +143,5 @@ def _a_gpu(plan: Plan) -> Iterator[None]:
 if __name__ == "__main__":
     from depthlib.batch.warm import ask
 
-    answer = ask(*sys.argv[2:]) if sys.argv[1] == "run" else None
+    answer = ask(*sys.argv[1:])
     sys.exit(main(*sys.argv[1:]) if answer is None else answer)

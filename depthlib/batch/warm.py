@@ -1,9 +1,10 @@
-"""One process that has loaded everything, and from which the runs of a batch are forked.
+"""One process that has loaded everything, and from which the jobs of a batch are forked.
 
 To load torch, its compiler (any optimiser of torch imports it) and the package, and to compute the keys, costs four seconds
-of CPU time, more than some small runs train. Here it is paid once a batch: `serve` loads, then listens at a socket in the
-batch's folder; a job asks there (`ask`), hands over where its output goes, and waits for its fork. Where nobody listens, on
-the node of a cluster or with a GPU, which does not survive a fork once it is in use, the job does its work itself.
+of CPU time: more than some small runs train, and a notebook pays it before its kernel even starts. Here it is paid once a
+batch: `serve` loads, then listens at a socket in the batch's folder; a job asks there (`ask`), hands over where its output
+goes, and waits for its fork. Where nobody listens, on the node of a cluster or with a GPU, which does not survive a fork once
+it is in use, the job does its work itself.
 
 This module imports nothing that is slow: whoever asks has to be quick.
 """
@@ -24,6 +25,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+import psutil
+
 if TYPE_CHECKING:
     from depthlib.batch.plan import Plan
 
@@ -33,19 +36,19 @@ BEGUN = b"b"            # the first byte of an answer; the second one is the exi
 
 def start(plan: Plan, plan_file: Path, log: IO[bytes], environment: Mapping[str, str]) -> subprocess.Popen | None:
     """Start `serve` in a process of its own, for as long as its standard input is open. None where it would not help or not work."""
-    if sys.platform != "linux" or plan.gpus or len(plan.missing_runs()) < 2:
+    if sys.platform != "linux" or plan.gpus or len(plan.missing_runs()) + len(plan.missing_notebooks()) < 2:
         return None
     command = [plan.python, "-m", "depthlib.batch.warm", str(plan_file)]
     return subprocess.Popen(command, cwd=plan.folder, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT, env=environment)
 
 
-def ask(plan_file: str, name: str) -> int | None:
-    """Have a run made and wait for it: its exit status, or None if nobody began with it. Works in the batch's folder."""
+def ask(kind: str, plan_file: str, name: str) -> int | None:
+    """Have a job ("run" or "notebook") done and wait for it: its exit status, or None if nobody began. Works in the batch's folder."""
     os.chdir(Path(plan_file).parent)        # a socket's address is short, and a folder's path need not be
     with socket.socket(socket.AF_UNIX) as connection:
         try:
             connection.connect(SOCKET)
-            socket.send_fds(connection, [name.encode()], [1, 2])
+            socket.send_fds(connection, [f"{kind} {name}".encode()], [1, 2])
             begun = connection.recv(1) == BEGUN
         except OSError:
             return None
@@ -53,7 +56,7 @@ def ask(plan_file: str, name: str) -> int | None:
             return None
         if status := connection.recv(1):
             return status[0]
-    print("the process of this run was ended from outside", file=sys.stderr)
+    print("the process of this job was ended from outside", file=sys.stderr)
     return 1
 
 
@@ -82,16 +85,24 @@ def serve(plan_file: str) -> None:
         finally:
             address.unlink(missing_ok=True)
             for fork in _alive(forks):
-                os.kill(fork, signal.SIGTERM)
+                _end(fork)
                 os.waitpid(fork, 0)
 
 
 def load(plan_file: str) -> None:
-    """Import what the missing runs execute, all of it, so that their keys and the code that runs come from the same files."""
+    """Import what the missing jobs execute, all of it, so that their keys and the code that runs come from the same files.
+
+    Only what starts no thread and no event loop, which a fork would not have: a notebook's are started by its fork.
+    """
+    import papermill  # noqa: F401
     import torch._dynamo  # noqa: F401
 
+    import depthlib.batch.publish  # noqa: F401
+    from depthlib import paths
     from depthlib.batch.plan import read_plan
     from depthlib.fingerprint import closure, code_fingerprint
+    from depthlib.notebooks.cells import read_notebook
+    from depthlib.notebooks.key import notebook_key
     from depthlib.papers.spec import RunSpec
 
     plan = read_plan(plan_file)
@@ -101,6 +112,8 @@ def load(plan_file: str) -> None:
             importlib.import_module(name)
     for names in modules:
         code_fingerprint(names)
+    for name in plan.missing_notebooks():
+        notebook_key(read_notebook(paths.notebooks_dir() / f"{name}.ipynb"), {})
 
 
 def _alive(forks: set[int]) -> set[int]:
@@ -109,11 +122,11 @@ def _alive(forks: set[int]) -> set[int]:
 
 
 def _work(connection: socket.socket, plan_file: str) -> None:
-    """The fork: make one run with the output of the job that asked, answer with the exit status, and end."""
+    """The fork: do one job with the output of the job that asked, answer with the exit status, and end."""
     status = 1
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
-        name, outputs, _, _ = socket.recv_fds(connection, 4096, 2)
+        job, outputs, _, _ = socket.recv_fds(connection, 4096, 2)
         for output, ours in zip(outputs, (1, 2), strict=True):
             os.dup2(output, ours)
             os.close(output)
@@ -121,7 +134,8 @@ def _work(connection: socket.socket, plan_file: str) -> None:
         threading.Thread(target=_end_with, args=(connection,), daemon=True).start()
         from depthlib.batch.job import main
 
-        status = main("run", plan_file, name.decode())
+        kind, name = job.decode().split(" ", 1)
+        status = main(kind, plan_file, name)
     except BaseException:
         traceback.print_exc()
     finally:
@@ -136,7 +150,15 @@ def _end_with(connection: socket.socket) -> None:
     """When the job that asked is killed, this process ends too."""
     with contextlib.suppress(OSError):
         connection.recv(1)
-    os.kill(os.getpid(), signal.SIGTERM)
+    _end(os.getpid())
+
+
+def _end(fork: int) -> None:
+    """End a fork and what it started: the kernel of a notebook would not hear of it for a second, and its workers never."""
+    process = psutil.Process(fork)
+    for member in [*process.children(recursive=True), process]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            member.kill()
 
 
 if __name__ == "__main__":

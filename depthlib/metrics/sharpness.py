@@ -15,7 +15,7 @@ REDUCTIONS = ("sum", "mean")
 
 def sobel_magnitude(depth: Tensor) -> Tensor:
     """G = sqrt(Gx^2 + Gy^2) of Eq. 11, [B,1,H,W]: Sobel filters, not normalised (a slope of 1 per pixel gives 8), border repeated."""
-    return torch.cat(sobel(depth), dim=1).norm(dim=1, keepdim=True)
+    return torch.hypot(*sobel(depth))
 
 
 def tenengrad(

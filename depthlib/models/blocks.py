@@ -1,8 +1,9 @@
-"""What several networks share: the guard at the door, the double convolution, and the head that turns a score into metres."""
+"""What several networks share: the guard at the door, the joint of features, the double convolution, the head that speaks metres."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -47,6 +48,26 @@ def normalization(name: str, channels: int) -> nn.Module:
     if name == "in":
         return nn.InstanceNorm2d(channels, affine=True)
     raise ValueError(f"norm must be one of {', '.join(NORMS)}, got {name!r}")
+
+
+def join(features: Sequence[Tensor]) -> Tensor:
+    """`torch.cat(features, dim=1)`, [B,C1,H,W], [B,C2,H,W], ... -> [B,C1+C2+...,H,W], for trainings on a CPU.
+
+    The gradient of `torch.cat` hands every part a view into the gradient of the whole, and what comes before (up-sampling above
+    all) goes through such a view with its channels far apart four times more slowly. This one hands out whole tensors.
+    """
+    return _Join.apply(*features) if torch.is_grad_enabled() else torch.cat(tuple(features), dim=1)
+
+
+class _Join(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, *features: Tensor) -> Tensor:
+        ctx.channels = [x.shape[1] for x in features]
+        return torch.cat(features, dim=1)
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, ...]:
+        return tuple(part.clone() for part in gradient.split(ctx.channels, dim=1))      # in the memory format of the whole
 
 
 class VGGBlock(nn.Sequential):

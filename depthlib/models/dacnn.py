@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from depthlib.models.aspp import ASPP, conv_norm_relu
-from depthlib.models.blocks import DepthHead, check_image
+from depthlib.models.blocks import DepthHead, check_image, join
 from depthlib.models.correlation import MAX_DISPLACEMENT, CorrelationBlock
 from depthlib.models.depth_aware_conv import DILATIONS, DepthAwareBlock, conv_before_relu
 from depthlib.models.imagenet import Normalise
@@ -139,7 +139,7 @@ class DepthBranch(nn.Module):
         x = self.stem(features.top)
         skips = ([features.quarter], [features.half], [])
         for block, fuse, g, skip in zip(self.blocks, self.fuse, guidance, skips, strict=True):
-            x = fuse(torch.cat([double(block(x, g)), *skip], dim=1)).relu()
+            x = fuse(join([double(block(x, g)), *skip])).relu()
         return self.head(x)
 
 

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from depthlib.geometry.checks import require_tensor
 
 DILATIONS = (1, 6, 12, 18)
+CENTRE = 4  # of the nine taps
 Region = tuple[Any, slice, slice]  # indexes rows and columns of [B,C,H,W]
 
 
@@ -43,6 +44,11 @@ def taps(height: int, width: int, dilation: int) -> Iterator[tuple[int, Region, 
             yield tap, (..., rows, columns), (..., *there)
 
 
+def half_of_taps(height: int, width: int, dilation: int) -> Iterator[tuple[int, Region, Region]]:
+    """Those of `taps` before the centre; the others are the same regions the other way round, numbered from the end."""
+    return (found for found in taps(height, width, dilation) if found[0] < CENTRE)
+
+
 def depth_aware_conv(
     features: Tensor, guidance: Tensor, weight: Tensor, bias: Tensor | None = None, *, dilation: int = 1, normalize: bool = False
 ) -> Tensor:
@@ -51,7 +57,7 @@ def depth_aware_conv(
     Tap by tap, forward and backward, and nothing of a tap is kept: the backward pass takes K again from the guidance. K is one
     number for each position and tap, so it is applied after the weights of the tap, to C' channels in place of C (a quarter,
     in DACNN). For C = 64, G = 32, C' = 16 and a map of 128x256, 8 MiB of features, this holds 10 MiB besides its arguments,
-    and 28 with the backward pass; unfolding holds 184 and 331 (`python -m depthlib.bench.depth_aware_conv`, with `--train`).
+    and 30 with the backward pass; unfolding holds 184 and 331 (`python -m depthlib.bench.depth_aware_conv`, with `--train`).
 
     Args:
         features: [B,C,H,W]; 0 outside.
@@ -73,14 +79,25 @@ def depth_aware_conv(
 
 
 def sum_of_taps(features: Tensor, guidance: Tensor, weight: Tensor, dilation: int) -> tuple[Tensor, Tensor]:
-    """sum_o w(o) K(g(p), g(p+o)) f(p+o), [B,C',H,W], and sum_o K(g(p), g(p+o)), [B,1,H,W]. Arguments: `depth_aware_conv`."""
-    (batch, _, height, width), outputs = features.shape, weight.shape[0]
-    total, mass = (guidance.new_zeros(batch, channels, height, width) for channels in (outputs, 1))
-    for tap, p, q in taps(height, width, dilation):
+    """sum_o w(o) K(g(p), g(p+o)) f(p+o), [B,C',H,W], and sum_o K(g(p), g(p+o)), [B,1,H,W]. Arguments: `depth_aware_conv`.
+
+    K is 1 at the centre, and the same both ways: what p hears of q by tap o, weighed by K, q hears of p by tap -o.
+    """
+    w = weight.flatten(2).unbind(2)
+    total = mixed(features, w[CENTRE]).to(guidance.dtype)
+    mass = torch.ones_like(guidance[:, :1])
+    for tap, p, q in half_of_taps(*features.shape[-2:], dilation):
         kernel = affinity(guidance[p], guidance[q])
-        total[p] += kernel * F.conv2d(features[q], weight.flatten(2)[..., tap, None, None])
+        total[p] += kernel * mixed(features[q], w[tap])
+        total[q] += kernel * mixed(features[p], w[-1 - tap])
         mass[p] += kernel
+        mass[q] += kernel
     return total, mass
+
+
+def mixed(x: Tensor, weight: Tensor) -> Tensor:
+    """A 1x1 convolution with `weight` [C',C] as a product of matrices: [B,C,h,w] -> [B,C',h,w], channels last."""
+    return F.linear(x.permute(0, 2, 3, 1), weight).permute(0, 3, 1, 2)
 
 
 class _TapByTap(torch.autograd.Function):
@@ -96,18 +113,28 @@ class _TapByTap(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, of_total: Tensor, of_mass: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
         features, guidance, weight = ctx.saved_tensors
-        of_features, of_guidance, of_weight = (torch.zeros_like(x) for x in (features, guidance, weight.flatten(2)))
-        for tap, p, q in taps(*features.shape[-2:], ctx.dilation):
-            w = weight.flatten(2)[..., tap, None, None]
+        w, of_guidance = weight.flatten(2).unbind(2), torch.zeros_like(guidance)
+        at_centre = of_total.to(features.dtype)
+        of_features, of_w = mixed(at_centre, w[CENTRE].T), [torch.zeros_like(w[0])] * len(w)
+        of_w[CENTRE] = outer(at_centre, features)
+        for tap, p, q in half_of_taps(*features.shape[-2:], ctx.dilation):
             kernel = affinity(guidance[p], guidance[q])
-            of_kernel = (of_total[p] * F.conv2d(features[q], w)).sum(dim=1, keepdim=True) + of_mass[p]
-            of_product = (of_total[p] * kernel).to(features.dtype)
-            of_features[q] += F.conv2d(of_product, w.transpose(0, 1))
-            of_weight[..., tap] = torch.einsum("bohw,bchw->oc", of_product, features[q])
+            of_kernel = of_mass[p] + of_mass[q]
+            for number, here, there in ((tap, p, q), (-1 - tap, q, p)):
+                of_kernel += (of_total[here] * mixed(features[there], w[number])).sum(dim=1, keepdim=True)
+                of_product = (of_total[here] * kernel).to(features.dtype)
+                of_features[there] += mixed(of_product, w[number].T)
+                of_w[number] = outer(of_product, features[there])
             pull = kernel * of_kernel * (guidance[p] - guidance[q])  # K falls where g(p) and g(q) part
             of_guidance[p] -= pull
             of_guidance[q] += pull
-        return of_features, of_guidance, of_weight.view_as(weight), None
+        return of_features, of_guidance, torch.stack(of_w, dim=2).view_as(weight), None
+
+
+def outer(a: Tensor, b: Tensor) -> Tensor:
+    """sum over positions of a(p) b(p)^T: [B,C',h,w], [B,C,h,w] -> [C',C]."""
+    a, b = (x.permute(0, 2, 3, 1).flatten(0, 2) for x in (a, b))
+    return a.T @ b
 
 
 def depth_aware_conv_unfold(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
-from depthlib.models.blocks import DepthHead, VGGBlock, check_image
+from depthlib.models.blocks import DepthHead, VGGBlock, check_image, join
 
 
 class UNet(nn.Module):
@@ -45,5 +44,5 @@ class UNet(nn.Module):
             levels.append(block(self.pool(levels[-1])))
         x = levels.pop()
         for block, skip in zip(reversed(self.decoder), reversed(levels), strict=True):
-            x = block(torch.cat([skip, self.up(x)], dim=1))
+            x = block(join([skip, self.up(x)]))
         return self.head(x)

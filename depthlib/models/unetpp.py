@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import torch
 from torch import Tensor, nn
 
-from depthlib.models.blocks import DepthHead, VGGBlock, check_image
+from depthlib.models.blocks import DepthHead, VGGBlock, check_image, join
 
 LEVELS = 5
 
@@ -51,7 +50,7 @@ class UNetPlusPlus(nn.Module):
         for j in range(LEVELS):
             for i in range(LEVELS - j):
                 if j:
-                    x = torch.cat([*rows[i], self.up(rows[i + 1][-1])], dim=1)
+                    x = join([*rows[i], self.up(rows[i + 1][-1])])
                 else:
                     x = self.pool(rows[i - 1][0]) if i else image
                 rows[i].append(after_node(f"{i}{j}", self.nodes[f"{i}{j}"](x)))

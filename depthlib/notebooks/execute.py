@@ -133,6 +133,7 @@ def _papermill(
             config=Config(ipc),
             resources={"metadata": {"path": str(cwd)}},
             coalesce_streams=True,                      # a progress bar is stored as its last line
+            shutdown_kernel="immediate",                # all that counts is in the notebook; a kernel's own farewell takes seconds
             on_cell_execute=running.start,
         )
 

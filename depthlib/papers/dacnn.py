@@ -121,12 +121,12 @@ def runs(profile: str, *, variants: tuple[str, ...] | None = None, seeds: list[i
     """All runs behind the notebook, those that others need first.
 
     Args:
-        variants: default: the rows of the tables, the teacher and the floor; in "full" also the parts of the loss.
+        variants: default: the rows of the tables, the teacher and the floor; in "full" also `long` and the parts of the loss.
         seeds: default: those of the profile. Only one teacher teaches; in "full" there are more of it and of its control, since
             one training says little of how good a teacher is.
     """
     repetitions = seeds or list(get_profile(profile).seeds)
-    rows = variants or ("teacher", "long", "mean", *TABLE3, *(MORE if profile == "full" else ()))
+    rows = variants or ("teacher", "mean", *TABLE3, *(("long", *MORE) if profile == "full" else ()))
     some = repetitions if profile == "full" else repetitions[:1]
     few = {"teacher": sorted({TEACHER_SEED, *some}), "long": some, "mean": repetitions[:1]}
     return [RunSpec("dacnn", v, "streets", profile, seed) for v in rows for seed in few.get(v, repetitions)]

@@ -73,11 +73,11 @@ DATA |= dict.fromkeys((*SEARCHES, *PRUNED), "diw")
 LEFT_OUT = (
     *(name for name in DESIGN if name not in ("mobilenet_v2-nnconv5", "shufflenet_v2-nnconv5", "mobilenet_v2-fbnet", "mobilenet_v2-x112")),
     "rw-diw", "mc-diw", "mc-1ip", "mc-2ip", "mc-rw-1ip", "mc-rw-2ip", "mc-rw-diw-1ip", "mc-rw-diw-2ip",
-    "ranking-pi", "kd-1ip", "wi-fip", "no-fip", "hourglass",
+    "ranking-pi", "kd-1ip", "kd-gan", "wi-fip", "no-fip", "hourglass",
 )
 SHOWN = ("diw", "mc-rw-diw", "kd-2ip", "hard-easy")          # into whose networks the lesson looks
 PAIRS_TESTED = 400          # of each test image; DIW has one
-TWICE = ("diw", "mc", "mc-rw", "mc-rw-diw", "kd", "kd-2ip", "easy-hard", "hard-easy")
+TWICE = ("diw", "kd", "kd-2ip", "easy-hard", "hard-easy")
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,7 @@ VARIANTS = {
 }
 TABLE1 = ("depth", "suc", "suc-da", "sem", "cs", "lsu", "proposed")
 SHOWN = ("suc", "suc-da", "cs", "lsu", "proposed", "proposed-13")      # into whose networks the lesson looks
+ONCE = ("proposed-13", "laina", "laina-sem", "classes", "classes-focal", "classes-balanced")   # in "quick"
 TAIL = ("suc", "suc-da")                                # alike but for the loss: the pair of the experiment on the tail
 TAILS = {"rooms-short": 0.25, "rooms": 1.0, "rooms-long": 2.0}      # data -> `depth_tail` of the scenes, the only difference
 
@@ -197,13 +198,14 @@ def runs(profile: str, *, variants: tuple[str, ...] | None = None, seeds: list[i
 
     Args:
         variants: default: the rows of the tables on "rooms", and the pair of the experiment on the tail on the other data.
-        seeds: default: three; in "quick" two, but for the pair `TAIL` on rooms as they are; one in "smoke".
+        seeds: default: three; in "quick" two, three for the pair `TAIL` on rooms as they are, one for `ONCE`; one in "smoke".
     """
     rows = variants or tuple(VARIANTS)
     wanted = [(name, "rooms") for name in rows] + [(name, data) for data in TAILS if data != "rooms" for name in TAIL if name in rows]
     chained: dict[tuple[str, str, int], None] = {}
     for name, data in wanted:
-        default = {"smoke": [0], "quick": [0, 1, 2] if name in TAIL and data == "rooms" else [0, 1]}.get(profile, [0, 1, 2])
+        few = [0] if name in ONCE else [0, 1, 2] if name in TAIL and data == "rooms" else [0, 1]
+        default = {"smoke": [0], "quick": few}.get(profile, [0, 1, 2])
         chained |= {(run, data, seed): None for run in stages_of(name) for seed in seeds or default}
     trunk = RunSpec("synergy", "trunk", "streets", profile, 0)
     return [trunk, *(RunSpec("synergy", run, data, profile, seed) for run, data, seed in chained)]

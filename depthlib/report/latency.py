@@ -67,7 +67,8 @@ def time_networks(
     Args:
         runs: timed images of each network, after `warm_up` that are not.
         threads: of ONNX Runtime.
-        seconds: a network that has used up these takes part in no further turn, once `FEWEST` of its images are timed.
+        seconds: a network sits out the turns that would take it beyond these, warm-up included, but for its first image and
+            `FEWEST` timed ones.
 
     Returns:
         Columns: parameters, without intermediate heads; GMACs; milliseconds, the median; low and high, the quartiles; runs, how
@@ -86,20 +87,25 @@ def time_networks(
             sessions[label] = onnx_session(file, threads)
     feed = {"image": image.numpy()}
     times: dict[str, list[float]] = {label: [] for label in networks}
+    used, last = dict.fromkeys(networks, 0.0), dict.fromkeys(networks, 0.0)
     for turn in range(warm_up + runs):
+        needed = turn == 0 or warm_up <= turn < warm_up + FEWEST
         for label, session in sessions.items():
-            if turn >= warm_up + FEWEST and sum(times[label]) > 1e3 * seconds:
+            if not needed and used[label] + last[label] > 1e3 * seconds:
                 continue
             started = time.perf_counter()
             session.run(None, feed)
-            times[label].append(1e3 * (time.perf_counter() - started))
+            last[label] = 1e3 * (time.perf_counter() - started)
+            used[label] += last[label]
+            if turn >= warm_up:
+                times[label].append(last[label])
     rows = {}
     for label, network in networks.items():
-        timed = times[label][warm_up:]
-        low, median, high = np.percentile(timed, (25, 50, 75))
+        low, median, high = np.percentile(times[label], (25, 50, 75))
         count = sum(p.numel() for name, p in network.named_parameters() if not name.startswith(HEADS))
         rows[label] = {
-            "parameters": count, "GMACs": macs(network, image) / 1e9, "milliseconds": median, "low": low, "high": high, "runs": len(timed),
+            "parameters": count, "GMACs": macs(network, image) / 1e9, "milliseconds": median, "low": low, "high": high,
+            "runs": len(times[label]),
         }
     table = pd.DataFrame(rows).T.astype({"parameters": int, "runs": int})
     table.index.name = "network"

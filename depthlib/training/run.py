@@ -96,10 +96,10 @@ def execute(
     round_to_half(model)            # what is measured is what is kept
 
     tests, pictures = {}, {}
-    for dataset, wanted in _by_dataset(recipe.tests):
-        data = dataset.make()
-        fingerprint = data.fingerprint()
-        with remembering(model):
+    with remembering(model):        # some data sets differ in their labels alone
+        for dataset, wanted in _by_dataset(recipe.tests):
+            data = dataset.make()
+            fingerprint = data.fingerprint()
             for name, protocol in wanted.items():
                 if isinstance(protocol, str):
                     evaluation, kept = evaluate(
