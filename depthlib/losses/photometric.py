@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from depthlib.metrics.ssim import K1, K2
 
@@ -50,68 +47,25 @@ def ssim_3x3(a: Tensor, b: Tensor) -> Tensor:
 
     `depthlib.metrics.ssim_map` with window 3 and an infinite sigma gives the same for any window. A training on video would
     spend half of its time there, so the means are sums of shifted images, on a CPU far faster than a convolution or a pooling
-    of three channels; of the two variances only the sum is found, since only the sum is needed; and the backward pass is
-    written out, three means instead of one for every step of the forward pass. It can be differentiated once.
+    of three channels, and of the two variances only the sum is found, since only the sum is needed.
     """
     dtype = torch.promote_types(torch.promote_types(a.dtype, b.dtype), torch.float32)
-    return _Ssim3x3.apply(a.to(dtype), b.to(dtype))
+    x, y = (_reflected(image.to(dtype)) for image in (a, b))
+    mean_x, mean_y = _mean_3x3(x), _mean_3x3(y)
+    product, squares = mean_x * mean_y, mean_x * mean_x + mean_y * mean_y
+    covariance, variances = _mean_3x3(x * y) - product, _mean_3x3(x * x + y * y) - squares
+    return (2 * product + K1**2) * (2 * covariance + K2**2) / ((squares + K1**2) * (variances + K2**2))
 
 
-class _Ssim3x3(torch.autograd.Function):
-    """similarity = like * together / (bright * spread), of the means of x, y, x y and x^2 + y^2 in each window."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, y: Tensor) -> Tensor:
-        mean_x, mean_y = _mean_3x3(x), _mean_3x3(y)
-        product, squares = mean_x * mean_y, mean_x * mean_x + mean_y * mean_y
-        together = _mean_3x3(x * y).sub_(product).mul_(2).add_(K2**2)
-        spread = _mean_3x3(x * x + y * y).sub_(squares).add_(K2**2)
-        like, bright = product.mul_(2).add_(K1**2), squares.add_(K1**2)
-        similarity = (like * together).div_(bright * spread)
-        ctx.save_for_backward(x, y, mean_x, mean_y, like, together, bright, spread, similarity)
-        return similarity
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        x, y, mean_x, mean_y, like, together, bright, spread, similarity = ctx.saved_tensors
-        share, of_similarity = gradient / (bright * spread), gradient * similarity
-        of_product = _mean_3x3_backward(share * like)               # halves of the derivatives of mean(xy), mean(x^2 + y^2)
-        of_squares = _mean_3x3_backward(of_similarity / spread)
-        crossed, own = (together - like).mul_(share), of_similarity.mul_(bright - spread).div_(bright * spread)
-
-        def to(z: Tensor, mean_z: Tensor, other: Tensor, mean_other: Tensor) -> Tensor:
-            of_mean = _mean_3x3_backward(crossed * mean_other + own * mean_z)
-            return (of_mean + of_product * other - of_squares * z).mul_(2).sum_to_size(z.shape)
-
-        needed = ctx.needs_input_grad
-        return to(x, mean_x, y, mean_y) if needed[0] else None, to(y, mean_y, x, mean_x) if needed[1] else None
+def _reflected(x: Tensor) -> Tensor:
+    """One more pixel on all sides."""
+    x = torch.cat([x[..., 1:2, :], x, x[..., -2:-1, :]], dim=-2)
+    return torch.cat([x[..., 1:2], x, x[..., -2:-1]], dim=-1)
 
 
 def _mean_3x3(x: Tensor) -> Tensor:
-    """Of each pixel and its eight neighbours, [...,H,W]; beside the border lies what is beside it on the other side."""
-    for axis in (-2, -1):
-        end = x.shape[axis] - 1
-        total = x.clone()
-        total.narrow(axis, 1, end).add_(x.narrow(axis, 0, end))
-        total.narrow(axis, 0, end).add_(x.narrow(axis, 1, end))
-        total.select(axis, 0).add_(x.select(axis, 1))
-        total.select(axis, end).add_(x.select(axis, end - 1))
-        x = total
-    return x.div_(9)
-
-
-def _mean_3x3_backward(g: Tensor) -> Tensor:
-    """The transposed map: everybody gives a ninth to each pixel that he was averaged from."""
-    for axis in (-1, -2):
-        end = g.shape[axis] - 1
-        total = g.clone()
-        total.narrow(axis, 0, end).add_(g.narrow(axis, 1, end))
-        total.narrow(axis, 1, end).add_(g.narrow(axis, 0, end))
-        total.select(axis, 1).add_(g.select(axis, 0))
-        total.select(axis, end - 1).add_(g.select(axis, end))
-        g = total
-    return g.div_(9)
+    rows = x[..., :-2, :] + x[..., 1:-1, :] + x[..., 2:, :]
+    return (rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:]) / 9
 
 
 def photometric_loss(
