@@ -3,6 +3,7 @@
 from depthlib.data.scenes.classes import CLASSES, NYU4_CLASSES, NYU13_TO_NYU4, ROOM_CLASSES, SKY, STREET_CLASSES
 from depthlib.data.scenes.dataset import SceneDataset
 from depthlib.data.scenes.distribution import SPLITS, VERSION, SceneDistribution, scene_seed
+from depthlib.data.scenes.endless import endless_scenes
 from depthlib.data.scenes.generate import make_scene
 from depthlib.data.scenes.renderer import Frames, intrinsics, render
 
@@ -18,6 +19,7 @@ __all__ = [
     "Frames",
     "SceneDataset",
     "SceneDistribution",
+    "endless_scenes",
     "intrinsics",
     "make_scene",
     "render",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from depthlib.data.scenes.solids import Camera, Scene
+from depthlib.data.scenes.solids import Camera, Scene, Solid
 
 BOX, ROUND, PADDING = 0, 1, 2
 
@@ -57,23 +58,21 @@ class SceneBatch:
 
 def pack(scenes: Sequence[Scene]) -> SceneBatch:
     """Put scenes side by side on the CPU, in float64."""
-    count = max(len(scene.solids) for scene in scenes)
-    lights = max(len(scene.lights) for scene in scenes)
-    solids = np.zeros((len(scenes), count, 27))
+    counts = np.array([len(scene.solids) for scene in scenes])
+    filled = np.arange(counts.max()) < counts[:, None]
+    every = [solid for scene in scenes for solid in scene.solids]
+    kinds = np.full(filled.shape, PADDING)
+    kinds[filled] = [BOX if s.profile is None else ROUND for s in every]
+    solids = np.zeros((*filled.shape, 27))
     solids[..., 6:15] = np.eye(3).ravel()       # padding: harmless unit boxes that no ray is tested against
     solids[..., 3:6] = 1.0
-    kinds = np.full((len(scenes), count), PADDING)
-    whole = np.zeros((len(scenes), count, 4), dtype=np.int64)
-    lamps = np.zeros((len(scenes), lights, 8))
+    solids[filled] = np.fromiter(chain.from_iterable(map(_numbers, every)), np.float64, 27 * len(every)).reshape(-1, 27)
+    whole = np.zeros((*filled.shape, 4), dtype=np.int64)
+    whole[filled] = [(s.label, s.instance, s.material.pattern, s.material.seed) for s in every]
+    lamps = np.zeros((len(scenes), max(len(scene.lights) for scene in scenes), 8))
     lamps[..., 3] = lamps[..., 7] = 1.0         # padding: lights without colour
     world = np.zeros((len(scenes), 21))
     for i, scene in enumerate(scenes):
-        for j, s in enumerate(scene.solids):
-            m = s.material
-            kinds[i, j] = BOX if s.profile is None else ROUND
-            solids[i, j] = (*s.centre, *s.half, *s.axes[0], *s.axes[1], *s.axes[2], *(s.profile or (0, 0, 0)),
-                            *m.colour, *m.accent, m.scale, m.glossy, m.glow)
-            whole[i, j] = s.label, s.instance, m.pattern, m.seed
         for j, lamp in enumerate(scene.lights):
             lamps[i, j] = (*lamp.position, lamp.radius, *lamp.colour, lamp.reach)
         world[i] = (*scene.ambient_up, *scene.ambient_down, *scene.haze, scene.haze_length, *scene.zenith, scene.clouds,
@@ -87,6 +86,12 @@ def pack(scenes: Sequence[Scene]) -> SceneBatch:
         lights=torch.from_numpy(lamps), world=torch.from_numpy(world),
         sky_seed=torch.tensor([scene.seed % 2**31 for scene in scenes]),
     )
+
+
+def _numbers(s: Solid) -> tuple[float, ...]:
+    m = s.material
+    return (*s.centre, *s.half, *s.axes[0], *s.axes[1], *s.axes[2], *(s.profile or (0, 0, 0)),
+            *m.colour, *m.accent, m.scale, m.glossy, m.glow)
 
 
 def camera_tensors(cameras: Sequence[Camera]) -> tuple[Tensor, Tensor]:

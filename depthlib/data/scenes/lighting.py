@@ -6,13 +6,14 @@ of a scene agree and no noise is left.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from depthlib.data.scenes.batch import BOX, ROUND, SceneBatch
+from depthlib.data.scenes.fused import fused
 from depthlib.data.scenes.noise import smoothstep
 
 _TINY = 1e-12
@@ -86,6 +87,12 @@ def _on_the_way(scenes: SceneBatch, bounds: Bounds, light: Tensor) -> Tensor:
     lamp, _ = _in_axes(scenes, light[:, :1, :3], torch.zeros_like(light[:, :1, :3]))                # [3, B, 1, P]
     half = scenes.half.to(local.dtype).movedim(-1, 0)[:, :, None].contiguous()
     radius = light[:, :1, 3:4]
+    return _near_the_way(local, reach, lamp, half, extent.norm(dim=-1, keepdim=True), radius).flatten(0, 1)
+
+
+@fused
+def _near_the_way(local: Tensor, reach: Tensor, lamp: Tensor, half: Tensor, spread: Tensor, radius: Tensor) -> Tensor:
+    """[B, T, P] bool, from boxes `local` +- `reach` [3, B, T, P] within balls of radius `spread` [B, T, 1] to lamps [3, B, 1, P]."""
     beside = torch.zeros_like(local[0], dtype=torch.bool)
     for i in range(3):
         beside |= torch.minimum(local[i] - reach[i], lamp[i] - radius) > half[i] - 1e-3
@@ -94,8 +101,7 @@ def _on_the_way(scenes: SceneBatch, bounds: Bounds, light: Tensor) -> Tensor:
     length = way.square().sum(0).sqrt()
     along = (-(local * way).sum(0) / length / length).clamp(0, 1)
     distance = (local + along * way).square().sum(0).sqrt()
-    near = distance < half.norm(dim=0) + torch.lerp(extent.norm(dim=-1, keepdim=True), radius, along) + 0.02
-    return (near & ~beside).flatten(0, 1)
+    return (distance < half.norm(dim=0) + torch.lerp(spread, radius, along) + 0.02) & ~beside
 
 
 def transmittance(
@@ -132,19 +138,26 @@ def transmittance(
         box = bounds.group_centre[group].T, bounds.group_extent[group].T
         keep = lit[group] & _may_shade(table[number].T, which, *box, light[group].T)
         group, number = group[keep], number[keep]
-        rest = []
-        for rows, of in _chunks(group, number):
-            row, lamp = table[of].T[..., None], light[rows].T[..., None]
-            x, y, z, length = (t.index_select(0, rows) for t in (*point, distance))
-            start = [_affine(row, i, x, y, z) for i in range(3)]
-            step = [(_affine(row, i, lamp[0], lamp[1], lamp[2]) - start[i]) / length for i in range(3)]
-            gap, away, present = clearance(row, start, step, length)
-            # the shadow's edge is as wide as the light looks when seen past the solid
-            width = lamp[3] * (away / length).clamp(0, 1) + _EDGE
-            hidden = smoothstep(width, -width, gap) * present * (of[:, None] != solid.index_select(0, rows))
-            rest.append(1 - hidden)
-        _multiply(passed, group, rest)
+        _multiply(passed, group, [
+            _unhidden(clearance, table, of, rows, light, *point, distance, solid) for rows, of in _chunks(group, number)
+        ])
     return bounds.ungroup(passed)
+
+
+@fused
+def _unhidden(
+    clearance: Callable[..., tuple[Tensor, Tensor, Tensor]], table: Tensor, number: Tensor, rows: Tensor, light: Tensor,
+    x: Tensor, y: Tensor, z: Tensor, distance: Tensor, solid: Tensor,
+) -> Tensor:
+    """Share [n, R'] of the light that each of the solids [n] leaves over for the points of its group, one of `rows` [n]."""
+    row, lamp = table[number].T[..., None], light[rows].T[..., None]
+    x, y, z, length, solid = (values.index_select(0, rows) for values in (x, y, z, distance, solid))
+    start = [_affine(row, i, x, y, z) for i in range(3)]
+    step = [(_affine(row, i, lamp[0], lamp[1], lamp[2]) - start[i]) / length for i in range(3)]
+    gap, away, present = clearance(row, start, step, length)
+    # the shadow's edge is as wide as the light looks when seen past the solid
+    width = lamp[3] * (away / length).clamp(0, 1) + _EDGE
+    return 1 - smoothstep(width, -width, gap) * present * (number[:, None] != solid)
 
 
 def _of_kind(scenes: SceneBatch, which: int, per_view: int) -> Tensor:
@@ -174,20 +187,17 @@ def _pairs(scenes: SceneBatch, near: Tensor, solid: Tensor) -> tuple[Tensor, Ten
 
 def _chunks(group: Tensor, number: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
     """Pairs to work on together: few enough for a processor's cache, enough to fill a GPU."""
-    size = 256 if group.device.type == "cpu" else 2**14
+    size = 256 if group.device.type == "cpu" else 2**17
     return zip(group.split(size), number.split(size), strict=True)
 
 
 def _multiply(values: Tensor, group: Tensor, factors: list[Tensor]) -> None:
-    """Multiply values [G, R'] with factors [n, R'] of these groups [n] (ascending), one after another."""
-    factor = torch.cat(factors)
-    counts = torch.bincount(group, minlength=len(values))
-    starts = counts.cumsum(0) - counts
-    for k in range(int(counts.max())):
-        rows = (counts > k).nonzero()[:, 0]
-        values.index_copy_(0, rows, values.index_select(0, rows) * factor.index_select(0, starts[rows] + k))
+    """Multiply values [G, R'] with all factors [n, R'] of each group; `group` [n] is ascending."""
+    lengths = torch.bincount(group, minlength=len(values))
+    values *= torch.segment_reduce(torch.cat(factors), "prod", lengths=lengths, unsafe=True)
 
 
+@fused
 def _may_shade(row: Tensor, which: int, centre: Tensor, extent: Tensor, light: Tensor) -> Tensor:
     """[n] bool: may a solid hide a part of the light from any of a group of points (conservative)?
 
@@ -313,31 +323,43 @@ def openness(
     near = ((local.abs() - half - extent).clamp(min=0).square().sum(0) < spread.square()).flatten(0, 1)
     table = torch.cat([scenes.axes.flatten(-2), -(scenes.axes @ scenes.centre[..., None])[..., 0], scenes.half], -1)
     table = table.flatten(0, 1).to(dtype)
+    radius = table[:, 12:15].amax(1).clamp(max=reach)
     point, normal = ([bounds.group(p) for p in t] for t in (point, normal))
     solid = bounds.group(solid)
     left = torch.ones_like(point[0])
-    for which in (BOX, ROUND):
+    for which, nearest in ((BOX, _nearest_of_box), (ROUND, _nearest_of_ball)):
         group, number = _pairs(scenes, near & _of_kind(scenes, which, per_view), solid)
         row, centre, extent = table[number].T, bounds.group_centre[group].T, bounds.group_extent[group].T
         apart = [(_affine(row, i, *centre).abs() - row[12 + i] - _reach(row, i, *extent)).clamp(min=0) for i in range(3)]
-        keep = sum(a.square() for a in apart).sqrt() < row[12:15].amax(0).clamp(max=reach)
+        keep = sum(a.square() for a in apart).sqrt() < radius[number]
         group, number = group[keep], number[keep]
-        rest = []
-        for rows, of in _chunks(group, number):
-            row = table[of].T[..., None]
-            x, y, z, nx, ny, nz = (t.index_select(0, rows) for t in (*point, *normal))
-            local = [_affine(row, i, x, y, z) for i in range(3)]
-            if which == BOX:
-                nearest = [torch.clamp(local[i], -row[12 + i], row[12 + i]) for i in range(3)]
-            else:
-                length = sum((local[i] / row[12 + i]).square() for i in range(3)).sqrt().clamp(min=1)
-                nearest = [local[i] / length for i in range(3)]
-            gap = [nearest[i] - local[i] for i in range(3)]
-            distance = (gap[0] * gap[0] + gap[1] * gap[1] + gap[2] * gap[2] + 1e-8).sqrt()
-            across = sum(gap[i] * (row[3 * i] * nx + row[3 * i + 1] * ny + row[3 * i + 2] * nz) for i in range(3)) / distance
-            fade = (1 - distance / row[12:15].amax(0).clamp(max=reach)).clamp(min=0)
-            # half of the way a surface looks past the solid, so that even sideways neighbours darken it a little
-            hidden = 0.55 * fade * fade * (0.35 + 0.65 * across).clamp(min=0) * (of[:, None] != solid.index_select(0, rows))
-            rest.append(1 - hidden)
-        _multiply(left, group, rest)
+        _multiply(left, group, [
+            _open(nearest, table, of, rows, *point, *normal, solid, radius) for rows, of in _chunks(group, number)
+        ])
     return bounds.ungroup(left)
+
+
+@fused
+def _open(
+    nearest: Callable[[Tensor, list[Tensor]], list[Tensor]], table: Tensor, number: Tensor, rows: Tensor,
+    x: Tensor, y: Tensor, z: Tensor, nx: Tensor, ny: Tensor, nz: Tensor, solid: Tensor, radius: Tensor,
+) -> Tensor:
+    """Share [n, R'] of the light from all around that each of the solids [n] leaves over for its group, one of `rows` [n]."""
+    row, fades = table[number].T[..., None], radius[number][:, None]
+    x, y, z, nx, ny, nz, solid = (values.index_select(0, rows) for values in (x, y, z, nx, ny, nz, solid))
+    local = [_affine(row, i, x, y, z) for i in range(3)]
+    gap = [there - here for there, here in zip(nearest(row, local), local, strict=True)]
+    distance = (gap[0] * gap[0] + gap[1] * gap[1] + gap[2] * gap[2] + 1e-8).sqrt()
+    across = sum(gap[i] * (row[3 * i] * nx + row[3 * i + 1] * ny + row[3 * i + 2] * nz) for i in range(3)) / distance
+    fade = (1 - distance / fades).clamp(min=0)
+    # half of the way a surface looks past the solid, so that even sideways neighbours darken it a little
+    return 1 - 0.55 * fade * fade * (0.35 + 0.65 * across).clamp(min=0) * (number[:, None] != solid)
+
+
+def _nearest_of_box(row: Tensor, local: list[Tensor]) -> list[Tensor]:
+    return [torch.clamp(local[i], -row[12 + i], row[12 + i]) for i in range(3)]
+
+
+def _nearest_of_ball(row: Tensor, local: list[Tensor]) -> list[Tensor]:
+    length = sum((local[i] / row[12 + i]).square() for i in range(3)).sqrt().clamp(min=1)
+    return [part / length for part in local]

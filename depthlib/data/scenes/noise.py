@@ -11,6 +11,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from depthlib.data.scenes.fused import fused
+
 _MASK = 0xFFFFFFFF
 
 
@@ -21,6 +23,7 @@ def _mix(h: Tensor) -> Tensor:
     return h ^ (h >> 15)
 
 
+@fused
 def cell_value(*coordinates: Tensor) -> Tensor:
     """A number in [0, 1) for each cell; `coordinates` are int64 tensors (the last one usually a seed)."""
     h = coordinates[-1]
@@ -37,6 +40,7 @@ def smoothstep(low: float | Tensor, high: float | Tensor, x: Tensor) -> Tensor:
     return _ease(((x - low) / (high - low)).clamp(0, 1))
 
 
+@fused
 def noise2(x: Tensor, y: Tensor, seed: Tensor) -> Tensor:
     """Value noise in [0, 1] with unit cells."""
     return _between_corners(*_cells(x, y), seed)
@@ -58,6 +62,7 @@ def _between_corners(fx: Tensor, fy: Tensor, hx: Tensor, hy: Tensor, seed: Tenso
     return torch.lerp(low, high, fy) / 2**32
 
 
+@fused
 def noise3(x: Tensor, y: Tensor, z: Tensor, seed: Tensor) -> Tensor:
     """Value noise in [0, 1] in space."""
     iz = z.floor()
@@ -107,10 +112,10 @@ def inside(x: Tensor, low: float | Tensor, high: float | Tensor, blur: Tensor) -
     return ((x - low) / blur + 0.5).clamp(0, 1) * ((high - x) / blur + 0.5).clamp(0, 1)
 
 
-def joints(x: Tensor, period: Tensor | float, width: float, footprint: Tensor) -> Tensor:
+def joints(x: Tensor, period: Tensor | float, width: Tensor | float, footprint: Tensor) -> Tensor:
     """Share of a pixel that joints of this width at whole multiples of `period` cover."""
     offset = x - (x / period).round() * period
-    blur = torch.maximum(footprint, torch.full_like(x, width * 0.3))
+    blur = footprint.clamp(min=width * 0.3)
     covered = ((width / 2 - offset.abs()) / blur + 0.5).clamp(0, 1) * (width / blur).clamp(max=1)
     fine = resolved(period * 0.8, footprint)
     return covered * fine + (width / period) * (1 - fine)

@@ -7,13 +7,14 @@ so the work is a list of (tile, solid) pairs; the k-th candidates of all tiles a
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from depthlib.data.scenes.batch import BOX, ROUND, SceneBatch
+from depthlib.data.scenes.fused import fused
 
 TILE = 8
 NEAR = 0.05
@@ -131,12 +132,22 @@ def first_hit(scenes: SceneBatch, position: Tensor, rotation: Tensor, inverse_k:
     for which, intersect, table in ((BOX, _box_depth, tables[0]), (ROUND, _round_depth, tables[1])):
         for rows, column in slots(mask & (kind == which)):
             number = rows // tiles_per_view * mask.shape[1] + column
-            u, v, nearest, before = (t.index_select(0, rows) for t in (rays.u, rays.v, depth, solid))
-            found = intersect(table[number].T[..., None], u, v)
-            nearer = found < nearest * _TIE
-            depth.index_copy_(0, rows, torch.where(nearer, found, nearest))
-            solid.index_copy_(0, rows, torch.where(nearer, number[:, None], before))
+            nearest, first = _nearest(intersect, table, number, rows, rays.u, rays.v, depth, solid)
+            depth.index_copy_(0, rows, nearest)
+            solid.index_copy_(0, rows, first)
     return depth, solid
+
+
+@fused
+def _nearest(
+    intersect: Callable[[Tensor, Tensor, Tensor], Tensor], table: Tensor, number: Tensor, rows: Tensor,
+    u: Tensor, v: Tensor, depth: Tensor, solid: Tensor,
+) -> tuple[Tensor, Tensor]:
+    """Depth and solid [n, R] of the tiles `rows` [n] after the solids `number` [n] were tested there, too."""
+    u, v, depth, solid = (values.index_select(0, rows) for values in (u, v, depth, solid))
+    found = intersect(table[number].T[..., None], u, v)
+    nearer = found < depth * _TIE
+    return torch.where(nearer, found, depth), torch.where(nearer, number[:, None], solid)
 
 
 def _linear(row: Tensor, u: Tensor, v: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from torch import Tensor
 from depthlib.data.scenes.batch import ROUND, SceneBatch, camera_tensors, pack
 from depthlib.data.scenes.classes import SKY
 from depthlib.data.scenes.distribution import FOCAL_LENGTH, SceneDistribution
+from depthlib.data.scenes.fused import fused
 from depthlib.data.scenes.lighting import openness, tile_bounds, transmittance
 from depthlib.data.scenes.noise import fractal2, noise3, resolved, smoothstep
 from depthlib.data.scenes.patterns import Pattern
@@ -60,18 +61,17 @@ def render(
         scenes, cameras: B of each.
         dtype: float64 for canonical frames; float32 is faster and agrees with it but for a few pixels in ten thousand.
     """
-    k = intrinsics(distribution)
-    device = torch.device(device)
-    batch = pack(scenes).to(device)
-    position, rotation = (t.to(device) for t in camera_tensors(cameras))
-    inverse_k = torch.linalg.inv(k).expand(len(scenes), 3, 3).to(device)
-    return _render(batch, position, rotation, inverse_k, distribution, dtype)
+    return render_packed(pack(scenes), *camera_tensors(cameras), distribution, dtype=dtype, device=device)
 
 
 @torch.no_grad()
-def _render(
-    batch: SceneBatch, position: Tensor, rotation: Tensor, inverse_k: Tensor, distribution: SceneDistribution, dtype: torch.dtype,
+def render_packed(
+    batch: SceneBatch, position: Tensor, rotation: Tensor, distribution: SceneDistribution,
+    *, dtype: torch.dtype = torch.float64, device: torch.device | str = "cpu",
 ) -> Frames:
+    """`render` for scenes and cameras that are tensors already: those of `pack` and `camera_tensors`."""
+    batch, position, rotation = batch.to(device), position.to(device), rotation.to(device)
+    inverse_k = torch.linalg.inv(intrinsics(distribution)).expand(len(batch), 3, 3).to(device)
     height, width = distribution.height, distribution.width
     rays = make_rays(len(batch), height, width, distribution.antialias, dtype, batch.kind.device)
     depth, solid = first_hit(batch, position, rotation, inverse_k, rays)
@@ -130,6 +130,7 @@ def _columns(table: Tensor, number: Tensor, dtype: torch.dtype) -> Tensor:
     return table.flatten(0, 1).to(dtype).T.contiguous().gather(1, number.expand(table.shape[-1], -1))
 
 
+@fused
 def _local_normal(unit: Tensor, half: Tensor, profile: Tensor, is_round: Tensor) -> tuple[Tensor, Tensor]:
     """Axis (0, 1, 2) of the face that a point of the unit solid lies on, and the outward normal [3, ...] (any length)."""
     x, y, z = unit.abs()
@@ -166,6 +167,7 @@ def _shade(
         u=torch.where(face == 0, y, x), v=torch.where(face == 2, y, z),
         wide=torch.where(face == 0, half[1], half[0]), high=torch.where(face == 2, half[1], half[2]), upright=face != 2,
         colour=rows[0:3], accent=rows[3:6], scale=rows[6], seed=seed, footprint=footprint.flatten(),
+        picture=scene_of_tile.repeat_interleave(solid.shape[1]),
     )
     base, glass = albedo(surface, pattern, distribution.texture_contrast)
     base, glass = base.unflatten(1, solid.shape), glass.unflatten(0, solid.shape)
@@ -208,7 +210,7 @@ def _light(batch: SceneBatch, points: _Hits, normal: list[Tensor], leafy: Tensor
     open_share = openness(batch, _AMBIENT_REACH[family], points.point, normal, points.solid, bounds)
     open_share = torch.where(leafy, 0.5 + 0.5 * open_share, open_share)
     if family == "rooms":
-        open_share = open_share * _corners(points, world)
+        open_share = open_share * _corners(world, points.point, points.normal)
     up = 0.5 + 0.5 * normal[2]
     total = torch.lerp(world[3:6], world[0:3], up) * open_share
     per_view = points.depth.shape[0] // len(batch)
@@ -227,14 +229,15 @@ def _light(batch: SceneBatch, points: _Hits, normal: list[Tensor], leafy: Tensor
     return total
 
 
-def _corners(points: _Hits, world: Tensor) -> Tensor:
+@fused
+def _corners(world: Tensor, point: list[Tensor], normal: list[Tensor]) -> Tensor:
     """Darkening where the planes of a room meet; planes that a surface itself lies in do not count."""
-    left = torch.ones_like(points.depth)
+    left = torch.ones_like(point[0])
     strength = 0.3 * (world[18] > world[15])                    # 0 where the scene is no room
     for i in range(3):
         for plane, sign in ((world[15 + i], 1.0), (world[18 + i], -1.0)):
-            distance = (points.point[i] - plane).abs()
-            other = 1 - (points.normal[i] * sign).clamp(min=0)
+            distance = (point[i] - plane).abs()
+            other = 1 - (normal[i] * sign).clamp(min=0)
             left = left * (1 - strength * other * torch.exp(-distance / 0.35))
     return left
 

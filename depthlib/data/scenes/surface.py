@@ -21,6 +21,7 @@ class Surface:
         upright: [n] bool, False on top and bottom faces.
         colour, accent: [3, n]. scale: [n]. seed: [n] int64.
         footprint: [n] width of a pixel on the surface.
+        picture: [n] int64, ascending: which of the pictures that are rendered together the point is in.
     """
 
     x: Tensor
@@ -37,6 +38,7 @@ class Surface:
     scale: Tensor
     seed: Tensor
     footprint: Tensor
+    picture: Tensor
 
     def __getitem__(self, index: Tensor) -> Surface:
         return Surface(**{f.name: getattr(self, f.name).index_select(-1, index) for f in fields(self)})

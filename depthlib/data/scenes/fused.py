@@ -1,0 +1,46 @@
+"""Chains of small operations as one kernel on a GPU, whose time would go to starting kernels and to memory otherwise."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def fused(function: Function) -> Function:
+    """Compile a function for GPUs, for any sizes. It takes tensors (and functions), and its steps never depend on their values.
+
+    A CPU runs it as it is written: canonical frames do not depend on a compiler.
+    """
+    @functools.wraps(function)
+    def call(*inputs: Any) -> Any:
+        device = next(value.device.type for value in inputs if isinstance(value, Tensor))
+        return (_compiled(function) if compiles_for(device) else function)(*inputs)
+
+    return call  # type: ignore[return-value]
+
+
+@functools.cache
+def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    return torch.compile(function, dynamic=True)
+
+
+@functools.cache
+def compiles_for(device: str) -> bool:
+    """Whether functions are compiled on this kind of device: not on a CPU, and not where no compiler works."""
+    if device == "cpu":
+        return False
+    try:
+        torch.compile(torch.neg, dynamic=True)(torch.ones(2, device=device))
+    except Exception as problem:        # the compilers below torch.compile raise errors of many kinds
+        reason = str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
+        warnings.warn(f"torch.compile does not work for {device}, so scenes are rendered several times slower there: {reason}",
+                      RuntimeWarning, stacklevel=2)
+        return False
+    return True
