@@ -210,11 +210,21 @@ def test_runs_behind_the_notebook():
         "beats-mobilenet", "beats-resnet18", "resolution-matters", "hr-net-alone-fails", "augment-first", "minimum-helps",
     }
     assert {spec.seed for spec in dual.runs("full", variants=("lr", "mobilenet"))} == {0, 1, 2}
-    drive = dual.drive_runs("quick")
-    streets = RunSpec("dual", "lr-own", "streets", "quick")
-    assert drive[0].recipe.plan.steps == 0 and drive[0].recipe.start == streets and drive[1].recipe.start == drive[0]
-    assert drive[2].recipe.start == drive[1] and len({spec.seed for spec in drive}) == 4     # each part draws its own crops
-    assert [spec.recipe.plan.lr for spec in drive[1:]] == pytest.approx([1e-3, 5e-4, 2.5e-4])
+
+
+@pytest.mark.parametrize("profile", ["smoke", "quick", "full"])
+def test_the_real_drive_goes_on_from_each_seed(profile):
+    starts = dual.drive_runs(profile)
+    assert len(starts) == len(dual.runs(profile, variants=("lr-own",)))
+    assert len({spec.seed for drive in starts for spec in drive}) == 4 * len(starts)        # each part draws its own crops
+    for seed, drive in enumerate(starts):
+        recipes = [spec.recipe for spec in drive]
+        assert recipes[0].plan.steps == 0 and recipes[1].plan.steps > 0
+        assert [r.start for r in recipes] == [RunSpec("dual", "lr-own", "streets", profile, seed), *drive[:-1]]
+        rate = recipes[1].plan.lr
+        assert [r.plan.lr for r in recipes[1:]] == pytest.approx([rate, rate / 2, rate / 4])
+    with pytest.raises(ValueError, match="seed 1 on kitti-drive-2"):
+        _ = RunSpec("dual", "lr-own", "kitti-drive-2", profile, 1).recipe
 
 
 # ---- the task ----

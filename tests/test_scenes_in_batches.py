@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 import warnings
 
@@ -27,8 +26,10 @@ def traced(monkeypatch):
     torch._dynamo.reset()
     torch._dynamo.utils.counters.clear()
     monkeypatch.setattr(fused, "compiles_for", lambda device: True)
-    monkeypatch.setattr(fused, "_compiled", functools.cache(lambda f: torch.compile(f, dynamic=True, backend="aot_eager")))
+    monkeypatch.setattr(fused, "BACKEND", "aot_eager")
+    fused._compiled.cache_clear()
     yield torch._dynamo.utils.counters
+    fused._compiled.cache_clear()
     torch._dynamo.reset()
 
 

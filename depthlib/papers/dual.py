@@ -29,7 +29,7 @@ STAGE_TWO = {"dual": "sa", "dual-no-sa": "features", "hr-alone": "none"}
 HIGH = {"resnet18": {"encoder": "resnet18", "bottleneck": True}, "mobilenet": {"encoder": "mobilenet_v2"}}
 LOW = ("lr", "lr-longer", "lr-flat", "lr-shrink-first", "lr-mean", "lr-own", "monodepth2")
 VARIANTS = (*LOW, *STAGE_TWO, *HIGH)
-DRIVE = "kitti-drive"                                   # `data` of the runs on real frames, see `depthlib.data.kitti_drive`
+DRIVE, DRIVE_PARTS = "kitti-drive", 4                    # `data` of the runs on real frames, see `depthlib.data.kitti_drive`
 VIEWS = ("current", "previous", "next")
 FLAT = {"texture_contrast": 0.2}                         # the texture knob, turned down
 
@@ -72,7 +72,7 @@ QUICK = Scale(
     {"train_scenes": 48, "test_scenes": 24, "steps": 100, "batch_size": 4}, (128, 256), 2, "resnet18", 0.25, "known",
     {"width": 8, "reflect": False, "contrast": 5.0, "scale": 0.1}, 1e-3, 0.02, 0.01,
     {"lr-own": 200, DRIVE: 80},
-    {"lr": 2, "dual": 2, "dual-no-sa": 2, "lr-longer": 2, "lr-flat": 2, "mobilenet": 0}, clip=1.0,
+    {"lr": 2, "dual": 2, "dual-no-sa": 2, "lr-longer": 2, "lr-flat": 2, "lr-own": 3, "mobilenet": 0}, clip=1.0,
 )
 SCALES = {
     "smoke": replace(QUICK, profile={"train_scenes": 4, "test_scenes": 2, "steps": 2, "batch_size": 2}, width=0.125,
@@ -80,7 +80,7 @@ SCALES = {
     "quick": QUICK,
     # The paper's: 40 epochs in each stage. `profile.steps` are as many steps of batch 4 as 20 epochs of 2000 triplets have.
     "full": Scale({"train_scenes": 2000, "batch_size": 4, "width": 1}, (384, 1248), 3, "resnet50", 1.0, "learned", {}, 2e-4, 1e-3, 0.1,
-                  {}, {}),
+                  {DRIVE: 80}, {}),
 }
 
 
@@ -121,7 +121,7 @@ def recipe(spec: RunSpec) -> Recipe:
 
 
 def runs(profile: str, *, data: str = "streets", variants: tuple[str, ...] | None = None, seeds: list[int] | None = None) -> list[RunSpec]:
-    """All runs behind the notebook: in "quick" two seeds where a claim hangs on them, one elsewhere, and no MobileNet."""
+    """All runs behind the notebook: in "quick" two seeds where a claim hangs on them, three of `lr-own`, else one; no MobileNet."""
     scale = SCALES[profile]
     specs = []
     for variant in variants or VARIANTS:
@@ -130,12 +130,15 @@ def runs(profile: str, *, data: str = "streets", variants: tuple[str, ...] | Non
     return specs
 
 
-def drive_runs(profile: str, parts: int = 4) -> list[RunSpec]:
-    """The training on a real drive in parts, so that its progress can be measured in between. Part 0 has taken no step there.
+def drive_runs(profile: str) -> list[list[RunSpec]]:
+    """For each seed of `lr-own`, its training on a real drive in parts, so that progress can be measured in between. Part 0 has taken
+    no step there.
 
-    The seed of a part is its number: with one seed for all, each would see the same crops in the same order.
+    The seed of a run counts the parts of all starts: with one seed for all, each part would see the same crops in the same order.
     """
-    return [RunSpec("dual", "lr-own", f"{DRIVE}-{part}", profile, seed=part) for part in range(parts)]
+    starts = runs(profile, variants=("lr-own",))
+    return [[replace(start, data=f"{DRIVE}-{part}", seed=start.seed * DRIVE_PARTS + part) for part in range(DRIVE_PARTS)]
+            for start in starts]
 
 
 def _start(spec: RunSpec) -> RunSpec | None:
@@ -217,11 +220,13 @@ def _tests(height: int, width: int, count: int) -> dict[str, tuple[Build, str | 
 def _on_the_drive(spec: RunSpec, scale: Scale, profile: Profile) -> Recipe:
     """A part goes on from the one before, the first from what `lr-own` learned on streets; each at half the rate of the last, as in
     Eq. 12. Where to start, the rates and the number of steps were chosen by the error on drive 0023; that on drive 0001 did not decide."""
-    part = int(spec.data.rpartition("-")[2])
     if spec.variant != "lr-own":
         raise ValueError(f"unknown variant {spec.variant!r} on {DRIVE}: expected lr-own")
+    start, part = divmod(spec.seed, DRIVE_PARTS)
+    if spec.data != f"{DRIVE}-{part}":
+        raise ValueError(f"seed {spec.seed} on {spec.data}: expected one that `drive_runs` gives, part number + {DRIVE_PARTS} x start")
     recipe = replace(spec, data="streets").recipe
-    before = replace(spec, data=f"{DRIVE}-{part - 1}", seed=part - 1) if part else replace(spec, data="streets", seed=0)
+    before = replace(spec, data=f"{DRIVE}-{part - 1}", seed=spec.seed - 1) if part else replace(spec, data="streets", seed=start)
     return replace(
         recipe,
         train=Build("depthlib.data.kitti_drive:drive", {"part": "train"}),

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
+BACKEND = "inductor"
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -28,7 +29,14 @@ def fused(function: Function) -> Function:
 
 @functools.cache
 def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    return torch.compile(function, dynamic=True)
+    compiled = torch.compile(function, dynamic=True, backend=BACKEND)
+    built_in = torch._dynamo.config.patch(specialize_float=True)        # constants of a module, not arguments on the CPU
+
+    def call(*inputs: Any) -> Any:
+        with built_in:
+            return compiled(*inputs)
+
+    return call
 
 
 @functools.cache
@@ -37,7 +45,7 @@ def compiles_for(device: str) -> bool:
     if device == "cpu":
         return False
     try:
-        torch.compile(torch.neg, dynamic=True)(torch.ones(2, device=device))
+        torch.compile(torch.neg, dynamic=True, backend=BACKEND)(torch.ones(2, device=device))
     except Exception as problem:        # the compilers below torch.compile raise errors of many kinds
         reason = str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
         warnings.warn(f"torch.compile does not work for {device}, so scenes are rendered several times slower there: {reason}",
