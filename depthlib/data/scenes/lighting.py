@@ -97,11 +97,11 @@ def _near_the_way(local: Tensor, reach: Tensor, lamp: Tensor, half: Tensor, spre
     for i in range(3):
         beside |= torch.minimum(local[i] - reach[i], lamp[i] - radius) > half[i] - 1e-3
         beside |= torch.maximum(local[i] + reach[i], lamp[i] + radius) < 1e-3 - half[i]
-    way = lamp - local
-    length = way.square().sum(0).sqrt()
-    along = (-(local * way).sum(0) / length / length).clamp(0, 1)
-    distance = (local + along * way).square().sum(0).sqrt()
-    return (distance < half.norm(dim=0) + torch.lerp(spread, radius, along) + 0.02) & ~beside
+    way = [lamp[i] - local[i] for i in range(3)]
+    length = sum(w.square() for w in way).sqrt()
+    along = (-sum(local[i] * way[i] for i in range(3)) / length / length).clamp(0, 1)
+    distance = sum((local[i] + along * way[i]).square() for i in range(3)).sqrt()
+    return (distance < sum(half[i].square() for i in range(3)).sqrt() + torch.lerp(spread, radius, along) + 0.02) & ~beside
 
 
 def transmittance(
@@ -212,10 +212,11 @@ def _may_shade(row: Tensor, which: int, centre: Tensor, extent: Tensor, light: T
     end = [_affine(row, i, *light[:3]) for i in range(3)]
     reach = [_reach(row, i, *extent) for i in range(3)]
     if which == ROUND:
-        grow = (1 / torch.minimum(row[12], row[13])).expand(3, -1) * row.new_tensor([[1.0], [1.0], [0.0]])
+        across = 1 / torch.minimum(row[12], row[13])
+        grow = [across, across, torch.zeros_like(across)]
         edge, slope, sides = torch.full_like(radius, _EDGE), radius, (2,)
     else:
-        grow, sides = 1 / row[12:15], (0, 1, 2)
+        grow, sides = [1 / row[12 + i] for i in range(3)], (0, 1, 2)
         edge, slope = _edge_of_box(start, end, reach, grow, radius)
     # what is nearer than a millimetre hides nothing
     skipped = 0.99e-3 / ((light[:3] - centre).norm(dim=0) + extent.norm(dim=0))
@@ -235,7 +236,7 @@ def _may_shade(row: Tensor, which: int, centre: Tensor, extent: Tensor, light: T
 
 
 def _edge_of_box(
-    start: list[Tensor], end: list[Tensor], reach: list[Tensor], grow: Tensor, radius: Tensor,
+    start: list[Tensor], end: list[Tensor], reach: list[Tensor], grow: list[Tensor], radius: Tensor,
 ) -> tuple[Tensor, Tensor]:
     """Bound edge + t slope, [n] each, on `width` in `transmittance` where the way comes closest to a box, at share t of it.
 
@@ -243,12 +244,12 @@ def _edge_of_box(
     closest point lies between these too, and they are at most width x (1 / speed + 1 / other speed) apart. Sides between
     which the way stays throughout are neither of the two.
     """
-    slow = torch.stack([
+    slow = [
         torch.where((start[i].abs() + reach[i] < 1) & (end[i].abs() < 1), 0.0,
                     grow[i] / ((end[i] - start[i]).abs() - reach[i]).clamp(min=_TINY))
         for i in range(3)
-    ])
-    share = 1 - radius / 2 * (slow.sum(0) - slow.amin(0))
+    ]
+    share = 1 - radius / 2 * (slow[0] + slow[1] + slow[2] - torch.minimum(torch.minimum(slow[0], slow[1]), slow[2]))
     # where that says little: it leaves before the closest point, and enters before the light
     edge = torch.where(share > 0.5, _EDGE / share, _EDGE + radius / 2)
     return edge, torch.where(share > 0.5, radius / share, radius / 2)

@@ -121,7 +121,7 @@ class _Hits:
         self.local = torch.stack([rows[3 * i] * x + rows[3 * i + 1] * y + (rows[3 * i + 2] * z + rows[9 + i]) for i in range(3)])
         self.half = rows[12:15]
         self.face, normal = _local_normal(self.local / self.half, self.half, rows[15:18], batch.kind.take(solid) == ROUND)
-        length = normal.square().sum(0).sqrt().clamp(min=1e-12)
+        length = sum(n.square() for n in normal).sqrt().clamp(min=1e-12)
         self.normal = [(rows[i] * normal[0] + rows[3 + i] * normal[1] + rows[6 + i] * normal[2]) / length for i in range(3)]
 
 
@@ -131,18 +131,18 @@ def _columns(table: Tensor, number: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 @fused
-def _local_normal(unit: Tensor, half: Tensor, profile: Tensor, is_round: Tensor) -> tuple[Tensor, Tensor]:
-    """Axis (0, 1, 2) of the face that a point of the unit solid lies on, and the outward normal [3, ...] (any length)."""
+def _local_normal(unit: Tensor, half: Tensor, profile: Tensor, is_round: Tensor) -> tuple[Tensor, list[Tensor]]:
+    """Axis (0, 1, 2) of the face that a point of the unit solid lies on, and the three parts of the outward normal (any length)."""
     x, y, z = unit.abs()
     face = torch.where((x >= y) & (x >= z), 0, torch.where(y >= z, 1, 2))
-    box = torch.stack([torch.where(face == i, unit[i].sign(), 0.0) for i in range(3)])
-    side = torch.stack([2 * unit[0], 2 * unit[1], -(profile[1] + 2 * profile[2] * unit[2])]) / half
+    box = [torch.where(face == i, unit[i].sign(), 0.0) for i in range(3)]
+    side = [2 * unit[0] / half[0], 2 * unit[1] / half[1], -(profile[1] + 2 * profile[2] * unit[2]) / half[2]]
     # A point is on a flat end where its distance to the side is larger than to the end.
     excess = profile[0] + unit[2] * (profile[1] + profile[2] * unit[2]) - unit[0].square() - unit[1].square()
     end = (excess > 2 * (1 - unit[2].abs())) & (excess > 1e-5)
-    cap = torch.stack([torch.zeros_like(unit[2]), torch.zeros_like(unit[2]), unit[2].sign()])
+    cap = [torch.zeros_like(unit[2]), torch.zeros_like(unit[2]), unit[2].sign()]
     face = torch.where(is_round, torch.where(end, 2, 0), face)
-    return face, torch.where(is_round, torch.where(end, cap, side), box)
+    return face, [torch.where(is_round, torch.where(end, cap[i], side[i]), box[i]) for i in range(3)]
 
 
 def _shade(
