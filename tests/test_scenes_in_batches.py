@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import re
 
 import pytest
 import torch
 
+from depthlib.bench import scenes as bench
 from depthlib.data.scenes import SceneDataset, SceneDistribution, endless_scenes, fused, make_scene, render
 from depthlib.data.scenes.patterns import Pattern
 
@@ -115,3 +117,16 @@ def test_bad_numbers_are_refused_before_the_first_batch(change, message):
     distribution = SceneDistribution("streets", defect_share=change.pop("defect_share", 0.0))
     with pytest.raises(ValueError, match=message):
         endless_scenes(distribution, **{"batch_size": 2, **change})
+
+
+def test_a_distribution_is_asked_for():
+    with pytest.raises(TypeError, match="distribution: found str, expected a SceneDistribution"):
+        endless_scenes("rooms", 2)
+
+
+@pytest.mark.parametrize("endless", [[], ["--endless", "1"]])
+def test_the_benchmark_prints_a_line_for_each_measurement(endless, capsys):
+    assert bench.main(["--family", "rooms", "--dtype", "float32", "--batch", "2", "--frames", "2", "--repetitions", "2", *endless]) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    rate, low, high = map(float, re.search(r"([\d.]+) frames/s  \(([\d.]+) to ([\d.]+)\)", line).groups())
+    assert 0 < low <= rate <= high and "batch   2" in line and line.startswith("endless") == bool(endless)

@@ -88,7 +88,7 @@ def recipe(spec: RunSpec) -> Recipe:
     """Train a variant on triplets of `spec.data`; test depth on streets, in parts of them, on other streets and in rooms, and motion.
 
     Args of the data: "streets"; "kitti-drive-1", "-2", ...: parts of a training on one real drive, each going on from the part
-    before (`lr-own` only).
+    before (`lr-own` only, with the seeds of `drive_runs`).
 
     Raises:
         ValueError: a variant or data set that there is not.

@@ -24,15 +24,17 @@ def endless_scenes(
 
     Args:
         batch_size: scenes in a batch, B. A GPU wants 64 or more; a picture of 96 x 192 takes about 50 MB while it is rendered.
-        workers: processes that build scenes; 0 builds them in this one. One builds 150 to 300 scenes a second.
+        workers: processes that build scenes; 0 builds them in this one. One built 90 (streets) to 270 (rooms) a second where it was tried.
 
     Yields:
         image [B, 3, H, W] in [0, 1]; depth [B, 1, H, W] metres, 0 where there is no surface; valid [B, 1, H, W] bool;
         semantics [B, H, W] int64; K [B, 3, 3] pixels; all on `device`.
 
     Raises:
-        ValueError: a number below its least value, or labels that are to be defective.
+        TypeError, ValueError: an argument is not of the kind or below its least value, or labels are to be defective.
     """
+    if not isinstance(distribution, SceneDistribution):
+        raise TypeError(f"distribution: found {type(distribution).__name__}, expected a SceneDistribution")
     for name, value, least in (("batch_size", batch_size, 1), ("first", first, 0), ("workers", workers, 0)):
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise ValueError(f"{name}: found {value!r}, expected an integer of at least {least}")

@@ -15,7 +15,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def fused(function: Function) -> Function:
-    """Compile a function for GPUs, for any sizes. It takes tensors (and functions), and its steps never depend on their values.
+    """Compile a function for GPUs, for any sizes. It takes tensors, and functions and whole numbers that are built
+    in; its steps never depend on the values of the tensors.
 
     A CPU runs it as it is written: canonical frames do not depend on a compiler.
     """
