@@ -1,5 +1,5 @@
 """`python -m depthlib` is the command line; so `torchrun -m depthlib run ...` trains one run in several processes."""
 
-from depthlib.cli import main
+from depthlib.app.cli import main
 
 main()

@@ -7,7 +7,7 @@ import tomllib
 
 import yaml
 
-from depthlib.paths import REPOSITORY
+from depthlib.base.paths import REPOSITORY
 
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
 CONDA = yaml.safe_load((REPOSITORY / "environment.yml").read_text(encoding="utf-8"))

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from depthlib.models.depth_aware_conv import depth_aware_conv, depth_aware_conv_unfold
+from depthlib.papers.dacnn.depth_aware_conv import depth_aware_conv, depth_aware_conv_unfold
 
 MIB = 2**20
 FORMS = {"tap by tap": depth_aware_conv, "unfold": depth_aware_conv_unfold}

@@ -10,7 +10,7 @@ import argparse
 from collections.abc import Sequence
 
 from depthlib.models.weights import load_weights
-from depthlib.report.latency import OURS, SIZE, networks_of_table8, time_networks
+from depthlib.papers.mobile.latency import OURS, SIZE, networks_of_table8, time_networks
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -18,14 +18,14 @@ import torch
 import torch.nn.functional as F
 from torch.utils.data import DataLoader, Dataset
 
-from depthlib.data.items import Camera, pinhole
+from depthlib.data.dataset_base import Camera, pinhole
 from depthlib.data.kitti.depth import KittiDepth
 from depthlib.data.kitti.raw import KittiRaw
 from depthlib.data.nyu import CAMERA, NYU48K, NYULabelled, NYURaw
-from depthlib.data.writers.kitti import write_kitti_raw
-from depthlib.data.writers.kitti_benchmarks import write_kitti_depth
-from depthlib.data.writers.nyu import write_nyu, write_nyu48k, write_nyuraw
-from depthlib.data.writers.pictures import save_lines
+from depthlib.scenes.writers.kitti import write_kitti_raw
+from depthlib.scenes.writers.kitti_benchmarks import write_kitti_depth
+from depthlib.scenes.writers.nyu import write_nyu, write_nyu48k, write_nyuraw
+from depthlib.scenes.writers.pictures import save_lines
 
 RETURNS = 0.2       # share of the pixels of a KITTI frame that the laser, or the annotation, has measured
 

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 import torch
 
-from depthlib.models.attention import PSNL
+from depthlib.papers.anuw.attention import PSNL
 
 MIB = 2**20
 

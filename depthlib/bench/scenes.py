@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import torch
 
-from depthlib.data.scenes import CLASSES, SceneDistribution, endless_scenes, make_scene
-from depthlib.data.scenes.batch import SceneBatch, camera_tensors, pack
-from depthlib.data.scenes.parallel import in_threads
-from depthlib.data.scenes.renderer import render_packed
+from depthlib.scenes import CLASSES, SceneDistribution, endless_scenes, make_scene
+from depthlib.scenes.batch import SceneBatch, camera_tensors, pack
+from depthlib.scenes.parallel import in_threads
+from depthlib.scenes.renderer import render_packed
 
 
 @dataclass(frozen=True)

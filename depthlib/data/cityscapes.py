@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from depthlib.data.dataset_base import RealDataset
 from depthlib.data.errors import DataError
 from depthlib.data.files import metres_from_disparity, read_colour, read_map, read_png, read_text, require_folder
-from depthlib.data.items import RealDataset
 from depthlib.data.manifest import Encoding
 
 DISPARITY = Encoding("png", "uint16", "pixel", scale=256, offset=1, invalid=(0,), range=(0, 256))

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from depthlib.base.text import one_line
+from depthlib.data.dataset_base import Camera, RealDataset, decoded, frame, one_of, pinhole
 from depthlib.data.errors import DataError
 from depthlib.data.files import read_colour, read_text, require_folder
-from depthlib.data.images import one_line
-from depthlib.data.items import Camera, RealDataset, decoded, frame, one_of, pinhole
 from depthlib.data.manifest import Encoding
 
 KINDS = ("indoors", "outdoor")      # one with s, one without, as the folders are named

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from depthlib.data.dataset_base import RealDataset, one_of
 from depthlib.data.errors import DataError
 from depthlib.data.files import read_colour, read_text, require_folder
-from depthlib.data.items import RealDataset, one_of
 
 LISTS = {"train": "DIW_train.csv", "val": "DIW_val.csv", "test": "DIW_test.csv"}
 FOLDER = "DIW_Annotations_splitted"

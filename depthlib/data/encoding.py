@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from depthlib.base.text import one_line
 from depthlib.data.errors import DataError
-from depthlib.data.images import one_line
 from depthlib.data.manifest import Encoding
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from depthlib import paths
+from depthlib.base import paths
 from depthlib.data.archives import unpack
 from depthlib.data.errors import DataError
 from depthlib.data.manifest import Manifest, RemoteFile

@@ -13,9 +13,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from depthlib.base.text import one_line
 from depthlib.data.encoding import decode
 from depthlib.data.errors import DataError
-from depthlib.data.images import ImageError, one_line, read_image
+from depthlib.data.images import ImageError, read_image
 from depthlib.data.manifest import Encoding
 
 # A file in another unit is wrong nearly everywhere, a sound one in a stray pixel at most.

@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 import torch
 
+from depthlib.data.dataset_base import RealDataset, pinhole
 from depthlib.data.errors import DataError
 from depthlib.data.files import checked_map, metres_from_disparity, read_colour, require_folder
-from depthlib.data.items import RealDataset, pinhole
 from depthlib.data.pfm import read_pfm
 
 SIZE = (540, 960)

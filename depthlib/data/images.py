@@ -13,7 +13,8 @@ import torch
 from PIL import Image, PngImagePlugin
 from torch import Tensor
 
-from depthlib.paths import atomic_write
+from depthlib.base.paths import atomic_write
+from depthlib.base.text import one_line
 
 MAX_PIXELS = 100_000_000
 MAX_BYTES = 2**30
@@ -59,11 +60,6 @@ def read_image(path: str | os.PathLike[str]) -> Tensor:
     except Exception as error:      # decoders raise nearly every type on damaged input
         raise ImageError(f"{path}: damaged or cut off ({one_line(error)})") from error
     return torch.from_numpy(np.ascontiguousarray(array.transpose(2, 0, 1), dtype=np.float32))
-
-
-def one_line(error: Exception) -> str:
-    """The message of an error without line breaks, or its type where it has none."""
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _read_bytes(path: Path) -> bytes:

@@ -12,11 +12,11 @@ from typing import Any
 from torch.nn.functional import interpolate
 from torch.utils.data import Dataset
 
+from depthlib.base.paths import samples_dir
 from depthlib.data.errors import DataError
 from depthlib.data.images import read_depth_png
 from depthlib.data.kitti import KittiFormatted, KittiRaw, drive_frames
 from depthlib.data.transforms import CenterCrop
-from depthlib.paths import samples_dir
 
 FOLDER, DRIVE = "kitti/sfmlearner_format/test", "2011_09_26_drive_0001_sync_02"
 DEPTH = "kitti/depth_annotated_drive_0001/depth"

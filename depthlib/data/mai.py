@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from depthlib.data.dataset_base import RealDataset, frame, one_of
 from depthlib.data.errors import DataError
 from depthlib.data.files import read_colour, read_map, require_folder
-from depthlib.data.items import RealDataset, frame, one_of
 from depthlib.data.manifest import Encoding
 
 STEP, VERIFICATION = 41, 177

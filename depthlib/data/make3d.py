@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from depthlib.data.dataset_base import RealDataset, decoded, one_of, read_lines
 from depthlib.data.errors import DataError
 from depthlib.data.files import read_colour, require_folder
-from depthlib.data.items import RealDataset, decoded, one_of, read_lines
 from depthlib.data.manifest import Encoding
 from depthlib.data.nyu.matlab import load_v5
 

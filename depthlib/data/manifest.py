@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-from depthlib import paths
+from depthlib.base import paths
 from depthlib.data.errors import DataError
 from depthlib.data.schema import build, read_yaml
 from depthlib.data.templates import field_names

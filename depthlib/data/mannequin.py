@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from depthlib.base.text import one_line
+from depthlib.data.dataset_base import RealDataset, decoded, frame, one_of, pinhole
 from depthlib.data.errors import DataError
 from depthlib.data.files import read_bytes, read_text, require_folder
-from depthlib.data.images import one_line
-from depthlib.data.items import RealDataset, decoded, frame, one_of, pinhole
 from depthlib.data.manifest import Encoding
 from depthlib.data.nyu.h5 import read_arrays
 from depthlib.data.video import checked_pose

@@ -10,9 +10,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from depthlib.data.dataset_base import RealDataset
 from depthlib.data.errors import DataError
 from depthlib.data.files import checked_map, read_colour, read_map, read_text, require_folder
-from depthlib.data.items import RealDataset
 from depthlib.data.manifest import Encoding
 from depthlib.data.pfm import read_pfm
 

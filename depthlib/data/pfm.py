@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from depthlib.base.paths import atomic_write
 from depthlib.data.errors import DataError
 from depthlib.data.files import read_bytes
-from depthlib.paths import atomic_write
 
 _HEADER = re.compile(rb"(P[fF])\s+(\d+)\s+(\d+)\s+([-+]?[0-9.]+(?:[eE][-+]?\d+)?)[ \t\r]*\n")
 

@@ -15,9 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from depthlib.data.images import one_line, read_depth_png, read_image
+from depthlib.base.paths import samples_dir
+from depthlib.base.text import one_line
+from depthlib.data.images import read_depth_png, read_image
 from depthlib.geometry import quaternion_to_matrix
-from depthlib.paths import samples_dir
 
 
 @dataclass(frozen=True)

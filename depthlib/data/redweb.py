@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
+from depthlib.data.dataset_base import RealDataset, one_of
 from depthlib.data.errors import DataError
 from depthlib.data.files import read_colour, read_png, require_folder
-from depthlib.data.items import RealDataset, one_of
 
 SKY = 255
 

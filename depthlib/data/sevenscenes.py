@@ -10,9 +10,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from depthlib.data.dataset_base import Camera, pinhole, read_lines, read_numbers
 from depthlib.data.errors import DataError
 from depthlib.data.files import require_folder
-from depthlib.data.items import Camera, pinhole, read_lines, read_numbers
 from depthlib.data.manifest import Encoding
 from depthlib.data.video import PosedVideo, VideoFrame, checked_pose
 

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from depthlib.data.dataset_base import RealDataset, frame, one_of, read_lines, read_numbers
 from depthlib.data.errors import DataError
 from depthlib.data.files import read_colour, read_map, require_folder
-from depthlib.data.items import RealDataset, frame, one_of, read_lines, read_numbers
 from depthlib.data.manifest import Encoding
 
 LISTS = {"train": "sunrgbd_training_images.txt", "test": "sunrgbd_testing_images.txt"}

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from depthlib.data.dataset_base import Camera, pinhole, read_lines
 from depthlib.data.errors import DataError
 from depthlib.data.files import require_folder
-from depthlib.data.items import Camera, pinhole, read_lines
 from depthlib.data.manifest import Encoding
 from depthlib.data.video import PosedVideo, VideoFrame
 from depthlib.geometry import make_pose, quaternion_to_matrix

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from depthlib.data.dataset_base import RealDataset, frame, one_of
 from depthlib.data.errors import DataError
 from depthlib.data.files import read_colour, read_map
-from depthlib.data.items import RealDataset, frame, one_of
 from depthlib.data.manifest import Encoding
 
 VIEWS = ("current", "previous", "next")

@@ -130,7 +130,7 @@ def read_kitti_poses(path: str | os.PathLike[str]) -> tuple[NDArray[np.int64], A
 
 def write_kitti_poses(path: str | os.PathLike[str], poses: ArrayLike) -> None:
     """The file that `read_kitti_poses` reads, without frame numbers, 17 digits each; it appears whole or not at all."""
-    from depthlib.paths import atomic_write
+    from depthlib.base.paths import atomic_write
 
     with atomic_write(path) as temporary:
         np.savetxt(temporary, poses_of("poses", poses)[:, :3].reshape(-1, 12), fmt="%.17g")

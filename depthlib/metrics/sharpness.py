@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from depthlib.filters import sobel
+from depthlib.base.filters import sobel
 
 REDUCTIONS = ("sum", "mean")
 

@@ -1,8 +1,8 @@
 """Depth networks. One contract: `forward(image [B,3,H,W], RGB in [0,1]) -> depth [B,1,H,W] in metres`, same H and W.
 
-`create_model("anu", width=16, max_depth=10.0)` makes one; `models.yaml` says which class a name means. It is data and not
-code, so that a new network leaves the keys of old runs alone. A class is imported when it is asked for, so a U-Net does
-not pay for torchvision.
+`create_model("anu", width=16, max_depth=10.0)` makes one. Which class a name means is said by `models.yaml`, or for the networks of a
+paper by the table in its folder. Both are data, so that a new network leaves the keys of old runs alone. A class is imported when
+it is asked for, so a U-Net does not pay for torchvision.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from pathlib import Path
 
 from torch import nn
 
-from depthlib.yaml_files import read_yaml
+from depthlib.base import catalogue
+from depthlib.base.yaml_files import read_yaml
 
 
 @cache
 def models() -> dict[str, str]:
-    """Name -> "module:class" of every model."""
-    return read_yaml(Path(__file__).parent / "models.yaml")
+    """Name -> "module:class" of every model, those of the papers included."""
+    return read_yaml(Path(__file__).parent / "models.yaml") | catalogue.models()
 
 
 def model_module(name: str) -> str:

@@ -12,8 +12,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
+from depthlib.base.paths import atomic_write
+from depthlib.base.text import one_line
 from depthlib.models import create_model
-from depthlib.paths import atomic_write
 
 
 class WeightsError(ValueError):
@@ -51,14 +52,16 @@ def load_weights(path: str | os.PathLike[str]) -> tuple[nn.Module, dict[str, Any
         with safe_open(path, framework="pt") as file:
             header = (file.metadata() or {}).get("depthlib")
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dictionary)
-    except SafetensorError as error:
-        raise WeightsError(f"{path}: not a readable safetensors file ({error})") from error
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{path}: not a readable safetensors file ({one_line(error)})") from error
     if header is None:
         raise WeightsError(f"{path}: no 'depthlib' metadata, expected weights written by depthlib")
-    info = json.loads(header)
     try:
+        info = json.loads(header)
         model = create_model(info["model"], **info["options"])
         model.load_state_dict({name: value.float() if value.is_floating_point() else value for name, value in state.items()})
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise WeightsError(f"{path}: weights do not fit the network they name ({error})") from error
+        raise WeightsError(f"{path}: weights do not fit the network they name ({one_line(error)[:400]})") from error
+    if bad := [name for name, value in model.state_dict().items() if not torch.isfinite(value).all()]:
+        raise WeightsError(f"{path}: non-finite values in {bad[0]} ({len(bad)} such tensors)")
     return model.eval(), info

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from depthlib.papers.spec import RunSpec
-from depthlib.profiles import Profile, get_profile
-from depthlib.training.recipe import Build
+from depthlib.runs.profiles import Profile, get_profile
+from depthlib.runs.recipe import Build
+from depthlib.runs.spec import RunSpec
 
 MAX_DEPTH = {"rooms": 10.0, "streets": 80.0}       # metres; the range of each family
 
@@ -18,7 +18,7 @@ def profile_of(spec: RunSpec) -> Profile:
 
 
 def scenes(family: str, split: str, count: int, **options: Any) -> Build:
-    """A set of the scenes benchmark; `options` as in `depthlib.data.sets.scenes`. Raises ValueError for an unknown family."""
+    """A set of the scenes benchmark; `options` as in `depthlib.scenes.sets.scenes`. Raises ValueError for an unknown family."""
     if family not in MAX_DEPTH:
         raise ValueError(f"unknown data {family!r}: expected one of {', '.join(MAX_DEPTH)}")
-    return Build("depthlib.data.sets:scenes", {"family": family, "split": split, "count": count, **options})
+    return Build("depthlib.scenes.sets:scenes", {"family": family, "split": split, "count": count, **options})

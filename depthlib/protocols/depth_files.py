@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from depthlib.base.text import one_line
 from depthlib.data.errors import DataError
-from depthlib.data.images import one_line, read_depth_png
+from depthlib.data.images import read_depth_png
 
 SUFFIXES = (".png", ".npy", ".npz")
 

@@ -1,8 +1,8 @@
 """What exactly is measured. A protocol is a locked file; whoever changes one field has made another protocol.
 
-`load_protocol("eigen-raw")` reads a file of this folder and compares it with its hash in locks.json, so that an edited
-file is noticed. `protocol.replace(scaling="median")` makes another protocol, named "eigen-raw+scaling=median"; that name
-can be loaded, too.
+`load_protocol("eigen-raw")` reads a file of this folder, or of the `protocols` of a paper, and compares it with its hash in the
+locks.json beside it, so that an edited file is noticed. `protocol.replace(scaling="median")` makes another protocol, named
+"eigen-raw+scaling=median"; that name can be loaded, too.
 """
 
 from __future__ import annotations
@@ -19,16 +19,17 @@ import torch.nn.functional as F
 import yaml
 from torch import Tensor
 
+from depthlib.base import catalogue
+from depthlib.base.yaml_files import read_yaml
 from depthlib.metrics.benchmark import ALL_METRICS, errors, units_of
 from depthlib.protocols.crops import CROPS, HOLES, RESIZES, crop_mask, filled, placed
 from depthlib.protocols.reduction import check_reduction
 from depthlib.protocols.scaling import SCALINGS, median_ratio
-from depthlib.yaml_files import read_yaml
 
 __all__ = ["FOLDER", "Protocol", "load_protocol", "median_ratio", "protocol_names", "write_locks"]
 
 FOLDER = Path(__file__).parent
-LOCKS = FOLDER / "locks.json"
+LOCKS = "locks.json"
 WORDS = ("name", "what")        # fields that say what a protocol is called and for; all others decide numbers
 
 
@@ -176,7 +177,7 @@ class Protocol:
 
 def protocol_names() -> list[str]:
     """The names there are files for, sorted."""
-    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+    return sorted(_files())
 
 
 def load_protocol(name: str) -> Protocol:
@@ -186,11 +187,12 @@ def load_protocol(name: str) -> Protocol:
         ValueError: an unknown name, with the names there are; a file that is no protocol, or no longer the locked one.
     """
     base, *marks = str(name).split("+")
-    path = FOLDER / f"{base}.yaml"
-    if base not in protocol_names():
+    path = _files().get(base)
+    if path is None:
         raise ValueError(f"unknown protocol {base!r}: expected one of {', '.join(protocol_names())}")
     protocol = _read(path)
-    locked = json.loads(LOCKS.read_text(encoding="utf-8")).get(base) if LOCKS.exists() else None
+    locks = path.with_name(LOCKS)
+    locked = json.loads(locks.read_text(encoding="utf-8")).get(base) if locks.exists() else None
     if locked not in (None, protocol.fingerprint()):
         raise ValueError(f"protocol {base}: the file {path.name} has the fingerprint {protocol.fingerprint()[:12]}, expected "
                          f"{locked[:12]}; a changed protocol needs another name")
@@ -202,8 +204,16 @@ def load_protocol(name: str) -> Protocol:
 
 def write_locks() -> None:
     """Lock every protocol as its file stands now; for whoever adds one."""
-    locks = {name: _read(FOLDER / f"{name}.yaml").fingerprint() for name in protocol_names()}
-    LOCKS.write_text(json.dumps(locks, indent=1) + "\n", encoding="utf-8")
+    folders: dict[Path, dict[str, str]] = {}
+    for name, path in sorted(_files().items()):
+        folders.setdefault(path.parent, {})[name] = _read(path).fingerprint()
+    for folder, locks in folders.items():
+        (folder / LOCKS).write_text(json.dumps(locks, indent=1) + "\n", encoding="utf-8")
+
+
+def _files() -> dict[str, Path]:
+    """Name -> file of every protocol, here and in the papers."""
+    return {path.stem: path for path in [*FOLDER.glob("*.yaml"), *catalogue.files("protocols/*.yaml")]}
 
 
 def _read(path: Path) -> Protocol:

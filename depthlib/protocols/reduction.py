@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from depthlib.base.stats import Interval, bootstrap_means
 from depthlib.metrics.benchmark import NOT_POOLED, ROOTS
-from depthlib.stats import Interval, bootstrap_means
 
 REDUCTIONS = ("mean over images", "mean over images, roots last", "pooled pixels")
 

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from depthlib.base.paths import atomic_write
+from depthlib.base.stats import Interval
+from depthlib.base.text import one_line
 from depthlib.data.errors import DataError
-from depthlib.data.images import one_line
 from depthlib.metrics.benchmark import units_of
-from depthlib.paths import atomic_write
 from depthlib.protocols.depth_files import depth_files, pair_files, read_depth
 from depthlib.protocols.protocol import Protocol, load_protocol
 from depthlib.protocols.reduction import reduced_interval
-from depthlib.stats import Interval
 
 if TYPE_CHECKING:
     import pandas as pd

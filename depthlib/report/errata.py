@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 if TYPE_CHECKING:
-    from depthlib.papers.published import PublishedPaper
+    from depthlib.report.claims import PublishedPaper
 
 COLUMNS = ("erratum", "in print", "here", "why")
 

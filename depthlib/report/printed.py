@@ -11,8 +11,8 @@ from depthlib.metrics.benchmark import HIGHER_IS_BETTER
 from depthlib.report.results import metric_table
 
 if TYPE_CHECKING:
-    from depthlib.papers.published import PublishedPaper
-    from depthlib.runs import RunRecord
+    from depthlib.report.claims import PublishedPaper
+    from depthlib.runs.store import RunRecord
 
 
 def quoted_table(

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from depthlib import paths
+from depthlib.base import paths
 from depthlib.report import tables
 from depthlib.report.png import figure_image, for_notebook, png
 from depthlib.report.style import DPI
@@ -37,7 +37,7 @@ class Report:
     def __init__(
         self, notebook: str, profile: str, out_dir: str | os.PathLike[str] | None = None, reduced: bool | None = None,
     ) -> None:
-        from depthlib.profiles import get_profile
+        from depthlib.runs.profiles import get_profile
 
         self.notebook = _checked("notebook", notebook)
         self.profile = get_profile(profile).name

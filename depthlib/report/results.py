@@ -11,7 +11,7 @@ import pandas as pd
 from depthlib.metrics.benchmark import HIGHER_IS_BETTER
 
 if TYPE_CHECKING:
-    from depthlib.runs import RunRecord
+    from depthlib.runs.store import RunRecord
 
 
 def seed_means(records: Sequence[RunRecord], test: str, metric: str) -> np.ndarray:

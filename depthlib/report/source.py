@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
-from depthlib.paths import REPOSITORY
+from depthlib.base.paths import REPOSITORY
 
 
 def show_source(obj: Callable | type, *, docstring: bool = False) -> None:

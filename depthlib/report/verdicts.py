@@ -3,7 +3,7 @@
 A verdict speaks of a mechanism at the scale it was run at. Whether a printed number was reproduced is another question,
 asked by `reproduction_table`, and at a reduced profile never answered.
 
-What the intervals cover: images and seeds are resampled together (`depthlib.stats.bootstrap_means`). For two or three
+What the intervals cover: images and seeds are resampled together (`depthlib.base.stats.bootstrap_means`). For two or three
 seeds that is not enough. Two seeds that happen to agree leave nothing to resample: where the luck of a training outweighs
 the choice of images, every second comparison of equal methods would be "found". So the spread between the seeds of one
 method, pooled over all methods that were trained, gives a second interval (Student's t), and the wider of the two counts.
@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from depthlib.base.stats import Comparison, Interval, compare, holm, interval
 from depthlib.metrics.benchmark import HIGHER_IS_BETTER
-from depthlib.profiles import get_profile
-from depthlib.stats import Comparison, Interval, compare, holm, interval
+from depthlib.runs.profiles import get_profile
 
 if TYPE_CHECKING:
-    from depthlib.papers.published import Claim, PublishedPaper
-    from depthlib.runs import RunRecord
+    from depthlib.report.claims import Claim, PublishedPaper
+    from depthlib.runs.store import RunRecord
 
 SUPPORTED, CONTRADICTED, UNRESOLVED, NOT_RUN, UNTESTABLE = (
     "supported", "contradicted", "not resolved", "not run", "not testable here",

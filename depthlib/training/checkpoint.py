@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from depthlib.paths import atomic_write
+from depthlib.base.paths import atomic_write
 
 
 class CheckpointError(RuntimeError):

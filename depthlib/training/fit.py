@@ -17,9 +17,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from depthlib.optim import MTAdam, make_optimizer
 from depthlib.training.augment import augment
 from depthlib.training.checkpoint import Checkpoint
+from depthlib.training.mtadam import MTAdam
+from depthlib.training.optimizers import make_optimizer
 from depthlib.training.parallel import in_parallel, mean_over_processes, rank_and_size
 from depthlib.training.schedules import rate_factor
 

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from depthlib.data.dataset_base import RealDataset, one_of
 from depthlib.data.errors import DataError
 from depthlib.data.files import read_colour, read_map, read_text, require_folder
-from depthlib.data.items import RealDataset, one_of
 from depthlib.data.kitti.splits import RawFrame
 from depthlib.data.manifest import Encoding
 

@@ -10,9 +10,9 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
+from depthlib.data.dataset_base import RealDataset
 from depthlib.data.errors import DataError
 from depthlib.data.files import checked_map, read_bytes, read_colour, read_text, require_folder
-from depthlib.data.items import RealDataset
 from depthlib.data.kitti.depth import read_intrinsics
 from depthlib.data.kitti.raw import VIEWS
 

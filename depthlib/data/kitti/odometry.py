@@ -10,9 +10,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from depthlib.data.dataset_base import RealDataset, one_of
 from depthlib.data.errors import DataError
 from depthlib.data.files import checked_map, read_colour, require_folder
-from depthlib.data.items import RealDataset, one_of
 from depthlib.data.kitti.calibration import read_sequence_calibration
 from depthlib.data.kitti.depth import DEPTH_RANGE
 from depthlib.data.kitti.poses import read_poses

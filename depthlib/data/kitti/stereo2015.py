@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from depthlib.data.cityscapes import train_ids
+from depthlib.data.dataset_base import RealDataset
 from depthlib.data.errors import DataError
 from depthlib.data.files import metres_from_disparity, read_colour, read_map, read_png, read_text, require_folder
-from depthlib.data.items import RealDataset
 from depthlib.data.kitti.calibration import read_camera_calibration
 from depthlib.data.kitti.splits import RawFrame, parse_mapping
 from depthlib.data.manifest import Encoding

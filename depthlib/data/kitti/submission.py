@@ -11,10 +11,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from depthlib.base.paths import atomic_write
 from depthlib.data.errors import DataError
 from depthlib.data.files import read_map, require_folder
 from depthlib.data.manifest import Encoding
-from depthlib.paths import atomic_write
 
 TEST_COUNT = 500
 TEST_SIZE = (352, 1216)

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from depthlib.base.text import one_line
+from depthlib.data.dataset_base import Camera, RealDataset, decoded, frame, one_of, pinhole
 from depthlib.data.errors import DataError
 from depthlib.data.files import read_bytes, require_folder
-from depthlib.data.images import one_line
-from depthlib.data.items import Camera, RealDataset, decoded, frame, one_of, pinhole
 from depthlib.data.manifest import Encoding
 from depthlib.data.nyu.labelled import CAMERA
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from depthlib.base.text import one_line
+from depthlib.data.dataset_base import Camera, decoded, frame, one_of, pinhole
 from depthlib.data.errors import DataError
 from depthlib.data.files import fingerprint, require_folder
-from depthlib.data.images import one_line
-from depthlib.data.items import Camera, decoded, frame, one_of, pinhole
 from depthlib.data.manifest import Encoding
 from depthlib.data.nyu.classes import class_table, read_mapping40
 from depthlib.data.nyu.matlab import read_split

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from depthlib.base.text import one_line
 from depthlib.data.errors import DataError
 from depthlib.data.files import read_bytes
-from depthlib.data.images import one_line
 
 # Field names of the two files in circulation; the second counts images from 5001.
 SPLIT_KEYS = {"train": "trainNdxs", "test": "testNdxs"}

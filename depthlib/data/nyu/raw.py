@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from depthlib.data.dataset_base import Camera, RealDataset, frame, one_of, pinhole, read_lines
 from depthlib.data.errors import DataError
 from depthlib.data.files import checked_map, read_bytes, read_colour, read_map, require_folder
-from depthlib.data.items import Camera, RealDataset, frame, one_of, pinhole, read_lines
 from depthlib.data.manifest import Encoding
 from depthlib.data.nyu.labelled import CAMERA
 

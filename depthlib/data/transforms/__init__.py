@@ -1,6 +1,6 @@
 """Random and fixed changes of a Sample, on one item in a loader's worker or on a whole batch on the GPU.
 
-A transform takes a sample (see `depthlib.data.scenes.SceneDataset` for its keys) and a random generator, and gives a new
+A transform takes a sample (see `depthlib.scenes.SceneDataset` for its keys) and a random generator, and gives a new
 sample; the one it was given is not changed. Whatever depends on where a pixel lies or on the camera follows: images,
 depth, labels, intrinsics, poses, point pairs. For example the dual networks' "augment, then down-sample":
 

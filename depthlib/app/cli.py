@@ -1,0 +1,171 @@
+"""The command line. Each command only reads its arguments and calls one function of the package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from depthlib.app.data_cli import data
+
+main = typer.Typer(
+    help="Monocular depth: five papers, reproduced.", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False,
+)
+notebooks = typer.Typer(help="Look after the notebooks.", no_args_is_help=True)
+main.add_typer(notebooks, name="notebooks")
+main.add_typer(data, name="data")
+
+Profile = Annotated[str, typer.Option(help="smoke, quick, full or paper")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps")]
+
+
+def _end(status: int) -> None:
+    raise typer.Exit(status)
+
+
+@main.command()
+def reproduce(
+    lessons: Annotated[list[str] | None, typer.Argument(help="notebook names, numbers or paper keys; all by default")] = None,
+    profile: Profile = "quick",
+    device: Device = "auto",
+    jobs: Annotated[int | None, typer.Option(min=1, help="how many at once; one a GPU, or one a core, by default")] = None,
+    max_minutes: Annotated[float | None, typer.Option(min=0, help="stop then; the same command goes on later")] = None,
+    executor: Annotated[str | None, typer.Option(help="Snakemake executor, e.g. slurm; this machine by default")] = None,
+    workflow_profile: Annotated[Path | None, typer.Option(help="Snakemake profile, e.g. depthlib/batch/slurm")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what would be done")] = False,
+    verify: Annotated[bool, typer.Option("--verify", help="make everything again elsewhere and compare with results/")] = False,
+) -> None:
+    """Train, evaluate, execute the notebooks, and render tables and figures into results/."""
+    from depthlib.course.lessons import reproduce as module
+
+    options = [f"--executor={executor}"] if executor else []
+    options += [f"--workflow-profile={workflow_profile.resolve()}"] if workflow_profile else []
+    settings = {"profile": profile, "device": device, "jobs": jobs}
+    try:
+        if verify:
+            _end(module.verify(lessons or [], **settings))
+        _end(module.reproduce(lessons or [], **settings, max_minutes=max_minutes, options=options, dry_run=dry_run))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+@main.command()
+def merge(source: Annotated[Path, typer.Argument(help="another store, or a folder results/<profile>/runs")]) -> None:
+    """Copy the finished runs of another machine into the store; exit status 1 if some contradict runs that are there."""
+    from depthlib.course.batch.merge import merge as bring_together
+    from depthlib.runs.store import Store
+
+    try:
+        merged = bring_together(source, Store())
+    except OSError as error:
+        raise typer.BadParameter(str(error)) from error
+    typer.echo(merged.summary())
+    _end(1 if merged.conflicts or merged.unreadable else 0)
+
+
+@main.command()
+def predict(
+    images: Annotated[list[Path], typer.Argument(help="photographs")],
+    out: Annotated[Path, typer.Option(help="folder for the depth maps")] = Path("depth"),
+    weights: Annotated[Path | None, typer.Option(help="safetensors written by depthlib; the shipped network by default")] = None,
+    device: Device = "auto",
+) -> None:
+    """Write a coloured depth map and a 16-bit depth PNG for each photograph."""
+    from depthlib.app.predict import run
+
+    _end(run(images, out, weights, device))
+
+
+@main.command()
+def export(
+    weights: Annotated[Path, typer.Argument(help="safetensors written by depthlib, e.g. weights.safetensors of a run")],
+    out: Annotated[Path, typer.Argument(help="the file to write: .onnx, .tflite or .pte")],
+    format: Annotated[str, typer.Option(help="onnx, litert or executorch; the last two need packages of their own")] = "onnx",
+    size: Annotated[tuple[int, int] | None, typer.Option(help="height and width of the images; those of the training by default")] = None,
+) -> None:
+    """Write a network as a file for phones and other runtimes, and compare it with torch."""
+    from depthlib.models.export import run
+
+    _end(run(weights, out, format, size))
+
+
+@main.command()
+def run(
+    paper: Annotated[str, typer.Argument(help="paper key, e.g. anuw")],
+    variant: Annotated[str, typer.Argument(help="which recipe of the paper, e.g. e")],
+    data: Annotated[str, typer.Option(help="what to train on")] = "streets",
+    profile: Profile = "quick",
+    seed: Annotated[int, typer.Option(help="of weights, order and augmentation")] = 0,
+    change: Annotated[list[str] | None, typer.Option("--set", help="a field of the profile, e.g. steps=20; may be repeated")] = None,
+    device: Device = "auto",
+) -> None:
+    """Make one run, unless the store has it, and print its errors."""
+    from depthlib.course.reproduce import run_one
+    from depthlib.runs.store import CorruptRecord, MissingRun
+    from depthlib.training.checkpoint import CheckpointError
+    from depthlib.training.fit import TrainingDiverged
+
+    try:
+        run_one(paper, variant, data=data, profile=profile, seed=seed, changes=change or [], device=device)
+    except (ValueError, NotImplementedError) as error:
+        raise typer.BadParameter(str(error)) from error
+    except (CheckpointError, CorruptRecord, MissingRun, TrainingDiverged, OSError) as error:
+        typer.echo(f"error: {error}", err=True)
+        _end(1)
+
+
+@main.command()
+def evaluate(
+    pred: Annotated[Path, typer.Option(help="folder of predicted depth maps: 16-bit PNG, npy or npz")],
+    gt: Annotated[Path, typer.Option(help="folder of true depth maps; pairs share their file name without suffix")],
+    protocol: Annotated[str, typer.Option(help="what exactly is measured: a file of depthlib/protocols, e.g. eigen-annotated")],
+    out: Annotated[Path, typer.Option(help="folder for the CSV files: errors of each image, averages")] = Path("errors"),
+    pred_scale: Annotated[float | None, typer.Option(help="units per metre of predictions; PNGs of ours say it themselves")] = None,
+    gt_scale: Annotated[float | None, typer.Option(help="units per metre of the truth, e.g. 256 for KITTI, 1000 for millimetres")] = None,
+) -> None:
+    """Score anybody's predictions under a named protocol: per image to CSV, the mean with an interval."""
+    from depthlib.protocols.scoring import run as score
+
+    _end(score(pred, gt, protocol, out, pred_scale=pred_scale, gt_scale=gt_scale))
+
+
+@main.command()
+def doctor() -> None:
+    """Say what this machine has, and what to do about each problem."""
+    from depthlib.app.doctor import report
+
+    _end(report())
+
+
+@main.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "allow_interspersed_args": False})
+def bench(context: typer.Context, name: Annotated[str, typer.Argument(help="scenes, psnl, ...: a module of depthlib.bench")]) -> None:
+    """Measure speed: median and spread after a warm-up. Options after the name go to the benchmark."""
+    import importlib
+    import pkgutil
+
+    import depthlib.bench
+
+    known = sorted(module.name for module in pkgutil.iter_modules(depthlib.bench.__path__))
+    if name not in known:
+        raise typer.BadParameter(f"unknown benchmark {name!r}: expected one of {', '.join(known)}")
+    importlib.import_module(f"depthlib.bench.{name}").main(context.args)
+
+
+@notebooks.command()
+def strip(files: Annotated[list[Path] | None, typer.Argument(help="all of notebooks/ by default")] = None) -> None:
+    """Remove outputs, counts and volatile metadata from the sources."""
+    from depthlib.base import paths
+    from depthlib.course.notebooks import strip_file
+
+    for file in files or sorted(paths.notebooks_dir().glob("*.ipynb")):
+        if strip_file(file):
+            typer.echo(f"stripped {file}")
+
+
+@notebooks.command()
+def student(source: Path, target: Path) -> None:
+    """Copy a notebook without its solution cells."""
+    from depthlib.course.notebooks import student_copy
+
+    student_copy(source, target)

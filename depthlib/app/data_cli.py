@@ -1,0 +1,180 @@
+"""`depthlib data`: what there is, whether it is complete, getting it, and looking at it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from depthlib.data.manifest import Generated, Manifest
+
+data = typer.Typer(help="Data sets: list, verify, fetch, preview.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(help="name of a manifest; `depthlib data list` shows them")]
+Root = Annotated[Path | None, typer.Option(help="the data set's folder; by default where `fetch` puts it")]
+
+
+@contextmanager
+def _one_line_errors() -> Iterator[None]:
+    """A broken file or folder is a message, not a traceback."""
+    from depthlib.data.errors import DataError
+
+    try:
+        yield
+    except (DataError, OSError) as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2) from error
+
+
+@data.command("list")
+def list_() -> None:
+    """Name, terms, how to get it, and how many splits are known."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from depthlib.data.errors import DataError
+    from depthlib.data.manifest import load_manifest, manifest_names
+
+    table, broken = Table("name", "what", "terms", "get it", "splits"), []
+    for name in manifest_names():
+        try:
+            table.add_row(name, *_described(load_manifest(name)))
+        except DataError as error:                      # one bad file must not hide the others
+            broken.append(str(error))
+    Console().print(table)
+    for message in broken:
+        typer.echo(f"error: {message}", err=True)
+    raise typer.Exit(2 if broken else 0)
+
+
+def _described(manifest: Manifest | Generated) -> tuple[str, str, str, str]:
+    from depthlib.data.manifest import Generated
+
+    if isinstance(manifest, Generated):
+        return manifest.description, manifest.licence, "made here", str(len(manifest.splits))
+    size = sum(file.size for file in manifest.obtain.files) / 1e6
+    how = f"fetch ({size:.1f} MB)" if manifest.obtain.files else "at the source"
+    return manifest.title, manifest.terms.licence, how, str(len(manifest.splits))
+
+
+@data.command()
+def verify(
+    name: Name,
+    root: Root = None,
+    lists: Annotated[Path | None, typer.Option(help="folder of lists; by default that of `depthlib data fetch lists`")] = None,
+    split: Annotated[list[str] | None, typer.Option(help="a split to look at; may be repeated; all by default")] = None,
+    full: Annotated[bool, typer.Option("--full", help="decode every file and hash what has a known hash")] = False,
+) -> None:
+    """Say what is there, what is missing and what is damaged. Ends with 1 if anything is."""
+    from depthlib.data.fetch import default_root
+    from depthlib.data.manifest import Generated, load_manifest
+    from depthlib.data.verify import verify as check
+
+    with _one_line_errors():
+        manifest = load_manifest(name)
+        if isinstance(manifest, Generated):
+            _verify_scenes(full)
+            return
+        report = check(manifest, root or default_root(name), lists=lists or default_root("lists"), splits=split or (), full=full,
+                       progress=full)
+    typer.echo(report.text())
+    raise typer.Exit(0 if report.ok else 1)
+
+
+def _verify_scenes(full: bool) -> None:
+    """Scenes are complete by definition; what can differ is their pixels on this machine."""
+    from depthlib.scenes.manifest import check_manifest
+
+    differing = check_manifest(10**9 if full else 1)
+    for name in differing:
+        typer.echo(f"{name}: the pixels differ from the manifest")
+    typer.echo(f"{len(differing)} frames differ from the manifest")
+    raise typer.Exit(1 if differing else 0)
+
+
+@data.command()
+def fetch(name: Name, root: Root = None) -> None:
+    """Download small public files, continuing where a download stopped; never what needs accepted terms."""
+    from depthlib.data.errors import DataError
+    from depthlib.data.fetch import fetch as get
+    from depthlib.data.manifest import Generated, load_manifest
+
+    with _one_line_errors():
+        manifest = load_manifest(name)
+        if isinstance(manifest, Generated):
+            raise DataError(f"{name}: made by depthlib when it is used, there is nothing to fetch")
+        if manifest.terms.note:
+            typer.echo(manifest.terms.note)
+        got = get(manifest, root)
+    typer.echo(f"{len(got)} files of {name}, verified ({manifest.terms.licence})")
+
+
+@data.command()
+def preview(
+    name: Name,
+    root: Root = None,
+    split: Annotated[str | None, typer.Option(help="the loader's split; for the scenes a family (rooms, streets)")] = None,
+    count: Annotated[int, typer.Option(min=1, max=50, help="number of items")] = 6,
+    option: Annotated[list[str] | None, typer.Option(help="key=value for the loader; may be repeated")] = None,
+    out: Annotated[Path, typer.Option(help="the picture")] = Path("preview.png"),
+) -> None:
+    """Draw a contact sheet: image, depth, mask, histogram, and a line of statistics for each item."""
+    from depthlib.app.preview import contact_sheet, line, open_dataset, plausible_range, spread
+    from depthlib.base.paths import atomic_write
+    from depthlib.data.errors import DataError
+    from depthlib.data.fetch import default_root
+    from depthlib.data.manifest import Generated, load_manifest
+    from depthlib.report.png import figure_image, png
+
+    with _one_line_errors():
+        manifest = load_manifest(name)
+        pairs = [item.partition("=") for item in option or []]
+        if wrong := [key for key, sign, _ in pairs if not sign]:
+            raise DataError(f"option: found {wrong[0]!r}, expected key=value")
+        if isinstance(manifest, Generated):
+            samples = _scenes(split or "rooms", count)
+        else:
+            options = {key: value for key, _, value in pairs}
+            samples = spread(open_dataset(manifest, str(root or default_root(name)), split, options), count)
+        if not samples:
+            raise DataError(f"{name}: the loader found no item")
+        plausible = plausible_range(manifest)
+        for sample in samples:
+            typer.echo(line(sample, plausible))
+        with atomic_write(out) as temporary:
+            temporary.write_bytes(png(figure_image(contact_sheet(samples, plausible=plausible))))
+    typer.echo(f"wrote {out}")
+
+
+def _scenes(family: str, count: int) -> list:
+    from depthlib.data.errors import DataError
+    from depthlib.scenes import SceneDataset, SceneDistribution
+
+    try:
+        dataset = SceneDataset(SceneDistribution(family), "val", count)
+    except ValueError as error:
+        raise DataError(str(error)) from error
+    return [dataset[position] for position in range(len(dataset))]
+
+
+@data.command()
+def croissant(
+    name: Name, out: Annotated[Path | None, typer.Option(help="a .json file; by default it is printed")] = None,
+) -> None:
+    """Write the manifest as Croissant metadata."""
+    from depthlib.base.paths import atomic_write
+    from depthlib.data.croissant import croissant as describe
+    from depthlib.data.manifest import load_manifest
+
+    with _one_line_errors():
+        text = json.dumps(describe(load_manifest(name)), indent=2, ensure_ascii=False) + "\n"
+        if out is None:
+            typer.echo(text, nl=False)
+        else:
+            with atomic_write(out) as temporary:
+                temporary.write_text(text, encoding="utf-8")

@@ -1,0 +1,1 @@
+"""Paths, fingerprints, statistics and devices: what every other folder may use."""

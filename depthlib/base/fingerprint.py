@@ -1,0 +1,278 @@
+"""Fingerprints of the package's own source: has the code that a result came from changed since?
+
+A result depends on the modules it was made by and on all that these import. `closure` follows the import statements
+as they are written, without importing anything; `code_fingerprint` hashes the syntax trees of that closure, so that
+comments, blank lines, docstrings and the version number may change and a name, a number or an operator may not.
+
+A package is passed through to the module that a name comes from: whoever writes `from depthlib.losses import l1_loss` depends
+on `depthlib.losses.regression` and not on the other losses that the package offers under the same roof. Of a package that
+is only passed through, the code of its `__init__` counts, and its list of imports does not: a new loss leaves old runs alone.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def closure(modules: Iterable[str], package: Path = PACKAGE, *, named: bool = False) -> tuple[str, ...]:
+    """Names of all modules of the package that `modules` need, themselves and their parent packages included, sorted.
+
+    Imports inside functions count, relative ones too; those under `if TYPE_CHECKING:` do not, since they never run.
+    Names outside the package are passed over. The result is kept for the whole process.
+
+    Args:
+        modules: dotted names, for example ["depthlib.models.unet"].
+        package: the package's folder; its name is the package's name.
+        named: follow strings too: "depthlib.models.unet", "depthlib.models.unet:UNet", and all modules of a package
+            for f"depthlib.models.{name}". A safe upper bound for code that picks modules by name at run time.
+
+    Raises:
+        ValueError: a name of `modules` is in the package but has no file there.
+    """
+    names = tuple(sorted(set(_names(modules))))
+    for name in names:
+        if name.split(".")[0] == package.name and _file(name, package) is None:
+            raise ValueError(f"modules: found {name!r}, expected the name of a module under {package.name}/")
+    whole, passed = _closure(names, package, named)
+    return tuple(sorted(whole | passed))
+
+
+def code_fingerprint(modules: Iterable[str], package: Path = PACKAGE, *, named: bool = False) -> str:
+    """SHA-256 (64 hex digits) of the code of `closure(modules)`; the same on every Python version.
+
+    Docstrings, comments, layout and `__version__` do not enter. Kept for the whole process: a running interpreter
+    works with the code it loaded, not with what was saved since.
+    """
+    digest = hashlib.sha256()
+    whole, _ = _closure(tuple(sorted(set(_names(modules)))), package, named)
+    for name in closure(modules, package, named=named):
+        module = _module(name, package)
+        digest.update(f"{name} {module.whole if name in whole else module.own}\n".encode())
+    return digest.hexdigest()
+
+
+def data_fingerprint(modules: Iterable[str], package: Path = PACKAGE, *, named: bool = False) -> str:
+    """SHA-256 of the YAML files (protocols, published tables, claims) beside the modules of `closure(modules)`."""
+    folders = {file.parent for name in closure(modules, package, named=named) if (file := _file(name, package))}
+    return files_fingerprint((path for folder in folders for path in folder.glob("*.y*ml")), package)
+
+
+def files_fingerprint(paths: Iterable[Path], root: Path) -> str:
+    """SHA-256 over names (relative to `root`) and contents of files, whatever their order; line ends made equal."""
+    digest = hashlib.sha256()
+    for path in sorted(paths):
+        content = path.read_bytes().replace(b"\r\n", b"\n")
+        digest.update(f"{path.relative_to(root).as_posix()} {hashlib.sha256(content).hexdigest()}\n".encode())
+    return digest.hexdigest()
+
+
+def is_module(name: str, package: Path = PACKAGE) -> bool:
+    """Whether the dotted name is a module or a package of the package."""
+    return _file(name, package) is not None
+
+
+def imports_of(tree: ast.AST) -> set[str]:
+    """Dotted names that the import statements of a notebook's code may load. `from a import b` gives both `a` and `a.b`."""
+    return {name for origin, item in _imports(tree) for name in (origin, f"{origin}.{item}" if item else origin)}
+
+
+def _imports(tree: ast.AST, module: str = "", is_package: bool = False) -> set[tuple[str, str | None]]:
+    """(origin, name) for each `from origin import name`, (origin, None) for each `import origin`.
+
+    `module` and `is_package` say where the code stands, for relative imports.
+    """
+    found: set[tuple[str, str | None]] = set()
+    for node in _running_statements(tree):
+        if isinstance(node, ast.Import):
+            found.update((alias.name, None) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            origin = node.module or ""
+            if node.level:
+                above = module.split(".")[: len(module.split(".")) - node.level + is_package]
+                origin = ".".join([*above, *([node.module] if node.module else [])])
+            found.update((origin, alias.name) for alias in node.names)
+    return found
+
+
+def _names(modules: Iterable[str]) -> Iterable[str]:
+    if isinstance(modules, str):
+        raise TypeError(f"modules: found the string {modules!r}, expected several names, for example [{modules!r}]")
+    return modules
+
+
+def _file(name: str, package: Path) -> Path | None:
+    parts = name.split(".")
+    if parts[0] != package.name:
+        return None
+    stem = package.joinpath(*parts[1:])
+    for path in (stem / "__init__.py", stem.with_name(stem.name + ".py")):
+        if path.is_file():
+            return path
+    return None
+
+
+@cache
+def _closure(names: tuple[str, ...], package: Path, named: bool) -> tuple[frozenset[str], frozenset[str]]:
+    """Modules of which all code counts, and packages that are only passed through."""
+    whole: set[str] = set()
+    passed: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name in whole or _file(name, package) is None:       # foreign, or no module
+            continue
+        whole.add(name)
+        parts = name.split(".")
+        passed.update(".".join(parts[:length]) for length in range(1, len(parts)))
+        waiting.extend(_module_imports(name, package))
+        if named:
+            waiting.extend(_module_strings(name, package))
+    return frozenset(whole), frozenset(passed - whole)
+
+
+def _homes(origin: str, item: str | None, package: Path) -> frozenset[str]:
+    """The modules that one import depends on: see the text at the top."""
+    if item is not None and _file(f"{origin}.{item}", package) is not None:
+        return frozenset({f"{origin}.{item}"})
+    path = _file(origin, package)
+    offered = _offered(origin, package).get(item) if item and path is not None and path.name == "__init__.py" else None
+    return offered or frozenset({origin})
+
+
+@cache
+def _offered(name: str, package: Path) -> dict[str, frozenset[str]]:
+    """What a package's `__init__` imports from elsewhere at its top: name -> the modules it comes from."""
+    offers = _module(name, package).offers
+    return {asked: _homes(origin, item, package) for asked, origin, item in offers if origin != name}
+
+
+@dataclass(frozen=True)
+class _Module:
+    """What is kept of a module: not its tree, or the garbage collector would go through the trees of all, again and again.
+
+    Attributes:
+        imports: see `_imports`. offers: (name here, origin, name there) for each `from origin import name` at its top.
+        strings: all that are written in it. whole, own: hashes of its code, with and without what a package offers.
+    """
+
+    imports: set[tuple[str, str | None]]
+    offers: list[tuple[str, str, str]]
+    strings: set[str]
+    whole: str
+    own: str
+
+
+@cache
+def _module(name: str, package: Path) -> _Module:
+    path = _file(name, package)
+    is_package = path.name == "__init__.py"
+    tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    offers = [
+        (next(alias.asname or alias.name for alias in node.names if alias.name == item), origin, item)
+        for node in tree.body if isinstance(node, ast.ImportFrom) for origin, item in _imports(node, name, is_package)
+    ]
+    whole = _hash(tree)
+    own = _hash(ast.Module([node for node in tree.body if not _is_offer(node)], [])) if is_package else whole
+    return _Module(_imports(tree, name, is_package), offers, _strings(tree), whole, own)
+
+
+@cache
+def _module_imports(name: str, package: Path) -> frozenset[str]:
+    return frozenset().union(*(_homes(origin, item, package) for origin, item in _module(name, package).imports))
+
+
+@cache
+def _module_strings(name: str, package: Path) -> frozenset[str]:
+    """Modules that strings of a module name; "depthlib.models." (the start of an f-string) names all that lie there."""
+    named = re.compile(rf"({package.name}(?:\.\w+)+)(?::\w+)?|({package.name}(?:\.\w+)*)\.")
+    found: set[str] = set()
+    for match in filter(None, map(named.fullmatch, _module(name, package).strings)):
+        if match[1]:
+            found.add(match[1])
+        else:
+            folder = package.joinpath(*match[2].split(".")[1:])
+            found.update(f"{match[2]}.{path.stem}" for path in folder.glob("*.py") if path.stem != "__init__")
+    return frozenset(found)
+
+
+def _is_offer(node: ast.stmt) -> bool:
+    """An import, also one for type checkers, or the list `__all__`."""
+    names = [target.id for target in node.targets if isinstance(target, ast.Name)] if isinstance(node, ast.Assign) else []
+    return isinstance(node, ast.Import | ast.ImportFrom) or names == ["__all__"] or _is_for_typing(node)
+
+
+def _running_statements(tree: ast.AST) -> list[ast.AST]:
+    """All statements, but for the body of `if TYPE_CHECKING:`. Imports are among them, so no expression is looked into."""
+    found = [tree]
+    for node in found:
+        typing_only = _is_for_typing(node)
+        for field in ("body", "orelse", "handlers", "finalbody", "cases"):
+            if not (typing_only and field == "body"):
+                found.extend(getattr(node, field, ()))
+    return found
+
+
+def _is_for_typing(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
+
+
+def _strings(tree: ast.AST) -> set[str]:
+    """As `ast.walk` would find them, in a third of its time."""
+    found: set[str] = set()
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        for field in node._fields:
+            value = getattr(node, field, None)
+            if isinstance(value, list):
+                waiting.extend(item for item in value if isinstance(item, ast.AST))
+            elif isinstance(value, ast.AST):
+                waiting.append(value)
+            elif isinstance(value, str) and isinstance(node, ast.Constant):
+                found.add(value)
+    return found
+
+
+def _hash(tree: ast.AST) -> str:
+    text: list[str] = []
+    _write(tree, text)
+    return hashlib.sha256("".join(text).encode()).hexdigest()
+
+
+def _write(value: object, text: list[str]) -> None:
+    """Append the tree to `text`. `ast.dump` would do, were its output not different from one Python version to the next."""
+    if isinstance(value, ast.AST):
+        text.append(f"{type(value).__name__}(")
+        for field in value._fields:
+            child = getattr(value, field, None)
+            if field == "body" and isinstance(child, list):
+                child = [item for item in child if not _no_code(item, value)]
+            if child is None or child == [] or field in ("ctx", "kind", "type_comment"):
+                continue                                 # empty fields come and go with Python versions
+            text.append(f"{field}=")
+            _write(child, text)
+        text.append(")")
+    elif isinstance(value, list):
+        text.append("[")
+        for item in value:
+            _write(item, text)
+            text.append(",")
+        text.append("]")
+    else:
+        text.append(repr(value))
+
+
+def _no_code(item: ast.AST, parent: ast.AST) -> bool:
+    """Of a body: a docstring (a string that nothing uses), or the version number of the package."""
+    if isinstance(item, ast.Expr):
+        return isinstance(item.value, ast.Constant) and isinstance(item.value.value, str)
+    targets = item.targets if isinstance(item, ast.Assign) else []
+    return isinstance(parent, ast.Module) and any(isinstance(t, ast.Name) and t.id == "__version__" for t in targets)

@@ -1,0 +1,1 @@
+"""The course: its lessons, the batch that makes their runs, their notebooks."""

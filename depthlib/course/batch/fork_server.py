@@ -1,0 +1,165 @@
+"""One process that has loaded everything, and from which the jobs of a batch are forked.
+
+To load torch, its compiler (any optimiser of torch imports it) and the package, and to compute the keys, costs four seconds
+of CPU time: more than some small runs train, and a notebook pays it before its kernel even starts. Here it is paid once a
+batch: `serve` loads, then listens at a socket in the batch's folder; a job asks there (`ask`), hands over where its output
+goes, and waits for its fork. Where nobody listens, on the node of a cluster or with a GPU, which does not survive a fork once
+it is in use, the job does its work itself.
+
+This module imports nothing that is slow: whoever asks has to be quick.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+import psutil
+
+if TYPE_CHECKING:
+    from depthlib.course.batch.plan import Plan
+
+SOCKET = ".warm"
+BEGUN = b"b"            # the first byte of an answer; the second one is the exit status
+
+
+def start(plan: Plan, plan_file: Path, log: IO[bytes], environment: Mapping[str, str]) -> subprocess.Popen | None:
+    """Start `serve` in a process of its own, for as long as its standard input is open. None where it would not help or not work."""
+    if sys.platform != "linux" or plan.gpus or len(plan.missing_runs()) + len(plan.missing_notebooks()) < 2:
+        return None
+    command = [plan.python, "-m", "depthlib.course.batch.fork_server", str(plan_file)]
+    return subprocess.Popen(command, cwd=plan.folder, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT, env=environment)
+
+
+def ask(kind: str, plan_file: str, name: str) -> int | None:
+    """Have a job ("run" or "notebook") done and wait for it: its exit status, or None if nobody began. Works in the batch's folder."""
+    os.chdir(Path(plan_file).parent)        # a socket's address is short, and a folder's path need not be
+    with socket.socket(socket.AF_UNIX) as connection:
+        try:
+            connection.connect(SOCKET)
+            socket.send_fds(connection, [f"{kind} {name}".encode()], [1, 2])
+            begun = connection.recv(1) == BEGUN
+        except OSError:
+            return None
+        if not begun:
+            return None
+        if status := connection.recv(1):
+            return status[0]
+    print("the process of this job was ended from outside", file=sys.stderr)
+    return 1
+
+
+def serve(plan_file: str) -> None:
+    """Fork a process for each job that asks, until standard input is closed or it is told to end; then end those that still work."""
+    from depthlib.course.batch.worker import set_threads
+
+    set_threads(plan_file)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())        # by way of what stands under `finally`
+    address = Path(SOCKET)
+    address.unlink(missing_ok=True)         # of a batch that was killed
+    forks: set[int] = set()
+    with socket.socket(socket.AF_UNIX) as door:
+        door.bind(SOCKET)
+        door.listen(64)                     # from now on a job waits here, also while this process loads
+        try:
+            load(plan_file)
+            while sys.stdin not in select.select([door, sys.stdin], [], [])[0]:
+                forks = _alive(forks)
+                connection, _ = door.accept()
+                if not (fork := os.fork()):
+                    door.close()
+                    _work(connection, plan_file)
+                forks.add(fork)
+                connection.close()
+        finally:
+            address.unlink(missing_ok=True)
+            for fork in _alive(forks):
+                _end(fork)
+                os.waitpid(fork, 0)
+
+
+def load(plan_file: str) -> None:
+    """Import what the missing jobs execute, all of it, so that their keys and the code that runs come from the same files.
+
+    Only what starts no thread and no event loop, which a fork would not have: a notebook's are started by its fork.
+    """
+    import papermill  # noqa: F401
+    import torch._dynamo  # noqa: F401
+
+    import depthlib.course.batch.publish  # noqa: F401
+    from depthlib.base import paths
+    from depthlib.base.fingerprint import closure, code_fingerprint
+    from depthlib.course.batch.plan import read_plan
+    from depthlib.course.notebooks.cells import read_notebook
+    from depthlib.course.notebooks.key import notebook_key
+    from depthlib.runs.spec import RunSpec
+
+    plan = read_plan(plan_file)
+    modules = {RunSpec(**plan.runs[name].spec).recipe.modules() for name in plan.missing_runs()}
+    for name in closure(name for names in modules for name in names):
+        with contextlib.suppress(ImportError):          # of a part that needs a package which is not installed
+            importlib.import_module(name)
+    for names in modules:
+        code_fingerprint(names)
+    for name in plan.missing_notebooks():
+        notebook_key(read_notebook(paths.notebooks_dir() / f"{name}.ipynb"), {})
+
+
+def _alive(forks: set[int]) -> set[int]:
+    """Those that are not done; the others are buried."""
+    return {fork for fork in forks if os.waitpid(fork, os.WNOHANG)[0] == 0}
+
+
+def _work(connection: socket.socket, plan_file: str) -> None:
+    """The fork: do one job with the output of the job that asked, answer with the exit status, and end."""
+    status = 1
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        job, outputs, _, _ = socket.recv_fds(connection, 4096, 2)
+        for output, ours in zip(outputs, (1, 2), strict=True):
+            os.dup2(output, ours)
+            os.close(output)
+        connection.send(BEGUN)
+        threading.Thread(target=_end_with, args=(connection,), daemon=True).start()
+        from depthlib.course.batch.worker import main
+
+        kind, name = job.decode().split(" ", 1)
+        status = main(kind, plan_file, name)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        with contextlib.suppress(OSError):
+            connection.send(bytes([status]))
+        os._exit(status)                    # not through what the process it was forked from has open
+
+
+def _end_with(connection: socket.socket) -> None:
+    """When the job that asked is killed, this process ends too."""
+    with contextlib.suppress(OSError):
+        connection.recv(1)
+    _end(os.getpid())
+
+
+def _end(fork: int) -> None:
+    """End a fork and what it started: the kernel of a notebook would not hear of it for a second, and its workers never."""
+    process = psutil.Process(fork)
+    for member in [*process.children(recursive=True), process]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            member.kill()
+
+
+if __name__ == "__main__":
+    serve(*sys.argv[1:])

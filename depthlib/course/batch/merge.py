@@ -1,0 +1,68 @@
+"""Runs made on several machines, brought together: folders are copied, and runs that contradict one another are found."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from depthlib.base import paths
+from depthlib.runs.compare import compare_records
+from depthlib.runs.store import CHECKPOINT, PREDICTIONS, PROVENANCE, RECORD, WEIGHTS, CorruptRecord, Store, read_record
+
+
+@dataclass
+class Merged:
+    """What `merge` did, run by run, by name.
+
+    Attributes:
+        copied: were not in the store. same: were, with the same bits. agree: were, made on another machine, within rounding.
+        conflicts: were, and differ by more than that; the store keeps its own. unreadable: sentences.
+    """
+
+    copied: list[str] = field(default_factory=list)
+    same: list[str] = field(default_factory=list)
+    agree: list[str] = field(default_factory=list)
+    conflicts: list[str] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
+
+    def summary(self) -> str:
+        counts = [f"{len(names)} {kind}" for kind, names in vars(self).items() if names]
+        lines = [", ".join(counts) or "no runs found"]
+        lines += [f"conflict: {name} is there already, with other numbers; the store keeps its own" for name in self.conflicts]
+        return "\n".join(lines + [f"unreadable: {sentence}" for sentence in self.unreadable])
+
+
+def merge(source: str | os.PathLike[str], store: Store) -> Merged:
+    """Copy the finished runs of another store, or of `results/<profile>/runs`, into `store`. Nothing that is there is replaced.
+
+    Raises:
+        FileNotFoundError: no such folder.
+    """
+    source, merged = Path(source), Merged()
+    if not source.is_dir():
+        raise FileNotFoundError(f"{source}: found no folder, expected one with runs in it")
+    for file in sorted(source.glob(f"*/{RECORD}")):
+        name, target = file.parent.name, store.root / file.parent.name
+        try:
+            theirs = read_record(file.parent, key=name.rpartition("-")[2])
+            ours = read_record(target) if (target / RECORD).exists() else None
+        except CorruptRecord as error:
+            merged.unreadable.append(str(error))
+            continue
+        if ours is None:
+            _copy(file.parent, target)
+            merged.copied.append(name)
+            continue
+        difference = compare_records(ours, theirs)
+        (merged.same if difference.same_bits else merged.agree if difference.agrees else merged.conflicts).append(name)
+    return merged
+
+
+def _copy(source: Path, target: Path) -> None:
+    for name in (PROVENANCE, PREDICTIONS, WEIGHTS, RECORD):         # the record last: it marks the folder as complete
+        if (source / name).exists():
+            with paths.atomic_write(target / name) as temporary:
+                shutil.copyfile(source / name, temporary)
+    (target / CHECKPOINT).unlink(missing_ok=True)                   # of a training that was cut off here

@@ -1,0 +1,151 @@
+"""What a batch has to do, as data: a JSON file that the workflow and its jobs read, so that only one process works it out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from depthlib.base import paths
+from depthlib.course.lessons import COURSE, Lesson
+from depthlib.runs.spec import RunSpec
+from depthlib.runs.store import RECORD, Store
+
+
+@dataclass(frozen=True)
+class RunJob:
+    """A training run: its spec as plain values, the runs it needs first, and how many steps it takes."""
+
+    spec: dict[str, Any]
+    needs: list[str]
+    steps: int
+
+
+@dataclass(frozen=True)
+class NotebookJob:
+    """A notebook with the runs it shows. `stamp` is the file that says that it was executed with these very runs and this code."""
+
+    runs: list[str]
+    stamp: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A batch.
+
+    Attributes:
+        python: the interpreter that carries out the jobs.
+        store, folder: the run store, and the batch's own files in it.
+        threads: of a job. gpus: how many jobs may use a GPU at once; 0: they run on the CPU.
+        runs, notebooks: by name, those that are done included.
+        checkpoint_seconds: how much training a kill may cost.
+    """
+
+    python: str
+    profile: str
+    device: str
+    store: str
+    folder: str
+    threads: int
+    gpus: int
+    runs: dict[str, RunJob]
+    notebooks: dict[str, NotebookJob]
+    checkpoint_seconds: float = 20.0
+
+    def record(self, run: str) -> Path:
+        return Path(self.store, run, RECORD)
+
+    def missing_runs(self) -> list[str]:
+        return [name for name in self.runs if not self.record(name).exists()]
+
+    def missing_notebooks(self) -> list[str]:
+        return [name for name, job in self.notebooks.items() if not Path(job.stamp).exists()]
+
+    def last_of_longest_chain(self) -> str | None:
+        """The missing run at the end of the most missing runs that need each other: begun late, they hold up the end of a batch."""
+        length: dict[str, int] = {}
+        for name in self.missing_runs():        # a run comes after those that it needs
+            length[name] = 1 + max((length.get(need, 0) for need in self.runs[name].needs), default=0)
+        return max(length, key=length.__getitem__, default=None)
+
+    def write(self) -> Path:
+        path = Path(self.folder, "plan.json")
+        with paths.atomic_write(path) as temporary:
+            temporary.write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")
+        return path
+
+
+def read_plan(path: str | os.PathLike[str]) -> Plan:
+    content = json.loads(Path(path).read_text(encoding="utf-8"))
+    content["runs"] = {name: RunJob(**job) for name, job in content["runs"].items()}
+    content["notebooks"] = {name: NotebookJob(**job) for name, job in content["notebooks"].items()}
+    return Plan(**content)
+
+
+def make_plan(
+    lessons: Sequence[Lesson], *, profile: str, device: str, jobs: int, later: Sequence[Lesson] = (), gpus: int = 0,
+    store: Store | None = None,
+) -> Plan:
+    """The plan for these lessons.
+
+    Args:
+        later: lessons whose runs are made in this batch and whose notebooks are not, so that no core waits between two batches.
+        jobs: how many run at once; the cores are shared out among them. gpus: how many there are for them.
+
+    Raises:
+        ValueError: an unknown profile.
+        CorruptRecord: a record of the store that cannot be trusted, named.
+    """
+    store = store or Store()
+    folder = store.root / ".batch" / profile
+    runs: dict[str, RunJob] = {}
+    notebooks = {}
+    for lesson in lessons:
+        specs = lesson.runs(profile)
+        for spec in specs:
+            add_run(spec, runs, store)
+        notebooks[lesson.notebook] = NotebookJob([spec.name for spec in specs], str(_stamp(lesson, specs, profile, device, folder)))
+    for spec in (spec for lesson in later for spec in lesson.runs(profile)):
+        add_run(spec, runs, store)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return Plan(
+        python=sys.executable, profile=profile, device=device, store=str(store.root), folder=str(folder),
+        threads=max(1, cores // jobs), gpus=gpus, runs=runs, notebooks=notebooks,
+    )
+
+
+def add_run(spec: RunSpec, runs: dict[str, RunJob], store: Store) -> None:
+    """Put the run into `runs` and, before it, the runs that it needs. Raises CorruptRecord, as `make_plan` does."""
+    if spec.name in runs:
+        return
+    store.get(spec)                         # raises for a record that is there and cannot be trusted
+    needs = list(spec.recipe.needs().values())
+    for needed in needs:
+        add_run(needed, runs, store)
+    runs[spec.name] = RunJob(asdict(spec), [needed.name for needed in needs], spec.recipe.plan.steps)
+
+
+def _stamp(lesson: Lesson, specs: list[RunSpec], profile: str, device: str, folder: Path) -> Path:
+    """Its name changes with all that the executed notebook depends on; it is removed if that notebook is not there any more."""
+    from depthlib.course.lessons import notebooks
+    from depthlib.course.notebooks.cells import read_notebook
+
+    source = paths.notebooks_dir() / f"{lesson.notebook}.ipynb"
+    output = paths.results_dir(profile) / source.name
+    parameters = {"profile": profile, "device": device}
+    key = notebooks.notebook_key(read_notebook(source), parameters).digest
+    shown = sorted(spec.name for spec in specs)
+    if lesson.sums_up:
+        others = (spec.name for other in COURSE for spec in other.runs(profile))
+        shown = sorted({*shown, *(name for name in others if (folder.parents[1] / name / RECORD).exists())})
+    content = json.dumps([key, shown, str(output)])
+    stamp = folder / f"{lesson.notebook}.{hashlib.sha256(content.encode()).hexdigest()[:12]}.done"
+    published = all((paths.results_dir(profile) / "runs" / spec.name / RECORD).exists() for spec in specs)
+    if stamp.exists() and not (published and notebooks.is_current(source, output, parameters)):
+        stamp.unlink()
+    return stamp

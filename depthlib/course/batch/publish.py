@@ -1,0 +1,49 @@
+"""From the store into `results/`: a lesson's notebook, executed with its runs, and the records and small weights beside it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from depthlib.base import paths
+from depthlib.course.lessons import Lesson, pick_lessons
+from depthlib.course.notebooks import execute, is_current
+from depthlib.course.notebooks.execute import Progress
+from depthlib.runs.store import RECORD, RunRecord, Store, publish
+
+
+def render(
+    lesson_name: str, *, profile: str, device: str, store: str | os.PathLike[str], threads: int | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Execute a lesson's notebook, if its result is not current, and publish its runs. All of them must be in the store.
+
+    A notebook is current if it was executed with the runs that are published beside it. So runs that are new are published
+    after the notebook: a batch that is killed in between executes it again. One that sums up is always executed.
+    """
+    (lesson,) = pick_lessons([lesson_name])
+    source = paths.notebooks_dir() / f"{lesson.notebook}.ipynb"
+    output, target = paths.results_dir(profile) / source.name, paths.results_dir(profile) / "runs"
+    parameters = {"profile": profile, "device": device}
+    records = [Store(store, train=False, reference=[]).ensure(spec) for spec in lesson.runs(profile)]
+    if lesson.sums_up or not (all(same_record(record, target) for record in records) and is_current(source, output, parameters)):
+        execute(source, output, parameters, threads=threads, progress=progress)
+    for record in records:
+        publish(record, target, weights=record.result["recipe"]["ship_weights"])
+    remove_unknown_runs(lesson, profile, target)
+    return output
+
+
+def same_record(record: RunRecord, published: Path) -> bool:
+    """Whether this very record is published already."""
+    copy = published / record.folder.name / RECORD
+    return copy.exists() and copy.read_bytes() == (record.folder / RECORD).read_bytes()
+
+
+def remove_unknown_runs(lesson: Lesson, profile: str, target: Path) -> None:
+    """Published runs of this paper that the lesson no longer has: results of code that is gone."""
+    known = {spec.name for spec in lesson.runs(profile)}
+    for folder in target.glob(f"{lesson.paper}-*"):
+        if folder.name not in known:
+            shutil.rmtree(folder)

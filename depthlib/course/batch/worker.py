@@ -1,0 +1,147 @@
+"""One job of a batch, in a process of its own: `python -m depthlib.course.batch.worker run|notebook PLAN NAME`.
+
+What it is doing stands in a small file, `Status`, for whoever watches; what it prints goes to its log. On the machine of the
+batch it is forked from a process that has everything loaded, see `depthlib.course.batch.fork_server`; so nothing slow is imported here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from depthlib.base import paths
+
+if TYPE_CHECKING:
+    from depthlib.course.batch.plan import Plan
+
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+@dataclass
+class Status:
+    """What a job is doing.
+
+    Attributes:
+        state: "running" or "failed". pid: of its process.
+        done, total: steps of a training, cells of a notebook. note: loss and speed, or the cell that runs.
+        error: of a failed job, one line.
+    """
+
+    state: str = "running"
+    pid: int = 0
+    done: int = 0
+    total: int = 0
+    note: str = "starting"
+    error: str = ""
+
+    def write(self, path: Path) -> None:
+        with paths.atomic_write(path) as temporary:
+            temporary.write_text(json.dumps(asdict(self)), encoding="utf-8")
+
+
+def status_file(plan: Plan, name: str) -> Path:
+    """Of a run in its folder, of a notebook in the batch's."""
+    return Path(plan.store, name, "status.json") if name in plan.runs else Path(plan.folder, name, "status.json")
+
+
+def read_status(path: Path) -> Status | None:
+    try:
+        return Status(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def main(kind: str, plan_file: str, name: str) -> int:
+    """Carry out one job; 0 if it worked. The status file of a job that worked is removed."""
+    set_threads(plan_file)
+    from depthlib.course.batch.plan import read_plan
+
+    plan = read_plan(plan_file)
+    file = status_file(plan, name)
+    status = Status(pid=os.getpid())
+    status.write(file)
+    with ExitStack() as stack:
+        if plan.gpus > 1:
+            stack.enter_context(_a_gpu(plan))
+        try:
+            {"run": _run, "notebook": _notebook}[kind](plan, name, status, file)
+        except Exception as error:
+            traceback.print_exc()
+            status.state, status.error = "failed", f"{type(error).__name__}: {' '.join(str(error).split())}"
+            status.write(file)
+            return 1
+    file.unlink(missing_ok=True)
+    return 0
+
+
+def set_threads(plan_file: str) -> None:
+    """Give each job its share of the cores. Only works before torch is imported, as `read_plan` does."""
+    threads = json.loads(Path(plan_file).read_text(encoding="utf-8"))["threads"]
+    os.environ.update(dict.fromkeys(THREADS, str(threads)))
+
+
+def _run(plan: Plan, name: str, status: Status, file: Path) -> None:
+    from depthlib.runs.spec import RunSpec
+    from depthlib.runs.store import Store
+
+    spec = RunSpec(**plan.runs[name].spec)
+    if spec.name != name:
+        raise RuntimeError(f"the code changed since this batch was planned (the run would now be {spec.name}): start the batch again")
+    shown = [time.monotonic()]
+
+    def on_step(step: int, loss: float, speed: float) -> None:
+        if time.monotonic() - shown[0] > 1:
+            shown[0] = time.monotonic()
+            status.done, status.note = step, f"loss {loss:.4f}, {speed:.1f} images/s"
+            status.write(file)
+
+    status.total, status.note = plan.runs[name].steps, "preparing the data"
+    status.write(file)
+    store = Store(plan.store, train=True)
+    store.ensure(spec, device=plan.device, on_step=on_step, checkpoint_seconds=plan.checkpoint_seconds)
+
+
+def _notebook(plan: Plan, name: str, status: Status, file: Path) -> None:
+    from depthlib.course.batch.publish import render
+
+    def progress(done: int, total: int, cell: str) -> None:
+        status.done, status.total, status.note = done, total, f"cell {cell}"
+        status.write(file)
+
+    render(name, profile=plan.profile, device=plan.device, store=plan.store, threads=plan.threads, progress=progress)
+    with paths.atomic_write(plan.notebooks[name].stamp) as temporary:
+        temporary.write_text(name, encoding="utf-8")
+
+
+@contextmanager
+def _a_gpu(plan: Plan) -> Iterator[None]:
+    """Claim one of several GPUs for this process; the workflow starts no more jobs than there are GPUs."""
+    from filelock import FileLock, Timeout
+
+    while True:
+        for number in range(plan.gpus):
+            lock = FileLock(Path(plan.folder, f".gpu{number}.lock"))
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                continue
+            os.environ["CUDA_VISIBLE_DEVICES"] = str(number)
+            with lock:
+                yield
+            return
+        time.sleep(1)
+
+
+if __name__ == "__main__":
+    from depthlib.course.batch.fork_server import ask
+
+    answer = ask(*sys.argv[1:])
+    sys.exit(main(*sys.argv[1:]) if answer is None else answer)

@@ -1,1 +1,0 @@
-"""Exercises that are checked, and that name the mistake: one file a lesson."""

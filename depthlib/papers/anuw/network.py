@@ -1,0 +1,83 @@
+"""ANU, the network of ANUW: U-Net++ with channel attention at nine nodes and a non-local block before the head."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from depthlib.models.unetpp import UNetPlusPlus
+from depthlib.papers.anuw.attention import AWCA, PSNL
+
+# The nodes of the outer U: five down, four up. The paper says nine and does not say where.
+AWCA_NODES = ("00", "10", "20", "30", "40", "31", "22", "13", "04")
+
+
+class ANU(UNetPlusPlus):
+    """U-Net++ + AWCA + PSNL; 9,219,713 parameters at width 32 (9,219,722 with `awca_prelu`). ANUW Sec. 3.1.
+
+    AWCA replaces the output of its node wherever that is used. PSNL is "the final step" of the paper, but on the
+    features before the one-channel convolution: on one channel it could not exist (erratum A2).
+    The switches make the rows of Table 1: A has both off and equals `UNetPlusPlus`, B has AWCA, C has PSNL, D both.
+
+    forward: image [B,3,H,W], RGB in [0,1], H and W multiples of 16 -> depth [B,1,H,W] in metres.
+
+    Args:
+        awca, psnl: whether to use each module.
+        awca_nodes: names "ij" of the nodes that AWCA follows, see `UNetPlusPlus`.
+        awca_prelu: PReLU in AWCA, see `AWCA`.
+        psnl_stride: see `PSNL`; 4 makes large images cheap at the price of exactness.
+        options: width, max_depth, min_depth, activation, norm of `UNetPlusPlus`.
+
+    Raises ValueError for a node that does not exist, else as `UNetPlusPlus` does.
+    """
+
+    def __init__(
+        self,
+        *,
+        awca: bool = True,
+        psnl: bool = True,
+        awca_nodes: Sequence[str] = AWCA_NODES,
+        awca_prelu: bool = False,
+        psnl_stride: int = 1,
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        unknown = [name for name in awca_nodes if name not in self.nodes]
+        if unknown:
+            raise ValueError(f"awca_nodes has {', '.join(map(repr, unknown))}: expected names among {', '.join(self.nodes)}")
+        self.awca = nn.ModuleDict()
+        if awca:
+            self.awca.update({name: AWCA(self.widths[int(name[0])], prelu=awca_prelu) for name in awca_nodes})
+        self.psnl = PSNL(self.widths[0], stride=psnl_stride) if psnl else nn.Identity()
+
+    def _recalibrate(self, name: str, x: Tensor) -> Tensor:
+        return self.awca[name](x) if name in self.awca else x
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.head(self.psnl(self.features(image, self._recalibrate)))
+
+    @torch.no_grad()
+    def channel_weights(self, image: Tensor) -> dict[str, Tensor]:
+        """The factors that AWCA gives the channels of each of its nodes for `image`: name -> [B,C]."""
+        weights = {}
+
+        def record(name: str, x: Tensor) -> Tensor:
+            if name in self.awca:
+                weights[name] = self.awca[name].channel_weights(x)
+            return self._recalibrate(name, x)
+
+        self.features(image, record)
+        return weights
+
+    @torch.no_grad()
+    def attention_row(self, image: Tensor, row: int, column: int) -> Tensor:
+        """How much PSNL lets pixel (row, column) look at each other pixel, [B,1,H,W], sum 1.
+
+        Raises ValueError if the network has no PSNL or the pixel is outside the image.
+        """
+        if not isinstance(self.psnl, PSNL):
+            raise ValueError("this network has no PSNL (psnl=False), so there is no attention to show")
+        return self.psnl.attention_row(self.features(image, self._recalibrate), row, column)

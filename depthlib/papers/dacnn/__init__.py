@@ -1,0 +1,3 @@
+"""DACNN (Wu et al.): depth-aware convolution, and a student that learns from a stereo teacher."""
+
+MODELS = {"dacnn": "network:DACNN", "dacnn_teacher": "network:DACNNTeacher"}

@@ -1,0 +1,131 @@
+"""Errors along depth borders against errors inside surfaces: where a paper on the borders of objects must be better."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, Dataset
+
+from depthlib.papers.dacnn.windows import Windowed
+from depthlib.protocols.evaluate import Evaluation
+from depthlib.protocols.protocol import load_protocol
+
+JUMP, REACH = 1.25, 2
+
+
+def grown(mask: Tensor, reach: int) -> Tensor:
+    """All pixels within `reach` rows and columns of a true pixel of the bool mask [B,1,H,W]."""
+    return F.max_pool2d(mask.float(), 2 * reach + 1, stride=1, padding=reach) > 0
+
+
+def depth_borders(depth: Tensor, instances: Tensor, *, jump: float = JUMP) -> Tensor:
+    """Pixels at the border of two objects of different depth, bool [B,1,H,W].
+
+    A pixel and one of its four neighbours show different objects, and their depths differ by more than the factor `jump`.
+    Without the objects the road would be full of borders: far away its depth, too, grows by such factors from row to row.
+
+    Args:
+        depth: [B,1,H,W] metres, 0 where there is none. instances: ids of objects, [B,1,H,W].
+
+    Raises ValueError for other shapes or a jump that is not above 1.
+    """
+    if depth.shape != instances.shape or depth.ndim != 4 or depth.shape[1] != 1:
+        raise ValueError(f"depth, instances: found shapes {list(depth.shape)} and {list(instances.shape)}, expected [B,1,H,W]")
+    if jump <= 1:
+        raise ValueError(f"jump: found {jump}, expected a factor above 1")
+    found = torch.zeros_like(depth, dtype=torch.bool)
+    for axis in (2, 3):
+        count = depth.shape[axis] - 1
+        near, far = depth.narrow(axis, 0, count), depth.narrow(axis, 1, count)
+        low, high = torch.minimum(near, far), torch.maximum(near, far)
+        other = instances.narrow(axis, 0, count) != instances.narrow(axis, 1, count)
+        border = other & (low > 0) & (high > jump * low)
+        found.narrow(axis, 0, count).logical_or_(border)
+        found.narrow(axis, 1, count).logical_or_(border)
+    return found
+
+
+def regions(depth: Tensor, instances: Tensor, *, jump: float = JUMP, reach: int = REACH) -> tuple[Tensor, Tensor]:
+    """The band along depth borders, and the inside of surfaces: two bool maps [B,1,H,W]. Arguments as `depth_borders`.
+
+    The band is what lies within `reach` pixels of a border pixel. What lies as near, and one pixel more, to a pixel without
+    depth (the sky) is in neither: how large that jump is nobody knows.
+    """
+    band = grown(depth_borders(depth, instances, jump=jump), reach)
+    known = ~grown(depth <= 0, reach + 1)
+    return band & known, ~band & known
+
+
+def missing_step(prediction: Tensor, depth: Tensor, band: Tensor, *, reach: int = REACH) -> Tensor:
+    """How much of the step at a border a prediction lacks, [B]: 0 if all is there, 1 if it is flat. NaN without a band.
+
+    The step is the range of log depth within `reach` + 1 pixels of a pixel of the band, which is where both sides of its border
+    are seen; a share of it, so that the scale of the prediction plays no role. Too large a step counts as a whole one.
+
+    Args:
+        prediction, depth: [B,1,H,W] metres, positive where `band` and its surroundings are. band: bool, from `regions`.
+    """
+    steps = []
+    for values in (prediction, depth):
+        logs = values.clamp(min=1e-3).log()
+        highest, lowest = (F.max_pool2d(sign * logs, 2 * reach + 3, stride=1, padding=reach + 1) for sign in (1, -1))
+        steps.append(highest + lowest)
+    missing = 1 - (steps[0] / steps[1].clamp(min=1e-6)).clamp(max=1)
+    return torch.where(band, missing, 0).sum(dim=(1, 2, 3)) / band.sum(dim=(1, 2, 3))
+
+
+class BorderErrors:
+    """A measure: abs_rel in the band along depth borders and inside surfaces, and how much of the steps is missing.
+
+    Metrics of an image: `border_abs_rel`, `inside_abs_rel`, both signs of their difference (a claim needs the one that should
+    be smaller), and `missing_step`. Images without a band or an inside are skipped.
+
+    Args:
+        protocol: which pixels count and how a prediction is prepared; its errors must have abs_rel.
+        window: rows and columns of the windows that the network looks through, see `Windowed`; None for whole images.
+        jump, reach: see `regions`.
+    """
+
+    def __init__(
+        self, protocol: str, window: Sequence[int] | None = None, *, jump: float = JUMP, reach: int = REACH,
+    ) -> None:
+        self.protocol, self.window, self.jump, self.reach = load_protocol(protocol), window, jump, reach
+
+    @torch.no_grad()
+    def __call__(
+        self, model: nn.Module, dataset: Dataset, *, device: str | torch.device = "cpu", batch_size: int = 8
+    ) -> Evaluation:
+        """Score `model` on `dataset`, whose items need `instances`. Raises ValueError if no image has both regions."""
+        model = (Windowed(model, self.window) if self.window else model).to(device).eval()
+        names = ("border_abs_rel", "inside_abs_rel", "border_minus_inside", "inside_minus_border", "missing_step")
+        out = Evaluation(f"borders of {self.protocol.name}", [], {name: [] for name in names}, [])
+        for batch in DataLoader(dataset, batch_size=batch_size):
+            inputs = getattr(model, "inputs", ("image",))
+            prediction = model(*(batch[name].to(device).contiguous(memory_format=torch.channels_last) for name in inputs)).float()
+            depth = batch.get("depth_true", batch["depth"]).to(device)
+            found = self.score(prediction, depth, batch["instances"].to(device).unsqueeze(1))
+            for i, name in enumerate(batch["name"]):
+                values = {metric: value[i].item() for metric, value in found.items()}
+                if any(value != value for value in values.values()):
+                    out.skipped.append(name)
+                    continue
+                out.images.append(name)
+                for metric, value in values.items():
+                    out.metrics[metric].append(value)
+        if not out.images:
+            raise ValueError(f"no image of {dataset!r} has both a depth border and an inside of a surface")
+        return out
+
+    def score(self, prediction: Tensor, depth: Tensor, instances: Tensor) -> dict[str, Tensor]:
+        """The metrics of each image, name -> [B]; NaN where an image lacks a region. All [B,1,H,W]."""
+        prediction, target, counted = self.protocol.prepare(prediction, depth, depth > 0)
+        band, inside = (region & counted for region in regions(target, instances, jump=self.jump, reach=self.reach))
+        error = (prediction - target).abs() / target.clamp(min=1e-3)
+        at, off = (torch.where(region, error, 0).sum(dim=(1, 2, 3)) / region.sum(dim=(1, 2, 3)) for region in (band, inside))
+        return {
+            "border_abs_rel": at, "inside_abs_rel": off, "border_minus_inside": at - off, "inside_minus_border": off - at,
+            "missing_step": missing_step(prediction, target, band, reach=self.reach),
+        }

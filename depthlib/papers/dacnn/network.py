@@ -1,0 +1,239 @@
+"""DACNN: a network for one image and its stereo teacher, which differ only in where their depth guidance comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from depthlib.models.aspp import ASPP, conv_norm_relu
+from depthlib.models.blocks import DepthHead, check_image, join
+from depthlib.models.correlation import MAX_DISPLACEMENT, CorrelationBlock
+from depthlib.models.imagenet import Normalise
+from depthlib.papers.dacnn.depth_aware_conv import DILATIONS, DepthAwareBlock, conv_before_relu
+from depthlib.papers.dacnn.pyramid_nonlocal import PyramidNonLocal
+
+BACKBONES = ("resnest50d", "resnest26d", "resnest14d")
+
+
+class Estimate(NamedTuple):
+    """Depth [B,1,H,W] in metres and the guidance that led to it: [B,G,h,w] at 1/8, 1/4 and 1/2 of the image."""
+
+    depth: Tensor
+    guidance: tuple[Tensor, Tensor, Tensor]
+
+
+class Features(NamedTuple):
+    """What the encoder makes of an image: the ASPP's result at 1/8, and the first two blocks at 1/4 and 1/2."""
+
+    top: Tensor
+    quarter: Tensor
+    half: Tensor
+
+
+def scaled(channels: int, width: float) -> int:
+    """`channels` times `width`, rounded to a multiple of 8 (radix 2, four dilations), at least 8."""
+    return max(8, 8 * round(channels * width / 8))
+
+
+class Encoder(nn.Module):
+    """ResNeSt dilated to stride 8, then ASPP: image [B,3,H,W] -> `Features`. DACNN Sec. 3.1, errata D10 and D15.
+
+    Stride 8 is read from "24 pixels, which corresponds to 192 pixels in the input image". The image is normalised with the
+    mean and deviation of ImageNet.
+
+    Args:
+        backbone: one of `BACKBONES`; the paper has ResNeSt-50.
+        width: factor on all channels.
+        rates: of the ASPP.
+        pretrained: load the ImageNet weights of timm (downloads them unless they are cached).
+
+    Raises ValueError for another backbone or if pretrained and width is not 1; in forward for sides that are not multiples
+    of 8 and, in training, for a batch of one.
+    """
+
+    def __init__(self, backbone: str, width: float, rates: Sequence[int], pretrained: bool) -> None:
+        super().__init__()
+        import timm
+
+        if backbone not in BACKBONES:
+            raise ValueError(f"backbone must be one of {', '.join(BACKBONES)}, got {backbone!r}")
+        if width <= 0:
+            raise ValueError(f"width must be positive, got {width}")
+        if pretrained and width != 1:
+            raise ValueError(f"pretrained weights exist for width 1 only, got {width}")
+        self.normalise = Normalise()
+        stages = tuple(scaled(planes, width) for planes in (64, 128, 256, 512))
+        self.trunk = timm.create_model(
+            backbone, pretrained=pretrained, features_only=True, out_indices=(0, 1, 4), output_stride=8,
+            channels=stages, stem_width=scaled(32, width),
+        )
+        self.half, self.quarter, deep = self.trunk.feature_info.channels()
+        self.top = scaled(256, width)
+        self.aspp = ASPP(deep, self.top, rates)
+
+    def forward(self, image: Tensor) -> Features:
+        check_image(image, multiple=8)
+        if self.training and image.shape[0] == 1:
+            raise ValueError("image has batch size 1, where batch norm after global pooling cannot train: expected 2 or more")
+        half, quarter, deep = self.trunk(self.normalise(image))
+        return Features(self.aspp(deep), quarter, half)
+
+
+class GuidanceBranch(nn.Module):
+    """Depth guidance at three scales: [B,C,h,w] -> [B,G,h,w], [B,G,2h,2w], [B,G,4h,4w]. DACNN Sec. 3.2, Fig. 2.
+
+    3x3 convolutions and up-sampling; at each scale a plain 3x3 convolution, times a fixed factor. The kernel K of the
+    depth-aware convolution sums squared differences over the G channels: for independent channels of variance 1 its mean is
+    (1 + 2 s^2)^(-G/2) with a factor s. That is 2e-8 for G = 32 and s = 1: K would be 0 off the centre, and so would be its
+    gradient. s = G^(-1/2), the default, keeps it near 1/e for every G (erratum D7).
+
+    Args:
+        in_channels, width: C, and the factor on the channels in between.
+        guidance_channels: G.
+        scale: s; None is G^(-1/2).
+    """
+
+    def __init__(self, in_channels: int, width: float, guidance_channels: int, scale: float | None) -> None:
+        super().__init__()
+        widths = [scaled(channels, width) for channels in (128, 64, 64)]
+        pairs = zip([in_channels, *widths], widths, strict=False)
+        self.stages = nn.ModuleList(conv_norm_relu(before, after) for before, after in pairs)
+        self.outputs = nn.ModuleList(nn.Conv2d(channels, guidance_channels, 3, padding=1) for channels in widths)
+        self.scale = guidance_channels**-0.5 if scale is None else float(scale)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        guidance = []
+        for index, (stage, output) in enumerate(zip(self.stages, self.outputs, strict=True)):
+            x = stage(double(x) if index else x)
+            guidance.append(self.scale * output(x))
+        return tuple(guidance)
+
+
+class DepthBranch(nn.Module):
+    """Features and guidance -> depth [B,1,H,W]: three depth-aware blocks, each followed by up-sampling. DACNN Sec. 3.3, Fig. 2.
+
+    Args:
+        features: the encoder, whose channel numbers it takes.
+        width: factor on the channels.
+        block: options of `DepthAwareBlock`.
+        head: options of `DepthHead`.
+    """
+
+    def __init__(self, features: Encoder, width: float, block: dict[str, Any], head: dict[str, Any]) -> None:
+        super().__init__()
+        wide, narrow, last = (scaled(channels, width) for channels in (128, 64, 32))
+        self.stem = conv_norm_relu(features.top, wide)
+        self.blocks = nn.ModuleList(DepthAwareBlock(channels, **block) for channels in (wide, wide, narrow))
+        self.fuse = nn.ModuleList([
+            conv_before_relu(wide + features.quarter, wide, 3),
+            conv_before_relu(wide + features.half, narrow, 3),
+            conv_before_relu(narrow, last, 3),
+        ])
+        self.head = DepthHead(last, kernel_size=3, **head)
+
+    def forward(self, features: Features, guidance: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+        x = self.stem(features.top)
+        skips = ([features.quarter], [features.half], [])
+        for block, fuse, g, skip in zip(self.blocks, self.fuse, guidance, skips, strict=True):
+            x = fuse(join([double(block(x, g)), *skip])).relu()
+        return self.head(x)
+
+
+class _Body(nn.Module):
+    """What student and teacher have in common. For the arguments see `DACNN`."""
+
+    def __init__(
+        self,
+        *,
+        backbone: str = "resnest50d",
+        width: float = 1.0,
+        dilations: Sequence[int] = DILATIONS,
+        guidance_channels: int = 32,
+        guidance_scale: float | None = None,
+        depth_aware: bool = True,
+        normalize: bool = False,
+        max_depth: float = 80.0,
+        min_depth: float = 1e-3,
+        activation: str = "sigmoid",
+        pretrained: bool = False,
+    ) -> None:
+        super().__init__()
+        self.encoder = Encoder(backbone, width, dilations, pretrained)
+        self.guidance = GuidanceBranch(self.encoder.top, width, guidance_channels, guidance_scale)
+        block = {"dilations": dilations, "depth_aware": depth_aware, "normalize": normalize}
+        head = {"max_depth": max_depth, "min_depth": min_depth, "activation": activation}
+        self.decoder = DepthBranch(self.encoder, width, block, head)
+
+    def finish(self, features: Features, source: Tensor) -> Estimate:
+        """Depth and guidance from the encoder's features and O_A or O_C, [B,C,H/8,W/8]."""
+        guidance = self.guidance(source)
+        return Estimate(self.decoder(features, guidance), guidance)
+
+
+class DACNN(_Body):
+    """The student: depth of a single image. 42,916,449 parameters at width 1. DACNN Fig. 2.
+
+    forward: image [B,3,H,W], RGB in [0,1], H and W multiples of 8 -> depth [B,1,H,W] in metres.
+    `estimate` gives the guidance too, which distillation compares with the teacher's.
+
+    Args:
+        backbone, width, pretrained: see `Encoder`. The paper trains from scratch.
+        dilations: of the ASPP and of the depth-aware blocks; smaller images may want smaller ones.
+        guidance_channels, guidance_scale: see `GuidanceBranch`. Scale 1 shows what the default cures.
+        depth_aware, normalize: see `DepthAwareBlock`.
+        max_depth, min_depth, activation: see `DepthHead`. 80 m is for the Eigen split (erratum D12).
+
+    Raises ValueError as those do, and as `Encoder` does in forward.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.source = PyramidNonLocal(self.encoder.top)
+
+    def estimate(self, image: Tensor) -> Estimate:
+        """Depth and guidance of `image`."""
+        features = self.encoder(image)
+        return self.finish(features, self.source(features.top))
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.estimate(image).depth
+
+
+class DACNNTeacher(_Body):
+    """The teacher: depth of the left view of a rectified stereo pair. 43,142,817 parameters at width 1. DACNN Fig. 2.
+
+    forward: left and right [B,3,H,W], RGB in [0,1], H and W multiples of 8 -> depth of left [B,1,H,W] in metres. It is
+    never told the distance between the cameras, so it learns that of the pairs it is trained on.
+
+    Args:
+        max_displacement: largest disparity that is matched, in pixels of the map at 1/8 of the image.
+        options: those of `DACNN`.
+
+    Raises ValueError as `DACNN` does, and for views of different shapes.
+    """
+
+    inputs = ("image", "right")     # what it is given when it is evaluated
+
+    def __init__(self, *, max_displacement: int = MAX_DISPLACEMENT, **options: Any) -> None:
+        super().__init__(**options)
+        self.source = CorrelationBlock(self.encoder.top, max_displacement)
+
+    def estimate(self, left: Tensor, right: Tensor) -> Estimate:
+        """Depth and guidance of `left`. Both views go through the encoder as one batch: one network, the same statistics."""
+        if left.shape != right.shape:
+            raise ValueError(f"left and right must have one shape, got {list(left.shape)} and {list(right.shape)}")
+        both = self.encoder(torch.cat([left, right]))
+        of_left, of_right = (Features(*(x.chunk(2)[view] for x in both)) for view in (0, 1))
+        return self.finish(of_left, self.source(of_left.top, of_right.top))
+
+    def forward(self, left: Tensor, right: Tensor) -> Tensor:
+        return self.estimate(left, right).depth
+
+
+def double(x: Tensor) -> Tensor:
+    """Twice the size, bilinear: [B,C,h,w] -> [B,C,2h,2w]."""
+    return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)

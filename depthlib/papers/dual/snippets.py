@@ -1,0 +1,122 @@
+"""Camera motion over short snippets of video: Table 8 of the dual networks."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+from depthlib.geometry import invert_pose
+from depthlib.metrics.trajectory import snippet_errors
+from depthlib.protocols.evaluate import Evaluation
+from depthlib.scenes import SceneDataset, SceneDistribution
+from depthlib.scenes import cache as disk
+from depthlib.scenes.batch import pose_between
+from depthlib.scenes.frame import canonical_frame
+from depthlib.scenes.generate import make_scene
+from depthlib.scenes.solids import Scene
+
+FRAMES = (3, 5)
+
+
+class StreetSnippets(Dataset):
+    """Snippets of 3 or 5 frames of test streets: the scenes' triplet, and for 5 one frame more on each side, same motion.
+
+    An item: name, frames float32 [N,3,H,W] in [0,1], T_first_frame float64 [N,4,4] (poses in the frame of the first camera).
+
+    Args:
+        frames: 3 or 5. count: snippets. height, width: pixels. split: of the scenes.
+    """
+
+    def __init__(self, frames: int, count: int, height: int, width: int, split: str = "test") -> None:
+        if frames not in FRAMES:
+            raise ValueError(f"frames must be 3 or 5, got {frames}")
+        distribution = SceneDistribution("streets", height=height, width=width)
+        triplets = SceneDataset(distribution, split, count, views=("current", "previous", "next"))
+        self.items, self.count = [], frames
+        for index in range(count):
+            item = triplets[index]
+            images = [item[view] for view in ("previous", "image", "next")]
+            step = [np.asarray(item[f"T_{view}_current"], dtype=np.float64) for view in ("previous", "next")]
+            poses = [step[0] @ np.linalg.inv(t) for t in (step[0], np.eye(4), step[1])]     # in the frame of "previous"
+            if frames == 5:
+                images, poses = _longer(distribution, split, index, images)
+            self.items.append({"name": item["name"], "frames": torch.stack(images), "T_first_frame": np.stack(poses)})
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return self.items[index]
+
+    def fingerprint(self) -> str:
+        """SHA-256 of all frames and poses (to a micrometre)."""
+        digest = hashlib.sha256(f"snippets {self.count}".encode())
+        for item in self.items:
+            digest.update((item["frames"] * 255).round().to(torch.uint8).numpy().tobytes())
+            digest.update(np.round(item["T_first_frame"] * 1e6).astype("<i8").tobytes())
+        return digest.hexdigest()
+
+
+def _longer(distribution: SceneDistribution, split: str, index: int, images: list[Tensor]) -> tuple[list[Tensor], list[np.ndarray]]:
+    """Five frames and their poses: the camera of the scene drives one step more, backwards and forwards."""
+    scene = make_scene(distribution, split, index)
+    cameras = scene.cameras
+    ends = {}
+    for name, beside in (("first", "previous"), ("last", "next")):
+        here, there = (np.array(cameras[view].position) for view in ("current", beside))
+        turned = np.array(cameras[beside].axes) @ np.array(cameras["current"].axes).T        # one step's turn, made twice
+        axes = turned @ np.array(cameras[beside].axes)
+        ends[name] = type(cameras["current"])(tuple(2 * there - here), tuple(map(tuple, axes)))
+    scene.cameras |= ends
+    outer = [_frame(scene, name, distribution, split, index) for name in ends]
+    order = ["first", "previous", "current", "next", "last"]
+    poses = [pose_between(scene.cameras["first"], scene.cameras[name]) for name in order]
+    return [outer[0], *images, outer[1]], poses
+
+
+def _frame(scene: Scene, view: str, distribution: SceneDistribution, split: str, index: int) -> Tensor:
+    """The image of a view [3,H,W], from disk where it is there and sound."""
+    path = disk.frame_path(distribution, split, index, view)
+    frame = disk.load(path)
+    if frame is None:
+        frame = canonical_frame(scene, view, distribution)
+        disk.save(path, frame)
+    return torch.from_numpy(frame.image.astype(np.float32) / 255)
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """SfMLearner's error of each snippet in metres, metric `ate` (see `snippet_errors`: one scale a snippet, no RMSE).
+
+    The network sees triplets; five frames are chained from the triplets around the second and the fourth.
+    """
+
+    @torch.no_grad()
+    def measure(self, model: nn.Module, dataset: Dataset, *, device: str | torch.device = "cpu") -> Evaluation:
+        model.to(device).eval()
+        out = Evaluation(f"ate over {dataset.count} frames", [], {"ate": []}, [])
+        for index in range(len(dataset)):
+            item = dataset[index]
+            estimate = chained(model, item["frames"].to(device))
+            out.images.append(item["name"])
+            out.metrics["ate"].append(float(snippet_errors(estimate[None, :, :3, 3], item["T_first_frame"][None, :, :3, 3])[0]))
+        return out
+
+    __call__ = measure
+
+
+def chained(model: nn.Module, frames: Tensor) -> np.ndarray:
+    """Poses [N,4,4] of N = 3, 5, ... frames [N,3,H,W] in the frame of the first camera, as the pose network sees the motion."""
+    poses = [torch.eye(4, dtype=torch.float64)]
+    for middle in range(1, len(frames) - 1, 2):
+        target, sources = model.shrunk(frames[middle]), model.shrunk(frames[[middle - 1, middle + 1]])
+        previous, following = model.poses(target[None], sources[None])[0].cpu().double()       # T_previous_middle, T_next_middle
+        poses.append(poses[-1] @ previous)
+        poses.append(poses[-1] @ invert_pose(following))
+    return torch.stack(poses).numpy()

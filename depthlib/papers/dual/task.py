@@ -1,0 +1,108 @@
+"""Learning depth from video: no labels, only three frames of a moving camera."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from depthlib.data.transforms import RandomScaleCrop
+from depthlib.geometry import scale_intrinsics
+from depthlib.papers.dual.loss import WEIGHTS, video_loss
+from depthlib.training.tasks import BaseTask
+
+NEIGHBOURS = ("previous", "next")
+ORDERS = ("augment first", "shrink first")
+MOTIONS = ("learned", "known")
+UNIT = 11.0     # metres; the inverse of the usual mean inverse depth of a street, which normalisation makes 1
+
+
+class FromVideo(BaseTask):
+    """The loss of `depthlib.papers.dual.loss` on a triplet, Eq. 9 of the dual networks; depth is never looked at.
+
+    The triplet is first enlarged and cut at random, and brought to the size that the network wants (`model.ratio`). The paper
+    does it in this order, since a crop of a small image has lost its details already (Sec. 4.5); "shrink first" is the other.
+
+    Args:
+        weights: see `video_loss`. Without "features" the two extra passes over the neighbours are saved (HR-Net).
+        crop: lowest and highest factor of the random enlargement, or None to leave the frames as they are.
+        order: one of `ORDERS`.
+        motion: "learned", the paper: depth and pose network learn from one loss. "known": depth learns from the true motion, in
+            units of `UNIT`; the pose network learns beside it, from the same images and the depth as it stands (term "pose").
+            For runs too short for a pose network: until it has found the turns of the camera, depth learns from wrong warps.
+        options: further keyword arguments of `video_loss`: rule, normalise, smooth_on, automask, detach_features, over_sources.
+
+    Raises ValueError for another order or motion.
+    """
+
+    def __init__(
+        self,
+        *,
+        weights: Mapping[str, float] = WEIGHTS,
+        crop: Sequence[float] | None = (1.0, 1.15),
+        order: str = ORDERS[0],
+        motion: str = MOTIONS[0],
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
+        if order not in ORDERS:
+            raise ValueError(f"order must be one of {', '.join(map(repr, ORDERS))}, got {order!r}")
+        if motion not in MOTIONS:
+            raise ValueError(f"motion must be one of {', '.join(MOTIONS)}, got {motion!r}")
+        self.weights, self.order, self.motion, self.options = dict(weights), order, motion, dict(options or {})
+        self.crop = RandomScaleCrop(tuple(crop)) if crop else None
+
+    def loss(self, model: nn.Module, batch: dict[str, Any]) -> tuple[Tensor, dict[str, Tensor]]:
+        frames = self.frames(batch, model.ratio)
+        target, sources = frames["image"], torch.stack([frames[view] for view in NEIGHBOURS], dim=1)
+        prediction = model.predict(target)
+        disparities = [disparity.float() for disparity in prediction.disparities]
+        guessed = model.poses(target, sources)
+        loss, terms = video_loss(
+            disparities, target, sources, frames["K"], true_poses(batch) if self.motion == "known" else guessed,
+            features=self.features(model, prediction.features, sources), weights=self.weights, **self.options,
+        )
+        if self.motion == "known":
+            half = [disparities[1].detach()]        # at half the size, a quarter of the work
+            pose, _ = video_loss(half, target, sources, frames["K"], guessed, weights={"photometric": 1.0}, rule="per_scale")
+            loss, terms = loss + pose, terms | {"pose": pose.detach()}
+        return loss, terms
+
+    def frames(self, batch: dict[str, Any], ratio: int) -> dict[str, Tensor]:
+        """Image, neighbours and K as the network sees them: cropped and shrunk, in the order that was chosen."""
+        frames = {name: batch[name] for name in ("image", *NEIGHBOURS, "K")}
+        if self.order == "augment first":
+            return shrink(self.cropped(frames), ratio)
+        return self.cropped(shrink(frames, ratio))
+
+    def cropped(self, frames: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Enlarged and cut back at random. Drawn from torch's generator, whose state is part of a checkpoint."""
+        if self.crop is None:
+            return frames
+        seeds = torch.randint(2**62, (len(frames["image"]),)).tolist()
+        return self.crop(frames, [torch.Generator().manual_seed(seed) for seed in seeds])
+
+    def features(self, model: nn.Module, target: Tensor, sources: Tensor) -> tuple[Tensor, Tensor] | None:
+        """f of Eq. 8 of the target [B,C,H,W] and of the neighbours [B,S,C,H,W]; None where the loss has no such term."""
+        if not self.weights.get("features"):
+            return None
+        with torch.set_grad_enabled(not self.options.get("detach_features", True)):
+            own = model.predict(sources.flatten(0, 1)).features
+        return target.float(), own.float().unflatten(0, sources.shape[:2])
+
+
+def shrink(frames: dict[str, Tensor], ratio: int) -> dict[str, Tensor]:
+    """Means over cells of ratio x ratio pixels, of all that is an image; K for the new pixels."""
+    if ratio == 1:
+        return frames
+    small = {name: F.avg_pool2d(value, ratio) for name, value in frames.items() if name != "K"}
+    return small | {"K": scale_intrinsics(frames["K"], 1 / ratio, 1 / ratio)}
+
+
+def true_poses(batch: dict[str, Any]) -> Tensor:
+    """T_neighbour_current [B,2,4,4] of a batch of the scenes, its translations in units of `UNIT` instead of metres."""
+    poses = torch.stack([batch[f"T_{view}_current"] for view in NEIGHBOURS], dim=1).clone()
+    poses[..., :3, 3] /= UNIT
+    return poses

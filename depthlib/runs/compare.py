@@ -1,0 +1,45 @@
+"""How far two records of one run are apart."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+
+from depthlib.runs.store import RunRecord
+
+
+@dataclass(frozen=True)
+class RecordDifference:
+    """How far two records of one run are apart, and whether they may be.
+
+    Attributes:
+        same_bits: everything that was measured is equal. same_machine: it should be, for device, threads and torch are.
+        first_losses: largest relative difference of the first five losses.
+        metrics: largest difference of a mean metric, relative, or 12.5 times the absolute one where that is less (0.02 -> 0.25).
+    """
+
+    same_bits: bool
+    same_machine: bool
+    first_losses: float
+    metrics: float
+
+    @property
+    def agrees(self) -> bool:
+        return self.same_bits or (not self.same_machine and self.first_losses <= 1e-2 and self.metrics <= 0.25)
+
+
+def compare_records(a: RunRecord, b: RunRecord) -> RecordDifference:
+    """Compare what two records of the same run measured."""
+
+    def relative(x: float, y: float) -> float:
+        return abs(x - y) / max(abs(x), abs(y), 1e-12)
+
+    first = [record.result["curve"].get("loss", [])[:5] for record in (a, b)]
+    losses = [relative(x, y) for x, y in zip(*first, strict=True)]
+    pairs = [(a.means(test)[name], b.means(test)[name]) for test in a.result["tests"] for name in a.means(test)]
+    metrics = [min(relative(x, y), 12.5 * abs(x - y)) for x, y in pairs]
+    same = json.dumps(a.result, sort_keys=True) == json.dumps(b.result, sort_keys=True)
+    machine = all(a.provenance.get(key) == b.provenance.get(key) for key in ("device", "threads", "torch"))
+    return RecordDifference(same, machine, float(np.max(losses, initial=0.0)), float(np.max(metrics, initial=0.0)))      # NaN stays NaN

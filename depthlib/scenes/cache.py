@@ -1,0 +1,61 @@
+"""Rendered frames on disk: one file a view, whole or absent, checked by its hash when read.
+
+A file is the SHA-256 of what follows (32 bytes) and a compressed npz archive. The folder's name is a hash of the
+distribution and of the renderer's source, so that neither other knobs nor newer code are served old pixels.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+import zlib
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from depthlib.base import paths
+from depthlib.base.fingerprint import code_fingerprint
+from depthlib.scenes.distribution import VERSION, SceneDistribution
+from depthlib.scenes.frame import FIELDS, StoredFrame
+
+
+@cache
+def renderer_fingerprint() -> str:
+    """SHA-256 of the code that pixels come from."""
+    return code_fingerprint(("depthlib.scenes.frame", "depthlib.scenes.generate"))
+
+
+def folder(distribution: SceneDistribution) -> Path:
+    """Where the frames of a distribution lie."""
+    key = f"{distribution.rendering_key()} {renderer_fingerprint()}"
+    return paths.cache_dir() / VERSION / hashlib.sha256(key.encode()).hexdigest()[:20]
+
+
+def frame_path(distribution: SceneDistribution, split: str, index: int, view: str) -> Path:
+    return folder(distribution) / split / f"{index:06d}-{view}.frame"
+
+
+def save(path: Path, frame: StoredFrame) -> None:
+    """Write a frame; when two processes write the same one, the last whole file stays."""
+    archive = io.BytesIO()
+    np.savez_compressed(archive, **{name: getattr(frame, name) for name in FIELDS})
+    content = archive.getvalue()
+    with paths.atomic_write(path) as temporary:
+        temporary.write_bytes(hashlib.sha256(content).digest() + content)
+
+
+def load(path: Path) -> StoredFrame | None:
+    """The frame, or None where the file is missing or damaged."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    if hashlib.sha256(content[32:]).digest() != content[:32]:
+        return None
+    try:
+        with np.load(io.BytesIO(content[32:]), allow_pickle=False) as archive:
+            return StoredFrame(**{name: archive[name] for name in FIELDS})
+    except (KeyError, ValueError, OSError, zipfile.BadZipFile, zlib.error):
+        return None

@@ -1,0 +1,19 @@
+"""From a distribution, a split and an index to a scene."""
+
+from __future__ import annotations
+
+from depthlib.scenes.distribution import SceneDistribution, scene_seed
+from depthlib.scenes.rng import Dice
+from depthlib.scenes.solids import Scene
+
+
+def make_scene(distribution: SceneDistribution, split: str, index: int) -> Scene:
+    """The scene of that number: solids, lights and the four cameras "current", "right", "previous", "next".
+
+    Raises:
+        ValueError: unknown split or negative index.
+    """
+    from depthlib.scenes import rooms, streets
+
+    build = {"rooms": rooms.build, "streets": streets.build}[distribution.family]
+    return build(Dice(scene_seed(distribution.family, split, index)), distribution)

@@ -1,0 +1,338 @@
+"""The batch: it goes on after anything, says what is wrong, and loses nothing."""
+
+import io
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import kill_batch
+import psutil
+import pytest
+from filelock import FileLock
+from kill_batch import start_few, survivors, torture
+from rich.console import Console
+from typer.testing import CliRunner
+
+from depthlib.app import cli
+from depthlib.course import reproduce
+from depthlib.course.batch import engine
+from depthlib.course.batch import fork_server as warm
+from depthlib.course.batch.merge import merge
+from depthlib.course.batch.plan import add_run, make_plan, read_plan
+from depthlib.course.lessons import COURSE, pick_lessons
+from depthlib.runs.store import CorruptRecord, RunSpec, Store
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """The runs of lesson 00 at the smallest scale, made by a batch: plan, store, what was printed."""
+    store = Store(tmp_path_factory.mktemp("batch") / "runs", reference=[], train=True)
+    return *batch(store), store
+
+
+@pytest.fixture
+def copied(made, tmp_path):
+    """A store of one's own with those runs."""
+    shutil.copytree(made[-1].root, tmp_path / "runs", ignore=shutil.ignore_patterns(".batch"))
+    return Store(tmp_path / "runs", reference=[], train=True)
+
+
+def batch(store, **options):
+    """Plan and carry out the runs of lesson 00, without its notebook: status, text, plan."""
+    plan = replace(make_plan(pick_lessons(["00"]), profile="smoke", device="cpu", jobs=2, store=store), notebooks={}, threads=1)
+    console = Console(record=True, width=200, file=io.StringIO())
+    return engine.run_batch(plan, jobs=2, console=console, **options), console.export_text(), plan
+
+
+def test_a_batch_makes_what_is_missing_and_says_so(made):
+    status, text, plan, store = made
+    assert status == 0 and len(plan.runs) == 2
+    assert "2 runs, 0 in the store" in text and all(f"/2  {name}" in text for name in plan.runs)
+    assert not list(store.root.glob("*/status.json")), "a job that worked left its status behind"
+    assert read_plan(plan.write()) == plan
+
+
+def test_nothing_to_do_starts_nothing(made, monkeypatch):
+    monkeypatch.setattr("subprocess.Popen", lambda *a, **k: pytest.fail("the workflow was started"))
+    status, text, _ = batch(made[-1])
+    assert status == 0 and "2 runs, 2 in the store" in text
+
+
+def test_killed_at_random_moments_it_ends_in_the_same_bits(tmp_path):
+    """SIGKILL for the whole process group; `python tests/kill_batch.py --kills 20` is the long form, with notebooks."""
+    wrong, told = torture(tmp_path, start_few, kills=3, longest=12, seed=1)
+    assert wrong == [] and told.startswith("3 kills")
+
+
+def test_a_batch_that_is_told_to_end_takes_its_jobs_along(tmp_path):
+    """SIGTERM for the command alone, as `timeout` and clusters send it."""
+    process, deadline = start_few(tmp_path), time.monotonic() + 60
+    while not list(tmp_path.glob("runs/*/status.json")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.terminate()
+    assert process.wait(timeout=30) == 128 + signal.SIGTERM
+    assert survivors(tmp_path) == []
+    assert start_few(tmp_path).wait(timeout=100) == 0
+
+
+def alive(process):
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+
+
+def test_runs_are_forked_from_a_process_that_has_everything_loaded(made, copied, tmp_path):
+    """The same bits as a process of its own makes. A job that is killed takes its fork along, and without a server none is begun."""
+    plan = make_plan(pick_lessons(["00"]), profile="smoke", device="cpu", jobs=2, store=copied)
+    names = sorted(plan.runs)
+    for name in names:
+        shutil.rmtree(copied.root / name)
+    endless = RunSpec("start", "unet", "rooms", "smoke", 0, {"steps": 100_000})
+    add_run(endless, plan.runs, copied)
+    path = plan.write()
+    job = [sys.executable, "-m", "depthlib.course.batch.worker", "run", str(path)]
+    with open(tmp_path / "log.txt", "wb") as log:
+        assert warm.start(replace(plan, gpus=1), path, log, os.environ) is None, "a GPU does not survive a fork"
+        server = warm.start(plan, path, log, os.environ)
+        deadline = time.monotonic() + 60
+        while not Path(plan.folder, warm.SOCKET).exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        killed = subprocess.Popen([*job, endless.name], stderr=log)
+        status = copied.root / endless.name / "status.json"
+        while not status.exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        fork = psutil.Process(json.loads(status.read_text())["pid"])
+        assert fork.ppid() == server.pid
+        killed.kill()
+        while alive(fork) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not alive(fork), "the fork outlived its job"
+        for name in names:
+            assert subprocess.run([*job, name]).returncode == 0
+            assert (copied.root / name / "record.json").read_bytes() == (made[-1].root / name / "record.json").read_bytes()
+        assert subprocess.run([*job, "unknown"], stderr=log).returncode == 1, "what goes wrong in a fork must be told"
+        server.terminate()
+        server.communicate(timeout=30)
+    assert "KeyError: 'unknown'" in (tmp_path / "log.txt").read_text()
+    assert not Path(plan.folder, warm.SOCKET).exists() and warm.ask("run", str(path), names[0]) is None
+
+
+@pytest.mark.parametrize("ended", ["job", "server"])
+def test_notebooks_are_forked_too_and_no_kernel_outlives_them(copied, tmp_path, monkeypatch, ended):
+    """Its kernel leads a session of its own, so nothing but the fork's end can end it."""
+    monkeypatch.setenv("DEPTHLIB_STORE", str(copied.root))
+    monkeypatch.setenv("DEPTHLIB_OUT", str(tmp_path / "results"))
+    plan = make_plan(pick_lessons(["00"]), profile="smoke", device="cpu", jobs=2, store=copied)
+    (notebook,), deadline = plan.notebooks, time.monotonic() + 90
+    with open(tmp_path / "log.txt", "wb") as log:
+        path = plan.write()
+        assert warm.start(plan, path, log, os.environ) is None, "a single job gains nothing"
+        shutil.rmtree(next(copied.root.glob("start-mean-*")))
+        server = warm.start(plan, path, log, os.environ)
+        while not Path(plan.folder, warm.SOCKET).exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        for name in plan.missing_runs():
+            command = [sys.executable, "-m", "depthlib.course.batch.worker", "run", str(path), name]
+            assert subprocess.run(command, stderr=log).returncode == 0
+        job = subprocess.Popen([sys.executable, "-m", "depthlib.course.batch.worker", "notebook", str(path), notebook], stderr=log)
+        family = []
+        while len(family) < 2 and time.monotonic() < deadline:
+            time.sleep(0.05)
+            family = psutil.Process(server.pid).children(recursive=True)
+        assert len(family) == 2, "expected the fork and its kernel"
+        {"job": job, "server": server}[ended].terminate()
+        while any(map(alive, family)) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert not any(map(alive, family))
+        assert job.wait(timeout=30) == {"job": -signal.SIGTERM, "server": 1}[ended]
+        server.terminate()
+        server.communicate(timeout=30)
+
+
+STAND_IN = """
+import os, subprocess, sys, time
+from pathlib import Path
+
+fault, runs = sys.argv[1], Path(os.environ["DEPTHLIB_STORE"])
+for name in ("a", "b", "c"):
+    record = runs / name / "record.json"
+    record.parent.mkdir(parents=True, exist_ok=True)
+    if record.exists() and fault != "makes everything again":
+        continue
+    if fault == "writes in place":
+        record.write_text("half")
+        time.sleep(0.6)
+    time.sleep(0.1)
+    if fault == "leaves a file":
+        record.with_name(str(os.getpid())).touch()
+    if fault == "leaves a process":
+        subprocess.Popen(["sleep", "30"], start_new_session=True)
+    temporary = record.with_suffix(".new")
+    temporary.write_text(str(os.getpid()) if fault == "other bits" else name)
+    temporary.rename(record)
+"""
+
+
+@pytest.mark.parametrize(("fault", "found"), [
+    ("none", None), ("makes everything again", "was finished, and made again"), ("writes in place", "has other bits"),
+    ("leaves a file", "was left behind"), ("leaves a process", "outlived the kill"), ("other bits", "has other bits"),
+])
+def test_the_torture_finds_what_is_wrong_with_a_batch(tmp_path, monkeypatch, fault, found):
+    """A stand-in for the batch, three files that take a while, with a fault that the torture exists to find."""
+    def start(folder):
+        folder.mkdir(exist_ok=True)
+        environment = {"DEPTHLIB_STORE": str(folder / "runs"), "PATH": "/usr/bin:/bin"}
+        with open(folder / "batch.txt", "wb") as output:
+            return subprocess.Popen([sys.executable, "-SE", "-c", STAND_IN, fault], start_new_session=True, stderr=output, env=environment)
+
+    monkeypatch.setattr("kill_batch.PATIENCE", 1.0)
+    wrong, _ = torture(tmp_path, start, kills=8, longest=5)
+    for process in kill_batch.processes(tmp_path / "broken1") + kill_batch.processes(tmp_path / "whole"):
+        process.kill()
+    assert (wrong == []) if found is None else any(found in sentence for sentence in wrong), wrong
+
+
+def test_a_failing_run_is_told_with_its_log_and_the_others_go_on(copied):
+    """Here its checkpoint is damaged; the other run is made all the same, and the exit status tells."""
+    broken = next(copied.root.glob("start-unet-*"))
+    shutil.rmtree(next(copied.root.glob("start-mean-*")))
+    (broken / "record.json").unlink()
+    (broken / "checkpoint.pt").write_bytes(b"PK but not a checkpoint")
+    status, text, plan = batch(copied)
+    assert status == engine.FAILED
+    assert f"failed {broken.name}: CheckpointError" in text and "damaged checkpoint" in text and "log.txt" in text
+    assert len(list(copied.root.glob("start-mean-*/record.json"))) == 1
+    (broken / "checkpoint.pt").unlink()
+    assert batch(copied)[0] == engine.DONE
+
+
+def test_a_full_disk_fails_the_run_and_loses_nothing(copied):
+    """Files above 20 kB cannot be written, which fails as a full disk does. With room again the same command finishes."""
+    broken = next(copied.root.glob("start-unet-*"))
+    shutil.rmtree(broken)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+        status, text, _ = batch(copied)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert status == engine.FAILED and f"failed {broken.name}" in text and "File too large" in text
+    assert not (broken / "record.json").exists() and not list(broken.glob(".*.safetensors")), "something half written was left"
+    assert batch(copied)[0] == engine.DONE
+
+
+def test_time_is_up_and_the_next_batch_goes_on(copied):
+    shutil.rmtree(next(copied.root.glob("start-unet-*")))
+    status, text, plan = batch(copied, max_minutes=0.01)
+    assert status == engine.OUT_OF_TIME and "1 jobs are left" in text
+    assert batch(copied)[0] == engine.DONE and plan.missing_runs() == []
+
+
+def test_two_batches_on_one_store(tmp_path):
+    """Started at the same moment: one does the work, the other says so and leaves the first alone."""
+    pair = [start_few(tmp_path), start_few(tmp_path)]
+    statuses = sorted(process.wait() for process in pair)
+    assert statuses == [engine.DONE, 1] and len(list(tmp_path.glob("runs/*/record.json"))) == 2
+    assert "AnotherBatch: another batch of profile smoke works on the store" in (tmp_path / "batch.txt").read_text()
+
+
+def test_another_batch_is_a_message_and_an_exit_status(copied, monkeypatch, tmp_path):
+    monkeypatch.setenv("DEPTHLIB_STORE", str(copied.root))
+    monkeypatch.setenv("DEPTHLIB_OUT", str(tmp_path / "results"))
+    folder = copied.root / ".batch" / "smoke"
+    folder.mkdir(parents=True)
+    with FileLock(folder / ".lock"):
+        result = CliRunner().invoke(cli.main, ["reproduce", "00", "--profile", "smoke", "--device", "cpu"])
+    assert result.exit_code == engine.REFUSED and "another batch of profile smoke works on the store" in result.output
+
+
+def test_a_corrupt_record_is_named_before_anything_is_done(copied):
+    record = next(copied.root.glob("start-unet-*")) / "record.json"
+    record.write_text(record.read_text()[:100])
+    with pytest.raises(CorruptRecord, match=f"{record.parent.name}/record.json: unreadable record"):
+        batch(copied)
+
+
+@pytest.mark.parametrize("variable", ["DEPTHLIB_STORE", "DEPTHLIB_OUT"])
+def test_a_folder_that_cannot_be_written_is_named_before_anything_is_done(tmp_path, monkeypatch, variable):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("DEPTHLIB_STORE", str(tmp_path / "runs"))
+    monkeypatch.setenv("DEPTHLIB_OUT", str(tmp_path / "results"))
+    monkeypatch.setenv(variable, str(tmp_path / "file" / "below"))
+    result = CliRunner().invoke(cli.main, ["reproduce", "00", "--profile", "smoke", "--device", "cpu"])
+    assert result.exit_code == engine.REFUSED and "cannot write here" in result.output
+
+
+def test_a_dry_run_lists_the_jobs_and_makes_nothing(tmp_path, monkeypatch, capfd):
+    monkeypatch.setenv("DEPTHLIB_STORE", str(tmp_path / "runs"))
+    monkeypatch.setenv("DEPTHLIB_OUT", str(tmp_path / "results"))
+    assert reproduce.reproduce(["00"], profile="smoke", device="cpu", dry_run=True, console=Console(quiet=True)) == 0
+    output = "".join(capfd.readouterr())
+    assert output.count("rule run:") == 2 and output.count("rule notebook:") == 1
+    assert not list(tmp_path.glob("runs/*/record.json"))
+
+
+def test_what_must_come_first_comes_first(tmp_path):
+    """A plan holds the runs that others need, and the workflow knows it."""
+    plan = make_plan(COURSE, profile="smoke", device="cpu", jobs=1, store=Store(tmp_path, reference=[]))
+    for job in plan.runs.values():
+        assert all(needed in plan.runs for needed in job.needs)
+    content = json.loads(plan.write().read_text())
+    assert set(content["notebooks"]) == {lesson.notebook for lesson in COURSE}
+
+
+def test_the_longest_chain_is_told_to_the_workflow_until_it_is_made(tmp_path):
+    plan = make_plan(pick_lessons(["03"]), profile="quick", device="cpu", jobs=2, store=Store(tmp_path, reference=[]))
+
+    last, chain = plan.last_of_longest_chain(), []
+    while not chain or plan.runs[chain[-1]].needs:
+        chain.append(plan.runs[chain[-1]].needs[0] if chain else last)
+    variants = [plan.runs[name].spec["variant"] for name in chain]
+    assert variants[:5] == ["pruned-1.0", "search-1.0", "search-1.5", "search-1.9", "hard-easy"]
+    command = engine._command(plan, tmp_path / "plan.json", 2, [])
+    assert command[command.index("--prioritize") + 1] == str(plan.record(last))
+    for name in plan.runs:
+        plan.record(name).parent.mkdir()
+        plan.record(name).touch()
+    assert plan.last_of_longest_chain() is None and "--prioritize" not in engine._command(plan, tmp_path / "plan.json", 2, [])
+
+
+def test_the_runs_of_later_lessons_are_made_at_once_and_their_notebooks_later(tmp_path):
+    first, last = pick_lessons(["00"]), [lesson for lesson in COURSE if lesson.sums_up]
+    plan = make_plan(first, later=last, profile="smoke", device="cpu", jobs=2, store=Store(tmp_path, reference=[]))
+    assert set(plan.notebooks) == {"00_start_here"}
+    assert {spec.name for lesson in (*first, *last) for spec in lesson.runs("smoke")} <= set(plan.runs)
+
+
+# ------------------------------------------------------------------------------------------------ merging
+
+
+def test_merging_copies_what_is_new_and_finds_contradictions(made, copied, tmp_path):
+    empty = Store(tmp_path / "empty", reference=[])
+    first = merge(copied.root, empty)
+    assert sorted(first.copied) == sorted(path.parent.name for path in copied.root.glob("*/record.json"))
+    assert all(empty.get(spec) for spec in pick_lessons(["00"])[0].runs("smoke"))
+    assert len(merge(copied.root, empty).same) == 2
+
+    unet = next(empty.root.glob("start-unet-*"))
+    content, provenance = (json.loads((unet / name).read_text()) for name in ("record.json", "provenance.json"))
+    content["curve"]["loss"] = [value * 1.001 for value in content["curve"]["loss"]]
+    (unet / "record.json").write_text(json.dumps(content))
+    assert merge(copied.root, empty).conflicts == [unet.name], "the same machine owes the same bits"
+    (unet / "provenance.json").write_text(json.dumps(provenance | {"device": "another"}))
+    assert merge(copied.root, empty).agree == [unet.name]
+    content["curve"]["loss"][0] *= 2
+    (unet / "record.json").write_text(json.dumps(content))
+    merged = merge(copied.root, empty)
+    assert merged.conflicts == [unet.name] and f"conflict: {unet.name}" in merged.summary()
+    assert json.loads((unet / "record.json").read_text()) == content, "the store must keep its own"
+
+    (copied.root / unet.name / "record.json").write_text("{")
+    assert "unreadable" in merge(copied.root, empty).summary()
+    with pytest.raises(FileNotFoundError, match="found no folder"):
+        merge(tmp_path / "nowhere", empty)

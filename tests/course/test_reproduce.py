@@ -1,0 +1,122 @@
+"""The main command, end to end at the smallest scale: from nothing, again from the store, and verified."""
+
+import copy
+import json
+import math
+import shutil
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from depthlib.app import cli
+from depthlib.base import paths
+from depthlib.course import reproduce
+from depthlib.course.batch import engine, publish
+from depthlib.course.lessons import COURSE
+from depthlib.course.notebooks import check_executed, check_source
+from depthlib.runs.compare import compare_records
+from depthlib.runs.store import RunRecord, RunSpec, Store
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """Everything made once: the store and the rendered results of `reproduce --profile smoke`."""
+    folder = tmp_path_factory.mktemp("reproduce")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DEPTHLIB_OUT", str(folder / "results"))
+        patch.setenv("DEPTHLIB_STORE", str(folder / "runs"))
+        patch.delenv("DEPTHLIB_TRAIN", raising=False)
+        for spec in {spec.name: spec for lesson in COURSE for spec in lesson.runs("smoke")}.values():
+            Store().ensure(spec, device="cpu")          # in this process, which is quicker than one for each; see also test_batch
+        console = Console(record=True, width=200)
+        assert reproduce.reproduce([], profile="smoke", device="cpu", console=console) == 0, console.export_text()
+        yield folder
+
+
+@pytest.mark.parametrize("lesson", COURSE, ids=lambda lesson: lesson.notebook)
+def test_notebook_is_complete_with_figures_tables_and_runs(place, lesson):
+    folder = place / "results" / "smoke"
+    source = paths.notebooks_dir() / f"{lesson.notebook}.ipynb"
+    assert check_executed(folder / f"{lesson.notebook}.ipynb", source) == []
+    assert len(list((folder / "figures" / lesson.notebook).glob("*.png"))) >= (2 if lesson.sums_up else 5)
+    tables = list((folder / "tables" / lesson.notebook).glob("*.csv"))
+    assert tables
+    for table in tables:
+        assert table.with_suffix(".md").exists() and table.with_suffix(".html").exists()
+    assert {spec.name for spec in lesson.runs("smoke")} <= {path.parent.name for path in (folder / "runs").glob("*/record.json")}
+    assert not list(folder.glob("*.failed.ipynb"))
+
+
+def test_a_second_call_makes_nothing_again(place, monkeypatch):
+    before = {path: path.stat().st_mtime_ns for path in (place / "results").rglob("*.ipynb")}
+    monkeypatch.setattr("subprocess.Popen", lambda *a, **k: pytest.fail("the workflow was started"))
+    assert reproduce.reproduce([], profile="smoke", device="cpu", console=Console(quiet=True)) == 0
+    assert before == {path: path.stat().st_mtime_ns for path in (place / "results").rglob("*.ipynb")}
+
+
+def test_a_notebook_is_executed_again_when_its_runs_are_others_than_the_published_ones(place, monkeypatch):
+    """A batch that was killed after the training and before the notebook must not publish records beside old tables."""
+    published = next((place / "results" / "smoke" / "runs").glob("start-unet-*")) / "record.json"
+    text = published.read_text()
+    published.write_text(text.replace('"parameters": ', '"parameters": 1'))
+    executed = []
+    monkeypatch.setattr(publish, "execute", lambda source, *a, **k: executed.append(Path(source).stem))
+    publish.render("00_start_here", profile="smoke", device="cpu", store=place / "runs")
+    publish.render("00_start_here", profile="smoke", device="cpu", store=place / "runs")
+    assert executed == ["00_start_here"] and published.read_text() == text
+
+
+def train(plan):
+    for job in plan.runs.values():
+        Store(plan.store).ensure(RunSpec(**job.spec), device="cpu")
+    return 0
+
+
+def test_verify_agrees_with_itself_and_finds_a_changed_number(place, monkeypatch, tmp_path):
+    reference = tmp_path / "reference"
+    shutil.copytree(place / "results" / "smoke", reference)
+    monkeypatch.setattr(paths, "reference_dir", lambda profile: reference)
+    monkeypatch.setattr(engine, "run_batch", lambda plan, **k: train(plan))      # the runs are what is compared here
+    console = Console(record=True, width=200)
+    assert reproduce.verify(["00"], profile="smoke", device="cpu", console=console) == 0
+    assert "same" in console.export_text()
+    record = next(reference.glob("runs/start-unet-*")) / "record.json"
+    content = json.loads(record.read_text())
+    content["curve"]["loss"][2] *= 1.1
+    record.write_text(json.dumps(content))
+    console = Console(record=True, width=200)
+    assert reproduce.verify(["00"], profile="smoke", device="cpu", console=console) == 1
+    assert "differs" in console.export_text()
+
+
+def record(losses, abs_rel, threads=2):
+    return RunRecord(Path(), {"curve": {"loss": losses}, "tests": {"t": {"metrics": {"abs_rel": abs_rel}}}}, {"threads": threads})
+
+
+def test_comparison_of_records():
+    a = record([1.0, 0.5], [0.2, 0.4])
+    assert compare_records(a, copy.deepcopy(a)).same_bits
+    rounding = compare_records(a, record([1.0, 0.501], [0.2, 0.45], threads=1))
+    assert rounding.agrees and not rounding.same_bits and rounding.first_losses == pytest.approx(0.001 / 0.501)
+    assert not compare_records(a, record([1.0, 0.501], [0.2, 0.45])).agrees, "the same machine owes the same bits"
+    assert not compare_records(a, record([1.0, 0.51], [0.2, 0.4], threads=1)).agrees
+    assert not compare_records(a, record([1.0, 0.5], [0.4, 0.6], threads=1)).agrees
+    assert not compare_records(a, record([1.0, 0.5], [0.4, math.nan], threads=1)).agrees
+
+
+def test_wrong_names_are_told_in_one_line():
+    runner = CliRunner()
+    for arguments, words in (
+        (["reproduce", "99"], "unknown lesson '99'"),
+        (["reproduce", "--profile", "huge"], "unknown profile 'huge'"),
+        (["bench", "x"], "unknown benchmark 'x'"),
+    ):
+        result = runner.invoke(cli.main, arguments)
+        assert result.exit_code == 2 and words in result.output.replace("\n", " ").replace("│ ", "")
+
+
+@pytest.mark.parametrize("notebook", sorted(paths.notebooks_dir().glob("*.ipynb")), ids=lambda path: path.stem)
+def test_sources_hold_no_outputs(notebook):
+    assert check_source(notebook) == []

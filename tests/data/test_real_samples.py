@@ -1,0 +1,100 @@
+"""Real RGB-D frames mean what their loaders say: units, invalid pixels, intrinsics and poses, proved by warping."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from depthlib.base.paths import samples_dir
+from depthlib.data.real_samples import LOADERS, RealFrame, real_frames, skimage_photographs
+from depthlib.geometry import invert_pose, warp
+
+needs_samples = pytest.mark.skipif(samples_dir() is None, reason="DEPTHLIB_SAMPLES names no folder of real frames")
+
+
+@pytest.fixture(scope="module")
+def frames() -> dict[str, RealFrame]:
+    return {frame.name: frame for frame in real_frames()}
+
+
+@pytest.mark.filterwarnings("ignore:loadtxt")
+def test_absent_root_and_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DEPTHLIB_SAMPLES", raising=False)
+    for missing in (real_frames(), real_frames(tmp_path), real_frames(tmp_path / "nowhere")):
+        assert [frame.name for frame in missing] == list(LOADERS)
+        assert all(frame.missing and frame.image is None for frame in missing)
+    assert "DEPTHLIB_SAMPLES" in real_frames()[0].missing
+    (tmp_path / "tum-rgbd/fr1_desk_slambook").mkdir(parents=True)
+    for name in ("associate.txt", "groundtruth.txt"):
+        (tmp_path / "tum-rgbd/fr1_desk_slambook" / name).touch()    # there, but empty
+    assert all(frame.missing for frame in real_frames(tmp_path))
+
+
+def test_photographs_of_scikit_image() -> None:
+    photographs = {frame.name: frame for frame in skimage_photographs()}
+    assert {"astronaut", "chelsea", "coffee"} <= set(photographs)
+    assert photographs["astronaut"].image.shape == (3, 512, 512) and photographs["astronaut"].depth is None
+    assert all(frame.image.min() >= 0 and frame.image.max() <= 1 for frame in photographs.values())
+
+
+@needs_samples
+def test_every_frame_keeps_the_conventions(frames: dict[str, RealFrame]) -> None:
+    assert len(frames) == 17 and not [frame.missing for frame in frames.values() if frame.missing]
+    for frame in frames.values():
+        height, width = frame.image.shape[1:]
+        assert frame.depth.shape == frame.valid.shape == (1, height, width) and frame.valid.dtype == torch.bool
+        assert (frame.depth[~frame.valid] == 0).all() and (frame.depth[frame.valid] > 0).all() and frame.source
+        assert 0.3 * width < frame.K[0, 2] < 0.7 * width and 0.3 * height < frame.K[1, 2] < 0.7 * height and frame.K[1, 1] > 0
+        if frame.T_world_camera is not None:
+            rotation = frame.T_world_camera[:3, :3]
+            torch.testing.assert_close(rotation @ rotation.T, torch.eye(3), atol=2e-3, rtol=0)
+            assert torch.linalg.det(rotation) > 0.99
+
+
+@needs_samples
+@pytest.mark.parametrize("name, nearest, farthest, valid", [
+    ("nyu-basement-00000", 1.39, 6.625, 0.733), ("nyu-basement-00050", 0.887, 8.266, 0.751),
+    ("nyu-test-601", 1.653, 9.993, 0.673),
+    ("7-scenes-000000", 0.801, 3.493, 0.892), ("redwood-0", 0.955, 2.702, 0.870), ("hololens-3", 0.815, 6.509, 0.783),
+    ("tum-1305031453.359684", 0.738, 2.026, 0.831), ("kitti-small-0000000000", 4.841, 77.716, 0.304),
+    ("kitti-annotated-0000000005", 5.332, 84.895, 0.195),
+])
+def test_units_and_invalid_pixels(frames: dict[str, RealFrame], name: str, nearest: float, farthest: float, valid: float) -> None:
+    """The figures were taken from the stored integers and the stated scales with other code."""
+    frame = frames[name]
+    depth = frame.depth[frame.valid]
+    assert depth.min().item() == pytest.approx(nearest, abs=2e-3) and depth.max().item() == pytest.approx(farthest, abs=2e-3)
+    assert frame.valid.float().mean().item() == pytest.approx(valid, abs=2e-3)
+
+
+@needs_samples
+@pytest.mark.parametrize("target, source, warped, still", [
+    ("7-scenes-000000", "7-scenes-000015", 6.8, 23.2), ("redwood-0", "redwood-2", 3.0, 11.7),
+    ("icl-nuim-4", "icl-nuim-5", 4.5, 36.1), ("hololens-3", "hololens-6", 4.6, 8.8),
+    ("tum-1305031453.359684", "tum-1305031453.459685", 12.7, 30.3),
+])
+def test_depth_pose_and_intrinsics_agree(frames: dict[str, RealFrame], target: str, source: str, warped: float,
+                                         still: float) -> None:
+    """Grey levels: the source warped into the target differs by about `warped`, unwarped by about `still`."""
+    dst, src = frames[target], frames[source]
+    grey = {frame.name: 255 * frame.image.mean(0, keepdim=True)[None] for frame in (dst, src)}
+    T_src_dst = invert_pose(src.T_world_camera[None]) @ dst.T_world_camera[None]
+    view, visible = warp(grey[source], dst.depth[None], dst.K[None], T_src_dst, src.K[None])
+    mask = visible & dst.valid[None]
+    assert mask.float().mean() > 0.35
+    assert (view - grey[target])[mask].abs().mean().item() < 1.2 * warped
+    assert (grey[source] - grey[target])[mask].abs().mean().item() > 0.9 * still
+
+
+@needs_samples
+def test_a_damaged_data_set_spares_the_others(tmp_path: Path) -> None:
+    for part in ("redwood_open3d", "kitti/depth_annotated_drive_0001"):
+        shutil.copytree(samples_dir() / part, tmp_path / part)
+    depth = tmp_path / "redwood_open3d/RGBD/depth/00002.png"
+    depth.write_bytes(depth.read_bytes()[:1000])
+    found = real_frames(tmp_path)
+    assert [frame.name for frame in found if not frame.missing] == ["kitti-annotated-0000000005", "kitti-annotated-0000000050"]
+    assert "00002.png" in next(frame.missing for frame in found if frame.name == "redwood")

@@ -1,0 +1,266 @@
+"""ANUW: its printed numbers entered a second time, its claims against its own tables, its recipes, one small run."""
+
+import re
+from dataclasses import replace
+
+import pytest
+import torch
+import yaml
+
+from depthlib.data.fetch import default_root
+from depthlib.metrics import METRIC_NAMES
+from depthlib.metrics.ssim import ssim
+from depthlib.papers.anuw import rows as anuw
+from depthlib.protocols.protocol import load_protocol
+from depthlib.report import claims as published
+from depthlib.report.claims import load_paper
+from depthlib.report.errata import errata_table
+from depthlib.runs.store import RunSpec, Store
+from depthlib.scenes.sets import scenes
+from depthlib.scenes.writers.mai import write_mai
+
+PAPER = load_paper("anuw")
+
+# Typed anew from the paper, column by column, the other way round than in the YAML file.
+TABLE1 = {"A": 0.612, "B": 0.609, "C": 0.604, "D": 0.597, "E": 0.582}
+METHODS = ["U-net", "U-net++", "FCRN", "Monodepth2", "ANUW"]
+TABLE2 = {
+    ("mai", "ssim"): [0.481, 0.588, 0.613, 0.415, 0.629],
+    ("mai", "abs_rel"): [0.578, 0.773, 0.553, 0.665, 0.669],
+    ("mai", "si_rmse"): [0.628, 0.612, 0.605, 0.595, 0.582],
+    ("kitti", "ssim"): [0.809, 0.846, 0.711, 0.603, 0.875],
+    ("kitti", "abs_rel"): [0.433, 0.293, 0.178, 0.156, 0.165],
+    ("kitti", "si_rmse"): [0.816, 0.699, 0.845, 0.473, 0.449],
+    ("diode", "ssim"): [0.251, 0.381, 0.399, 0.305, 0.405],
+    ("diode", "abs_rel"): [0.944, 0.732, 0.549, 0.652, 0.503],
+    ("diode", "si_rmse"): [0.831, 0.731, 0.682, 0.693, 0.621],
+}
+BOLD = {  # the method printed in bold, by column in the order above
+    ("mai", "ssim"): "ANUW", ("mai", "abs_rel"): "FCRN", ("mai", "si_rmse"): "ANUW",
+    ("kitti", "ssim"): "ANUW", ("kitti", "abs_rel"): "Monodepth2", ("kitti", "si_rmse"): "ANUW",
+    ("diode", "ssim"): "ANUW", ("diode", "abs_rel"): "ANUW", ("diode", "si_rmse"): "ANUW",
+}
+
+
+def test_table_1_twice():
+    frame = PAPER.table("table1").to_frame()
+    assert frame["mai", "si_rmse"].to_dict() == TABLE1 and frame.shape == (5, 1)
+    assert not any(any(row.bold) for row in PAPER.table("table1").rows)
+
+
+def test_table_2_twice():
+    table = PAPER.table("table2")
+    frame = table.to_frame()
+    assert list(frame.index) == METHODS and list(frame.columns) == list(TABLE2)
+    assert {column: frame[column].tolist() for column in TABLE2} == TABLE2
+    bold = {(c.data, c.metric): [row.label for row in table.rows if row.bold[i]] for i, c in enumerate(table.columns)}
+    assert bold == {column: [method] for column, method in BOLD.items()}
+
+
+def test_bold_is_the_best_of_its_column():
+    for (data, metric), values in TABLE2.items():
+        best = (max if metric == "ssim" else min)(values)
+        assert METHODS[values.index(best)] == BOLD[data, metric]
+
+
+def test_claims_agree_with_the_tables_they_come_from_except_where_the_paper_contradicts_itself():
+    """Erratum A13 is found, not typed: "best in all metrics" is not what Table 2 shows. Also for claims of the text."""
+    for claim in PAPER.claims:
+        wrong = []
+        for rival, test, metric in claim.comparisons():
+            for table in PAPER.tables:
+                ours, theirs = (table.number(variant, test, metric) for variant in (claim.better, rival))
+                if ours is not None and theirs is not None and (ours <= theirs if metric == "ssim" else ours >= theirs):
+                    wrong.append((rival, test, metric))
+        assert bool(wrong) == (claim.contradicted_in_print and claim.untestable is None), claim.key
+        assert not wrong or {(test, metric) for _, test, metric in wrong} == {("mai", "abs_rel")}
+    assert PAPER.printed(PAPER.claim("awca-helps")) == [(0.609, 0.612)]
+    assert (0.669, 0.553) in PAPER.printed(PAPER.claim("best-abs-rel"))
+    assert len(PAPER.printed(PAPER.claim("best-si-rmse"))) == 9
+
+
+def test_every_claim_can_be_run_or_says_why_not():
+    for claim in PAPER.claims:
+        if claim.untestable:
+            assert len(claim.untestable) > 20 and not claim.comparisons()
+            continue
+        for variant in (claim.better, *(x for x in claim.than if isinstance(x, str))):
+            assert variant in anuw.VARIANTS, claim.key
+        tests = RunSpec("anuw", claim.better, PAPER.stand_ins[claim.data], "smoke").recipe.tests
+        for test in claim.tests:
+            _, protocol = tests[PAPER.stand_ins.get(test, test)]
+            assert set(claim.metrics) <= set(load_protocol(protocol).metrics) <= set(METRIC_NAMES), claim.key
+
+
+def test_a_claim_cannot_be_changed_unnoticed(tmp_path):
+    """Direction, rival, metric and rule are under the lock; wording is not."""
+    text = (published.FOLDER / "anuw.yaml").read_text(encoding="utf-8")
+    content = yaml.safe_load(text)
+    assert content["lock"] == "41addbcac11c"        # a second place to change on purpose
+
+    def load(change):
+        changed = yaml.safe_load(text)
+        change(changed)
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        folder.mkdir()
+        (folder / "anuw.yaml").write_text(yaml.safe_dump(changed), encoding="utf-8")
+        return load_paper("anuw", folder)
+
+    def swap(c):
+        c["claims"]["awca-helps"].update(better="a", than=["b"])
+
+    for change in (
+        swap, lambda c: c["rule"].update(level=0.5), lambda c: c["claims"]["best-ssim"]["than"].pop(),
+        lambda c: c["claims"]["soft-labels-help"].update(metrics=["abs_rel"]), lambda c: c["claims"].pop("psnl-helps"),
+        lambda c: c["stand_ins"].update(kitti="streets"), lambda c: c["claims"]["psnl-is-small"].update(extra_parameters=0.5),
+    ):
+        with pytest.raises(ValueError, match="anuw.yaml: lock is '41addbcac11c', but the claims are"):
+            load(change)
+    assert load(lambda c: c["claims"]["awca-helps"].update(says="In other words.")).claims[0].says == "In other words."
+
+
+def test_the_lock_leaves_prose_and_errata_free():
+    content = yaml.safe_load((published.FOLDER / "anuw.yaml").read_text(encoding="utf-8"))
+    content["claims"]["awca-helps"].update(where="elsewhere", remark="another")
+    content["errata"]["A1"]["why"] = "for another reason"
+    assert published._paper("anuw", content).erratum("A1").why == "for another reason"
+
+
+def test_the_interval_is_named_and_is_the_one_there_is():
+    rule = PAPER.claim("awca-helps").rule
+    assert rule.interval == published.INTERVAL
+    with pytest.raises(ValueError, match="rule: interval is 'bootstrap', expected 'wider of"):
+        replace(rule, interval="bootstrap")
+
+
+CITED = re.compile(r"\berrat(?:um|a)\s+(A\d+(?:(?:,|,?\s+and|\s+to)\s+A\d+)*)|\((?:[^()\n]*; )?(A\d+)\)")
+
+
+def cited(text: str) -> set[str]:
+    """Numbers of the form "erratum A13", "errata A7 and A10", "A10 to A12" after the word, "(A15)"."""
+    return {number for found in CITED.findall(text) for part in found for number in re.findall(r"A\d+", part)}
+
+
+def test_citations_are_found():
+    assert cited("Sec. 3, erratum A18. errata A7 and\n A10, errata A1, A2 and A3; (A15) (Eq. 12; A11) A4 A99") == {
+        "A18", "A7", "A10", "A1", "A2", "A3", "A15", "A11",
+    }
+
+
+def test_every_erratum_that_is_cited_is_listed():
+    known, folder = {erratum.key for erratum in PAPER.errata}, published.FOLDER.parent
+    files = [*folder.rglob("*.py"), published.FOLDER / "anuw.yaml"]
+    found = {path.relative_to(folder).as_posix(): cited(path.read_text(encoding="utf-8")) for path in files}
+    assert {name: numbers - known for name, numbers in found.items() if numbers - known} == {}
+    assert found["losses/structural.py"] == {"A7", "A10"} and len(set.union(*found.values())) >= 12
+
+
+def test_errata_table():
+    table = errata_table(PAPER)
+    assert list(table.columns) == ["erratum", "in print", "here", "why"]
+    assert table["erratum"].tolist() == [f"A{i}" for i in range(1, 22)]
+    row = table.set_index("erratum").loc["A11"]
+    assert row["in print"] == PAPER.erratum("A11").in_print and "prediction" in row["in print"] and "truth" in row["here"]
+    assert table.map(str.strip).ne("").all(axis=None)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda c: c["tables"]["table1"]["rows"][0].update(values=[0.6, 0.7]), "row A: found .0.6, 0.7., expected 1 numbers"),
+        (lambda c: c["tables"]["table1"]["rows"][0].update(bold=["mai/ssim"]), "row A: bold names .'mai/ssim'."),
+        (lambda c: c["tables"]["table2"]["rows"][3].pop("gap"), "row Monodepth2: expected either a variant or"),
+        (lambda c: c["claims"]["awca-helps"].update(metric="si_rmse"), "claim awca-helps: unknown entry metric"),
+        (lambda c: c["claims"]["awca-helps"].pop("tests"), "claim awca-helps: expected either data"),
+        (lambda c: c["claims"]["transfers"].pop("untestable"), "claim transfers: expected either data"),
+        (lambda c: c["claims"]["awca-helps"].update(whose="nobody"), "whose is 'nobody'"),
+        (lambda c: c.update(extra=1), "file: unknown entry extra"),
+        (lambda c: c["rule"].update(interval="bootstrap"), "rule: interval is 'bootstrap', expected 'wider of bootstrap and"),
+        (lambda c: c["errata"]["A3"].pop("why"), "erratum A3: no text for why"),
+        (lambda c: c["errata"]["A3"].update(because="so"), "erratum A3: unknown entry because"),
+    ],
+)
+def test_mistakes_in_the_file_are_named(change, message):
+    content = yaml.safe_load((published.FOLDER / "anuw.yaml").read_text(encoding="utf-8"))
+    change(content)
+    with pytest.raises(ValueError, match=message):
+        published._paper("anuw", content)
+
+
+def test_unknown_names():
+    with pytest.raises(ValueError, match="no published results of 'nope': expected one of .*anuw"):
+        load_paper("nope")
+    with pytest.raises(ValueError, match="unknown claim 'nope'"):
+        PAPER.claim("nope")
+    with pytest.raises(ValueError, match="unknown erratum 'A22': expected one of A1, A2"):
+        PAPER.erratum("A22")
+
+
+def test_variants_differ_in_what_they_are_about():
+    recipes = {variant: RunSpec("anuw", variant, "streets", "full").recipe for variant in anuw.VARIANTS}
+    attention = {v: (r.model, r.model_options.get("awca"), r.model_options.get("psnl")) for v, r in recipes.items()}
+    assert attention["a"] == ("unetpp", None, None)
+    assert attention["b"] == ("anu", True, False) and attention["c"] == ("anu", False, True) and attention["d"] == ("anu", True, True)
+    for first, second in (("d", "e"), ("d", "d-masked"), ("e", "e-literal"), ("e", "e-l1"), ("e", "e-no-ssim")):
+        assert recipes[first] == replace(recipes[second], task=recipes[first].task, ship_weights=recipes[first].ship_weights)
+        assert recipes[first].task != recipes[second].task
+    for first, second in (("a", "b"), ("a", "c"), ("a", "d"), ("a", "unet")):
+        assert recipes[first].task == recipes[second].task and recipes[first].plan == recipes[second].plan
+    assert all(recipe.plan.flip == 0 for recipe in recipes.values())
+
+
+def test_the_papers_settings_at_full_size():
+    recipe = RunSpec("anuw", "d", "streets", "full").recipe
+    plan = recipe.plan
+    assert (plan.betas, plan.eps, plan.lr, plan.schedule, plan.power) == ((0.9, 0.99), 1e-8, 1e-4, "poly", 1.5)
+    assert recipe.model_options == {"width": 32, "max_depth": 80.0, "awca": True, "psnl": True, "psnl_stride": 1}
+    assert RunSpec("anuw", "d", "rooms", "full").recipe.model_options["max_depth"] == 10
+
+
+def test_the_papers_own_training_runs_on_the_papers_own_files(tmp_path, monkeypatch):
+    """Profile "paper" reads the Mobile AI set from where it lies: here three steps on small files of its format."""
+    monkeypatch.setenv("DEPTHLIB_CACHE", str(tmp_path))
+    recipe = RunSpec("anuw", "e", "mai", "paper").recipe
+    assert (recipe.plan.steps, recipe.plan.batch_size, recipe.plan.lr, recipe.model_options["width"]) == (720_800, 1, 1e-4, 32)
+    assert recipe.plan.steps == 7208 * 100
+    write_mai(default_root("mai"), scenes("rooms", "train", 4, height=32, width=48))
+    spec = RunSpec("anuw", "e", "mai", "paper", overrides={"steps": 3, "width": 4})
+    record = Store(tmp_path / "runs", reference=[], train=True).ensure(spec, device="cpu")
+    assert len(record.result["curve"]["loss"]) == 3 and set(record.result["tests"]) == {"mai", "mai-median"}
+    assert len(record.per_image("mai", "si_rmse")) == 1     # of four pairs every 41st is held out: the first
+    assert [spec.data for spec in anuw.runs("paper", seeds=[0])] == ["mai"] * len(anuw.VARIANTS)
+    with pytest.raises(ValueError, match="expected mai"):
+        _ = RunSpec("anuw", "d", "streets", "paper").recipe
+
+
+def test_runs_behind_the_notebook():
+    quick = anuw.runs("quick")
+    assert {spec.variant for spec in quick} == {"unet", "a", "b", "c", "d", "e", "d-masked", "fcrn"} and len(quick) == 16
+    full = anuw.runs("full", seeds=[0])
+    assert {(spec.variant, spec.data) for spec in full} == {(v, d) for v in anuw.VARIANTS for d in ("streets", "rooms")}
+    with pytest.raises(ValueError, match="unknown variant 'f'"):
+        _ = RunSpec("anuw", "f", "streets", "quick").recipe
+    with pytest.raises(ValueError, match="unknown data 'mars'"):
+        _ = RunSpec("anuw", "d", "mars", "quick").recipe
+
+
+def test_a_protocol_with_ssim_uses_its_own_range():
+    torch.manual_seed(0)
+    target = 1 + 8 * torch.rand(2, 1, 16, 20)
+    prediction = target + 0.3 * torch.randn_like(target)
+    for name, span in (("anuw-rooms", 10.0), ("anuw-streets", 80.0)):
+        protocol = load_protocol(name)
+        found = protocol.score(prediction, target, target > 0)["ssim"]
+        torch.testing.assert_close(found, ssim(prediction.clamp(0.1, span), target, data_range=span))
+    with pytest.raises(ValueError, match="ssim_range is None"):
+        replace(load_protocol("anuw-rooms"), ssim_range=None)
+    with pytest.raises(ValueError, match="ssim_range is 3"):
+        replace(load_protocol("scenes"), ssim_range=3.0)
+
+
+def test_anuw_runs_end_to_end(tmp_path):
+    spec = RunSpec("anuw", "e", "streets", "smoke", overrides={"train_scenes": 4, "test_scenes": 2})
+    record = Store(tmp_path, train=True).ensure(spec, device="cpu")
+    assert set(record.result["tests"]) == set(spec.recipe.tests) and len(record.result["curve"]["outside"]) == 4
+    assert record.result["tests"]["gaps"]["data"].startswith("gaps of ")
+    assert record.result["tests"]["streets"]["metrics"].keys() >= {"ssim", "si_rmse", "abs_rel"}

@@ -1,0 +1,235 @@
+"""Scoring folders of anybody's predictions: what is read, what is paired, what is refused, what is said."""
+
+from __future__ import annotations
+
+import csv
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from depthlib.base.paths import samples_dir
+from depthlib.data.errors import DataError
+from depthlib.data.images import read_depth_png, write_depth_png
+from depthlib.protocols.depth_files import depth_files, pair_files, read_depth
+from depthlib.protocols.protocol import load_protocol
+from depthlib.protocols.scoring import protocol_table, run, score_folders, score_maps
+
+
+def truth(seed: int, height: int = 30, width: int = 40) -> np.ndarray:
+    """Depths of 1 to 9 m with a slope downwards, a fifth unknown."""
+    rng = np.random.default_rng(seed)
+    depth = np.linspace(8, 2, height)[:, None] + rng.uniform(-1, 1, (height, width))
+    depth[rng.random((height, width)) < 0.2] = 0
+    return depth
+
+
+def predicted(depth: np.ndarray, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed + 100)
+    return np.where(depth > 0, depth, 5) * rng.uniform(0.8, 1.3, depth.shape)
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """Five images; truth as PNG16 in millimetres, predictions as npy."""
+    for i in range(5):
+        write_depth_png(tmp_path / f"gt/image{i}.png", truth(i))
+        (tmp_path / "pred").mkdir(exist_ok=True)
+        np.save(tmp_path / f"pred/image{i}.npy", predicted(truth(i), i).astype(np.float32))
+    return tmp_path / "pred", tmp_path / "gt"
+
+
+def test_values_are_those_of_numpy(folders):
+    scores = score_folders(*folders, "scenes")
+    assert [image.name for image in scores.images] == [f"image{i}" for i in range(5)]
+    assert not scores.skipped and not scores.warnings
+    expected = []
+    for i in range(5):
+        t, p = read_depth_png(folders[1] / f"image{i}.png").numpy(), np.load(folders[0] / f"image{i}.npy")
+        expected.append(np.mean(np.abs(p - t)[t > 0] / t[t > 0]))
+        assert scores.images[i].errors["abs_rel"] == pytest.approx(expected[-1], rel=1e-6)
+        assert scores.images[i].pixels == (t > 0).sum() and scores.images[i].order > 0.8
+    found = scores.summary()["abs_rel"]
+    assert found.mean == pytest.approx(np.mean(expected), rel=1e-6)
+    assert min(expected) <= found.low < found.mean < found.high <= max(expected)
+
+
+@pytest.mark.parametrize("kind", ["png metres", "png option", "npy", "npy mm", "npz", "npz key", "axes"])
+def test_every_kind_of_file_gives_the_same_metres(tmp_path, kind):
+    depth = np.rint(truth(0) * 1000) / 1000
+    path, options = tmp_path / "d.npy", {}
+    if kind == "png metres":
+        path = tmp_path / "d.png"
+        write_depth_png(path, depth, 1000)
+    elif kind == "png option":
+        path, options = tmp_path / "d.png", {"scale": 1000}
+        Image.fromarray(np.rint(depth * 1000).astype(np.uint16)).save(path)
+    elif kind == "npy mm":
+        options = {"scale": 1000}
+        np.save(path, np.rint(depth * 1000).astype(np.int32))
+    elif kind.startswith("npz"):
+        path, options = tmp_path / "d.npz", {"key": "far"} if kind == "npz key" else {}
+        np.savez_compressed(path, **({"near": depth * 0, "far": depth} if options else {"anything": depth}))
+    else:
+        np.save(path, depth[None, :, :, None] if kind == "axes" else depth)
+    found = read_depth(path, **options)
+    assert found.dtype == torch.float64 and found.shape == (30, 40)
+    np.testing.assert_allclose(found.numpy(), depth, atol=1e-6)
+
+
+def test_what_cannot_be_read_is_named(tmp_path):
+    depth = truth(0)
+    files = {}
+
+    def save(name: str, array: np.ndarray, message: str, **options):
+        np.save(tmp_path / name, array)
+        files[name] = (message, options)
+
+    hollow, negative = depth.copy(), depth.copy()
+    hollow[3, 4], hollow[5, 6], negative[7, 8] = np.nan, np.inf, -1
+    save("nan.npy", hollow, "2 NaN or infinite")
+    save("negative.npy", negative, "1 negative")
+    save("whole.npy", depth.astype(np.uint16), "whole numbers .uint16., expected a scale")
+    save("colour.npy", np.ones((30, 40, 3)), "expected numbers .H,W.")
+    save("line.npy", np.ones(30), "expected numbers")
+    save("objects.npy", np.array([{}, None]), "cannot be read")
+    save("scale.npy", depth, "found the scale -3", scale=-3)
+    np.savez(tmp_path / "two.npz", a=depth, b=depth)
+    files["two.npz"] = ("found the arrays a, b", {})
+    files["none.npy"] = ("cannot be read", {})
+    (tmp_path / "cut.npy").write_bytes((tmp_path / "scale.npy").read_bytes()[:500])
+    files["cut.npy"] = ("cannot be read", {})
+    (tmp_path / "empty.npz").write_bytes(b"")
+    files["empty.npz"] = ("cannot be read", {})
+    Image.fromarray((depth * 20).astype(np.uint8)).save(tmp_path / "eight.png")
+    files["eight.png"] = ("not a 16-bit one-channel PNG", {})
+    Image.fromarray((depth * 1000).astype(np.uint16)).save(tmp_path / "unitless.png")
+    files["unitless.png"] = ("units per metre", {})
+    write_depth_png(tmp_path / "whole.png", depth)
+    (tmp_path / "cut.png").write_bytes((tmp_path / "whole.png").read_bytes()[:-300])
+    files["cut.png"] = ("damaged or cut off", {})
+    files["whole.png"] = ("the file says 1000", {"scale": 256})
+    (tmp_path / "text.txt").touch()
+    files["text.txt"] = ("found the ending '.txt'", {})
+    for name, (message, options) in files.items():
+        with pytest.raises(DataError, match=f"{name}: .*{message}") as caught:
+            read_depth(tmp_path / name, **options)
+        assert "\n" not in str(caught.value)
+
+
+def test_pairing(tmp_path):
+    for name in ("a.npy", "b_depth16.png", "b_depth.png", "sub/c_depth16.png", ".hidden.npy", "notes.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert list(depth_files(tmp_path)) == ["a", "b_depth", "b_depth16", "sub/c_depth16"]
+    assert list(depth_files(tmp_path, "*_depth16.png")) == ["b", "sub/c"]
+    pairs, unused = pair_files(depth_files(tmp_path), depth_files(tmp_path, "*.npy"))
+    assert [name for name, *_ in pairs] == ["a"] and len(unused) == 3
+    with pytest.raises(DataError, match=r"a.npy: found no prediction named a \(4 of 4 have none; predictions are named like b\)"):
+        pair_files(depth_files(tmp_path, "*_depth16.png"), depth_files(tmp_path))
+    (tmp_path / "a.png").touch()
+    for call, message in [
+        (lambda: depth_files(tmp_path), "second file named a beside a.npy"),
+        (lambda: depth_files(tmp_path / "nowhere"), "no such folder"),
+        (lambda: depth_files(tmp_path, "*_x*"), "exactly one"),
+        (lambda: depth_files(tmp_path, "*.npz"), r"found no file \*\.npz"),
+    ]:
+        with pytest.raises(DataError, match=message):
+            call()
+
+
+def test_a_missing_prediction_is_an_error_and_an_unused_one_a_sentence(folders):
+    np.save(folders[0] / "more.npy", truth(0))
+    assert "1 predictions have no truth and were left out, the first is more" in score_folders(*folders, "scenes").warnings
+    (folders[0] / "image3.npy").unlink()
+    with pytest.raises(DataError, match="image3.png: found no prediction named image3"):
+        score_folders(*folders, "scenes")
+
+
+def warned(pred: np.ndarray, gt: np.ndarray, protocol: str = "scenes") -> list[str]:
+    return score_maps([("x", torch.from_numpy(pred), torch.from_numpy(gt))], load_protocol(protocol)).warnings
+
+
+def test_warnings_in_words():
+    gt = truth(0)
+    pred = predicted(gt)
+    for factor, sentence in [(1000, "about a factor of 1000: is the scale"), (1 / 256, "about a factor of 256"),
+                             (1 / 15, "factor of 10"), (1 / 40, "depth of unknown scale")]:
+        assert any(sentence in text for text in warned(factor * pred, gt)), factor
+        assert not warned(factor * pred, gt, "scenes+scaling=median")
+    assert any("near and far are exchanged" in text for text in warned(10 / pred, gt))
+    assert any("not the shape of their truth" in text for text in warned(pred[:10], gt))
+    hollow = pred.copy()
+    hollow[:2] = 0
+    assert any("80 predicted pixels are 0" in text for text in warned(hollow, gt))
+    assert any("defined for 697 images, these are 1" in text for text in warned(pred, gt, "eigen-raw"))
+    assert not warned(pred, gt)
+
+
+def test_maps_that_cannot_be_scored():
+    gt, pred = truth(0), predicted(truth(0))
+    for call, message in [
+        (lambda: warned(pred.T.copy(), gt), "x: found a prediction of 40 x 30 for a truth of 30 x 40"),
+        (lambda: warned(pred, 1000 * gt), "x: found a truth with a median of .* give the scale"),
+        (lambda: warned(pred, gt / 5000), "x: found a truth with a median"),
+        (lambda: warned(pred, 0 * gt), "protocol scenes: found no valid pixel in any of 1 images"),
+        (lambda: warned(pred, gt, "nyu-official"), "x: ground truth: found 30 x 40 pixels, expected 480 x 640"),
+        (lambda: warned(0 * pred, gt, "diode"), "x: pred: found 0.0 at a valid pixel"),
+        (lambda: warned(pred[:20], gt, "mai2021"), "x: prediction: found 20 x 40 pixels, expected 30 x 40"),
+    ]:
+        with pytest.raises(DataError, match=message):
+            call()
+
+
+def test_images_without_a_pixel_that_counts_are_named():
+    gt = torch.from_numpy(truth(0))
+    scores = score_maps([("good", gt + 1, gt), ("empty", gt + 1, 0 * gt), ("far", gt + 100, torch.full_like(gt, 90.0))],
+                        load_protocol("scenes"))
+    assert scores.skipped == ["empty", "far"] and any("2 images have no pixel" in text for text in scores.warnings)
+
+
+def test_one_prediction_set_under_many_protocols():
+    rng = np.random.default_rng(0)
+    names = ("bts-nyu", "nyu-official", "bts-nyu+scaling=median", "fcrn-nyu", "chen2016-nyu", "bts-kitti")
+    full = {f"i{k}": torch.from_numpy(np.kron(truth(k, 30, 40), np.ones((16, 16)))) for k in range(2)}
+    pred = {k: 1.2 * torch.where(t > 0, t, 5.0) * torch.from_numpy(rng.uniform(0.9, 1.1, t.shape)) for k, t in full.items()}
+    table = protocol_table(pred, full, names)
+    assert list(table.index) == list(names) and list(table["images"]) == [2, 2, 2, 2, 2, 0]
+    assert table.loc["bts-nyu", "abs_rel"] > 2 * table.loc["bts-nyu+scaling=median", "abs_rel"]
+    assert table.loc["bts-nyu", "rmse"] != table.loc["nyu-official", "rmse"] and np.isnan(table.loc["chen2016-nyu", "abs_rel"])
+    assert "does not apply: i0: ground truth: found 480 x 640 pixels, expected at least 352" in table.loc["bts-kitti", "note"]
+    assert "defined for 654 images" in table.loc["fcrn-nyu", "note"]
+    with pytest.raises(ValueError, match="found none for i1"):
+        protocol_table({"i0": pred["i0"]}, full, names)
+
+
+def test_command_writes_tables_and_says_what_it_found(folders, tmp_path, capsys):
+    assert run(*folders, "scenes+max_depth=8.0", tmp_path / "out") == 0
+    shown = capsys.readouterr()
+    assert "abs_rel" in shown.out and "scenes+max_depth=8.0: 5 images" in shown.out and "warning" not in shown.err
+    with (tmp_path / "out/scenes+max_depth=8.0-images.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    with (tmp_path / "out/scenes+max_depth=8.0-summary.csv").open() as file:
+        summary = {row["metric"]: row for row in csv.DictReader(file)}
+    assert [row["name"] for row in rows] == [f"image{i}" for i in range(5)]
+    assert float(summary["rmse"]["value"]) == pytest.approx(np.mean([float(row["rmse"]) for row in rows]))
+    assert summary["rmse"]["unit"] == "m" and summary["rmse"]["images"] == "5" and len(summary["rmse"]["fingerprint"]) == 12
+    assert float(summary["rmse"]["low"]) < float(summary["rmse"]["value"]) < float(summary["rmse"]["high"])
+    assert run(*folders, "nonsense", tmp_path / "other") == 2 and "unknown protocol" in capsys.readouterr().err
+    (folders[0] / "image0.npy").unlink()
+    assert run(*folders, "scenes", tmp_path / "other") == 2 and "image0" in capsys.readouterr().err
+    assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.skipif(samples_dir() is None, reason="DEPTHLIB_SAMPLES names no folder of real samples")
+def test_folders_of_real_predictions(tmp_path):
+    """The published predictions against the raw depth of two NYU frames, as a user would score them."""
+    source = samples_dir() / "nyu-depth-v2"
+    frames = {"001": (source / "labelled_index0/0_raw.png", 10000), "182": (source / "labelled_000464/depth_gt_000464.png", 5000)}
+    for number, (file, scale) in frames.items():
+        write_depth_png(tmp_path / f"{number}.png", read_depth_png(file, scale=scale), 5000)
+    scores = score_folders(source / "predictions_lee_cvpr2019", tmp_path, "nyu-official+covers=nyu_official", pred_scale=6553.5,
+                           pred_pattern="depth_test*.png")
+    assert [round(image.errors["abs_rel"], 4) for image in scores.images] == [0.0525, 0.0670]
+    assert len(scores.warnings) == 2            # 654 images are expected, and 4 predictions have no truth here
