@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from depthlib.base.build import Build
 from depthlib.runs.profiles import Profile, get_profile
-from depthlib.runs.recipe import Build
 from depthlib.runs.spec import RunSpec
 
 MAX_DEPTH = {"rooms": 10.0, "streets": 80.0}       # metres; the range of each family

@@ -7,6 +7,7 @@ import re
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from depthlib.base.build import Build
 from depthlib.protocols.protocol import load_protocol
 from depthlib.training.fit import Plan
 
@@ -14,20 +15,6 @@ if TYPE_CHECKING:
     from depthlib.runs.spec import RunSpec
 
 TARGET = re.compile(r"depthlib(\.\w+)+(?=:\w+)")
-
-
-@dataclass(frozen=True)
-class Build:
-    """Something to be made: "depthlib.<module>:<name>" and its keyword arguments (JSON values; a Build may be among them)."""
-
-    target: str
-    options: dict[str, Any] = field(default_factory=dict)
-
-    def make(self, **more: Any) -> Any:
-        """Make it; `more` are keyword arguments that only exist when the run does, such as a trained network."""
-        from depthlib.training.tasks import resolve
-
-        return resolve(self.target)(**{k: v.make() if isinstance(v, Build) else v for k, v in self.options.items()}, **more)
 
 
 @dataclass(frozen=True)

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-
-def resolve(target: str) -> Any:
-    """The object that "package.module:name" names. Only modules of depthlib, so that a file can never name other code."""
-    module, _, name = target.partition(":")
-    if not name or module.split(".")[0] != "depthlib":
-        raise ValueError(f"{target!r}: expected 'depthlib.<module>:<name>'")
-    return getattr(importlib.import_module(module), name)
+from depthlib.base.build import resolve
 
 
 class BaseTask:

@@ -153,7 +153,7 @@ def test_the_closure_is_enough_to_run(tmp_path):
         shutil.copy(data, tmp_path / data.relative_to(PACKAGE.parent))
     shutil.copy(PACKAGE / "protocols" / "locks.json", tmp_path / "depthlib" / "protocols")
     code = (
-        "import pathlib, depthlib.runs.execute as run; from depthlib.runs.recipe import Build, Recipe;"
+        "import pathlib, depthlib.runs.execute as run; from depthlib.base.build import Build, Recipe;"
         "from depthlib.training.fit import Plan;"
         f"recipe = {recipe!r};"
         f"run.execute(recipe, pathlib.Path({str(tmp_path)!r}), seed=0, identity={{'key': 'x'}}, networks={{}}, device='cpu')"

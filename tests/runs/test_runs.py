@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from depthlib.base.build import Build
 from depthlib.models.weights import WeightsError, load_weights, save_weights
 from depthlib.runs import store as runs
-from depthlib.runs.recipe import Build
 from depthlib.runs.store import CorruptRecord, MissingRun, RunSpec, Store, publish, read_record
 
 SPEC = RunSpec("start", "unet", "rooms", "smoke")

@@ -11,11 +11,12 @@ import pytest
 import torch
 from torch import nn
 
+from depthlib.base.build import resolve
 from depthlib.training.augment import augment
 from depthlib.training.checkpoint import Checkpoint, CheckpointError
 from depthlib.training.fit import BatchOrder, Plan, TrainingDiverged, fit
 from depthlib.training.schedules import rate_factor
-from depthlib.training.tasks import BaseTask, Supervised, resolve
+from depthlib.training.tasks import BaseTask, Supervised
 
 
 class Ramps(torch.utils.data.Dataset):

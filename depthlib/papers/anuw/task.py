@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from depthlib.training.tasks import BaseTask, Supervised, resolve
+from depthlib.base.build import resolve
+from depthlib.training.tasks import BaseTask, Supervised
 
 
 class BelievedZeros(Supervised):

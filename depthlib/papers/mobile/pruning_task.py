@@ -19,10 +19,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
+from depthlib.base.build import Build
 from depthlib.base.cost import parameters
 from depthlib.papers.mobile.netadapt import Round, netadapt
 from depthlib.papers.mobile.pruned import Narrowing, PrunedMobile
-from depthlib.runs.recipe import Build
 from depthlib.training.fit import Plan, fit
 from depthlib.training.parallel import rank_and_size
 from depthlib.training.tasks import BaseTask

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from depthlib.runs.recipe import Build
+from depthlib.base.build import Build
 
 PLAIN: dict[str, Any] = {}
 SHORT = {"depth_tail": 0.25, "defect_share": 0.3}
