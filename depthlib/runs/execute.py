@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import save_file
 
 from depthlib import __version__
-from depthlib.base.build import Build, Recipe
+from depthlib.base.build import Build
 from depthlib.base.devices import pick_device
 from depthlib.base.paths import atomic_write
 from depthlib.models import create_model
@@ -22,6 +22,7 @@ from depthlib.models.weights import round_to_half, save_weights
 from depthlib.protocols.evaluate import evaluate
 from depthlib.protocols.protocol import load_protocol
 from depthlib.protocols.remembering import remembering
+from depthlib.runs.recipe import Recipe
 from depthlib.training.checkpoint import Checkpoint
 from depthlib.training.fit import Curve, Task, fit
 from depthlib.training.parallel import join, rank_and_size

@@ -21,10 +21,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from depthlib.base.build import Build, Recipe
+from depthlib.base.build import Build
 from depthlib.papers.common import MAX_DEPTH, scenes
 from depthlib.papers.dacnn.loss import WEIGHTS
 from depthlib.runs.profiles import get_profile
+from depthlib.runs.recipe import Recipe
 from depthlib.runs.spec import RunSpec
 from depthlib.training.fit import Plan
 

@@ -17,7 +17,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from depthlib.base.build import Build, Recipe
+from depthlib.base.build import Build
+from depthlib.runs.recipe import Recipe
 from depthlib.runs.spec import RunSpec
 
 UNPRUNED = 2_561_665        # parameters of the paper's network, as `MobileDepth` counts them

@@ -38,11 +38,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from depthlib.base.build import Build, Recipe
+from depthlib.base.build import Build
 from depthlib.papers.mobile.pruning import PRUNED, SEARCHES, pruned_recipe
 from depthlib.papers.mobile.sets import test_set, training_set
 from depthlib.papers.mobile.variants import DATA, DESIGN, FAMILIES, LEFT_OUT, PAIRS_TESTED, SCALES, SHOWN, TWICE, VARIANTS, Scale, Variant
 from depthlib.runs.profiles import Profile, get_profile
+from depthlib.runs.recipe import Recipe
 from depthlib.runs.spec import RunSpec
 from depthlib.training.fit import Plan
 

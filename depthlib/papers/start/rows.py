@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from depthlib.base.build import Build, Recipe
+from depthlib.base.build import Build
 from depthlib.papers.common import MAX_DEPTH, profile_of, scenes
 from depthlib.runs.profiles import get_profile
+from depthlib.runs.recipe import Recipe
 from depthlib.runs.spec import RunSpec
 from depthlib.training.fit import Plan
 

@@ -25,10 +25,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from depthlib.base.build import Build, Recipe
+from depthlib.base.build import Build
 from depthlib.papers.common import MAX_DEPTH, scenes
 from depthlib.papers.synergy.stages import STAGES, Stage
 from depthlib.runs.profiles import Profile, get_profile
+from depthlib.runs.recipe import Recipe
 from depthlib.runs.spec import RunSpec
 from depthlib.training.fit import Plan
 
