@@ -37,7 +37,8 @@ def reproduce(
     verify: Annotated[bool, typer.Option("--verify", help="make everything again elsewhere and compare with results/")] = False,
 ) -> None:
     """Train, evaluate, execute the notebooks, and render tables and figures into results/."""
-    from depthlib.course.lessons import reproduce as module
+    from depthlib.course import reproduce as module
+    from depthlib.course.batch import engine
 
     options = [f"--executor={executor}"] if executor else []
     options += [f"--workflow-profile={workflow_profile.resolve()}"] if workflow_profile else []
@@ -45,7 +46,12 @@ def reproduce(
     try:
         if verify:
             _end(module.verify(lessons or [], **settings))
-        _end(module.reproduce(lessons or [], **settings, max_minutes=max_minutes, options=options, dry_run=dry_run))
+        status = module.reproduce(lessons or [], **settings, max_minutes=max_minutes, options=options, dry_run=dry_run)
+        if not dry_run and status != engine.REFUSED:
+            from depthlib.site.page import write_page
+
+            typer.echo(f"page  {write_page(profile)}")
+        _end(status)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
 

@@ -2,7 +2,8 @@
 
 A result depends on the modules it was made by and on all that these import. `closure` follows the import statements
 as they are written, without importing anything; `code_fingerprint` hashes the syntax trees of that closure, so that
-comments, blank lines, docstrings and the version number may change and a name, a number or an operator may not.
+comments, blank lines, docstrings, the text of error messages and the version number may change, and a name, a number or an
+operator may not. Modules that decide no number of a run (`SILENT`: where files lie, what is printed) can be left out.
 
 A package is passed through to the module that a name comes from: whoever writes `from depthlib.losses import l1_loss` depends
 on `depthlib.losses.regression` and not on the other losses that the package offers under the same roof. Of a package that
@@ -20,9 +21,17 @@ from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1]
+SILENT = frozenset(
+    f"depthlib.{name}" for name in (
+        "base.catalogue", "base.devices", "base.fingerprint", "base.paths", "base.progress", "base.text", "base.yaml_files",
+        "training.checkpoint",      # a resumed run ends in the same bits, which the tests hold
+    )
+)
 
 
-def closure(modules: Iterable[str], package: Path = PACKAGE, *, named: bool = False) -> tuple[str, ...]:
+def closure(
+    modules: Iterable[str], package: Path = PACKAGE, *, named: bool = False, without: frozenset[str] = frozenset(),
+) -> tuple[str, ...]:
     """Names of all modules of the package that `modules` need, themselves and their parent packages included, sorted.
 
     Imports inside functions count, relative ones too; those under `if TYPE_CHECKING:` do not, since they never run.
@@ -33,6 +42,7 @@ def closure(modules: Iterable[str], package: Path = PACKAGE, *, named: bool = Fa
         package: the package's folder; its name is the package's name.
         named: follow strings too: "depthlib.models.unet", "depthlib.models.unet:UNet", and all modules of a package
             for f"depthlib.models.{name}". A safe upper bound for code that picks modules by name at run time.
+        without: modules that neither count nor are followed.
 
     Raises:
         ValueError: a name of `modules` is in the package but has no file there.
@@ -41,19 +51,21 @@ def closure(modules: Iterable[str], package: Path = PACKAGE, *, named: bool = Fa
     for name in names:
         if name.split(".")[0] == package.name and _file(name, package) is None:
             raise ValueError(f"modules: found {name!r}, expected the name of a module under {package.name}/")
-    whole, passed = _closure(names, package, named)
+    whole, passed = _closure(names, package, named, without)
     return tuple(sorted(whole | passed))
 
 
-def code_fingerprint(modules: Iterable[str], package: Path = PACKAGE, *, named: bool = False) -> str:
-    """SHA-256 (64 hex digits) of the code of `closure(modules)`; the same on every Python version.
+def code_fingerprint(
+    modules: Iterable[str], package: Path = PACKAGE, *, named: bool = False, without: frozenset[str] = frozenset(),
+) -> str:
+    """SHA-256 (64 hex digits) of the code of `closure(modules)`; the same on every Python version. Arguments as there.
 
-    Docstrings, comments, layout and `__version__` do not enter. Kept for the whole process: a running interpreter
+    Docstrings, comments, layout, the text of errors and warnings, and `__version__` do not enter. Kept for the whole process: a running interpreter
     works with the code it loaded, not with what was saved since.
     """
     digest = hashlib.sha256()
-    whole, _ = _closure(tuple(sorted(set(_names(modules)))), package, named)
-    for name in closure(modules, package, named=named):
+    whole, _ = _closure(tuple(sorted(set(_names(modules)))), package, named, without)
+    for name in closure(modules, package, named=named, without=without):
         module = _module(name, package)
         digest.update(f"{name} {module.whole if name in whole else module.own}\n".encode())
     return digest.hexdigest()
@@ -62,7 +74,8 @@ def code_fingerprint(modules: Iterable[str], package: Path = PACKAGE, *, named: 
 def data_fingerprint(modules: Iterable[str], package: Path = PACKAGE, *, named: bool = False) -> str:
     """SHA-256 of the YAML files (protocols, published tables, claims) beside the modules of `closure(modules)`."""
     folders = {file.parent for name in closure(modules, package, named=named) if (file := _file(name, package))}
-    return files_fingerprint((path for folder in folders for path in folder.glob("*.y*ml")), package)
+    files = {path for folder in folders for pattern in ("*.y*ml", "protocols/*.y*ml") for path in folder.glob(pattern)}
+    return files_fingerprint(files, package)
 
 
 def files_fingerprint(paths: Iterable[Path], root: Path) -> str:
@@ -120,14 +133,14 @@ def _file(name: str, package: Path) -> Path | None:
 
 
 @cache
-def _closure(names: tuple[str, ...], package: Path, named: bool) -> tuple[frozenset[str], frozenset[str]]:
+def _closure(names: tuple[str, ...], package: Path, named: bool, without: frozenset[str]) -> tuple[frozenset[str], frozenset[str]]:
     """Modules of which all code counts, and packages that are only passed through."""
     whole: set[str] = set()
     passed: set[str] = set()
     waiting = list(names)
     while waiting:
         name = waiting.pop()
-        if name in whole or _file(name, package) is None:       # foreign, or no module
+        if name in whole or name in without or _file(name, package) is None:       # known, left out, foreign, or no module
             continue
         whole.add(name)
         parts = name.split(".")
@@ -204,9 +217,9 @@ def _module_strings(name: str, package: Path) -> frozenset[str]:
 
 
 def _is_offer(node: ast.stmt) -> bool:
-    """An import, also one for type checkers, or the list `__all__`."""
+    """An import, also one for type checkers, the list `__all__`, or the table of a paper's networks."""
     names = [target.id for target in node.targets if isinstance(target, ast.Name)] if isinstance(node, ast.Assign) else []
-    return isinstance(node, ast.Import | ast.ImportFrom) or names == ["__all__"] or _is_for_typing(node)
+    return isinstance(node, ast.Import | ast.ImportFrom) or names in (["__all__"], ["MODELS"]) or _is_for_typing(node)
 
 
 def _running_statements(tree: ast.AST) -> list[ast.AST]:
@@ -248,7 +261,12 @@ def _hash(tree: ast.AST) -> str:
 
 
 def _write(value: object, text: list[str]) -> None:
-    """Append the tree to `text`. `ast.dump` would do, were its output not different from one Python version to the next."""
+    """Append the tree to `text`. `ast.dump` would do, were its output not different from one Python version to the next.
+
+    Of an error that is raised only the type counts: what its message says decides no result.
+    """
+    if isinstance(value, ast.Raise) and isinstance(value.exc, ast.Call):
+        value = ast.Raise(exc=value.exc.func)
     if isinstance(value, ast.AST):
         text.append(f"{type(value).__name__}(")
         for field in value._fields:
@@ -271,8 +289,9 @@ def _write(value: object, text: list[str]) -> None:
 
 
 def _no_code(item: ast.AST, parent: ast.AST) -> bool:
-    """Of a body: a docstring (a string that nothing uses), or the version number of the package."""
+    """Of a body: a docstring (a string that nothing uses), a warning, or the version number of the package."""
     if isinstance(item, ast.Expr):
-        return isinstance(item.value, ast.Constant) and isinstance(item.value.value, str)
+        warns = isinstance(item.value, ast.Call) and ast.unparse(item.value.func) == "warnings.warn"
+        return warns or (isinstance(item.value, ast.Constant) and isinstance(item.value.value, str))
     targets = item.targets if isinstance(item, ast.Assign) else []
     return isinstance(parent, ast.Module) and any(isinstance(t, ast.Name) and t.id == "__version__" for t in targets)

@@ -10,7 +10,10 @@ from depthlib.runs.spec import RunSpec
 
 @dataclass(frozen=True)
 class Lesson:
-    """A notebook and the paper whose runs it shows. One that `sums_up` also looks at the runs of all others, as far as they are there."""
+    """A notebook and the paper whose runs it shows.
+
+    One that `sums_up` also looks at the runs and verdicts of all others, as far as they are there.
+    """
 
     notebook: str
     paper: str
@@ -33,13 +36,18 @@ COURSE = (
 
 
 def pick_lessons(names: list[str]) -> list[Lesson]:
-    """Lessons by notebook name, number or paper key; all of them when `names` is empty. Raises ValueError for another name."""
+    """Lessons by notebook name, number or paper key; all of them when `names` is empty.
+
+    Raises ValueError for another name.
+    """
     if not names:
         return list(COURSE)
     chosen = []
     for name in names:
         found = [lesson for lesson in COURSE if name in (lesson.notebook, lesson.notebook[:2], lesson.paper)]
         if not found:
-            raise ValueError(f"unknown lesson {name!r}: expected one of {', '.join(lesson.notebook for lesson in COURSE)}")
+            raise ValueError(
+                f"unknown lesson {name!r}: expected one of {', '.join(lesson.notebook for lesson in COURSE)}"
+            )
         chosen += [lesson for lesson in found if lesson not in chosen]
     return chosen

@@ -27,7 +27,7 @@ def reproduce(
     names: list[str], *, profile: str = "quick", device: str = "auto", jobs: int | None = None, max_minutes: float | None = None,
     options: Sequence[str] = (), dry_run: bool = False, console: Console | None = None,
 ) -> int:
-    """Train what is missing, execute the notebooks, publish results, write the page that sums them up.
+    """Train and score what is missing, execute the notebooks, publish results.
 
     Args:
         names: lessons, see `pick_lessons`; all when empty.
@@ -62,9 +62,6 @@ def reproduce(
         console.print(f"[red]error[/] {error}", soft_wrap=True, highlight=False)
         return engine.REFUSED
     if not dry_run:
-        from depthlib.site.page import write_page
-
-        console.print(f"page  {write_page(profile)}", soft_wrap=True, highlight=False)
         minutes = (time.monotonic() - started) / 60
         console.print(f"{minutes:.1f} min; results in {paths.results_dir(profile)}", soft_wrap=True, highlight=False)
     return status

@@ -1,76 +1,75 @@
-"""A network, a dataset, a protocol: the errors of each image."""
+"""The errors of depth maps under a protocol, as a measure; `evaluate` for one network, one data set, one protocol."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
-from depthlib.protocols.protocol import Protocol
+from depthlib.protocols.inference import Batch, Evaluation, Measure, measure, true_depth
+from depthlib.protocols.protocol import Protocol, load_protocol
 from depthlib.protocols.reduction import reduce
 
 
 @dataclass
-class Evaluation:
-    """Errors of each image of one dataset under one protocol.
+class ProtocolEvaluation(Evaluation):
+    """Errors of each image; `means` reduces them as the protocol does, by its field `reduction`."""
 
-    Attributes:
-        images: name of each image that was scored.
-        metrics: metric name -> one value an image.
-        skipped: names of the images that have no valid pixel under the protocol.
-        pixels: how many pixels of each image counted.
-        reduction: how `means` makes one number of the images.
-    """
-
-    protocol: str
-    images: list[str]
-    metrics: dict[str, list[float]]
-    skipped: list[str]
-    pixels: list[int] = field(default_factory=list)
     reduction: str = "mean over images"
 
     def means(self) -> dict[str, float]:
-        pixels = self.pixels or [1] * len(self.images)
-        return {name: reduce(name, values, pixels, self.reduction) for name, values in self.metrics.items()}
+        return {name: reduce(name, values, self.pixels, self.reduction) for name, values in self.metrics.items()}
 
 
-@torch.no_grad()
-def evaluate(
-    model: nn.Module, dataset: Dataset, protocol: Protocol, *, device: str | torch.device = "cpu", batch_size: int = 8,
-    keep: int = 0,
-) -> tuple[Evaluation, Tensor]:
-    """Score `model` on `dataset`; truth is `depth_true` where a dataset has defective labels, else `depth`.
+class ProtocolErrors(Measure):
+    """The metrics of a protocol on each image. Images without a valid pixel are skipped.
 
-    A network that looks at more than the image names what it wants in `inputs`, such as ("image", "right"). Images whose
-    sizes differ need `batch_size` 1.
-
-    Returns:
-        the evaluation, and the first `keep` predictions [keep,1,H,W] as they left the network, on the CPU.
-    Raises:
-        ValueError: no image of the dataset has a valid pixel.
+    Args:
+        protocol: or its name.
+        window: see `Measure`.
+        keep: how many of the first predictions are kept, float32 [keep,1,H,W] as they left the network, as the tensor
+            "prediction"; they must have one size.
     """
-    model.to(device).eval()
-    out = Evaluation(protocol.name, [], {name: [] for name in protocol.metrics}, [], [], protocol.reduction)
-    kept: list[Tensor] = []
-    inputs = getattr(model, "inputs", ("image",))
-    for batch in DataLoader(dataset, batch_size=batch_size):
-        views = (batch[name].to(device).contiguous(memory_format=torch.channels_last) for name in inputs)
-        prediction = model(*views).float()
-        target = batch.get("depth_true", batch["depth"]).to(device)
+
+    def __init__(self, protocol: str | Protocol, window: Sequence[int] | None = None, keep: int = 0) -> None:
+        self.protocol = load_protocol(protocol) if isinstance(protocol, str) else protocol
+        self.window, self.keep = window, keep
+
+    def begin(self, model: nn.Module, dataset: Dataset) -> None:
+        metrics: dict[str, list[float]] = {name: [] for name in self.protocol.metrics}
+        self.found = ProtocolEvaluation(self.protocol.name, metrics=metrics, reduction=self.protocol.reduction)
+        self.kept: list[Tensor] = []
+
+    def update(self, batch: Batch, prediction: Tensor) -> None:
+        prediction, target = prediction.float(), true_depth(batch)
         valid = target > 0
-        pixels = protocol.truth(target, valid)[1].sum(dim=(1, 2, 3))
+        pixels = self.protocol.truth(target, valid)[1].sum(dim=(1, 2, 3))
         seen = pixels > 0
-        out.skipped += [name for name, ok in zip(batch["name"], seen.tolist(), strict=True) if not ok]
-        out.images += [name for name, ok in zip(batch["name"], seen.tolist(), strict=True) if ok]
+        for name, scored in zip(batch["name"], seen.tolist(), strict=True):
+            (self.found.images if scored else self.found.skipped).append(name)
         if seen.any():
-            out.pixels += pixels[seen].tolist()
-            for name, values in protocol.score(prediction[seen], target[seen], valid[seen]).items():
-                out.metrics[name] += values.double().tolist()
-        if len(kept) < keep:
-            kept += list(prediction.cpu())
-    if not out.images:
-        raise ValueError(f"no image of {dataset!r} has a valid pixel under protocol {protocol.name!r}")
-    predictions = torch.stack(kept[:keep]) if keep else torch.empty(0)
-    return out, predictions
+            self.found.pixels += pixels[seen].tolist()
+            for metric, values in self.protocol.score(prediction[seen], target[seen], valid[seen]).items():
+                self.found.metrics[metric] += values.cpu().double().tolist()
+        self.kept += prediction[: self.keep - len(self.kept)].cpu()
+
+    def compute(self) -> Evaluation:
+        if not self.found.images:
+            count = len(self.found.skipped)
+            raise ValueError(f"protocol {self.protocol.name}: found no valid pixel in {count} images, expected some")
+        if self.kept:
+            self.found.tensors["prediction"] = torch.stack(self.kept)
+        return self.found
+
+
+def evaluate(
+    model: nn.Module, dataset: Dataset, protocol: str | Protocol, *, device: str | torch.device = "cpu",
+    batch_size: int = 8, keep: int = 0,
+) -> tuple[Evaluation, Tensor]:
+    """The evaluation of `model` on `dataset`, and the first `keep` predictions; see `ProtocolErrors` and `measure`."""
+    errors = {"errors": ProtocolErrors(protocol, keep=keep)}
+    found = measure(model, dataset, errors, device=device, batch_size=batch_size)["errors"]
+    return found, found.tensors.get("prediction", torch.empty(0))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import product
 
 import torch
@@ -17,15 +17,15 @@ def window_starts(length: int, window: int, stride: int) -> list[int]:
     Raises ValueError unless 1 <= stride <= window <= length: with a larger stride some pixels would be in no window.
     """
     if not 1 <= stride <= window <= length:
-        raise ValueError(f"expected 1 <= stride <= window <= length, got stride {stride}, window {window}, length {length}")
+        raise ValueError(f"windows: found stride {stride}, window {window}, length {length}, expected "
+                         "1 <= stride <= window <= length")
     return sorted({*range(0, length - window, stride), length - window})
 
 
 @torch.no_grad()
 def predict_windows(
-    model: Callable[[Tensor], Tensor],
-    image: Tensor,
-    *,
+    model: Callable[..., Tensor],
+    *views: Tensor,
     window: tuple[int, int] = WINDOW,
     stride: tuple[int, int] | None = None,
     batch_size: int = 8,
@@ -36,8 +36,8 @@ def predict_windows(
     kept as a running one, so windows that agree reproduce their value to the last bit.
 
     Args:
-        model: [N,3,h,w] -> [N,1,h,w], in evaluation mode.
-        image: [B,3,H,W], RGB in [0,1].
+        model: as many views [N,3,h,w] as there are here -> [N,1,h,w], in evaluation mode.
+        views: each [B,3,H,W], RGB in [0,1], such as an image and its stereo partner; a window is one place in all.
         window: height and width of a window.
         stride: rows and columns from one window to the next; half a window by default, which the paper does not state.
         batch_size: windows that go through the model at once; all the images of the batch at least.
@@ -47,23 +47,25 @@ def predict_windows(
 
     Raises ValueError for another shape of image or of the model's depth, a stride that leaves gaps, or a model in training.
     """
-    if image.ndim != 4:
-        raise ValueError(f"image must have shape [B, 3, H, W], got {list(image.shape)}")
+    for view in views:
+        if view.ndim != 4 or view.shape[1] != 3:
+            raise ValueError(f"image: found shape {list(view.shape)}, expected [B, 3, H, W]")
     if getattr(model, "training", False):
-        raise ValueError("model is in training mode: call model.eval() first")
-    size = image.shape[-2:]
-    image = mirrored(image, window)
+        raise ValueError("model: found it in training mode, expected evaluation mode: call model.eval() first")
+    size = views[0].shape[-2:]
+    image = mirrored(torch.cat(views, dim=1), window)
     stride = stride or (max(1, window[0] // 2), max(1, window[1] // 2))
     corners = list(product(*map(window_starts, image.shape[-2:], window, stride)))
     mean = image.new_zeros(image.shape[0], 1, *image.shape[-2:])
     count = torch.zeros_like(mean[:1])
     step = max(1, batch_size // image.shape[0])
     for some in (corners[i : i + step] for i in range(0, len(corners), step)):
-        views = [(..., slice(y, y + window[0]), slice(x, x + window[1])) for y, x in some]
-        depths = _checked(model(torch.cat([image[view] for view in views])), len(views) * image.shape[0], window)
-        for view, depth in zip(views, depths.chunk(len(views)), strict=True):
-            count[view] += 1
-            mean[view] += (depth - mean[view]) / count[view]
+        places = [(..., slice(y, y + window[0]), slice(x, x + window[1])) for y, x in some]
+        seen = torch.cat([image[place] for place in places])
+        depths = _checked(model(*seen.split(3, dim=1)), len(places) * image.shape[0], window)
+        for place, depth in zip(places, depths.chunk(len(places)), strict=True):
+            count[place] += 1
+            mean[place] += (depth - mean[place]) / count[place]
     return mean[..., : size[0], : size[1]]
 
 
@@ -78,25 +80,19 @@ def mirrored(image: Tensor, window: tuple[int, int]) -> Tensor:
     return image
 
 
-class SlidingWindow(nn.Module):
-    """A network that looks at its images through windows, for `evaluate` and whatever else takes a network.
+class Windowed(nn.Module):
+    """A network that looks at its images through windows of `window` (rows, columns), half a window apart.
 
-    forward: image [B,3,H,W], any size -> depth [B,1,H,W] in metres. Arguments as for `predict_windows`.
+    forward: as many views as `model` takes, each [B,3,H,W] of any size -> depth [B,1,H,W] in metres, see
+    `predict_windows`. Its `inputs` are those of `model`.
     """
 
-    def __init__(
-        self,
-        model: nn.Module,
-        *,
-        window: tuple[int, int] = WINDOW,
-        stride: tuple[int, int] | None = None,
-        batch_size: int = 8,
-    ) -> None:
+    def __init__(self, model: nn.Module, window: Sequence[int]) -> None:
         super().__init__()
-        self.model, self.window, self.stride, self.batch_size = model, window, stride, batch_size
+        self.model, self.window, self.inputs = model, tuple(window), getattr(model, "inputs", ("image",))
 
-    def forward(self, image: Tensor) -> Tensor:
-        return predict_windows(self.model, image, window=self.window, stride=self.stride, batch_size=self.batch_size)
+    def forward(self, *views: Tensor) -> Tensor:
+        return predict_windows(self.model, *views, window=self.window)
 
 
 def _checked(depth: Tensor, batch: int, window: tuple[int, int]) -> Tensor:

@@ -1,9 +1,10 @@
 """What a paper printed and what it claimed, as data: `load_paper("anuw")` reads `papers/anuw/claims.yaml`.
 
-A claim says which trainings are compared, on what, by which metric, and by which rule it is judged. So that none of this is
-changed unnoticed, the file carries a lock over what it says about how its claims are judged, and does not load when they part.
-The lock does not cover code: how an interval is computed, the widening by a pooled Student's t included, and how it becomes
-a verdict stands in `depthlib.report.verdicts`. The rule names the kind of interval, `INTERVAL`, which is the only one there is.
+A claim says which trainings are compared, on what, by which metric, and by which rule it is judged. So that none of
+this is changed unnoticed, the file carries a lock over what it says about how its claims are judged, and does not load
+when they part. The lock does not cover code: how an interval is computed, the widening by a pooled Student's t
+included, and how it becomes a verdict stands in `depthlib.report.verdicts`. The rule names the kind of interval,
+`INTERVAL`, which is the only one there is.
 """
 
 from __future__ import annotations
@@ -140,14 +141,14 @@ class Claim:
 
     @property
     def digest(self) -> str:
-        """12 hexadecimal digits over what the file says about how the claim is judged. Wording and remarks do not enter."""
+        """12 hexadecimal digits over how the file says the claim is judged. Wording and remarks do not enter."""
         prose = ("says", "where", "remark", "contradicted_in_print")
         return _digest({name: value for name, value in asdict(self).items() if name not in prose})
 
 
 @dataclass(frozen=True)
 class Erratum:
-    """Something that is wrong or open in print: `key` as comments cite it, what stands there, what is done here, and why."""
+    """What is wrong or open in print: `key` as comments cite it, what stands there, what is done here, and why."""
 
     key: str
     in_print: str
@@ -201,8 +202,11 @@ class PublishedPaper:
 
 @cache
 def load_paper(key: str, folder: Path = FOLDER) -> PublishedPaper:
-    """Read a paper's file. Raises ValueError that names file and entry for anything missing, unknown or of the wrong kind,
-    and when the claims are not those that were locked."""
+    """Read a paper's file.
+
+    Raises ValueError that names file and entry for anything missing, unknown or of the wrong kind, and
+    when the claims are not those that were locked.
+    """
     path = folder / key / "claims.yaml"
     if not path.exists():
         known = ", ".join(sorted(p.parent.name for p in folder.glob("*/claims.yaml")))
@@ -223,7 +227,8 @@ def _paper(key: str, content: dict[str, Any]) -> PublishedPaper:
     lock = _digest(sorted(claim.digest for claim in claims))
     if lock != content["lock"]:
         raise ValueError(
-            f"lock is {content['lock']!r}, but the claims are {lock!r}: a claim or a rule was changed after it was fixed. "
+            f"lock is {content['lock']!r}, but the claims are {lock!r}: a claim or a rule was changed after it was "
+            "fixed. "
             "Change the lock only with a reason, and never after looking at a verdict"
         )
     for claim in claims:
@@ -244,7 +249,9 @@ def _table(key: str, entry: dict[str, Any]) -> PublishedTable:
         _only(f"table {key}, row {row.get('label')}", row, {"label", "variant", "values", "bold", "gap"})
         bold, values = row.get("bold", []), row["values"]
         if unknown := set(bold) - set(entry["columns"]):
-            raise ValueError(f"table {key}, row {row['label']}: bold names {sorted(unknown)}, expected columns of the table")
+            raise ValueError(
+                f"table {key}, row {row['label']}: bold names {sorted(unknown)}, expected columns of the table"
+            )
         if len(values) != len(columns) or not all(v is None or isinstance(v, int | float) for v in values):
             raise ValueError(f"table {key}, row {row['label']}: found {values}, expected {len(columns)} numbers")
         if (row.get("variant") is None) == (row.get("gap") is None):
@@ -278,7 +285,9 @@ def _erratum(key: str, entry: dict[str, Any]) -> Erratum:
 
 def _only(where: str, entry: Mapping[str, Any], known: set[str]) -> None:
     if unknown := set(entry) - known:
-        raise ValueError(f"{where}: unknown entry {', '.join(sorted(unknown))}, expected some of {', '.join(sorted(known))}")
+        raise ValueError(
+            f"{where}: unknown entry {', '.join(sorted(unknown))}, expected some of {', '.join(sorted(known))}"
+        )
 
 
 def _named(items: tuple, key: str, kind: str) -> Any:

@@ -1,7 +1,8 @@
 """Numbers to colours: depth, errors and classes as RGB images that colour-blind people can read.
 
-Only perceptually even maps of one direction (viridis, cividis, magma, inferno) are meant here, and no red against green.
-Invalid pixels are a grey hatch, a colour that none of these maps has, so that "no value" never looks like "near" or "far".
+Only perceptually even maps of one direction (viridis, cividis, magma, inferno) are meant here, and no red against
+green. Invalid pixels are a grey hatch, a colour that none of these maps has, so that "no value" never looks like "near"
+or "far".
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ import numpy as np
 from matplotlib import colormaps
 from numpy.typing import ArrayLike, NDArray
 
-# Fourteen classes. The first six are Okabe and Ito's; each other one was picked to lie as far as possible (CIEDE2000) from
-# all before it, from white and from the grey of invalid pixels, as seen with normal, deutan, protan and tritan sight.
+# Fourteen classes. The first six are Okabe and Ito's; each other one was picked to lie as far as possible (CIEDE2000)
+# from all before it, from white and from the grey of invalid pixels, as seen with normal, deutan, protan and tritan
+# sight.
 PALETTE = (
     "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#461717",
     "#170074", "#5D5D5D", "#A21700", "#A2FFA2", "#2E465D", "#2E17D1", "#FFE800",
@@ -21,7 +23,8 @@ HATCH_PERIOD = 6        # pixels
 
 
 def colour_depth(
-    depth: ArrayLike, valid: ArrayLike | None = None, vmin: float | None = None, vmax: float | None = None, cmap: str = "viridis",
+    depth: ArrayLike, valid: ArrayLike | None = None, vmin: float | None = None, vmax: float | None = None,
+    cmap: str = "viridis",
 ) -> NDArray[np.uint8]:
     """A map [H,W] (or [1,H,W], [1,1,H,W]; NumPy or torch) as an RGB image [H,W,3] of uint8.
 
@@ -62,7 +65,10 @@ def colour_classes(labels: ArrayLike, count: int, ignore: int | None = None) -> 
 
 
 def scale_of(maps: list[NDArray], vmin: float | None = None, vmax: float | None = None) -> tuple[float, float]:
-    """Ends of one colour scale for several lists of values: given ends, else the 2nd and 98th percentile of all together."""
+    """Ends of one colour scale for several lists of values.
+
+    Given ends, else the 2nd and 98th percentile of all together.
+    """
     values = np.concatenate([np.ravel(part) for part in maps]) if maps else np.empty(0)
     values = values[np.isfinite(values)]
     low, high = np.percentile(values, [2, 98]) if values.size else (0.0, 1.0)

@@ -14,10 +14,12 @@ from depthlib.report.style import FULL_WIDTH, style
 
 
 def seed_curves(
-    curves: Mapping[str, ArrayLike], steps: Sequence[float], *, ylabel: str, xlabel: str = "training step", log: bool = False,
-    smooth: int = 1, width: float = FULL_WIDTH, height: float = 2.8,
+    curves: Mapping[str, ArrayLike], steps: Sequence[float], *, ylabel: str, xlabel: str = "training step",
+    log: bool = False, smooth: int = 1, width: float = FULL_WIDTH, height: float = 2.8,
 ) -> Figure:
-    """For each name the mean over seeds as a line and the lowest and highest seed as a band; the name stands at the line's end.
+    """For each name the mean over seeds as a line and the lowest and highest seed as a band.
+
+    The name stands at the line's end.
 
     Args:
         curves: name -> values [seeds, steps]; one seed gives a line alone.

@@ -17,7 +17,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import ArrayLike
 
-from depthlib.report.colour import INVALID_DARK, INVALID_LIGHT, PALETTE, as_image, as_map, colour_classes, colour_depth, scale_of
+from depthlib.report.colour import (
+    INVALID_DARK, INVALID_LIGHT, PALETTE, as_image, as_map, colour_classes, colour_depth, scale_of,
+)
 from depthlib.report.grid import BAR_BELOW, BAR_RIGHT, TITLE, Grid, picture_grid
 from depthlib.report.style import FULL_WIDTH, style
 
@@ -49,8 +51,11 @@ class Map:
 
 
 @dataclass(frozen=True)
-class Scale:
-    """A colour scale: what its bar says, its colour map and its ends (None: 2nd and 98th percentile of all its maps)."""
+class ColourScale:
+    """A colour scale: what its bar says, its colour map and its ends.
+
+    An end that is None is the 2nd or 98th percentile of all maps of that scale.
+    """
 
     label: str
     cmap: str = "viridis"
@@ -58,13 +63,13 @@ class Scale:
     vmax: float | None = None
 
 
-DEPTH = Scale("depth (m)", "viridis")
-ERROR = Scale("absolute error (m)", "magma", vmin=0.0)
+DEPTH = ColourScale("depth (m)", "viridis")
+ERROR = ColourScale("absolute error (m)", "magma", vmin=0.0)
 
 
 def panels(
     rows: Sequence[Sequence[Map | ArrayLike | None]], titles: Sequence[str] = (), *, names: Sequence[str] = (),
-    scales: Mapping[str, Scale] | None = None, width: float = FULL_WIDTH,
+    scales: Mapping[str, ColourScale] | None = None, width: float = FULL_WIDTH,
 ) -> Figure:
     """A grid of pictures of one size: RGB images as they are, `Map`s in colour, None for an empty place.
 
@@ -94,7 +99,8 @@ def panels(
     with style():
         grid = picture_grid(
             len(rows), columns, _aspect(rows), width, titles=bool(len(titles)), names=bool(len(names)),
-            right=BAR_RIGHT if maps and levels is None else 0, below=BAR_BELOW * (1 + max(levels.values())) if levels else 0,
+            right=BAR_RIGHT if maps and levels is None else 0,
+            below=BAR_BELOW * (1 + max(levels.values())) if levels else 0,
         )
         for r, c in np.ndindex(len(rows), columns):
             if isinstance(item := rows[r][c], Map):
@@ -120,7 +126,9 @@ def show_images(
     columns = min(columns, len(images))
     with style():
         gap = {"row_gap": TITLE} if len(titles) else {}
-        grid = picture_grid(-(-len(images) // columns), columns, _aspect([images]), width, titles=bool(len(titles)), **gap)
+        grid = picture_grid(
+            -(-len(images) // columns), columns, _aspect([images]), width, titles=bool(len(titles)), **gap,
+        )
         for number, image in enumerate(images):
             axis = grid.axes.flat[number]
             _draw(axis, image)
@@ -130,8 +138,8 @@ def show_images(
 
 
 def class_maps(
-    rows: Sequence[Sequence[ArrayLike | None]], classes: Sequence[str], titles: Sequence[str] = (), *, names: Sequence[str] = (),
-    ignore: int | None = None, width: float = FULL_WIDTH,
+    rows: Sequence[Sequence[ArrayLike | None]], classes: Sequence[str], titles: Sequence[str] = (), *,
+    names: Sequence[str] = (), ignore: int | None = None, width: float = FULL_WIDTH,
 ) -> Figure:
     """A grid of maps of class ids [H,W] (integers) and RGB images, with a legend of the classes that occur.
 
@@ -167,7 +175,9 @@ def class_maps(
 def _check_grid(rows: Sequence[Sequence], titles: Sequence[str], names: Sequence[str]) -> int:
     lengths = {len(row) for row in rows}
     if len(lengths) != 1 or 0 in lengths:
-        raise ValueError(f"rows: found {[len(row) for row in rows]} pictures a row, expected as many in each, and at least one")
+        raise ValueError(
+            f"rows: found {[len(row) for row in rows]} pictures a row, expected as many in each, and at least one"
+        )
     for what, found, expected in (("titles", len(titles), min(lengths)), ("names", len(names), len(rows))):
         if found not in (0, expected):
             raise ValueError(f"{what}: found {found}, expected {expected} or none")
@@ -221,15 +231,20 @@ def _head(grid: Grid, titles: Sequence[str], names: Sequence[str]) -> None:
         axis.set_ylabel(name)
 
 
-def _bar(grid: Grid, own: list[tuple[int, int, Map]], look: Scale, ends: tuple[float, float], level: int | None) -> None:
+def _bar(
+    grid: Grid, own: list[tuple[int, int, Map]], look: ColourScale, ends: tuple[float, float], level: int | None,
+) -> None:
     """One bar a scale, with a pointed end where values lie beyond it."""
     rows, columns = [r for r, _, _ in own], [c for _, c, _ in own]
     axis = grid.beside(min(rows), max(rows)) if level is None else grid.below(min(columns), max(columns), level)
     values = np.concatenate([item.valid_values() for _, _, item in own])
     under, over = bool((values < ends[0]).any()), bool((values > ends[1]).any())
     bar = grid.figure.colorbar(
-        ScalarMappable(Normalize(*ends), look.cmap), cax=axis, orientation="vertical" if level is None else "horizontal",
-        extend={(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}[under, over],
+        ScalarMappable(Normalize(*ends), look.cmap), cax=axis,
+        orientation="vertical" if level is None else "horizontal",
+        extend={
+            (False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both",
+        }[under, over],
         extendfrac=0.03,
     )
     bar.set_label(look.label)

@@ -1,4 +1,5 @@
-"""A grid of pictures laid out in inches: equal cells, small equal gaps, and exactly the room that titles and bars need."""
+"""A grid of pictures laid out in inches: equal cells, small equal gaps, and exactly the room that titles and bars need.
+"""
 
 from __future__ import annotations
 

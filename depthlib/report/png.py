@@ -31,11 +31,13 @@ def for_notebook(image: Image.Image) -> tuple[str, bytes]:
     """MIME type and bytes of the smaller of two forms: a palette, good for lines, or JPEG, good for photographs."""
     buffer = io.BytesIO()
     image.save(buffer, format="jpeg", quality=JPEG_QUALITY, optimize=True, progressive=True, dpi=(DPI, DPI))
-    return min(("image/png", png(with_palette(image))), ("image/jpeg", buffer.getvalue()), key=lambda form: len(form[1]))
+    return min(
+        ("image/png", png(with_palette(image))), ("image/jpeg", buffer.getvalue()), key=lambda form: len(form[1]),
+    )
 
 
 def with_palette(image: Image.Image) -> Image.Image:
-    """The image in 256 colours, dithered: half the bytes or less, and hardly a difference to the eye. White stays white."""
+    """The image in 256 colours, dithered: half the bytes or less and hardly a visible difference. White stays white."""
     chosen = image.quantize(256, method=Image.Quantize.MEDIANCUT)
     dithered = image.quantize(palette=chosen, dither=Image.Dither.FLOYDSTEINBERG)
     colours = np.array(dithered.getpalette(), dtype=np.uint8).reshape(-1, 3)

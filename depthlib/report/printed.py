@@ -20,8 +20,9 @@ def quoted_table(
 ) -> pd.DataFrame:
     """The rows of a printed table, then rows of ours: name -> (records, test). The column `whose` tells them apart.
 
-    Numbers of print and ours stand in one column because they are the same measure; that they are of other images is what
-    `whose` says. The metrics of the table must be those of the test. Prints of several data sets are not for one table.
+    Numbers of print and ours stand in one column because they are the same measure; that they are of other images is
+    what `whose` says. The metrics of the table must be those of the test. Prints of several data sets are not for one
+    table.
 
     Raises ValueError for a table with more than one data set.
     """

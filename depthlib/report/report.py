@@ -1,21 +1,26 @@
-"""What a notebook hands over: figures and tables that are saved, numbered, captioned and shown in one call."""
+"""What a notebook hands over: figures and tables, saved, numbered, captioned and shown in one call, and verdicts."""
 
 from __future__ import annotations
 
 import base64
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from depthlib.base import paths
 from depthlib.report import tables
 from depthlib.report.png import figure_image, for_notebook, png
+from depthlib.report.shown import Shown, write_shown
 from depthlib.report.style import DPI
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
+
+    from depthlib.report.claims import PublishedPaper
+    from depthlib.runs.store import RunRecord
 
 NAME = re.compile(r"[a-z0-9]+([-_][a-z0-9]+)*")
 SCREEN_DPI = 100        # a figure of 7.2 inches is 720 CSS pixels wide, whatever the resolution of the file
@@ -23,6 +28,10 @@ SCREEN_DPI = 100        # a figure of 7.2 inches is 720 CSS pixels wide, whateve
 
 class Report:
     """Made once in the settings cell of a notebook.
+
+    Its files, in `folder`: `figures/<notebook>/<name>.png`; `tables/<notebook>/<name>.csv` with every digit, and the
+    same as Markdown for readers; `<notebook>.json`, the list of all of these with their captions;
+    `verdicts/<paper>.json`. The page reads the pictures, the CSV and the JSON.
 
     Args:
         notebook: its name without suffix, for example "01_anuw": names the folders.
@@ -43,10 +52,10 @@ class Report:
         self.profile = get_profile(profile).name
         self.reduced = get_profile(profile).reduced if reduced is None else reduced
         self.folder = Path(out_dir) if out_dir is not None else paths.results_dir(profile)
-        self._numbers: dict[str, list[str]] = {"Figure": [], "Table": []}
+        self._shown: dict[tuple[str, str], Shown] = {}
 
     def figure(self, fig: Figure, name: str, caption: str, alt: str | None = None) -> None:
-        """Save `fig` as figures/<notebook>/<name>.png, show it with a numbered caption under it, and close it.
+        """Save `fig`, show it with a numbered caption under it, and close it.
 
         Args:
             fig: a matplotlib figure.
@@ -57,18 +66,19 @@ class Report:
         from IPython.display import Markdown, display
         from matplotlib import pyplot
 
-        number = self._number("Figure", name, caption)
+        number = self._number("figure", name, caption)
         picture = figure_image(fig)
         pyplot.close(fig)
-        _write(self.folder / "figures" / self.notebook / f"{name}.png", png(picture))
+        item = Shown("figure", name, number, caption, alt=alt or _unmarked(caption))
+        _write(self.folder / item.file(self.notebook), png(picture))
+        self._keep(item)
         kind, content = for_notebook(picture)
         data = {kind: base64.b64encode(content).decode(), "text/plain": f"<Figure {number}: {name}>"}
-        look = {"alt": alt or _unmarked(caption), "width": round(picture.width * SCREEN_DPI / DPI)}
-        display(data, metadata={kind: look}, raw=True)
+        display(data, metadata={kind: {"alt": item.alt, "width": round(picture.width * SCREEN_DPI / DPI)}}, raw=True)
         display(Markdown(f"**Figure {number}.** {caption}"))
 
     def table(self, df: pd.DataFrame, name: str, caption: str, formats: tables.Formats = None) -> None:
-        """Save `df` as tables/<notebook>/<name>.{csv,md,html} and show it with a numbered caption.
+        """Save `df` and show it with a numbered caption.
 
         Args:
             df: what to show; its index too, if that is more than a count.
@@ -78,25 +88,40 @@ class Report:
         """
         from IPython.display import Markdown, display
 
-        number = self._number("Table", name, caption)
+        number = self._number("table", name, caption)
         if self.reduced:
             caption = f"{caption} *Reduced run (profile {self.profile}): not a reproduction.*"
-        caption = f"**Table {number}.** {caption}"
-        markdown, page = tables.markdown_text(df, formats), tables.html_text(df, formats)
-        stem = self.folder / "tables" / self.notebook / name
-        _write(stem.with_name(f"{name}.csv"), tables.csv_text(df).encode())
-        _write(stem.with_name(f"{name}.md"), f"{markdown}\n\n{caption}\n".encode())
-        _write(stem.with_name(f"{name}.html"), f"{page}\n<p>{tables.html.escape(_unmarked(caption))}</p>\n".encode())
-        display({"text/html": page, "text/plain": markdown}, raw=True)
-        display(Markdown(caption))
+        item = Shown("table", name, number, caption, formats=tables.column_formats(df, formats))
+        markdown, shown = tables.markdown_text(df, formats), Markdown(f"**Table {number}.** {caption}")
+        path = self.folder / item.file(self.notebook)
+        _write(path, tables.csv_text(df).encode())
+        _write(path.with_suffix(".md"), f"{markdown}\n\n{shown.data}\n".encode())
+        self._keep(item)
+        display({"text/html": tables.html_text(df, formats), "text/plain": markdown}, raw=True)
+        display(shown)
+
+    def verdicts(self, paper: PublishedPaper, records: Sequence[RunRecord | None]) -> pd.DataFrame:
+        """Judge the claims of a paper, keep the verdicts as data, and return them as a table, one row a claim.
+
+        Verdicts are made here and nowhere else: the other lessons and the page read `verdicts/<paper>.json`.
+        """
+        from depthlib.report.verdict_files import write_verdicts
+        from depthlib.report.verdicts import judge_all, verdict_table
+
+        judged = judge_all(paper, records)
+        write_verdicts(self.folder, judged)
+        return verdict_table(judged)
 
     def _number(self, kind: str, name: str, caption: str) -> int:
         if not caption.strip():
             raise ValueError(f"caption: found none for {name!r}, expected a sentence that says what is to be seen")
-        names = self._numbers[kind]
-        if _checked("name", name) not in names:
-            names.append(name)
-        return names.index(name) + 1
+        if (kind, _checked("name", name)) in self._shown:
+            return self._shown[kind, name].number
+        return 1 + sum(item.kind == kind for item in self._shown.values())
+
+    def _keep(self, item: Shown) -> None:
+        self._shown[item.kind, item.name] = item
+        write_shown(self.folder, self.notebook, self._shown.values())
 
 
 def _checked(what: str, name: str) -> str:

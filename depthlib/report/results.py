@@ -14,13 +14,26 @@ if TYPE_CHECKING:
     from depthlib.runs.store import RunRecord
 
 
+def runs_of(records: Sequence[RunRecord | None], variant: str, data: str | None = None) -> list[RunRecord]:
+    """The records of one variant, in their order: one a seed where all were trained on the same data.
+
+    Args:
+        records: of one paper; None (a run that is missing) is passed over.
+        data: only those that were trained on it.
+    """
+    specs = [(record, record.result["spec"]) for record in records if record is not None]
+    return [record for record, spec in specs if spec["variant"] == variant and data in (None, spec["data"])]
+
+
 def seed_means(records: Sequence[RunRecord], test: str, metric: str) -> np.ndarray:
     """Mean over the images of a test set, one value a record: [seeds]."""
     return np.array([record.means(test)[metric] for record in records])
 
 
 def metric_table(rows: Mapping[str, tuple[Sequence[RunRecord], str]], metrics: Sequence[str]) -> pd.DataFrame:
-    """One row a method: name -> (its records, one a seed; the test set). Cells read "mean ± standard deviation over seeds".
+    """One row a method: name -> (its records, one a seed; the test set).
+
+    Cells read "mean ± standard deviation over seeds".
 
     A missing record (None) leaves a gap and is counted in the column `seeds`. An arrow says which way is better.
     """
@@ -38,12 +51,15 @@ def metric_table(rows: Mapping[str, tuple[Sequence[RunRecord], str]], metrics: S
 
 
 def protocol_card(*names: str) -> None:
-    """Show what the protocols of those names measure, side by side: the card that belongs beside every table of errors."""
+    """Show what the protocols of those names measure, side by side: the card that belongs beside every table of errors.
+    """
     from IPython.display import display
 
     from depthlib.protocols.protocol import load_protocol
     from depthlib.report.tables import html_text, markdown_text
 
-    cards = pd.DataFrame({name: {key: text for key, text in load_protocol(name).card().items() if key != "name"} for name in names})
+    cards = pd.DataFrame(
+        {name: {key: text for key, text in load_protocol(name).card().items() if key != "name"} for name in names}
+    )
     cards.index.name = "protocol"
     display({"text/html": html_text(cards), "text/plain": markdown_text(cards)}, raw=True)

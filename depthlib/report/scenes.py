@@ -22,17 +22,24 @@ def ground_truth_figure(*samples: Mapping[str, Any]) -> Figure:
     rows = []
     for sample in samples:
         known = sample["depth"][0] > 0
-        normals = torch.where(known, (sample["normals"] * torch.tensor([1.0, -1.0, -1.0]).view(3, 1, 1) + 1) / 2, INVALID_LIGHT / 255)
+        normals = torch.where(
+            known, (sample["normals"] * torch.tensor([1.0, -1.0, -1.0]).view(3, 1, 1) + 1) / 2, INVALID_LIGHT / 255,
+        )
         _, instances = torch.unique(sample["instances"], return_inverse=True)
         rows.append([
-            sample["image"], Map(sample["depth"][0]), normals, colour_classes(sample["semantics"].numpy(), len(PALETTE)),
-            colour_classes(instances.numpy() * 5 % len(PALETTE), len(PALETTE)),      # neighbours in number get distant colours
+            sample["image"], Map(sample["depth"][0]), normals,
+            colour_classes(sample["semantics"].numpy(), len(PALETTE)),
+            # neighbours in number get distant colours
+            colour_classes(instances.numpy() * 5 % len(PALETTE), len(PALETTE)),
         ])
     return panels(rows, titles=["image", "depth", "normals", "classes", "instances"])
 
 
 def depth_histogram(depths: Mapping[str, Tensor]) -> Figure:
-    """Share of pixels over depth for each data set, its median and 95th percentile marked. Depths in metres, valid ones only."""
+    """Share of pixels over depth for each data set, its median and 95th percentile marked.
+
+    Depths in metres, valid ones only.
+    """
     from matplotlib import pyplot
 
     with style():
@@ -41,11 +48,16 @@ def depth_histogram(depths: Mapping[str, Tensor]) -> Figure:
             metres = values.flatten().double().numpy()
             bins = np.linspace(0, np.quantile(metres, 0.999), 80)
             share_of_one = np.full(metres.size, 100 / metres.size)
-            axis.hist(metres, bins=bins, weights=share_of_one, histtype="stepfilled", alpha=0.45, color=colour, label=name)
+            axis.hist(
+                metres, bins=bins, weights=share_of_one, histtype="stepfilled", alpha=0.45, color=colour, label=name,
+            )
             for share, dashes in ((0.5, "-"), (0.95, "--")):
                 at = np.quantile(metres, share)
                 axis.axvline(at, color=colour, linestyle=dashes, linewidth=1.2)
-                axis.text(at, axis.get_ylim()[1] * 0.97, f" {100 * share:.0f} % nearer than {at:.1f} m", color=colour, va="top", fontsize=8)
+                axis.text(
+                    at, axis.get_ylim()[1] * 0.97, f" {100 * share:.0f} % nearer than {at:.1f} m", color=colour,
+                    va="top", fontsize=8,
+                )
         axis.set(xlabel="depth (m)", ylabel="% of the pixels", xlim=(0, None))
         if len(depths) > 1:
             axis.legend()

@@ -1,4 +1,7 @@
-"""Pictures under a slider, in plain HTML: it moves where the notebook is open and trusted, elsewhere the first picture stands still."""
+"""Pictures under a slider, in plain HTML.
+
+It moves where the notebook is open and trusted; elsewhere only the first picture is shown.
+"""
 
 from __future__ import annotations
 
@@ -22,11 +25,16 @@ def slider(pictures: Sequence[np.ndarray], labels: Sequence[str], *, first: int 
     sources = [_data(picture) for picture in pictures]
     name = "s" + hashlib.sha256("".join(sources).encode()).hexdigest()[:10]
     items = "".join(
-        f'<figure data-i="{i}" style="margin:0;display:{"block" if i == first else "none"}"><img src="{source}" width="{width}" '
-        f'style="image-rendering:pixelated" alt="{html.escape(label)}"><figcaption>{html.escape(label)}</figcaption></figure>'
+        f'<figure data-i="{i}" style="margin:0;display:{"block" if i == first else "none"}"><img src="{source}" '
+        f'width="{width}" '
+        'style="image-rendering:pixelated" '
+        f'alt="{html.escape(label)}"><figcaption>{html.escape(label)}</figcaption></figure>'
         for i, (source, label) in enumerate(zip(sources, labels, strict=True))
     )
-    show = f"document.querySelectorAll('#{name} figure').forEach(f=>f.style.display=f.dataset.i===this.value?'block':'none')"
+    show = (
+        f"document.querySelectorAll('#{name} "
+        "figure').forEach(f=>f.style.display=f.dataset.i===this.value?'block':'none')"
+    )
     return (
         f'<div id="{name}">{items}<input type="range" min="0" max="{len(pictures) - 1}" value="{first}" '
         f'aria-label="depth" style="width:{width}px" oninput="{show}"></div>'

@@ -10,7 +10,8 @@ from cycler import cycler
 
 DPI = 150
 FULL_WIDTH = 7.2        # inches: the width of a column of text in a notebook
-LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#332288", "#B07A00", "#2B9BD8")  # all dark enough for text on white
+# all dark enough for text on white
+LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#332288", "#B07A00", "#2B9BD8")
 MARKS = ("-", "-", "-", "--", "--", "--", ":")     # the first three differ in lightness and stand beside their names
 
 RC = {

@@ -1,20 +1,22 @@
-"""Do our runs bear out what a paper claims? Verdicts by rules that stand in a file under a lock, allowed to be "not resolved".
+"""Do our runs bear out what a paper claims? Verdicts by locked rules, which may be "not resolved".
 
-A verdict speaks of a mechanism at the scale it was run at. Whether a printed number was reproduced is another question,
+A verdict speaks of a mechanism at the scale it was run at. Whether a printed number was reproduced is another
+question,
 asked by `reproduction_table`, and at a reduced profile never answered.
 
-What the intervals cover: images and seeds are resampled together (`depthlib.base.stats.bootstrap_means`). For two or three
-seeds that is not enough. Two seeds that happen to agree leave nothing to resample: where the luck of a training outweighs
-the choice of images, every second comparison of equal methods would be "found". So the spread between the seeds of one
-method, pooled over all methods that were trained, gives a second interval (Student's t), and the wider of the two counts.
-It takes the methods to be about equally lucky or unlucky, and it too knows only the seeds that were run. With one seed
-an interval would cover images alone; such runs decide nothing. The column `covers` says which it is.
+What the intervals cover: images and seeds are resampled together (`depthlib.base.stats.bootstrap_means`). For two or
+three seeds that is not enough. Two seeds that happen to agree leave nothing to resample: where the luck of a training
+outweighs the choice of images, every second comparison of equal methods would be "found". So the spread between the
+seeds of one method, pooled over all methods that were trained, gives a second interval (Student's t), and the wider of
+the two counts. It takes the methods to be about equally lucky or unlucky, and it too knows only the seeds that were
+run. With one seed an interval would cover images alone; such runs decide nothing. The column `covers` says which it
+is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from depthlib.report.claims import Claim, PublishedPaper
     from depthlib.runs.store import RunRecord
 
-SUPPORTED, CONTRADICTED, UNRESOLVED, NOT_RUN, UNTESTABLE = (
+STATUSES = SUPPORTED, CONTRADICTED, UNRESOLVED, NOT_RUN, UNTESTABLE = (
     "supported", "contradicted", "not resolved", "not run", "not testable here",
 )
 
@@ -38,12 +40,12 @@ class Verdict:
     """What became of a claim.
 
     Attributes:
-        status: one of the five words above.
+        status: one of `STATUSES`.
         why: in a sentence.
-        comparisons: one for each rival, test and metric; a positive difference is on the claimed side.
-        deciding: the comparison on which the verdict hangs: the least favourable, or for a contradiction the worst.
+        comparisons: in the order of `claim.comparisons()`; a positive difference is on the claimed side.
+        decides: position of the comparison on which the verdict hangs: the least favourable, or for a contradiction the
+            worst.
         p_value: two-sided, over all comparisons; `p_adjusted`: after Holm over the family.
-        digest: of the claim and its rule, to show that both are those that were fixed.
         freedom: degrees of freedom of the spread between seeds.
     """
 
@@ -51,12 +53,23 @@ class Verdict:
     status: str
     why: str
     comparisons: tuple[Comparison, ...] = ()
-    deciding: Comparison | None = None
+    decides: int | None = None
     p_value: float | None = None
     p_adjusted: float | None = None
     profile: str | None = None
-    digest: str = field(default="")
     freedom: int = 0
+
+    @property
+    def deciding(self) -> Comparison | None:
+        return None if self.decides is None else self.comparisons[self.decides]
+
+    @property
+    def compared(self) -> str:
+        """Whom the deciding comparison compares, and by what: "b against a: si_rmse on streets"."""
+        if self.decides is None:
+            return ""
+        rival, test, metric = self.claim.comparisons()[self.decides]
+        return f"{self.claim.better} against {rival}: {metric} on {_here(self.claim, test, self.profile)}"
 
     @property
     def covers(self) -> str:
@@ -66,6 +79,21 @@ class Verdict:
         if self.deciding.seeds == 1:
             return "images only (1 seed)"
         return f"images and the luck of training ({self.deciding.seeds} seeds; {self.freedom} degrees of freedom)"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The verdicts on all claims of a paper, in their order.
+
+    Attributes:
+        runs: how many runs they rest on.
+        gap: why there are no verdicts, where there should be some.
+    """
+
+    paper: PublishedPaper
+    verdicts: tuple[Verdict, ...]
+    runs: int = 0
+    gap: str | None = None
 
 
 def judge(claim: Claim, records: Sequence[RunRecord | None]) -> Verdict:
@@ -79,20 +107,20 @@ def judge(claim: Claim, records: Sequence[RunRecord | None]) -> Verdict:
             different test images or protocols.
     """
     if claim.untestable is not None:
-        return Verdict(claim, UNTESTABLE, claim.untestable, digest=claim.digest)
+        return Verdict(claim, UNTESTABLE, claim.untestable)
     records = [record for record in records if record is not None]
     profile = _one_profile(records)
     data = _here(claim, claim.data, profile)
     runs = {v: _by_seed(records, v, data) for v in (claim.better, *claim.than) if isinstance(v, str)}
     if missing := [name for name, found in runs.items() if not found]:
-        return Verdict(claim, NOT_RUN, f"no runs of {', '.join(missing)} on {data}", profile=profile, digest=claim.digest)
+        return Verdict(claim, NOT_RUN, f"no runs of {', '.join(missing)} on {data}", profile=profile)
     if not get_profile(profile).meaningful:
-        return Verdict(claim, NOT_RUN, f"profile {profile} only proves that the code runs", profile=profile, digest=claim.digest)
+        return Verdict(claim, NOT_RUN, f"profile {profile} only proves that the code runs", profile=profile)
     if claim.extra_parameters is not None:
         return _judge_parameters(claim, runs, profile)
     seeds = sorted(set.intersection(*(set(found) for found in runs.values())))
     if not seeds:
-        return Verdict(claim, NOT_RUN, f"{', '.join(runs)} have no seed in common", profile=profile, digest=claim.digest)
+        return Verdict(claim, NOT_RUN, f"{', '.join(runs)} have no seed in common", profile=profile)
     found, freedom = [], 0
     for rival, test, metric in claim.comparisons():
         ours = [runs[claim.better][seed] for seed in seeds]
@@ -100,13 +128,14 @@ def judge(claim: Claim, records: Sequence[RunRecord | None]) -> Verdict:
         here = _here(claim, test, profile)
         variance, freedom = seed_variance(records, data, here, metric)
         found.append(_compare(claim, ours, theirs, rival, here, metric, variance, freedom))
-    return _decide(Verdict(claim, UNRESOLVED, "", tuple(found), profile=profile, digest=claim.digest, freedom=freedom))
+    return _decide(Verdict(claim, UNRESOLVED, "", tuple(found), profile=profile, freedom=freedom))
 
 
-def judge_all(paper: PublishedPaper, records: Sequence[RunRecord | None]) -> list[Verdict]:
-    """The verdicts on all claims of a paper, Holm-adjusted within each family.
+def judge_all(paper: PublishedPaper, records: Sequence[RunRecord | None]) -> Judged:
+    """The verdicts on all claims of a paper, Holm-adjusted within each family. Raises ValueError as `judge` does.
 
-    A family counts all its claims that can be tested, also those that were not run: leaving runs out makes nothing easier.
+    A family counts all its claims that can be tested, also those that were not run: leaving runs out makes nothing
+    easier.
     """
     verdicts = {claim.key: judge(claim, records) for claim in paper.claims}
     for family in {claim.family for claim in paper.claims}:
@@ -118,22 +147,34 @@ def judge_all(paper: PublishedPaper, records: Sequence[RunRecord | None]) -> lis
         for verdict, p in zip(estimated, adjusted, strict=True):
             if verdict.p_value is not None:
                 verdicts[verdict.claim.key] = _decide(verdict, p)
-    return list(verdicts.values())
+    return Judged(paper, tuple(verdicts.values()), sum(record is not None for record in records))
 
 
-def verdict_table(paper: PublishedPaper, records: Sequence[RunRecord | None]) -> pd.DataFrame:
-    """One row a claim. `advantage` is how much better, in units of the metric, the claimed side is in the deciding comparison."""
+def not_run(paper: PublishedPaper, why: str) -> Judged:
+    """All claims of a paper without a verdict for the same reason, but those that cannot be tested here anyway."""
+    verdicts = (
+        Verdict(claim, UNTESTABLE, claim.untestable) if claim.untestable is not None else Verdict(claim, NOT_RUN, why)
+        for claim in paper.claims
+    )
+    return Judged(paper, tuple(verdicts), gap=why)
+
+
+def verdict_table(judged: Judged) -> pd.DataFrame:
+    """One row a claim.
+
+    `advantage` is how much better, in units of the metric, the claimed side is in the deciding comparison.
+    """
     rows = []
-    for verdict in judge_all(paper, records):
+    for verdict in judged.verdicts:
         claim, c = verdict.claim, verdict.deciding
         rows.append({
             "claim": claim.key, "says": claim.says, "where": claim.where, "whose": claim.whose,
-            "in print": "; ".join(f"{better:g} against {rival:g}" for better, rival in paper.printed(claim)),
+            "in print": "; ".join(f"{better:g} against {rival:g}" for better, rival in judged.paper.printed(claim)),
             "verdict": verdict.status, "why": verdict.why,
             "advantage": c and c.difference.mean, "low": c and c.difference.low, "high": c and c.difference.high,
             "p (Holm)": verdict.p_adjusted, "detectable": c and c.detectable,
             "seeds": c and c.seeds, "images": c and c.images, "covers": verdict.covers,
-            "profile": verdict.profile, "remark": claim.remark, "rule": verdict.digest,
+            "profile": verdict.profile, "remark": claim.remark, "rule": claim.digest,
         })
     table = pd.DataFrame(rows)
     floats = ("advantage", "low", "high", "p (Holm)", "detectable")
@@ -141,10 +182,12 @@ def verdict_table(paper: PublishedPaper, records: Sequence[RunRecord | None]) ->
 
 
 def _decide(verdict: Verdict, p_adjusted: float | None = None) -> Verdict:
-    """Status and reason from the comparisons. Supported: all are on the claimed side; contradicted: one is on the other side.
+    """Status and reason from the comparisons.
 
-    The p of "all" is the largest of the single ones (an intersection of claims needs no correction), that of "one against"
-    is the smallest times their number (Bonferroni); the claim's two-sided p is twice the smaller of the two.
+    Supported: all are on the claimed side; contradicted: one is on the other side.
+
+    The p of "all" is the largest of the single ones (an intersection of claims needs no correction), that of "one
+    against" is the smallest times their number (Bonferroni); the claim's two-sided p is twice the smaller of the two.
     """
     comparisons, level = verdict.comparisons, verdict.claim.rule.level
     favourable = [c.p_value / 2 if c.difference.mean > 0 else 1 - c.p_value / 2 for c in comparisons]
@@ -152,8 +195,8 @@ def _decide(verdict: Verdict, p_adjusted: float | None = None) -> Verdict:
     against = min(1.0, len(comparisons) * min(1 - p for p in favourable))
     p = min(1.0, 2 * min(support, against))
     adjusted = p if p_adjusted is None else p_adjusted
-    deciding = comparisons[int(np.argmax(favourable))]
-    verdict = replace(verdict, deciding=deciding, p_value=p, p_adjusted=adjusted)
+    verdict = replace(verdict, decides=int(np.argmax(favourable)), p_value=p, p_adjusted=adjusted)
+    deciding = verdict.deciding
     above, below = (sum(c.difference.low > 0 for c in comparisons), sum(c.difference.high < 0 for c in comparisons))
     count = f" ({above} of {len(comparisons)} comparisons on the claimed side, {below} on the other)"
     count = count if len(comparisons) > 1 else ""
@@ -167,7 +210,10 @@ def _decide(verdict: Verdict, p_adjusted: float | None = None) -> Verdict:
     if above == len(comparisons) or below:
         why = "the interval leaves out 0, but not after adjusting for the other claims of its family" + count
     else:
-        why = f"the interval holds 0; it takes a difference of {deciding.detectable:.3g} to be found with 80 % probability{count}"
+        why = (
+            f"the interval holds 0; it takes a difference of {deciding.detectable:.3g} to be found with 80 % "
+            f"probability{count}"
+        )
     return replace(verdict, status=UNRESOLVED, why=why)
 
 
@@ -178,7 +224,10 @@ def _compare(
     """The paired difference, positive where the claimed side is better."""
     _same_test(ours + (theirs or []), test)
     better = np.array([record.per_image(test, metric) for record in ours])
-    other = np.full_like(better, rival) if theirs is None else np.array([record.per_image(test, metric) for record in theirs])
+    other = (
+        np.full_like(better, rival) if theirs is None
+        else np.array([record.per_image(test, metric) for record in theirs])
+    )
     pair = (better, other) if metric in HIGHER_IS_BETTER else (other, better)
     found = compare(*pair, level=claim.rule.level, draws=claim.rule.draws)
     trainings = 1 if theirs is None else 2
@@ -186,8 +235,8 @@ def _compare(
 
 
 def seed_variance(records: Sequence[RunRecord], data: str, test: str, metric: str) -> tuple[float, int]:
-    """Variance between the seeds of one method, of its mean error on a test, pooled over all methods trained on `data`; and
-    its degrees of freedom, 0 where no method has two seeds."""
+    """Variance between the seeds of one method, of its mean error on a test, pooled over all methods trained on `data`;
+    and its degrees of freedom, 0 where no method has two seeds."""
     groups: dict[str, list[float]] = {}
     for record in records:
         if record.result["spec"]["data"] == data and test in record.result["tests"]:
@@ -202,7 +251,8 @@ def widen(comparison: Comparison, differences: np.ndarray, seed_part: float, fre
 
     Args:
         differences: [seeds, images], as they were compared.
-        seed_part: variance of the mean difference that comes from the luck of training; `freedom`: its degrees of freedom.
+        seed_part: variance of the mean difference that comes from the luck of training; `freedom`: its degrees of
+            freedom.
     """
     from scipy.stats import t
 
@@ -224,15 +274,19 @@ def _judge_parameters(claim: Claim, runs: dict[str, dict[int, RunRecord]], profi
     extra, most = max(size[claim.better] / size[rival] - 1 for rival in claim.than), claim.extra_parameters
     met = extra <= most
     found, allowed = (f"% {'more' if share >= 0 else 'fewer'}" for share in (extra, most))
-    why = f"{size[claim.better]:,} parameters, {100 * abs(extra):.2f} {found}; the rule allows {100 * abs(most):g} {allowed}"
-    return Verdict(claim, SUPPORTED if met else CONTRADICTED, why, profile=profile, digest=claim.digest)
+    why = (
+        f"{size[claim.better]:,} parameters, {100 * abs(extra):.2f} {found}; the rule allows {100 * abs(most):g} "
+        f"{allowed}"
+    )
+    return Verdict(claim, SUPPORTED if met else CONTRADICTED, why, profile=profile)
 
 
 def reproduction_table(paper: PublishedPaper, table: str, records: Sequence[RunRecord | None]) -> pd.DataFrame:
     """The printed numbers of a table beside ours, one row a cell.
 
-    `verdict`: with the paper's own data at a profile that is not reduced, "reproduced" if the printed number lies in our
-    interval widened by 3 % of it, "close" by 10 %, else "not reproduced". Reduced: "not comparable", whatever the numbers.
+    `verdict`: with the paper's own data at a profile that is not reduced, "reproduced" if the printed number lies in
+    our interval widened by 3 % of it, "close" by 10 %, else "not reproduced". Reduced: "not comparable", whatever the
+    numbers.
     """
     records = [record for record in records if record is not None]
     profile = _one_profile(records)
@@ -243,11 +297,16 @@ def reproduction_table(paper: PublishedPaper, table: str, records: Sequence[RunR
         found = _by_seed(records, row.variant, data)
         for column, printed in zip(paper.table(table).columns, row.values, strict=True):
             test = paper.stand_ins.get(column.data, column.data) if reduced else column.data
-            cell = {"method": row.label, "data": column.data, "metric": column.metric, "printed": printed, "measured on": test}
+            cell = {
+                "method": row.label, "data": column.data, "metric": column.metric, "printed": printed,
+                "measured on": test,
+            }
             if found:
                 ours = interval(np.array([record.per_image(test, column.metric) for record in found.values()]))
                 cell |= {"ours": ours.mean, "low": ours.low, "high": ours.high, "seeds": len(found)}
-                cell["verdict"] = "not comparable: reduced profile, other data" if reduced else band(printed, ours.low, ours.high)
+                cell["verdict"] = (
+                    "not comparable: reduced profile, other data" if reduced else band(printed, ours.low, ours.high)
+                )
             else:
                 cell |= {"ours": None, "low": None, "high": None, "seeds": 0, "verdict": row.gap or NOT_RUN}
             rows.append(cell)
@@ -271,7 +330,10 @@ def _here(claim: Claim, name: str, profile: str | None) -> str:
 
 
 def _one_profile(records: Sequence[RunRecord]) -> str | None:
-    scales = {(record.result["spec"]["profile"], str(sorted(record.result["spec"]["overrides"].items()))) for record in records}
+    scales = {
+        (record.result["spec"]["profile"], str(sorted(record.result["spec"]["overrides"].items())))
+        for record in records
+    }
     if len(scales) > 1:
         found = " and ".join(f"profile {name} with overrides {overrides}" for name, overrides in sorted(scales))
         raise ValueError(f"records mix {found}: expected one scale")

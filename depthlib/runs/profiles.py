@@ -1,4 +1,4 @@
-"""How large a run is. A profile is data: what differs from `QUICK` is all that the others say."""
+"""Profiles: how large a run is. A profile is data; the others are `QUICK` with some fields replaced."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True)
 class Profile:
-    """The scale at which every paper is run; a paper may change single fields for its own needs.
+    """The scale at which every paper is run; a paper may replace single fields (`RunSpec.scaled`).
 
     Attributes:
         train_scenes, test_scenes: frames drawn from the scenes benchmark.
-        steps, batch_size: optimisation steps and images a step.
+        steps, batch_size: optimisation steps, and images per step.
         width: channels of a network's first level; the papers' own value is 32.
-        seeds: one training run each; the spread over them is the interval in every table.
-        meaningful: False where the numbers only prove that the code runs, and are never shown as results.
-        reduced: True where the scale is below the papers'; such a run can never be called a reproduction.
+        seeds: one training run each; the intervals in the tables include the spread over them.
+        meaningful: False where the numbers only prove that the code runs and are never shown as results.
+        reduced: True where the scale is below the papers'; such a run is never called a reproduction.
     """
 
     name: str
@@ -30,15 +30,19 @@ class Profile:
 
 
 QUICK = Profile("quick", train_scenes=192, test_scenes=32, steps=80, batch_size=8, width=8, seeds=(0, 1))
-SMOKE = replace(QUICK, name="smoke", train_scenes=8, test_scenes=4, steps=4, batch_size=2, width=4, seeds=(0,), meaningful=False)
-FULL = replace(QUICK, name="full", train_scenes=8192, test_scenes=256, steps=10_000, batch_size=16, width=32, seeds=(0, 1, 2))
+SMOKE = replace(
+    QUICK, name="smoke", train_scenes=8, test_scenes=4, steps=4, batch_size=2, width=4, seeds=(0,), meaningful=False,
+)
+FULL = replace(
+    QUICK, name="full", train_scenes=8192, test_scenes=256, steps=10_000, batch_size=16, width=32, seeds=(0, 1, 2),
+)
 PAPER = replace(FULL, name="paper", reduced=False)
 
 PROFILES = {profile.name: profile for profile in (SMOKE, QUICK, FULL, PAPER)}
 
 
 def get_profile(name: str) -> Profile:
-    """The profile of that name; raises ValueError that lists the names there are."""
+    """The profile of that name. Raises ValueError that lists the known names."""
     if name not in PROFILES:
         raise ValueError(f"unknown profile {name!r}: expected one of {', '.join(PROFILES)}")
     return PROFILES[name]

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from depthlib.base import catalogue
-from depthlib.base.fingerprint import code_fingerprint
-from depthlib.runs.profiles import get_profile
+from depthlib.runs.keys import training_key
+from depthlib.runs.profiles import Profile, get_profile
 from depthlib.runs.recipe import Recipe
 
 
@@ -20,11 +18,14 @@ class RunSpec:
     """Everything a run needs.
 
     Attributes:
-        paper, variant: which recipe, e.g. "start", "unet".
+        paper, variant: which recipe, e.g. "start", "unet". A key of a former release is replaced by today's.
         data: what it is trained on, e.g. "rooms".
         profile: "smoke", "quick", "full", "paper".
         seed: of the weights, the order of the data, the augmentation.
         overrides: fields of the profile that differ, e.g. {"steps": 20}.
+
+    Raises:
+        ValueError: an unknown paper, profile or override, or an override that is not a positive integer.
     """
 
     paper: str
@@ -35,12 +36,18 @@ class RunSpec:
     overrides: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "paper", catalogue.paper_key(self.paper))
         known = set(get_profile(self.profile).__dataclass_fields__) - {"name", "seeds", "meaningful", "reduced"}
         if wrong := set(self.overrides) - known:
-            raise ValueError(f"unknown override {', '.join(sorted(wrong))}: expected some of {', '.join(sorted(known))}")
+            names, expected = ", ".join(sorted(wrong)), ", ".join(sorted(known))
+            raise ValueError(f"unknown override {names}: expected some of {expected}")
         for name, value in self.overrides.items():
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(f"override {name} is {value!r}, expected a whole number of at least 1")
+                raise ValueError(f"override {name}: found {value!r}, expected an integer of at least 1")
+
+    def scaled(self, **fields: Any) -> Profile:
+        """The profile with the `fields` that a paper sets for itself, and with the spec's overrides, which win."""
+        return replace(get_profile(self.profile), **{**fields, **self.overrides})
 
     @cached_property
     def recipe(self) -> Recipe:
@@ -48,9 +55,8 @@ class RunSpec:
 
     @cached_property
     def key(self) -> str:
-        """12 hexadecimal digits over the spec, the recipe and the code that the run executes."""
-        content = {"spec": asdict(self), "recipe": self.recipe.as_dict(), "code": code_fingerprint(self.recipe.modules())}
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+        """12 hexadecimal digits over all that decides the weights, see `training_key`."""
+        return training_key(self)
 
     @property
     def name(self) -> str:

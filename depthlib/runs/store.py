@@ -1,16 +1,16 @@
 """Runs and the store that remembers them.
 
-A run is a pure function of its `RunSpec`. Its result is a folder of the store, named by a key that covers the spec, the
-recipe it resolves to and the code that the run executes. Whoever asks for a run that exists gets the record, so that a
-notebook, the batch command and a cluster never train the same thing twice, and a change of code that a run does not use
-leaves it alone.
+A run is a pure function of its `RunSpec`. Its result is a folder of the store, named by a key that covers what trains: the spec, the
+training half of its recipe and the code behind it. Beside the weights lie the scores, one file a test, each with a key of its own.
+Whoever asks for a run that exists gets the record; scores whose test, protocol or code changed are made anew without training.
 
     <paper>-<variant>-<data>-s<seed>-<key>/
-        record.json                what came out: the same bits on every repetition; written last, so it marks the end
+        record.json                what the training gave: the same bits on every repetition; marks the end of the training
         provenance.json            when, where, how long, with which versions
-        weights.safetensors        half precision; what record.json was measured with
-        predictions.safetensors    of the first test images, for pictures
-        checkpoint.pt              only while the run is not finished
+        weights.safetensors        half precision; what the scores were measured with
+        scores/<test>.json         errors of each test image
+        scores/<test>.safetensors  pictures and maps of that test, half precision
+        checkpoint.pt              only while the training is not finished
 """
 
 from __future__ import annotations
@@ -26,24 +26,28 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock
 
 from depthlib.base import paths
+from depthlib.runs.json_files import write_json
+from depthlib.runs.keys import score_key
 from depthlib.runs.spec import RunSpec
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
+    from depthlib.protocols.inference import Progress
     from depthlib.runs.recipe import Recipe
+    from depthlib.runs.train import OnStep
 
-RECORD, PROVENANCE, WEIGHTS, PREDICTIONS, CHECKPOINT = (
-    "record.json", "provenance.json", "weights.safetensors", "predictions.safetensors", "checkpoint.pt",
+RECORD, PROVENANCE, WEIGHTS, CHECKPOINT, SCORES = (
+    "record.json", "provenance.json", "weights.safetensors", "checkpoint.pt", "scores",
 )
 
 
 class MissingRun(RuntimeError):
-    """A run is not in the store and training is forbidden (`DEPTHLIB_TRAIN=never`)."""
+    """A run, or a score of it, is not in the store and must not be made (`DEPTHLIB_TRAIN=never`)."""
 
 
 class CorruptRecord(RuntimeError):
-    """A run's folder holds a record that cannot be read or belongs to another run."""
+    """A run's folder holds a record or a score that cannot be read or belongs to another run."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,8 @@ class RunRecord:
     """A finished run.
 
     Attributes:
-        result: spec, recipe, number of parameters, fingerprints of the data, training curve, errors of each test image.
+        result: key, spec, training half of the recipe, number of parameters, fingerprint of the training data, training curve, SHA-256
+            of the weights; under "tests" the scores that were read with it: test -> protocol, data, images, metrics, skipped, pixels.
         provenance: device, versions, duration, date.
     """
 
@@ -66,17 +71,21 @@ class RunRecord:
     def per_image(self, test: str, metric: str) -> list[float]:
         return self.result["tests"][test]["metrics"][metric]
 
-    def load_model(self):
+    def load_model(self) -> nn.Module:
         """The trained network, in eval mode, on the CPU."""
         from depthlib.models.weights import load_weights
 
         return load_weights(self.folder / WEIGHTS)[0]
 
-    def predictions(self, test: str):
-        """Depth [n,1,H,W] of the first images of a test set, as half-precision metres."""
+    def tensors(self, test: str) -> dict[str, Tensor]:
+        """The pictures and maps that the measure of a test kept, float32, by name; those of a protocol are its "prediction"."""
         from safetensors.torch import load_file
 
-        return load_file(self.folder / PREDICTIONS)[test].float()
+        return {name: value.float() for name, value in load_file(self.folder / SCORES / f"{test}.safetensors").items()}
+
+    def predictions(self, test: str) -> Tensor:
+        """Depth [n,1,H,W] of the first images of a test set, metres in half precision."""
+        return self.tensors(test)["prediction"]
 
 
 class Store:
@@ -85,7 +94,7 @@ class Store:
     Args:
         root: where new runs are written; `paths.store_dir()` by default.
         reference: folders that are only read, looked at when `root` lacks a run. Used when training is forbidden.
-        train: False raises MissingRun for a run that does not exist. Default: unless `DEPTHLIB_TRAIN=never`.
+        train: False raises MissingRun for what does not exist. Default: unless `DEPTHLIB_TRAIN=never`.
     """
 
     def __init__(self, root: str | os.PathLike[str] | None = None, *, reference: list[Path] | None = None, train: bool | None = None):
@@ -100,70 +109,152 @@ class Store:
         return [root / spec.name for root in (self.root, *extra)]
 
     def get(self, spec: RunSpec) -> RunRecord | None:
-        """The record of `spec`, or None. Raises CorruptRecord when it is there and cannot be trusted."""
+        """The record of `spec` with all its scores, or None where one is missing. Raises CorruptRecord for what cannot be trusted."""
         for folder in self._folders(spec):
-            if (folder / RECORD).exists():
-                return read_record(folder, key=spec.key)
+            record = self._trained(folder, spec)
+            if record is not None and not stale_scores(record, spec):
+                return record
         return None
 
-    def ensure(self, spec: RunSpec, *, device: str = "auto", on_step=None, checkpoint_seconds: float = 20.0) -> RunRecord:
-        """The record of `spec`, trained now if it does not exist.
+    def ensure(
+        self, spec: RunSpec, *, device: str = "auto", on_step: OnStep | None = None, on_image: Progress | None = None,
+        checkpoint_seconds: float = 20.0,
+    ) -> RunRecord:
+        """The record of `spec` with all its scores; what does not exist is trained or scored now.
 
         Two processes that want the same run make it once: the second waits for the first.
+
+        Args:
+            on_step: see `depthlib.training.fit.fit`. on_image: see `depthlib.protocols.inference.measure`.
         """
         if (record := self.get(spec)) is not None:
             return record
-        if not self.train:
-            raise MissingRun(
-                f"no run {spec.name} in {', '.join(str(f.parent) for f in self._folders(spec))} and training is forbidden here: "
-                "the code or the settings changed after the stored runs were made; `depthlib reproduce` makes them again"
-            )
+        self._refuse_without_training(spec)
+        from depthlib.runs.score import score
+        from depthlib.training.parallel import agreed, rank_and_size
+
+        record = self.trained(spec, device=device, on_step=on_step, checkpoint_seconds=checkpoint_seconds)
+        leads = rank_and_size()[0] == 0         # of several processes under torchrun one scores for all
+        with FileLock(record.folder / ".lock") if leads else nullcontext():
+            stale = stale_scores(record, spec) if leads else []
+            if stale:
+                identity = {test: {"key": score_key(spec, test), "weights": record.result["weights"]} for test in stale}
+                score(spec.recipe, stale, _laid_out(record.load_model()), record.folder / SCORES, identity=identity, device=device,
+                      progress=on_image)
+            if leads:
+                _remove_unknown_scores(record.folder, spec)
+        agreed("scored")                        # the others wait here until the first process has
+        return read_record(record.folder, key=spec.key, tests=spec.recipe.tests)
+
+    def trained(
+        self, spec: RunSpec, *, device: str = "auto", on_step: OnStep | None = None, checkpoint_seconds: float = 20.0,
+    ) -> RunRecord:
+        """The run with its weights in `root`, whatever its scores; trained now if it is not there."""
+        folder = self.root / spec.name
+        if (record := self._trained(folder, spec)) is not None and (folder / WEIGHTS).exists():
+            return record
+        self._refuse_without_training(spec)
         from depthlib.base.devices import pick_device
-        from depthlib.runs.execute import execute
+        from depthlib.runs.train import train
         from depthlib.training.parallel import agreed, join, rank_and_size
 
         join(pick_device(device))
-        leads = rank_and_size()[0] == 0         # of several processes under torchrun one holds the lock, and its word counts
-        folder = self.root / spec.name
+        leads = rank_and_size()[0] == 0         # of several processes under torchrun one holds the lock; its answer is broadcast
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / ".lock") if leads else nullcontext():
-            if agreed(self.get(spec) is None):
+            if agreed(self._trained(folder, spec) is None or not (folder / WEIGHTS).exists()):
                 for left in folder.glob(".*.*") if leads else ():        # half-written files of a process that was killed
                     if left.name != ".lock":
                         left.unlink()
                 networks = self.networks(spec.recipe, device=device)
-                execute(
-                    spec.recipe, folder, seed=spec.seed, identity={"key": spec.key, "spec": asdict(spec)}, networks=networks,
-                    device=device, on_step=on_step if leads else None, checkpoint_seconds=checkpoint_seconds,
+                identity = {"key": spec.key, "spec": asdict(spec)}
+                made = train(
+                    spec.recipe, folder, seed=spec.seed, identity=identity, networks=networks, device=device,
+                    on_step=on_step if leads else None, checkpoint_seconds=checkpoint_seconds,
                 )
+                if made is not None:
+                    write_json(folder / PROVENANCE, made[1])
+                    write_json(folder / RECORD, {"format": 2, **identity, **made[0]})
+                    (folder / CHECKPOINT).unlink(missing_ok=True)
             agreed("written")                   # the others wait here until the first process has
-            return read_record(folder, key=spec.key)
+            return read_record(folder, key=spec.key, tests=spec.recipe.tests)
 
     def networks(self, recipe: Recipe, *, device: str = "auto") -> dict[str, nn.Module]:
         """The trained networks that `recipe.needs()` names; their runs are made now if they do not exist."""
-        return {purpose: self.ensure(spec, device=device).load_model() for purpose, spec in recipe.needs().items()}
+        return {purpose: self._network(spec, device) for purpose, spec in recipe.needs().items()}
+
+    def _network(self, spec: RunSpec, device: str) -> nn.Module:
+        for folder in () if self.train else self._folders(spec):
+            if (record := self._trained(folder, spec)) is not None and (folder / WEIGHTS).exists():
+                return record.load_model()
+        return self.trained(spec, device=device).load_model()
+
+    def _trained(self, folder: Path, spec: RunSpec) -> RunRecord | None:
+        return read_record(folder, key=spec.key, tests=spec.recipe.tests) if (folder / RECORD).exists() else None
+
+    def _refuse_without_training(self, spec: RunSpec) -> None:
+        if not self.train:
+            raise MissingRun(
+                f"no run {spec.name} with all its scores in {', '.join(str(f.parent) for f in self._folders(spec))}, and making it is "
+                "forbidden here: the code or the settings changed after the stored runs were made; `depthlib reproduce` makes them again"
+            )
 
 
-def read_record(folder: Path, key: str | None = None) -> RunRecord:
-    """Read a finished run. Raises CorruptRecord that names the file, what is wrong and what to do."""
+def stale_scores(record: RunRecord, spec: RunSpec) -> list[str]:
+    """The tests whose scores are missing, or were made with other weights, data, measures or code than today's."""
+    tests = record.result["tests"]
+    return [
+        name for name in spec.recipe.tests
+        if name not in tests or (tests[name]["key"], tests[name]["weights"]) != (score_key(spec, name), record.result["weights"])
+    ]
+
+
+def read_record(folder: Path, key: str | None = None, tests: Any = None) -> RunRecord:
+    """Read a finished run.
+
+    Args:
+        key: that it must have. tests: names of the scores to read with it; all that lie there by default.
+
+    Raises CorruptRecord that names the file, what is wrong and what to do.
+    """
+    file = folder / RECORD
     try:
-        result = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        result = json.loads(file.read_text(encoding="utf-8"))
         provenance = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
         if key is not None and result["key"] != key:
             raise ValueError(f"it holds run {result['key']}, expected {key}")
-        for test in result["tests"].values():
-            if any(len(values) != len(test["images"]) for values in test["metrics"].values()):
+        result["tests"] = {}
+        names = [path.stem for path in sorted((folder / SCORES).glob("*.json"))] if tests is None else tests
+        for file in (path for name in names if (path := folder / SCORES / f"{name}.json").exists()):
+            scores = json.loads(file.read_text(encoding="utf-8"))
+            if any(len(values) != len(scores["images"]) for values in scores["metrics"].values()):
                 raise ValueError("a metric does not have one value an image")
+            result["tests"][file.stem] = scores
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CorruptRecord(f"{folder / RECORD}: unreadable record ({error}); delete the folder to make the run again") from error
+        remedy = "the folder" if file.name == RECORD else "it"
+        raise CorruptRecord(f"{file}: unreadable record ({error}); delete {remedy} to make it again") from error
     return RunRecord(folder, result, provenance)
 
 
-def publish(record: RunRecord, target: Path, *, weights: bool) -> None:
-    """Copy a finished run into the committed results: record, provenance, predictions and, on demand, the weights."""
-    folder = target / record.folder.name
-    names = [RECORD, PROVENANCE, PREDICTIONS] + ([WEIGHTS] if weights else [])
-    for name in sorted(names, key=lambda n: n == RECORD):      # the record last: it marks the folder as complete
-        if (source := record.folder / name).exists():
-            with paths.atomic_write(folder / name) as temporary:
-                shutil.copyfile(source, temporary)
+def copy_run(source: Path, target: Path, *, weights: bool = True) -> None:
+    """Copy a finished run: record, provenance, scores and, on demand, the weights. The record comes last: it marks the run as whole."""
+    names = [PROVENANCE, *(str(path.relative_to(source)) for path in sorted((source / SCORES).glob("*.*")))]
+    for left in (path for path in (target / SCORES).glob("*.*") if str(path.relative_to(target)) not in names):
+        left.unlink()
+    for name in [*names, *([WEIGHTS] if weights else []), RECORD]:
+        if (source / name).exists():
+            with paths.atomic_write(target / name) as temporary:
+                shutil.copyfile(source / name, temporary)
+
+
+def _remove_unknown_scores(folder: Path, spec: RunSpec) -> None:
+    """Scores of tests that the recipe no longer has."""
+    for path in (folder / SCORES).glob("*.*"):
+        if path.stem not in spec.recipe.tests and not path.name.startswith("."):
+            path.unlink()
+
+
+def _laid_out(model: nn.Module) -> nn.Module:
+    import torch
+
+    return model.to(memory_format=torch.channels_last)      # as it was trained: the same kernels, the same bits

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from depthlib.base.progress import bar
 from depthlib.scenes import cache as disk
 from depthlib.scenes.degrade import defective_labels
 from depthlib.scenes.distribution import SPLITS, VERSION, SceneDistribution, scene_seed
@@ -71,10 +72,7 @@ class SceneDataset(Dataset):
         order = _rotated(range(first, first + count))
         obtained = in_threads(lambda index: self._obtain(index, cache), order)
         if progress:
-            from tqdm import tqdm
-
-            # A bar only for work that takes longer than two seconds: what is in the cache is there at once.
-            obtained = tqdm(obtained, total=count, desc=f"{VERSION} {distribution.family}/{split}", unit="scene", delay=2, leave=False)
+            obtained = bar(obtained, total=count, title=f"{VERSION} {distribution.family}/{split}", unit="scene")
         found = dict(zip(order, obtained, strict=True))
         self._scenes = [found[index] for index in range(first, first + count)]
 

@@ -11,7 +11,8 @@ SPLITS = ("train", "val", "test")
 DEFAULT_SIZE = {"rooms": (96, 128), "streets": (96, 192)}
 # Units of the stored 16-bit depth per metre: 0.2 mm up to 13 m, and 1/512 m up to 128 m; 0 is invalid.
 DEPTH_SCALE = {"rooms": 5000.0, "streets": 512.0}
-DEPTH_RANGE = {"rooms": (0.5, 10.0), "streets": (2.0, 80.0)}
+DEPTH_RANGE = {"rooms": (0.5, 10.0), "streets": (2.0, 80.0)}        # metres
+MAX_DEPTH = {family: farthest for family, (_, farthest) in DEPTH_RANGE.items()}
 # Focal length in image widths: the field of view of a Kinect in rooms, a little wider than KITTI's on streets.
 FOCAL_LENGTH = {"rooms": 0.81, "streets": 0.62}
 

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from depthlib.base import paths
+from depthlib.base.progress import bar
 from depthlib.base.yaml_files import read_yaml
 from depthlib.scenes.classes import CLASSES, NYU4_CLASSES, NYU4_OF_NYU13
 from depthlib.scenes.distribution import DEPTH_RANGE, DEPTH_SCALE, SPLITS, VERSION, SceneDistribution
@@ -35,9 +36,7 @@ def build_manifest(progress: bool = False) -> dict[str, Any]:
     jobs = [(family, split, index) for family in CLASSES for split in SPLITS for index in range(COUNTS[split])]
     found: Any = in_threads(lambda job: frame_hash(*job), jobs)
     if progress:
-        from tqdm import tqdm
-
-        found = tqdm(found, total=len(jobs), desc=VERSION, unit="frame")
+        found = bar(found, total=len(jobs), title=VERSION, unit="frame")
     hashes: dict[str, dict[str, list[str]]] = {family: {split: [] for split in SPLITS} for family in CLASSES}
     for (family, split, _), value in zip(jobs, found, strict=True):
         hashes[family][split].append(value)

@@ -1,4 +1,4 @@
-"""Data sets from plain options, as recipes name them."""
+"""Sets of the scenes benchmark made from plain options, as recipes name them."""
 
 from __future__ import annotations
 
@@ -11,5 +11,9 @@ from depthlib.scenes import SceneDataset, SceneDistribution
 def scenes(
     family: str, split: str, count: int, views: Sequence[str] = ("current",), extras: Sequence[str] = (), **knobs: Any,
 ) -> SceneDataset:
-    """Frames of the scenes benchmark; `knobs` are fields of `SceneDistribution`."""
-    return SceneDataset(SceneDistribution(family=family, **knobs), split, count, views=tuple(views), extras=tuple(extras), progress=True)
+    """The first `count` frames of a split; `knobs` are fields of `SceneDistribution`.
+
+    Raises ValueError for an unknown family, split, view or extra, TypeError for an unknown knob.
+    """
+    distribution = SceneDistribution(family=family, **knobs)
+    return SceneDataset(distribution, split, count, views=tuple(views), extras=tuple(extras), progress=True)

@@ -1,11 +1,11 @@
-"""An effect with its interval as a small drawing. Every strip has the same scale, whatever the metric: the detectable difference."""
+"""An effect with its interval as a small drawing, on one scale whatever the metric: the detectable difference."""
 
 from __future__ import annotations
 
-WIDTH, HEIGHT, REACH = 132, 18, 2.0     # the strip ends at twice the detectable difference
+WIDTH, HEIGHT, REACH = 132, 18, 2.0     # the drawing ends at twice the detectable difference
 
 
-def strip(worth: tuple[float, float, float] | None) -> str:
+def interval_svg(worth: tuple[float, float, float] | None) -> str:
     """An SVG; the numbers stand beside it as text, so it is hidden from screen readers. Empty without an effect.
 
     Args:
@@ -26,11 +26,15 @@ def strip(worth: tuple[float, float, float] | None) -> str:
             parts.append(f'<line class="interval" x1="{x:.1f}" x2="{x:.1f}" y1="{middle - 3:g}" y2="{middle + 3:g}"/>')
         else:                               # an arrow: it goes on beyond the drawing
             tail = x - 4 if end > 0 else x + 4
-            parts.append(f'<path class="interval" d="M{tail:.1f} {middle - 3:g} L{x:.1f} {middle:g} L{tail:.1f} {middle + 3:g}"/>')
+            parts.append(
+                f'<path class="interval" d="M{tail:.1f} {middle - 3:g} L{x:.1f} {middle:g} L{tail:.1f} '
+                f'{middle + 3:g}"/>'
+            )
     if abs(mean) <= REACH:
         parts.append(f'<circle class="mean" cx="{_x(mean):.1f}" cy="{middle:g}" r="3.2"/>')
     return (
-        f'<svg class="strip" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" aria-hidden="true" focusable="false">'
+        f'<svg class="strip" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" aria-hidden="true" '
+        'focusable="false">'
         f"{''.join(parts)}</svg>"
     )
 

@@ -1,4 +1,4 @@
-"""Formulas without a script and without the network: the LaTeX of the lessons as MathML, which browsers draw themselves.
+"""The LaTeX of the lessons as MathML, which browsers draw without a script and without the network.
 
 Only what lessons use is known here. Anything else is shown as its LaTeX source: readable, and never wrong.
 """
@@ -11,30 +11,37 @@ from html import escape
 TOKEN = re.compile(r"\\[A-Za-z]+|\\.|\s+|.", re.DOTALL)
 
 LETTERS = {
-    "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ϵ", "varepsilon": "ε", "zeta": "ζ", "eta": "η", "theta": "θ",
-    "iota": "ι", "kappa": "κ", "lambda": "λ", "mu": "μ", "nu": "ν", "xi": "ξ", "pi": "π", "rho": "ρ", "sigma": "σ", "tau": "τ",
-    "upsilon": "υ", "phi": "ϕ", "varphi": "φ", "chi": "χ", "psi": "ψ", "omega": "ω", "Gamma": "Γ", "Delta": "Δ", "Theta": "Θ",
-    "Lambda": "Λ", "Xi": "Ξ", "Pi": "Π", "Sigma": "Σ", "Phi": "Φ", "Psi": "Ψ", "Omega": "Ω", "ell": "ℓ", "infty": "∞",
-    "partial": "∂", "nabla": "∇", "emptyset": "∅",
+    "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ϵ", "varepsilon": "ε", "zeta": "ζ", "eta": "η",
+    "theta": "θ", "iota": "ι", "kappa": "κ", "lambda": "λ", "mu": "μ", "nu": "ν", "xi": "ξ", "pi": "π", "rho": "ρ",
+    "sigma": "σ", "tau": "τ", "upsilon": "υ", "phi": "ϕ", "varphi": "φ", "chi": "χ", "psi": "ψ", "omega": "ω",
+    "Gamma": "Γ", "Delta": "Δ", "Theta": "Θ", "Lambda": "Λ", "Xi": "Ξ", "Pi": "Π", "Sigma": "Σ", "Phi": "Φ", "Psi": "Ψ",
+    "Omega": "Ω", "ell": "ℓ", "infty": "∞", "partial": "∂", "nabla": "∇", "emptyset": "∅",
 }
 OPERATORS = {
-    "times": "×", "cdot": "⋅", "pm": "±", "mp": "∓", "le": "≤", "leq": "≤", "ge": "≥", "geq": "≥", "ne": "≠", "neq": "≠", "ll": "≪",
-    "gg": "≫", "approx": "≈", "equiv": "≡", "sim": "∼", "propto": "∝", "in": "∈", "notin": "∉", "subset": "⊂", "cup": "∪",
-    "cap": "∩", "to": "→", "rightarrow": "→", "leftarrow": "←", "mapsto": "↦", "Rightarrow": "⇒", "odot": "⊙", "oplus": "⊕",
-    "otimes": "⊗", "circ": "∘", "ast": "∗", "star": "⋆", "top": "⊤", "forall": "∀", "exists": "∃", "ldots": "…", "dots": "…",
-    "cdots": "⋯", "vdots": "⋮", "ddots": "⋱", "mid": "∣", "setminus": "∖", "colon": ":", "&": "&", "%": "%", "#": "#", "$": "$", "_": "_",
+    "times": "×", "cdot": "⋅", "pm": "±", "mp": "∓", "le": "≤", "leq": "≤", "ge": "≥", "geq": "≥", "ne": "≠",
+    "neq": "≠", "ll": "≪", "gg": "≫", "approx": "≈", "equiv": "≡", "sim": "∼", "propto": "∝", "in": "∈", "notin": "∉",
+    "subset": "⊂", "cup": "∪", "cap": "∩", "to": "→", "rightarrow": "→", "leftarrow": "←", "mapsto": "↦",
+    "Rightarrow": "⇒", "odot": "⊙", "oplus": "⊕", "otimes": "⊗", "circ": "∘", "ast": "∗", "star": "⋆", "top": "⊤",
+    "forall": "∀", "exists": "∃", "ldots": "…", "dots": "…", "cdots": "⋯", "vdots": "⋮", "ddots": "⋱", "mid": "∣",
+    "setminus": "∖", "colon": ":", "&": "&", "%": "%", "#": "#", "$": "$", "_": "_",
 }
 FENCES = {
-    "lvert": "|", "rvert": "|", "vert": "|", "lVert": "‖", "rVert": "‖", "Vert": "‖", "|": "‖", "{": "{", "}": "}", "langle": "⟨",
-    "rangle": "⟩", "lfloor": "⌊", "rfloor": "⌋", "lceil": "⌈", "rceil": "⌉", "lbrace": "{", "rbrace": "}",
+    "lvert": "|", "rvert": "|", "vert": "|", "lVert": "‖", "rVert": "‖", "Vert": "‖", "|": "‖", "{": "{", "}": "}",
+    "langle": "⟨", "rangle": "⟩", "lfloor": "⌊", "rfloor": "⌋", "lceil": "⌈", "rceil": "⌉", "lbrace": "{",
+    "rbrace": "}",
 }
 LARGE = {"sum": "∑", "prod": "∏", "int": "∫", "bigcup": "⋃", "bigcap": "⋂"}
-LIMITS = {"max": "max", "min": "min", "argmax": "arg max", "argmin": "arg min", "lim": "lim", "sup": "sup", "inf": "inf"}
+LIMITS = {
+    "max": "max", "min": "min", "argmax": "arg max", "argmin": "arg min", "lim": "lim", "sup": "sup", "inf": "inf",
+}
 NAMES = ("ln", "log", "exp", "sin", "cos", "tan", "det", "Pr")
 SPACES = {",": 0.17, ":": 0.22, ";": 0.28, "!": -0.17, "quad": 1.0, "qquad": 2.0, " ": 0.25}
-ACCENTS = {"bar": "¯", "hat": "^", "tilde": "~", "vec": "→", "dot": "˙", "overline": "¯", "widehat": "^", "widetilde": "~"}
+ACCENTS = {
+    "bar": "¯", "hat": "^", "tilde": "~", "vec": "→", "dot": "˙", "overline": "¯", "widehat": "^", "widetilde": "~",
+}
 SIZES = {"big": 1.2, "bigl": 1.2, "bigr": 1.2, "Big": 1.8, "Bigl": 1.8, "Bigr": 1.8, "bigg": 2.4, "Bigg": 3.0}
-MATRICES = {"matrix": "plain", "pmatrix": "round", "bmatrix": "square", "vmatrix": "bars", "cases": "lines"}    # class of the table
+# class of the table
+MATRICES = {"matrix": "plain", "pmatrix": "round", "bmatrix": "square", "vmatrix": "bars", "cases": "lines"}
 ALIGNED = ("aligned", "align", "align*", "split", "gather", "gather*", "equation", "equation*")
 FONTS = {       # first capital, first small letter, first digit; letters that Unicode keeps elsewhere
     "mathbf": (0x1D400, 0x1D41A, 0x1D7CE, {}),
@@ -57,7 +64,10 @@ def mathml(tex: str, display: bool = False) -> str:
 
 
 class _Reader:
-    """Recursive descent over tokens; each method returns MathML. An unknown word raises ValueError, a lost brace IndexError."""
+    """Recursive descent over tokens; each method returns MathML.
+
+    An unknown word raises ValueError, a missing brace IndexError.
+    """
 
     def __init__(self, tex: str) -> None:
         self.tokens = TOKEN.findall(tex)
@@ -212,7 +222,8 @@ class _Reader:
         if self.text() != name:
             raise ValueError(name)
         cells = ["".join(f"<mtd>{cell}</mtd>" for cell in row) for row in rows if any(row)]
-        look = f'class="{MATRICES.get(name, "lines")}"'         # the style sheet draws brackets: few machines have a font that can
+        # the style sheet draws brackets: few machines have a font that can
+        look = f'class="{MATRICES.get(name, "lines")}"'
         table = f"<mtable {look}>{''.join(f'<mtr>{row}</mtr>' for row in cells)}</mtable>"
         return f"<mrow>{_stretched('{')}{table}</mrow>" if name == "cases" else table
 

@@ -1,8 +1,8 @@
-"""An executed notebook as one HTML page that opens from disk: no foreign scripts, no fonts or libraries from the network.
+"""An executed notebook as one HTML page that opens from disk and loads nothing from the network.
 
-nbconvert renders the cells. Its own pages fetch MathJax, require.js and more from the network; here the cells stand in a
-page of ours, formulas are MathML, which browsers draw themselves, scripts in outputs are left out, and a content security
-policy forbids the rest.
+nbconvert renders the cells. Its own pages fetch MathJax, require.js and more from the network; here the cells stand in
+a page of ours, formulas are MathML, which browsers draw themselves, scripts in outputs are left out, and a content
+security policy forbids the rest.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Cells(HTMLExporter):
 
 
 def write_notebook_html(executed: Path, target: Path, renamed: Mapping[str, str] | None = None) -> Path:
-    """Render an executed notebook into `target`, a page in a folder beside the notebook, unless the page is there and current.
+    """Render an executed notebook into `target`, unless that page is there and current.
 
     Args:
         executed: a notebook of `results/<profile>/`.
@@ -69,7 +69,8 @@ def write_notebook_html(executed: Path, target: Path, renamed: Mapping[str, str]
     found = [(unescape(name), plain_text(words)) for name, words in HEADING.findall(body)]
     page = templates().get_template("notebook.html.j2").render(
         mark=Markup(mark), title=title(notebook, executed.stem), name=executed.name, body=Markup(body), headings=found,
-        policy=policy(code), script=Markup(code), css=Markup(stylesheet("page.css", "notebook.css")), colours=Markup(code_colours()),
+        policy=policy(code), script=Markup(code), css=Markup(stylesheet("page.css", "notebook.css")),
+        colours=Markup(code_colours()),
     )
     with paths.atomic_write(target) as temporary:
         temporary.write_text(page, encoding="utf-8", newline="\n")
@@ -77,7 +78,10 @@ def write_notebook_html(executed: Path, target: Path, renamed: Mapping[str, str]
 
 
 def _made_from(executed: Path, notebook: NotebookNode, renamed: Mapping[str, str]) -> str:
-    """32 hexadecimal digits over all that a page depends on: the notebook, which of its links lead somewhere, what renders it."""
+    """32 hexadecimal digits over all that a page depends on.
+
+    These are the notebook, which of its links lead somewhere, and what renders it.
+    """
     texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
     links = {name: (executed.parent / unquote(name)).exists() for text in texts for name in LINK.findall(text)}
     tools = [version(name) for name in ("nbconvert", "mistune", "pygments", "beautifulsoup4")]
@@ -93,7 +97,9 @@ def harmless(html: str) -> str:
     for tag in soup(["script", "iframe", "object", "embed", "link", "base", "meta"]):
         tag.decompose()
     for tag in soup(True):
-        fetched = [name for name in ("src", "srcset", "poster", "background") if not tag.get(name, "data:").startswith("data:")]
+        fetched = [
+            name for name in ("src", "srcset", "poster", "background") if not tag.get(name, "data:").startswith("data:")
+        ]
         for name in [*fetched, *(name for name in tag.attrs if name.lower().startswith("on"))]:
             del tag[name]
     return str(soup)
@@ -138,5 +144,8 @@ def code_colours() -> str:
     """Colours of source code on light and on dark paper."""
     from pygments.formatters import HtmlFormatter
 
-    light, dark = (HtmlFormatter(style=name, nobackground=True).get_style_defs(".highlight") for name in ("friendly", "github-dark"))
+    light, dark = (
+        HtmlFormatter(style=name, nobackground=True).get_style_defs(".highlight")
+        for name in ("friendly", "github-dark")
+    )
     return f"{light}\n@media screen and (prefers-color-scheme: dark) {{\n{dark}\n}}"

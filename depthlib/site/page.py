@@ -1,4 +1,4 @@
-"""`results/<profile>/index.html`: what of the papers holds, on one page that opens from disk, beside the lessons as pages.
+"""`results/<profile>/index.html`: all claims, figures and tables on one page that opens from disk.
 
 Everything the page needs is inside it, and its content security policy lets a browser fetch nothing. Missing or broken
 results are named as gaps. The same inputs give the same bytes.
@@ -17,10 +17,11 @@ from markupsafe import Markup
 
 from depthlib.base import paths
 from depthlib.report.claims import FOLDER
+from depthlib.report.verdicts import STATUSES
 from depthlib.runs.profiles import Profile, get_profile
-from depthlib.site.interval_svg import strip
-from depthlib.site.ledger import WORDS, PaperLedger, Row, read_ledger
-from depthlib.site.lesson import Gap, LessonResults, Shown, read_lesson
+from depthlib.site.interval_svg import interval_svg
+from depthlib.site.ledger import PaperLedger, Row, read_ledger
+from depthlib.site.lesson import Gap, Item, LessonResults, read_lesson
 from depthlib.site.notebook_html import policy, script, stylesheet, templates, write_notebook_html
 from depthlib.site.pictures import embed
 from depthlib.site.prose import to_html
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 PAGE = "index.html"
 PICTURES_LIMIT = 4_800_000          # characters of all pictures: the whole page stays below 6 MB
-SLUGS = {word: word.replace(" ", "-") for word in WORDS}
+SLUGS = {word: word.replace(" ", "-") for word in STATUSES}
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def write_page(profile: str, *, lessons: Sequence[Lesson] | None = None, papers:
 
     Args:
         profile: "quick", ...; where its results lie is for `depthlib.base.paths` to say.
-        lessons: in order; those of the course by default. papers: folder of the papers' YAML files.
+        lessons: in order; those of the course by default. papers: folder with a folder a paper.
     Raises:
         ValueError: an unknown profile. Missing and broken results raise nothing.
     """
@@ -57,7 +58,7 @@ def write_page(profile: str, *, lessons: Sequence[Lesson] | None = None, papers:
         from depthlib.course.lessons import COURSE as lessons
 
     folder, scale = paths.results_dir(profile), get_profile(profile)
-    ledgers, gaps = read_ledger(folder, profile, papers)
+    ledgers, gaps = read_ledger(folder, papers)
     views = []
     for lesson, results in [(lesson, read_lesson(folder, lesson.notebook)) for lesson in lessons]:
         gaps += results.gaps
@@ -70,32 +71,36 @@ def write_page(profile: str, *, lessons: Sequence[Lesson] | None = None, papers:
 
 def render(folder: Path, scale: Profile, ledgers: list[PaperLedger], views: list[LessonView], gaps: list[Gap]) -> str:
     """The page as text."""
-    images = {anchor(view, item): item.image for view in views for item in view.results.shown if item.image is not None}
+    images = {anchor(view, item): item.image for view in views for item in view.results.items if item.image is not None}
     code = script("page.js")
-    counts = {word: sum(ledger.counts[word] for ledger in ledgers) for word in WORDS}
+    counts = {word: sum(ledger.counts[word] for ledger in ledgers) for word in STATUSES}
     return templates().get_template("page.html.j2").render(
-        profile=scale, ledgers=ledgers, lessons=views, gaps=gaps, counts=counts, total=sum(counts.values()), slugs=SLUGS,
-        runs=sum(ledger.runs for ledger in ledgers), pictures=embed(images, PICTURES_LIMIT),
-        policy=policy(code), css=Markup(stylesheet("page.css")), script=Markup(code),
-        anchor=anchor, href=lambda name: quote(name), prose=lambda text: Markup(to_html(text, folder)),
-        strip=lambda row: Markup(strip(row.worth)), sample=Markup(strip((0.6, 0.1, 1.1))), effect=effect,
-        looks=lambda ledger, row: looks(views, ledger, row),
+        profile=scale, ledgers=ledgers, lessons=views, gaps=gaps, counts=counts, total=sum(counts.values()),
+        slugs=SLUGS, runs=sum(ledger.runs for ledger in ledgers), pictures=embed(images, PICTURES_LIMIT),
+        policy=policy(code), css=Markup(stylesheet("page.css")), script=Markup(code), anchor=anchor,
+        href=lambda name: quote(name), prose=lambda text: Markup(to_html(text, folder)),
+        drawing=lambda row: Markup(interval_svg(row.worth)), sample=Markup(interval_svg((0.6, 0.1, 1.1))),
+        effect=effect, looks=lambda ledger, row: looks(views, ledger, row),
     )
 
 
-def anchor(view: LessonView, item: Shown | None = None) -> str:
+def anchor(view: LessonView, item: Item | None = None) -> str:
     """The id of a lesson, or of one of its figures or tables; different names have different ids."""
-    parts = [view.results.name] + ([item.kind, item.name] if item else [])
+    parts = [view.results.name] + ([item.shown.kind, item.shown.name] if item else [])
     return ".".join(quote(part, safe="") for part in parts)
 
 
 def looks(views: list[LessonView], ledger: PaperLedger, row: Row) -> list[tuple[str, str]]:
-    """Where to read more of a claim, as (words, id): its table in the paper's lesson, the lesson's verdicts, the lesson."""
+    """Where to read more of a claim, as (words, id): its table in the paper's lesson or all verdicts, and the lesson.
+    """
     view = next((view for view in views if view.paper == ledger.key), None)
     if view is None:
         return []
-    found = [(name, view.results.find("table", name)) for name in (row.claim.family, "verdicts")]
-    places = [("the paper's table" if name != "verdicts" else "all verdicts", anchor(view, item)) for name, item in found if item]
+    found = [(name, view.results.find("table", name)) for name in (row.verdict.claim.family, "verdicts")]
+    places = [
+        ("the paper's table" if name != "verdicts" else "all verdicts", anchor(view, item)) for name, item in found
+        if item
+    ]
     return [*places[:1], ("lesson", anchor(view))]
 
 
@@ -115,11 +120,14 @@ def effect(row: Row) -> dict[str, str]:
     return texts | {"detectable": texts["detectable"].lstrip("+")}
 
 
-def _view(folder: Path, lesson: Lesson, results: LessonResults, lessons: Sequence[Lesson], gaps: list[Gap]) -> LessonView:
+def _view(
+    folder: Path, lesson: Lesson, results: LessonResults, lessons: Sequence[Lesson], gaps: list[Gap],
+) -> LessonView:
     """Renders the lesson's notebook as a page too."""
     name, page = lesson.notebook, None
     if results.notebook is not None:
-        there = {f"{other.notebook}.ipynb": f"{other.notebook}.html" for other in lessons if (folder / f"{other.notebook}.ipynb").is_file()}
+        names = [other.notebook for other in lessons if (folder / f"{other.notebook}.ipynb").is_file()]
+        there = {f"{other}.ipynb": f"{other}.html" for other in names}
         try:
             write_notebook_html(folder / f"{name}.ipynb", folder / "html" / f"{name}.html", there)
             page = f"html/{name}.html"

@@ -27,7 +27,10 @@ class Picture:
 
 
 def read_picture(path: Path) -> Image.Image:
-    """The picture as RGB, on white where it is transparent. Raises ValueError that names the file when it cannot be read."""
+    """The picture as RGB, on white where it is transparent.
+
+    Raises ValueError that names the file when it cannot be read.
+    """
     try:
         with Image.open(path) as image:
             whole = image.convert("RGBA")
@@ -38,7 +41,10 @@ def read_picture(path: Path) -> Image.Image:
 
 
 def embed(images: Mapping[str, Image.Image], limit: int) -> dict[str, Picture]:
-    """All pictures as data URIs, in the best quality at which they have at most `limit` characters together, or the lowest."""
+    """All pictures as data URIs.
+
+    They have the best quality at which they need at most `limit` characters together, or the lowest.
+    """
     for quality in QUALITIES:
         found = {name: _picture(image, quality) for name, image in images.items()}
         if sum(len(picture.uri) for picture in found.values()) <= limit:
@@ -48,7 +54,9 @@ def embed(images: Mapping[str, Image.Image], limit: int) -> dict[str, Picture]:
 
 def _picture(image: Image.Image, quality: int) -> Picture:
     content = _webp(image, quality=quality, method=2)
-    if image.getcolors(FEW_COLOURS) and len(exact := _webp(image, lossless=True, quality=60, method=1)) <= 1.5 * len(content):
+    if image.getcolors(FEW_COLOURS) and len(
+        exact := _webp(image, lossless=True, quality=60, method=1)
+    ) <= 1.5 * len(content):
         content = exact
     width, height = (round(side * SCREEN_DPI / DPI) for side in image.size)
     return Picture(f"data:image/webp;base64,{base64.b64encode(content).decode()}", width, height)

@@ -1,4 +1,4 @@
-"""Markdown of captions and lessons as HTML that is read without the network: formulas are drawn, dead links are plain text."""
+"""Markdown of captions and lessons as HTML for reading offline: formulas are drawn, dead links are plain text."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ class Prose(IPythonRenderer):
         raw_html: let HTML pass; without, its tags are shown as text.
     """
 
-    def __init__(self, folder: Path, *, prefix: str = "", renamed: dict[str, str] | None = None, raw_html: bool = False, **options):
+    def __init__(
+        self, folder: Path, *, prefix: str = "", renamed: dict[str, str] | None = None, raw_html: bool = False,
+        **options,
+    ):
         super().__init__(escape=not raw_html, allow_harmful_protocols=False, **options)
         self.folder, self.prefix, self.renamed, self.raw_html = folder, prefix, renamed or {}, raw_html
 

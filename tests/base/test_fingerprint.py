@@ -25,7 +25,10 @@ FILES = {
     "c/second.py": "y = 1\n",
     "c/user.py": "from depthlib.c import x\n",
     "c/other_user.py": "from depthlib.c import FACTOR, z\n",
-    "b/middle.py": "def value():\n    from .far import depth\n    return depth\n",
+    "b/middle.py": (
+        "def value():\n    from .far import depth\n    if depth < 0:\n        warnings.warn('found less')\n"
+        "        raise ValueError(f'depth: found {depth}, expected something else') from None\n    return depth\n"
+    ),
     "b/far.py": "depth = 2.0  # metres\n",
     "b/table.yaml": "abs_rel: 0.1\n",
     "other.py": "unrelated = 1\n",
@@ -65,6 +68,7 @@ def test_closure_of_modules_chosen_by_name(tmp_path):
     {"a_entry": FILES["a/entry.py"].replace("Do it.", "Do that.").replace("Entry.", "A long\n\ntext.")},
     {"other": "unrelated = 2\n"},
     {"__init__": '"""Another text."""\n__version__ = "2.0"\n'},
+    {"b_middle": FILES["b/middle.py"].replace("found", "is").replace("else", "otherwise")},
 ])
 def test_what_cannot_run_keeps_it(tmp_path, changed):
     old, new = package(tmp_path), package(tmp_path, **changed)
@@ -132,11 +136,12 @@ def test_the_closure_is_enough_to_run(tmp_path):
     import shutil
     import subprocess
 
-    from depthlib.base.fingerprint import PACKAGE
-    from depthlib.runs.store import RunSpec
+    from depthlib.base.fingerprint import PACKAGE, SILENT
+    from depthlib.runs.keys import training_modules
+    from depthlib.runs.spec import RunSpec
 
     recipe = RunSpec("start", "unet", "rooms", "smoke").recipe
-    names = closure(recipe.modules())
+    names = {*closure(training_modules(recipe), without=SILENT), *SILENT}
     for name in names:
         source = PACKAGE.joinpath(*name.split(".")[1:])
         source = source / "__init__.py" if source.is_dir() else source.with_suffix(".py")
@@ -151,17 +156,17 @@ def test_the_closure_is_enough_to_run(tmp_path):
     for data in PACKAGE.rglob("*.yaml"):
         (tmp_path / data.relative_to(PACKAGE.parent)).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(data, tmp_path / data.relative_to(PACKAGE.parent))
-    shutil.copy(PACKAGE / "protocols" / "locks.json", tmp_path / "depthlib" / "protocols")
     code = (
-        "import pathlib, depthlib.runs.execute as run; from depthlib.base.build import Build, Recipe;"
-        "from depthlib.training.fit import Plan;"
-        f"recipe = {recipe!r};"
-        f"run.execute(recipe, pathlib.Path({str(tmp_path)!r}), seed=0, identity={{'key': 'x'}}, networks={{}}, device='cpu')"
+        "import pathlib, types; from depthlib.base.build import Build; from depthlib.training.fit import Plan;"
+        "from depthlib.runs.train import train;"
+        f"recipe = types.SimpleNamespace(model={recipe.model!r}, model_options={recipe.model_options!r}, task={recipe.task!r},"
+        f"    train={recipe.train!r}, plan={recipe.plan!r}, networks={{}}, training=dict);"
+        f"train(recipe, pathlib.Path({str(tmp_path)!r}), seed=0, identity={{'key': 'x'}}, networks={{}}, device='cpu')"
     )
     environment = {"PATH": "", "PYTHONPATH": str(tmp_path), "DEPTHLIB_CACHE": str(tmp_path / "cache")}
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, env=environment)
     assert result.returncode == 0, result.stderr[-2000:]
-    assert (tmp_path / "record.json").exists()
+    assert (tmp_path / "weights.safetensors").exists()
 
 
 def test_imports_of_a_notebook():

@@ -22,8 +22,7 @@ from typer.testing import CliRunner
 
 from depthlib.app import cli
 from depthlib.course import reproduce
-from depthlib.course.batch import engine
-from depthlib.course.batch import fork_server as warm
+from depthlib.course.batch import engine, fork_client, fork_server
 from depthlib.course.batch.merge import merge
 from depthlib.course.batch.plan import add_run, make_plan, read_plan
 from depthlib.course.lessons import COURSE, pick_lessons
@@ -54,7 +53,7 @@ def batch(store, **options):
 def test_a_batch_makes_what_is_missing_and_says_so(made):
     status, text, plan, store = made
     assert status == 0 and len(plan.runs) == 2
-    assert "2 runs, 0 in the store" in text and all(f"/2  {name}" in text for name in plan.runs)
+    assert "2 runs: 2 to train, 0 to score, 0 in the store" in text and all(f"/2  {name}" in text for name in plan.runs)
     assert not list(store.root.glob("*/status.json")), "a job that worked left its status behind"
     assert read_plan(plan.write()) == plan
 
@@ -62,7 +61,19 @@ def test_a_batch_makes_what_is_missing_and_says_so(made):
 def test_nothing_to_do_starts_nothing(made, monkeypatch):
     monkeypatch.setattr("subprocess.Popen", lambda *a, **k: pytest.fail("the workflow was started"))
     status, text, _ = batch(made[-1])
-    assert status == 0 and "2 runs, 2 in the store" in text
+    assert status == 0 and "2 runs: 0 to train, 0 to score, 2 in the store" in text
+
+
+def test_scores_alone_are_made_anew(copied):
+    """Without a training: of a run that lost a score, or whose score belongs to another measure; and it is said."""
+    unet = next(copied.root.glob("start-unet-*"))
+    before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in unet.rglob("*.*") if path.is_file()}
+    (unet / "scores" / "median.json").unlink()
+    status, text, plan = batch(copied)
+    assert status == 0 and "0 to train, 1 to score, 1 in the store" in text and f"1/1  {unet.name}  scored" in text
+    assert {path: path.read_bytes() for path in before} == {path: content for path, (content, _) in before.items()}
+    kept = [path for path, (_, time) in before.items() if path.stat().st_mtime_ns == time]
+    assert unet / "record.json" in kept and unet / "weights.safetensors" in kept and unet / "scores" / "metric.json" in kept
 
 
 def test_killed_at_random_moments_it_ends_in_the_same_bits(tmp_path):
@@ -88,19 +99,19 @@ def alive(process):
 
 def test_runs_are_forked_from_a_process_that_has_everything_loaded(made, copied, tmp_path):
     """The same bits as a process of its own makes. A job that is killed takes its fork along, and without a server none is begun."""
-    plan = make_plan(pick_lessons(["00"]), profile="smoke", device="cpu", jobs=2, store=copied)
-    names = sorted(plan.runs)
+    names = sorted(made[2].runs)
     for name in names:
         shutil.rmtree(copied.root / name)
+    plan = make_plan(pick_lessons(["00"]), profile="smoke", device="cpu", jobs=2, store=copied)
     endless = RunSpec("start", "unet", "rooms", "smoke", 0, {"steps": 100_000})
-    add_run(endless, plan.runs, copied)
+    add_run(endless, plan.runs, copied, Path(plan.folder))
     path = plan.write()
     job = [sys.executable, "-m", "depthlib.course.batch.worker", "run", str(path)]
     with open(tmp_path / "log.txt", "wb") as log:
-        assert warm.start(replace(plan, gpus=1), path, log, os.environ) is None, "a GPU does not survive a fork"
-        server = warm.start(plan, path, log, os.environ)
+        assert fork_server.start(replace(plan, gpus=1), path, log, os.environ) is None, "a GPU does not survive a fork"
+        server = fork_server.start(plan, path, log, os.environ)
         deadline = time.monotonic() + 60
-        while not Path(plan.folder, warm.SOCKET).exists() and time.monotonic() < deadline:
+        while not Path(plan.folder, fork_client.SOCKET).exists() and time.monotonic() < deadline:
             time.sleep(0.05)
         killed = subprocess.Popen([*job, endless.name], stderr=log)
         status = copied.root / endless.name / "status.json"
@@ -119,7 +130,7 @@ def test_runs_are_forked_from_a_process_that_has_everything_loaded(made, copied,
         server.terminate()
         server.communicate(timeout=30)
     assert "KeyError: 'unknown'" in (tmp_path / "log.txt").read_text()
-    assert not Path(plan.folder, warm.SOCKET).exists() and warm.ask("run", str(path), names[0]) is None
+    assert not Path(plan.folder, fork_client.SOCKET).exists() and fork_client.ask("run", str(path), names[0]) is None
 
 
 @pytest.mark.parametrize("ended", ["job", "server"])
@@ -131,10 +142,12 @@ def test_notebooks_are_forked_too_and_no_kernel_outlives_them(copied, tmp_path, 
     (notebook,), deadline = plan.notebooks, time.monotonic() + 90
     with open(tmp_path / "log.txt", "wb") as log:
         path = plan.write()
-        assert warm.start(plan, path, log, os.environ) is None, "a single job gains nothing"
+        assert fork_server.start(plan, path, log, os.environ) is None, "a single job gains nothing"
         shutil.rmtree(next(copied.root.glob("start-mean-*")))
-        server = warm.start(plan, path, log, os.environ)
-        while not Path(plan.folder, warm.SOCKET).exists() and time.monotonic() < deadline:
+        plan = make_plan(pick_lessons(["00"]), profile="smoke", device="cpu", jobs=2, store=copied)
+        path = plan.write()
+        server = fork_server.start(plan, path, log, os.environ)
+        while not Path(plan.folder, fork_client.SOCKET).exists() and time.monotonic() < deadline:
             time.sleep(0.05)
         for name in plan.missing_runs():
             command = [sys.executable, "-m", "depthlib.course.batch.worker", "run", str(path), name]
@@ -205,7 +218,7 @@ def test_a_failing_run_is_told_with_its_log_and_the_others_go_on(copied):
     (broken / "checkpoint.pt").write_bytes(b"PK but not a checkpoint")
     status, text, plan = batch(copied)
     assert status == engine.FAILED
-    assert f"failed {broken.name}: CheckpointError" in text and "damaged checkpoint" in text and "log.txt" in text
+    assert f"failed {broken.name}: CheckpointError" in text and "damaged checkpoint" in text and "whole log: " in text
     assert len(list(copied.root.glob("start-mean-*/record.json"))) == 1
     (broken / "checkpoint.pt").unlink()
     assert batch(copied)[0] == engine.DONE
@@ -273,7 +286,7 @@ def test_a_dry_run_lists_the_jobs_and_makes_nothing(tmp_path, monkeypatch, capfd
     monkeypatch.setenv("DEPTHLIB_OUT", str(tmp_path / "results"))
     assert reproduce.reproduce(["00"], profile="smoke", device="cpu", dry_run=True, console=Console(quiet=True)) == 0
     output = "".join(capfd.readouterr())
-    assert output.count("rule run:") == 2 and output.count("rule notebook:") == 1
+    assert output.count("rule train:") == 2 and output.count("rule notebook:") == 1
     assert not list(tmp_path.glob("runs/*/record.json"))
 
 
@@ -295,10 +308,10 @@ def test_the_longest_chain_is_told_to_the_workflow_until_it_is_made(tmp_path):
     variants = [plan.runs[name].spec["variant"] for name in chain]
     assert variants[:5] == ["pruned-1.0", "search-1.0", "search-1.5", "search-1.9", "hard-easy"]
     command = engine._command(plan, tmp_path / "plan.json", 2, [])
-    assert command[command.index("--prioritize") + 1] == str(plan.record(last))
-    for name in plan.runs:
-        plan.record(name).parent.mkdir()
-        plan.record(name).touch()
+    assert command[command.index("--prioritize") + 1] == plan.runs[last].stamp
+    for job in plan.runs.values():
+        Path(job.stamp).parent.mkdir(exist_ok=True, parents=True)
+        Path(job.stamp).touch()
     assert plan.last_of_longest_chain() is None and "--prioritize" not in engine._command(plan, tmp_path / "plan.json", 2, [])
 
 

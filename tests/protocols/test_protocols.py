@@ -8,8 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from depthlib.protocols.evaluate import evaluate
+from depthlib.protocols.evaluate import ProtocolErrors, evaluate
+from depthlib.protocols.inference import measure
 from depthlib.protocols.protocol import FOLDER, load_protocol, median_ratio
+from depthlib.protocols.reduction import REDUCTIONS
 
 NAMES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
@@ -97,7 +99,8 @@ def test_mean_over_images_with_uneven_batches_and_a_counted_skip():
     result, kept = evaluate(Doubling(), Items(empty={1}), load_protocol("scenes"), batch_size=2, keep=3)
     assert result.images == ["n0", "n2", "n3", "n4"] and result.skipped == ["n1"]
     assert result.means()["abs_rel"] == pytest.approx(1.0, rel=1e-6)
-    assert kept.shape == (3, 1, 4, 4)
+    assert result.pixels == [16] * 4 and result.protocol == "scenes"
+    assert torch.equal(kept, torch.stack([Doubling()(Items()[i]["image"][None])[0] for i in range(3)]))     # skipped or not
 
 
 def test_true_depth_is_preferred_to_defective_labels():
@@ -110,5 +113,23 @@ def test_true_depth_is_preferred_to_defective_labels():
 
 
 def test_nothing_to_measure_is_an_error():
-    with pytest.raises(ValueError, match="no image of .* has a valid pixel"):
-        evaluate(Doubling(), Items(empty=set(range(5))), load_protocol("scenes"))
+    with pytest.raises(ValueError, match="protocol scenes: found no valid pixel in 5 images"):
+        evaluate(Doubling(), Items(empty=set(range(5))), "scenes")
+
+
+def test_means_are_those_of_the_protocol():
+    """Images with 16, 8, 16, ... valid pixels, whose errors differ: pooled over pixels, or the mean over images."""
+    class Half(Items):
+        def __getitem__(self, index):
+            item = super().__getitem__(index)
+            item["depth"][:, : 2 * (index % 2)] = 0
+            return item | {"image": item["image"] * (1 + index)}
+
+    protocol = load_protocol("scenes").replace(metrics=("rmse",))
+    errors = {how: ProtocolErrors(protocol.replace(reduction=how)) for how in REDUCTIONS}
+    found = measure(Doubling(), Half(), errors)
+    pixels, rmse = np.array([16, 8, 16, 8, 16]), np.array(found["pooled pixels"].metrics["rmse"])
+    assert found["pooled pixels"].pixels == pixels.tolist()
+    assert found["pooled pixels"].means()["rmse"] == pytest.approx(np.sqrt((pixels * rmse**2).sum() / pixels.sum()))
+    assert found["mean over images"].means()["rmse"] == pytest.approx(rmse.mean())
+    assert found["mean over images, roots last"].means()["rmse"] == pytest.approx(np.sqrt((rmse**2).mean()))

@@ -11,7 +11,10 @@ from depthlib.papers.anuw.exercises import SOFT_TARGET
 from depthlib.papers.start.exercises import ABS_REL
 from depthlib.report.exercise import Exercise
 
-MODULES = ["depthlib.course.real_data"] + [f"depthlib.papers.{p.parent.name}.exercises" for p in catalogue.files("exercises.py")]
+MODULES = (
+    ["depthlib.course.real_data"]
+    + [f"depthlib.papers.{p.parent.name}.exercises" for p in catalogue.files("exercises.py")]
+)
 ALL = {
     f"{module.split('.')[2]}.{name}": value
     for module in MODULES
@@ -66,5 +69,7 @@ def test_every_change_of_the_input_is_seen(change):
 
 
 def test_not_a_number_in_an_input_is_no_change():
-    exercise = Exercise(right=lambda x: x.isnan(), cases=lambda generator: (torch.tensor([1.0, torch.nan]),), mistakes={})
+    exercise = Exercise(
+        right=lambda x: x.isnan(), cases=lambda generator: (torch.tensor([1.0, torch.nan]),), mistakes={},
+    )
     assert exercise.check(lambda x: x != x) == "Right."

@@ -40,7 +40,8 @@ def truth(sequence: str) -> np.ndarray:
     return read_kitti_poses(ROOT / f"kitti/odometry_poses/{sequence}.txt")[1]
 
 
-# t_err %, r_err deg/100 m, ATE m, RPE m, RPE deg: the screen of kitti-odom-eval for its example_0, 7 degrees of freedom.
+# t_err %, r_err deg/100 m, ATE m, RPE m, RPE deg: the screen of kitti-odom-eval for its example_0, 7 degrees of
+# freedom.
 PRINTED = {
     "09": (2.884112511407129, 0.24905618674615418, 8.38661922878607, 0.34341307706920193, 0.0633886066529585),
     "10": (3.297839536933298, 0.3045899519453301, 6.630158107185018, 0.04735256371856307, 0.06626406473816236),
@@ -90,7 +91,7 @@ def test_evo_orb_on_kitti_00_all_statistics():
 
 
 def test_evo_relative_errors_over_ten_metres():
-    """evo starts its first stretch where 10 m were covered, along the estimate, and inverts rotations by transposing them."""
+    """evo starts its first stretch after 10 m along the estimate, and inverts rotations by transposing them."""
     _, estimate = read_kitti_poses(ROOT / "published/evo/KITTI_00_ORB.txt")
     metres, _ = relative_errors(estimate, truth("00"), pairs_by_distance(estimate, 10.0), inverse="transpose")
     with zipfile.ZipFile(ROOT / "published/evo/res_files/orb_rpe.zip") as archive:
@@ -122,9 +123,14 @@ def test_tum_freiburg1_xyz(name, alignment, count, rmse):
 
 
 def test_mean_motion_snippets_of_sfmlearner():
-    """ "Mean odometry" of the SfMLearner paper: 0.032 +- 0.026 on 09; for 10 it prints 0.028 +- 0.023, the mean differs here."""
+    """"Mean odometry" of the SfMLearner paper: 0.032 +- 0.026 on 09.
+
+    For 10 it prints 0.028 +- 0.023; the mean differs here.
+    """
     mean = np.concatenate([snippets(truth(f"{sequence:02d}"), 5)[..., :3, 3] for sequence in range(9)]).mean(axis=0)
-    found = {sequence: snippet_errors(mean[None], snippets(truth(sequence), 5)[..., :3, 3]) for sequence in ("09", "10")}
+    found = {
+        sequence: snippet_errors(mean[None], snippets(truth(sequence), 5)[..., :3, 3]) for sequence in ("09", "10")
+    }
     assert [round(float(f), 4) for e in found.values() for f in (e.mean(), e.std())] == [0.0324, 0.0258, 0.0238, 0.0233]
 
 
@@ -133,7 +139,9 @@ def test_deepmatchvo_ground_truth_snippets():
     printed = np.stack([np.loadtxt(file) for file in files])
     ours = snippets(truth("09"), 3)
     assert len(files) == len(ours) == 1589
-    theirs = poses_from_quaternions(printed[..., 1:4].reshape(-1, 3), printed[..., 4:].reshape(-1, 4)).reshape(-1, 3, 4, 4)
+    theirs = poses_from_quaternions(
+        printed[..., 1:4].reshape(-1, 3), printed[..., 4:].reshape(-1, 4),
+    ).reshape(-1, 3, 4, 4)
     assert np.abs(theirs[..., :3, 3] - ours[..., :3, 3]).max() < 1e-4
     assert np.abs(theirs[..., :3, :3] - ours[..., :3, :3]).max() < 2e-6
 
@@ -148,7 +156,9 @@ def test_umeyama_against_scipy_on_a_real_path():
 def test_ground_truth_has_no_drift():
     poses = truth("09")
     found = segment_errors(poses, poses)
-    assert found.translation.max() < 1e-9 and found.rotation.max() < 1e-8 and set(found.length) == set(range(100, 801, 100))
+    assert found.translation.max() < 1e-9 and found.rotation.max() < 1e-8 and set(found.length) == set(
+        range(100, 801, 100)
+    )
 
 
 NYU = {
@@ -162,15 +172,20 @@ def nyu(number: str, protocol: str) -> tuple[float, ...]:
     file, scale, _ = NYU[number]
     folder = ROOT / "nyu-depth-v2"
     target = read_depth_png(folder / file, scale=scale)[None, None].double()
-    prediction = read_depth_png(folder / f"predictions_lee_cvpr2019/depth_test{number}.png", scale=6553.5)[None, None].double()
+    prediction = read_depth_png(
+        folder / f"predictions_lee_cvpr2019/depth_test{number}.png", scale=6553.5,
+    )[None, None].double()
     found = load_protocol(protocol).score(prediction, target, target > 0)
     return tuple(found[name].item() for name in ("abs_rel", "rmse", "delta1"))
 
 
 @pytest.mark.parametrize("number", NYU)
 def test_nyu_predictions_of_lee_and_kim(number):
-    """Predictions of 427 x 561 show rows 45 to 471, columns 41 to 601. The truth of 601 is cut at 10 m: a figure that counts
-    those pixels needs a longer range, and the protocol's name says so."""
+    """Predictions of 427 x 561 show rows 45 to 471, columns 41 to 601.
+
+    The truth of 601 is cut at 10 m: a figure that counts those pixels needs a longer range, and the protocol's name
+    says so.
+    """
     expected = NYU[number][2]
     assert nyu(number, "nyu-official+covers=nyu_official+max_depth=10.5") == pytest.approx(expected, abs=5.1e-5)
     locked = nyu(number, "nyu-official+covers=nyu_official")
@@ -178,12 +193,16 @@ def test_nyu_predictions_of_lee_and_kim(number):
 
 
 def test_one_pixel_of_crop_does_matter():
-    assert nyu("182", "bts-nyu+covers=nyu_official") != pytest.approx(nyu("182", "nyu-official+covers=nyu_official"), rel=1e-5)
+    assert nyu("182", "bts-nyu+covers=nyu_official") != pytest.approx(
+        nyu("182", "nyu-official+covers=nyu_official"), rel=1e-5,
+    )
 
 
 def test_kitti_stereo_2015_devkit():
     folder = ROOT / "kitti/stereo2015_devkit/matlab/data"
-    estimate, target = (read_depth_png(folder / f"disp_{name}.png", scale=256)[None, None].double() for name in ("est", "gt"))
+    estimate, target = (
+        read_depth_png(folder / f"disp_{name}.png", scale=256)[None, None].double() for name in ("est", "gt")
+    )
     valid = target > 0
     off = (estimate - target).abs()[valid]
     assert int(valid.sum()) == 111_326 and round(off.mean().item(), 3) == 2.370

@@ -1,4 +1,5 @@
-"""What notebooks show and save: colours, panels, tables, shown sources. Pictures are checked by what they must contain."""
+"""What notebooks show and save: colours, panels, tables, shown sources. Pictures are checked by what they must contain.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +12,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from matplotlib import colormaps, pyplot
 from PIL import Image
 
 from depthlib.report import (
     PALETTE,
+    ColourScale,
     Map,
     Report,
-    Scale,
     class_maps,
     colour_classes,
     colour_depth,
@@ -30,8 +33,9 @@ from depthlib.report import (
 )
 from depthlib.report.colour import hatch
 from depthlib.report.png import figure_image, png, with_palette
+from depthlib.report.shown import Shown, read_shown
 from depthlib.report.source import place, source_text
-from depthlib.report.tables import csv_text, html_text, markdown_text
+from depthlib.report.tables import column_formats, csv_text, formatted, html_text, markdown_text, read_table
 
 RAMP = np.linspace(1.0, 10.0, 48).reshape(6, 8)
 RGB = torch.rand(3, 6, 8, generator=torch.Generator().manual_seed(0))
@@ -108,8 +112,10 @@ def test_the_classes_differ_for_colour_blind_people():
     """Machado's matrices at full severity, on linear RGB; CIEDE2000 by scikit-image. 2.3 is just noticeable."""
     from skimage.color import deltaE_ciede2000, rgb2lab
 
-    sight = [np.eye(3), [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
-             [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]]
+    sight = [
+        np.eye(3), [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+        [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    ]
     colours = np.array([list(bytes.fromhex(name[1:])) for name in PALETTE]) / 255
     linear = np.where(colours <= 0.04045, colours / 12.92, ((colours + 0.055) / 1.055) ** 2.4)
     for matrix in sight:
@@ -161,18 +167,27 @@ def test_panels_have_one_scale_for_what_is_compared():
     np.testing.assert_allclose(image, RGB.permute(1, 2, 0), atol=1e-6)
     np.testing.assert_allclose(first, colour_depth(RAMP, vmin=low, vmax=high) / 255)
     np.testing.assert_allclose(second, colour_depth(2 * RAMP, vmin=low, vmax=high) / 255)
-    fixed = panels([[Map(RAMP)]], scales={"depth": Scale("metres", "cividis", 0, 80)})
+    fixed = panels([[Map(RAMP)]], scales={"depth": ColourScale("metres", "cividis", 0, 80)})
     assert bars_of(fixed) == {"metres": (0, 80)}
 
 
-@pytest.mark.parametrize("make", [
-    lambda: panels([[RGB, Map(RAMP), Map(RAMP, RAMP > 3, "error")], [RGB, Map(RAMP), None]], list("abc"), names=["A", "B"]),
-    lambda: panels([[Map(RAMP), Map(RAMP)], [Map(RAMP, scale="error")] * 2], names=["depth", "error"]),
-    lambda: panels([[Map(RAMP), Map(RAMP, scale="error")], [Map(RAMP, scale="error"), Map(RAMP)]]),
-    lambda: show_images([RGB] * 5, list("abcde"), columns=3),
-    lambda: class_maps([[RGB, np.arange(48).reshape(6, 8) % 14]], [f"class number {i}" for i in range(14)], ["image", "truth"]),
-    lambda: seed_curves({n: np.full((2, 9), v) for n, v in (("a", 1), ("b", 1), ("c", 0.5))}, range(9), ylabel="loss", log=True),
-])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: panels(
+            [[RGB, Map(RAMP), Map(RAMP, RAMP > 3, "error")], [RGB, Map(RAMP), None]], list("abc"), names=["A", "B"],
+        ),
+        lambda: panels([[Map(RAMP), Map(RAMP)], [Map(RAMP, scale="error")] * 2], names=["depth", "error"]),
+        lambda: panels([[Map(RAMP), Map(RAMP, scale="error")], [Map(RAMP, scale="error"), Map(RAMP)]]),
+        lambda: show_images([RGB] * 5, list("abcde"), columns=3),
+        lambda: class_maps(
+            [[RGB, np.arange(48).reshape(6, 8) % 14]], [f"class number {i}" for i in range(14)], ["image", "truth"],
+        ),
+        lambda: seed_curves(
+            {n: np.full((2, 9), v) for n, v in (("a", 1), ("b", 1), ("c", 0.5))}, range(9), ylabel="loss", log=True,
+        ),
+    ],
+)
 def test_nothing_is_cut_off_and_no_text_overlaps(make):
     """Every text and every picture must lie inside the paper, and no two texts on each other."""
     figure = make()
@@ -250,14 +265,14 @@ def test_figure_is_saved_shown_captioned_and_closed(tmp_path, shown):
     assert shown[-2][1]["image/png"]["alt"] == "In words."
 
 
-def test_table_is_saved_in_three_forms_and_marked_as_reduced(tmp_path, shown):
+def test_table_is_saved_as_csv_and_markdown_and_marked_as_reduced(tmp_path, shown):
     table = pd.DataFrame({"method": ["a|b", "<c>"], "abs_rel": [0.1 + 0.2, np.nan], "images": [32, 7]})
     Report("01_anuw", "quick", tmp_path).table(table, "errors", "Errors.", {"abs_rel": "{:.2f}"})
     folder = tmp_path / "tables" / "01_anuw"
     assert pd.read_csv(folder / "errors.csv")["abs_rel"][0] == 0.1 + 0.2
     assert "| a\\|b | 0.30 | 32 |\n| <c> | – | 7 |" in (folder / "errors.md").read_text()
     note = "Reduced run (profile quick): not a reproduction."
-    assert note in (folder / "errors.md").read_text() and note in (folder / "errors.html").read_text()
+    assert note in (folder / "errors.md").read_text()
     data, caption = shown[0][0], shown[1][0]["text/markdown"]
     assert caption == f"**Table 1.** Errors. *{note}*"
     parsed = pd.read_html(io.StringIO(data["text/html"]))[0] if _has_lxml() else None
@@ -265,7 +280,35 @@ def test_table_is_saved_in_three_forms_and_marked_as_reduced(tmp_path, shown):
     assert "&lt;c&gt;" in data["text/html"] and not re.search(r"id=|uuid", data["text/html"])
     Report("01_anuw", "paper", tmp_path).table(table, "errors", "Errors.")
     assert shown[-1][0]["text/markdown"] == "**Table 1.** Errors."
-    assert sorted(path.name for path in folder.iterdir()) == ["errors.csv", "errors.html", "errors.md"]
+    assert sorted(path.name for path in folder.iterdir()) == ["errors.csv", "errors.md"]
+
+
+def test_what_was_shown_is_listed_in_order(tmp_path, shown):
+    report = Report("01_anuw", "quick", tmp_path)
+    report.table(pd.DataFrame({"a": [0.12345], "n": [1]}), "first", "*Numbers*.", "{:.2f}")
+    report.figure(panels([[RGB]]), "picture", "A `figure`.")
+    report.figure(panels([[RGB]]), "second", "Another.", alt="In words.")
+    report.figure(panels([[RGB]]), "picture", "Drawn again.")
+    reduced = " *Reduced run (profile quick): not a reproduction.*"
+    assert read_shown(tmp_path, "01_anuw") == [
+        Shown("table", "first", 1, "*Numbers*." + reduced, formats=["{:.2f}", "{}"]),
+        Shown("figure", "picture", 1, "Drawn again.", alt="Drawn again."),
+        Shown("figure", "second", 2, "Another.", alt="In words."),
+    ]
+    for item in read_shown(tmp_path, "01_anuw"):
+        assert (tmp_path / item.file("01_anuw")).is_file()
+    # the notebook begins anew
+    Report("01_anuw", "quick", tmp_path).table(pd.DataFrame({"a": [1]}), "late", "Late.")
+    assert [item.name for item in read_shown(tmp_path, "01_anuw")] == ["late"]
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[1]", '[{"kind": "table"}]', '[{"kind": "sound", "name": "a", "number": 1, "caption": "b"}]'],
+)
+def test_a_damaged_list_is_named(tmp_path, text):
+    (tmp_path / "01_anuw.json").write_text(text)
+    with pytest.raises(ValueError, match=r"01_anuw\.json: found"):
+        read_shown(tmp_path, "01_anuw")
 
 
 def _has_lxml() -> bool:
@@ -275,15 +318,59 @@ def _has_lxml() -> bool:
 
 
 def test_table_text():
-    table = pd.DataFrame({"x": [1234.5678, 0.5], "small": [1.23456e-9, 0.0], "n": [3, 4]}, index=pd.Index(["a", "b"], name="net"))
+    table = pd.DataFrame(
+        {"x": [1234.5678, 0.5], "small": [1.23456e-9, 0.0], "n": [3, 4]}, index=pd.Index(["a", "b"], name="net"),
+    )
     assert markdown_text(table).splitlines() == [
-        "| net | x | small | n |", "| --- | ---: | ---: | ---: |", "| a | 1235 | 1.235e-09 | 3 |", "| b | 0 | 0.000e+00 | 4 |",
+        "| net | x | small | n |", "| --- | ---: | ---: | ---: |", "| a | 1235 | 1.235e-09 | 3 |",
+        "| b | 0 | 0.000e+00 | 4 |",
     ]
     two = pd.DataFrame([[1.0, 2.0]], columns=pd.MultiIndex.from_tuples([("quick", "abs_rel"), ("quick", "rmse")]))
     assert csv_text(two) == "\"quick, abs_rel\",\"quick, rmse\"\n1.0,2.0\n"
     assert html_text(table) == html_text(table.copy())
     with pytest.raises(ValueError, match="formats: found y, expected some of net, x"):
         markdown_text(table, {"y": "{:.1f}"})
+
+
+CELLS = st.one_of(
+    st.text("ab|,\"\n é–.5", max_size=6), st.floats(allow_nan=True), st.integers(-10**12, 10**12), st.none(),
+    st.booleans(),
+)
+FLOATS = st.lists(st.floats(allow_nan=True), min_size=3, max_size=3)
+WHOLE = st.lists(st.integers(-10**9, 10**9), min_size=3, max_size=3)
+FORMATS = st.sampled_from([None, "{:.3f}", "{:,.0f}", "{:+.2e}", "{:.1f} m"])
+
+
+@given(FLOATS, WHOLE, st.lists(CELLS, min_size=3, max_size=3), FORMATS, FORMATS, st.booleans())
+def test_csv_gives_the_cells_that_were_shown(tmp_path_factory, floats, whole, mixed, float_format, whole_format, named):
+    """Whatever the table: read again with the formats of its columns, it has the text that the notebook showed."""
+    index = pd.Index(["x", "y", "z"], name="net") if named else None
+    table = pd.DataFrame({"f": floats, "n": whole, "mixed, all": pd.Series(mixed, dtype=object).to_list()}, index=index)
+    formats = {name: form for name, form in (("f", float_format), ("n", whole_format)) if form}
+    path = tmp_path_factory.mktemp("table") / "t.csv"
+    path.write_bytes(csv_text(table).encode())
+    assert read_table(path, column_formats(table, formats)) == formatted(table, formats)
+
+
+def test_a_damaged_table_is_named(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("a,b\n1\n")
+    with pytest.raises(ValueError, match=r"t\.csv: found 1 cells in row 2, expected 2"):
+        read_table(path, ["{}", "{}"])
+    path.write_text("a\nword\n")
+    with pytest.raises(ValueError, match="could not convert"):
+        read_table(path, ["{:.2f}"])
+    path.write_text("")
+    with pytest.raises(ValueError, match="found 0 cells in row 1, expected 1"):
+        read_table(path, ["{}"])
+
+
+def test_columns_of_numbers_are_aligned_right():
+    table = pd.DataFrame(
+        {"words": ["a", "1"], "with spread": ["0.353 ± 0.039", None], "share": ["12 %", "3 %"], "x": [1.0, np.nan]}
+    )
+    assert markdown_text(table).splitlines()[1] == "| --- | ---: | ---: | ---: |"
+    assert html_text(table).count('<td style="text-align: right">') == 6
 
 
 def test_names_and_captions_are_checked(tmp_path):
@@ -321,7 +408,8 @@ class Sample:
 def test_show_source(shown):
     show_source(Sample.method)
     text = shown[0][0]["text/markdown"]
-    assert text == "`tests/test_report.py: Sample.method`\n\n```python\ndef method(self, x):\n    return x + 1  # kept\n```"
+    code = "```python\ndef method(self, x):\n    return x + 1  # kept\n```"
+    assert text == f"`tests/report/test_report.py: Sample.method`\n\n{code}"
     assert '"""All there is."""' in source_text(Sample) and "Doc" not in source_text(Sample)
     assert '"""Doc\n' in source_text(Sample.method, docstring=True)
     assert place(colour_depth) == "depthlib/report/colour.py: colour_depth"

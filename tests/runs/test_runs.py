@@ -12,9 +12,14 @@ import pytest
 import torch
 
 from depthlib.base.build import Build
+from depthlib.base.fingerprint import SILENT, closure
+from depthlib.losses.regression import l1_loss
 from depthlib.models.weights import WeightsError, load_weights, save_weights
 from depthlib.runs import store as runs
-from depthlib.runs.store import CorruptRecord, MissingRun, RunSpec, Store, publish, read_record
+from depthlib.runs.keys import score_key, score_modules, training_modules
+from depthlib.runs.store import CorruptRecord, MissingRun, RunSpec, Store, copy_run, read_record, stale_scores
+from depthlib.scenes.sets import scenes
+from depthlib.training.tasks import Supervised
 
 SPEC = RunSpec("start", "unet", "rooms", "smoke")
 
@@ -48,7 +53,7 @@ def test_shipped_weights_give_the_recorded_numbers(made):
 
 
 def test_existing_run_is_not_made_again(made, monkeypatch):
-    monkeypatch.setattr("depthlib.runs.execute.execute", lambda *a, **k: pytest.fail("trained again"))
+    monkeypatch.setattr("depthlib.runs.train.train", lambda *a, **k: pytest.fail("trained again"))
     assert Store(made.folder.parent, train=True).ensure(SPEC).result == made.result
 
 
@@ -60,19 +65,76 @@ def test_key_covers_spec_recipe_and_code(monkeypatch):
         RunSpec("start", "unet", "rooms", "smoke", seed=1), RunSpec("start", "unet", "rooms", "smoke", overrides={"steps": 5}),
     ]
     assert len({SPEC.key, *(spec.key for spec in others)}) == 6
-    monkeypatch.setattr("depthlib.runs.spec.code_fingerprint", lambda modules: "changed")
+    monkeypatch.setattr("depthlib.runs.keys.code_fingerprint", lambda modules, without: "changed")
     assert RunSpec("start", "unet", "rooms", "smoke").key != SPEC.key
 
 
 def test_key_covers_only_the_code_that_the_run_uses():
-    modules = SPEC.recipe.modules()
-    from depthlib.base.fingerprint import closure
-
-    used = closure(modules)
-    needed = ("models.unet", "losses.regression", "data.scenes", "training.fit", "metrics.depth")
+    used = closure(training_modules(SPEC.recipe), without=SILENT)
+    needed = ("models.unet", "losses.regression", "scenes.renderer", "training.fit")
     assert {f"depthlib.{name}" for name in needed} <= set(used)
-    foreign = tuple(f"depthlib.{name}" for name in ("papers", "report", "models.anu", "notebooks"))
+    foreign = tuple(f"depthlib.{name}" for name in ("papers", "report", "course", "protocols", "metrics", "base.paths"))
     assert not [module for module in used if module.startswith(foreign)]
+    scored = closure(score_modules(SPEC.recipe, "metric"), without=SILENT)
+    assert {"depthlib.metrics.depth", "depthlib.protocols.scaling", "depthlib.scenes.renderer"} <= set(scored)
+    assert not [module for module in scored if module.startswith(("depthlib.training", "depthlib.losses"))]
+
+
+def test_a_score_has_a_key_of_its_own():
+    """It covers the measure, the data and the pictures that are kept; what is not scored any more is in no key."""
+    changed = [
+        {"tests": SPEC.recipe.tests | {"metric": (SPEC.recipe.tests["metric"][0], "scenes-median")}},
+        {"tests": SPEC.recipe.tests | {"metric": (scenes_of(5), "scenes")}},
+        {"pictures": {"metric": 1}},
+    ]
+    keys = {score_key(SPEC, "metric")}
+    for fields in changed:
+        spec = replace(SPEC)
+        spec.__dict__["recipe"] = replace(SPEC.recipe, **fields)
+        assert spec.key == SPEC.key, "a training hangs on its tests"
+        keys.add(score_key(spec, "metric"))
+    assert len(keys) == 4
+    assert score_key(replace(SPEC, seed=1), "metric") != score_key(SPEC, "metric")
+
+
+def scenes_of(count):
+    return Build.of(scenes, family="rooms", split="test", count=count)
+
+
+def test_new_tests_are_scored_without_training(made, tmp_path, monkeypatch):
+    """A test that is added, one whose data changed and one that was renamed; and the scores that nobody asks for go."""
+    monkeypatch.setattr("depthlib.runs.train.train", lambda *a, **k: pytest.fail("trained again"))
+    copy_run(made.folder, tmp_path / SPEC.name)
+    store, spec = Store(tmp_path, reference=[], train=True), replace(SPEC)
+    tests = {"metric": (scenes_of(2), "scenes"), "near": (scenes_of(4), "scenes+max_depth=3.0"), "renamed": SPEC.recipe.tests["median"]}
+    spec.__dict__["recipe"] = replace(SPEC.recipe, tests=tests, pictures={"metric": 1})
+    assert store.get(spec) is None and store.get(SPEC) is not None
+    record = store.ensure(spec, device="cpu")
+    assert list(record.result["tests"]) == ["metric", "near", "renamed"]
+    assert record.per_image("metric", "abs_rel") == made.per_image("metric", "abs_rel")[:2]
+    assert record.means("renamed") == made.means("median")
+    assert record.predictions("metric").shape[0] == 1
+    assert sorted(path.name for path in (tmp_path / SPEC.name / "scores").glob("[!.]*")) == [
+        "metric.json", "metric.safetensors", "near.json", "renamed.json",
+    ]
+
+
+def test_scores_of_other_weights_are_not_believed(made, tmp_path):
+    copy_run(made.folder, tmp_path / SPEC.name)
+    path = tmp_path / SPEC.name / "scores" / "median.json"
+    path.write_text(path.read_text().replace(made.result["weights"], "0" * 64))
+    store = Store(tmp_path, reference=[], train=True)
+    assert stale_scores(store.trained(SPEC), SPEC) == ["median"]
+    assert store.ensure(SPEC, device="cpu").result == made.result
+
+
+def test_scores_without_weights_serve_readers_and_missing_weights_are_trained_again(made, tmp_path):
+    copy_run(made.folder, tmp_path / SPEC.name, weights=False)
+    assert Store(tmp_path, reference=[], train=False).ensure(SPEC).result == made.result
+    (tmp_path / SPEC.name / "scores" / "median.json").unlink()
+    with pytest.raises(MissingRun, match="with all its scores"):
+        Store(tmp_path, reference=[], train=False).ensure(SPEC)
+    assert Store(tmp_path, reference=[], train=True).ensure(SPEC, device="cpu").result == made.result
 
 
 def test_override_of_an_unknown_field():
@@ -81,7 +143,7 @@ def test_override_of_an_unknown_field():
 
 
 def test_training_can_be_forbidden(tmp_path):
-    with pytest.raises(MissingRun, match="training is forbidden"):
+    with pytest.raises(MissingRun, match="making it is forbidden"):
         Store(tmp_path, reference=[], train=False).ensure(SPEC)
 
 
@@ -90,10 +152,10 @@ def test_forbidden_training_reads_the_reference(made, tmp_path):
     assert store.ensure(SPEC).result == made.result
 
 
-@pytest.mark.parametrize("damage", ["truncate", "not json", "other key", "lost value", "no provenance"])
+@pytest.mark.parametrize("damage", ["truncate", "not json", "other key", "no provenance"])
 def test_damaged_record_is_an_error_that_names_the_file(made, tmp_path, damage):
-    publish(made, tmp_path, weights=False)
     folder = tmp_path / made.folder.name
+    copy_run(made.folder, folder, weights=False)
     record = folder / "record.json"
     content = json.loads(record.read_text())
     if damage == "truncate":
@@ -102,17 +164,25 @@ def test_damaged_record_is_an_error_that_names_the_file(made, tmp_path, damage):
         record.write_bytes(b"\x80\x04")
     elif damage == "other key":
         record.write_text(json.dumps(content | {"key": "0" * 12}))
-    elif damage == "lost value":
-        content["tests"]["metric"]["metrics"]["abs_rel"].pop()
-        record.write_text(json.dumps(content))
     else:
         (folder / "provenance.json").unlink()
     with pytest.raises(CorruptRecord, match="record.json: unreadable record"):
         Store(tmp_path, reference=[], train=True).get(SPEC)
 
 
+@pytest.mark.parametrize("damage", ["lost value", "truncate"])
+def test_damaged_scores_are_an_error_that_names_the_file(made, tmp_path, damage):
+    copy_run(made.folder, tmp_path / SPEC.name)
+    path = tmp_path / SPEC.name / "scores" / "metric.json"
+    content = json.loads(path.read_text())
+    content["metrics"]["abs_rel"].pop()
+    path.write_text(json.dumps(content) if damage == "lost value" else path.read_text()[:200])
+    with pytest.raises(CorruptRecord, match="metric.json: unreadable record .*delete it to make it again"):
+        Store(tmp_path, reference=[], train=True).get(SPEC)
+
+
 def test_published_run_is_complete_and_small(made, tmp_path):
-    publish(made, tmp_path, weights=True)
+    copy_run(made.folder, tmp_path / made.folder.name)
     copy = read_record(tmp_path / made.folder.name, key=SPEC.key)
     assert copy.result == made.result
     assert torch.equal(next(copy.load_model().parameters()), next(made.load_model().parameters()))
@@ -121,7 +191,7 @@ def test_published_run_is_complete_and_small(made, tmp_path):
 def going_on_from(earlier, **changes):
     """SPEC, but 0 steps from the network of another run, which its task also gets as `teacher`."""
     spec = replace(SPEC)
-    task = Build("depthlib.training.tasks:Supervised", {"loss": "depthlib.losses.regression:l1_loss"})
+    task = Build.of(Supervised, loss=l1_loss)
     plan = replace(SPEC.recipe.plan, steps=0)
     spec.__dict__["recipe"] = replace(SPEC.recipe, plan=plan, task=task, start=earlier, **changes)
     return spec
@@ -133,14 +203,15 @@ def test_a_run_goes_on_from_another(tmp_path):
     later = store.ensure(going_on_from(SPEC), device="cpu")
     assert (tmp_path / SPEC.name / runs.RECORD).exists(), "the run that is needed was not made"
     assert later.result["recipe"]["needs"] == {"start": SPEC.name}
-    of_both = zip(store.get(SPEC).load_model().parameters(), later.load_model().parameters(), strict=True)
+    assert stale_scores(store.trained(SPEC), SPEC), "nobody asked for the scores of the run that is needed"
+    of_both = zip(store.trained(SPEC).load_model().parameters(), later.load_model().parameters(), strict=True)
     assert all(torch.equal(a, b) for a, b in of_both)
-    assert later.means("metric") == store.get(SPEC).means("metric")
+    assert later.means("metric") == store.ensure(SPEC, device="cpu").means("metric")
     assert going_on_from(SPEC).key != going_on_from(replace(SPEC, seed=1)).key != SPEC.key
 
 
 def test_a_task_gets_the_networks_it_asks_for(made, monkeypatch):
-    from depthlib.runs.store import execute as run
+    from depthlib.runs import train
     from depthlib.training import tasks
 
     class Pupil(tasks.Supervised):
@@ -151,7 +222,7 @@ def test_a_task_gets_the_networks_it_asks_for(made, monkeypatch):
     monkeypatch.setattr(tasks, "Supervised", Pupil)
     store = Store(made.folder.parent, reference=[], train=False)
     recipe = going_on_from(None, networks={"teacher": SPEC}).recipe
-    task = run.build_task(recipe, store.networks(recipe))
+    task = train.build_task(recipe, store.networks(recipe))
     assert torch.equal(next(task.teacher.parameters()), next(made.load_model().parameters()))
 
 
@@ -184,7 +255,9 @@ def test_killed_run_ends_in_the_same_bits(tmp_path):
     assert last.wait() == 0, last.stderr.read()
     assert 10 < first_step <= 60, "the last process did not resume from the checkpoints of the killed ones"
     (a,), (b,) = ((tmp_path / name).glob("start-*") for name in ("whole", "broken"))
-    for name in (runs.RECORD, runs.WEIGHTS, runs.PREDICTIONS):
+    scored = sorted(path.relative_to(a) for path in (a / "scores").glob("[!.]*"))
+    assert len(scored) == 3
+    for name in (runs.RECORD, runs.WEIGHTS, *scored):
         assert (a / name).read_bytes() == (b / name).read_bytes(), name
 
 

@@ -24,44 +24,50 @@ from depthlib.base.paths import reference_dir
 from depthlib.course.notebooks.cells import write_notebook
 from depthlib.report import Report
 from depthlib.report.claims import FOLDER, load_paper
-from depthlib.report.verdicts import judge_all
+from depthlib.report.tables import formatted
+from depthlib.report.verdict_files import read_verdicts, verdict_file
 from depthlib.runs.profiles import get_profile
-from depthlib.runs.store import read_record
+from depthlib.runs.store import RunRecord
 from depthlib.site import notebook_html
-from depthlib.site.interval_svg import strip
+from depthlib.site.interval_svg import interval_svg
 from depthlib.site.ledger import NAMES
-from depthlib.site.lesson import parse_table, read_lesson
+from depthlib.site.lesson import read_lesson
 from depthlib.site.notebook_html import write_notebook_html
 from depthlib.site.page import numbers, write_page
 from depthlib.site.pictures import embed, read_picture
 
 LESSONS = [SimpleNamespace(notebook=name, paper=paper) for name, paper in (("00_start", "start"), ("01_anuw", "anuw"))]
 EVIL = "<script>window.injected = 1</script> & \"two\" 'one' <img src=x onerror='window.injected = 1'>"
-CAPTION = f"See {EVIL} `a<b` $x_1<2$ [bad](javascript:alert(1)) [gone](nowhere.md) [far](https://example.org/a) ![p](https://example.org/p.png)"
-SLIDER = """<div><figure data-i="0">near</figure><figure data-i="1" style="display:none">far</figure><script>window.injected = 1</script>
-<img src="https://example.org/p.png" onload="window.injected = 1">
+CAPTION = (
+    f"See {EVIL} `a<b` $x_1<2$ [bad](javascript:alert(1)) [gone](nowhere.md) [far](https://example.org/a) "
+    "![p](https://example.org/p.png)"
+)
+SLIDER = """<div><figure data-i="0">near</figure><figure data-i="1" style="display:none">far</figure>
+<script>window.injected = 1</script><img src="https://example.org/p.png" onload="window.injected = 1">
 <input type="range" max="1" value="0" style="width:512px" oninput="f()"></div>"""
 IMAGES = 16
 BROWSER = chromium.find()
 
 
-# ------------------------------------------------------------------------------------------------ a made-up results folder
+# ---------------------------------------------------------------------------------------- a made-up results folder
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory) -> SimpleNamespace:
-    """`root/quick` with two lessons, made by Report, and runs of one paper; and the page."""
+    """`root/quick` with two lessons and the verdicts of one paper, made by Report; and the page."""
     root = tmp_path_factory.mktemp("results")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DEPTHLIB_OUT", str(root))
-        fill(root / "quick", patch)
         papers = evil_papers(tmp_path_factory.mktemp("papers"))
+        fill(root / "quick", papers, patch)
         page = write_page("quick", lessons=LESSONS, papers=papers)
-    return SimpleNamespace(root=root, folder=root / "quick", papers=papers, page=page, html=page.read_text(encoding="utf-8"))
+    return SimpleNamespace(
+        root=root, folder=root / "quick", papers=papers, page=page, html=page.read_text(encoding="utf-8"),
+    )
 
 
-def fill(folder: Path, patch: pytest.MonkeyPatch) -> None:
-    """Figures, tables and executed notebooks through the real Report, and records of runs."""
+def fill(folder: Path, papers: Path, patch: pytest.MonkeyPatch) -> None:
+    """Figures, tables, verdicts and executed notebooks through the real Report."""
     matplotlib.use("agg")
     for lesson, title in zip(LESSONS, ("Start: here", f"Evil {EVIL}: rest"), strict=True):
         outputs = []
@@ -72,14 +78,20 @@ def fill(folder: Path, patch: pytest.MonkeyPatch) -> None:
         report.table(table(), "table1", CAPTION)
         report.figure(drawing(), "first", "A **plain** one.")
         report.table(pd.DataFrame({"a very long text": ["word " * 60] * 30}), "long", "Long.")
-        text = f"# {title}\n\n{EVIL}\n\n## Part $a_1$\n\n$$\\frac12\\begin{{pmatrix}}1&2\\\\3&4\\end{{pmatrix}}$$ [next](01_anuw.ipynb)"
-        cells = [new_markdown_cell(text, id="text"), new_code_cell("f(1 < 2)", id="code", outputs=outputs, execution_count=1)]
+        text = (
+            f"# {title}\n\n{EVIL}\n\n## Part $a_1$\n\n$$\\frac12\\begin{{pmatrix}}1&2\\\\3&4\\end{{pmatrix}}$$ "
+            "[next](01_anuw.ipynb)"
+        )
+        cells = [
+            new_markdown_cell(text, id="text"),
+            new_code_cell("f(1 < 2)", id="code", outputs=outputs, execution_count=1),
+        ]
         outputs.append(new_output("display_data", {"text/html": SLIDER}))
         versions = {"depthlib": {"versions": {"python": "3.11", "torch": "9.9"}}}
         write_notebook(new_notebook(cells=cells, metadata=versions), folder / f"{lesson.notebook}.ipynb")
-    for variant, level in (("a", 0.5), ("b", 0.3), ("c", 0.7), ("d", 0.5), ("e", 0.501)):
-        for seed in (0, 1):
-            write_record(folder, variant, seed, level)
+    levels = {"a": 0.5, "b": 0.3, "c": 0.7, "d": 0.5, "e": 0.501}
+    records = [record(variant, seed, level) for variant, level in levels.items() for seed in (0, 1)]
+    report.verdicts(load_paper("anuw", papers), records)
 
 
 def drawing():
@@ -95,29 +107,27 @@ def table() -> pd.DataFrame:
     })
 
 
-def write_record(folder: Path, variant: str, number: int, level: float, **changed) -> Path:
+def record(variant: str, number: int, level: float) -> RunRecord:
     rng = np.random.default_rng([number, ord(variant)])
+    metrics = ("ssim", "abs_rel", "si_rmse", "rmse", "delta1")
     tests = {
         name: {
             "protocol": "anuw-streets", "data": name, "images": [f"{name}/{i}" for i in range(IMAGES)],
-            "metrics": {metric: list(level + rng.normal(0, 0.01, IMAGES)) for metric in ("ssim", "abs_rel", "si_rmse", "rmse", "delta1")},
+            "metrics": {metric: list(level + rng.normal(0, 0.01, IMAGES)) for metric in metrics},
         }
-        for name in changed.pop("tests", ("streets", "streets-other", "rooms", "gaps"))
+        for name in ("streets", "streets-other", "rooms", "gaps")
     }
-    spec = {"paper": "anuw", "variant": variant, "data": "streets", "profile": "quick", "seed": number, "overrides": {}} | changed
-    run = folder / "runs" / f"anuw-{variant}-streets-s{number}-0"
-    run.mkdir(parents=True, exist_ok=True)
-    (run / "record.json").write_text(json.dumps({"key": "0", "spec": spec, "parameters": 1000, "tests": tests}))
-    (run / "provenance.json").write_text("{}")
-    return run
+    spec = {"paper": "anuw", "variant": variant, "data": "streets", "profile": "quick", "seed": number, "overrides": {}}
+    return RunRecord(Path(f"anuw-{variant}"), {"spec": spec, "parameters": 1000, "tests": tests}, {})
 
 
 def evil_papers(folder: Path) -> Path:
     """The real file of one paper with a dangerous wording: words are not under the lock."""
-    text = (FOLDER / "anuw.yaml").read_text(encoding="utf-8")
+    text = (FOLDER / "anuw" / "claims.yaml").read_text(encoding="utf-8")
     said = "Channel attention (AWCA) lowers the error of U-Net++."
     assert said in text
-    (folder / "anuw.yaml").write_text(text.replace(said, "|\n      " + EVIL), encoding="utf-8")
+    (folder / "anuw").mkdir()
+    (folder / "anuw" / "claims.yaml").write_text(text.replace(said, "|\n      " + EVIL), encoding="utf-8")
     return folder
 
 
@@ -152,12 +162,11 @@ def rewritten(made, tmp_path, monkeypatch, change) -> Page:
     return Page(write_page("quick", lessons=LESSONS, papers=made.papers).read_text(encoding="utf-8"))
 
 
-# ------------------------------------------------------------------------------------------------ what is on the page
+# ---------------------------------------------------------------------------------------- what is on the page
 
 
 def test_every_claim_is_there_with_its_verdict(made):
-    page, paper = Page(made.html), load_paper("anuw", made.papers)
-    verdicts = judge_all(paper, [read_record(path.parent) for path in sorted(made.folder.glob("runs/*/record.json"))])
+    page, verdicts = Page(made.html), read_verdicts(load_paper("anuw", made.papers), made.folder).verdicts
     rows = {row["id"]: row["data-verdict"] for row in page.all("tr") if "data-verdict" in row}
     assert rows == {f"anuw.{verdict.claim.key}": verdict.status.replace(" ", "-") for verdict in verdicts}
     assert {"supported", "contradicted", "not-resolved", "not-run", "not-testable-here"} <= set(rows.values())
@@ -171,7 +180,41 @@ def test_every_claim_is_there_with_its_verdict(made):
     assert "b against a: si_rmse on streets; 2 seeds, 16 images" in page.text
     for value in numbers(found.difference.mean, found.difference.low, found.difference.high, found.detectable):
         assert value.lstrip("+") in page.text
-    assert 'href="#01_anuw.table.table1"' in made.html
+    assert 'href="#01_anuw.table.table1"' in made.html and "<b>quick</b>, 10 runs of the papers" in made.html
+
+
+def edit_verdicts(folder: Path, change) -> None:
+    path = verdict_file(folder, "anuw")
+    content = json.loads(path.read_text(encoding="utf-8"))
+    change(content)
+    path.write_text(json.dumps(content), encoding="utf-8")
+
+
+def test_the_page_shows_the_verdict_that_the_file_holds(made, tmp_path, monkeypatch):
+    """And none that it works out from the numbers beside it, which are left as they were."""
+    def overturn(content):
+        entry = content["verdicts"]["awca-helps"]
+        assert entry["status"] == "supported"
+        entry |= {"status": "contradicted", "why": "the file says so"}
+        content["verdicts"]["psnl-helps"]["comparisons"][0]["difference"]["mean"] = -987.5
+        content["runs"] = 4321
+
+    page = rewritten(made, tmp_path, monkeypatch, lambda folder: edit_verdicts(folder, overturn))
+    rows = {row["id"]: row["data-verdict"] for row in page.all("tr") if "data-verdict" in row}
+    assert rows["anuw.awca-helps"] == "contradicted" and "the file says so" in page.text
+    assert "−988" in page.text and "4321 runs" in page.text
+
+
+def test_the_page_shows_the_table_that_the_csv_holds(made, tmp_path, monkeypatch):
+    def change(folder):
+        path = folder / "tables/01_anuw/table1.csv"
+        path.write_text(path.read_text(encoding="utf-8").replace("0.020", "0.077"), encoding="utf-8")
+        path.with_suffix(".md").write_text("Nothing reads this: 0.088")
+
+    page = rewritten(made, tmp_path, monkeypatch, change)
+    assert "0.077 ± 0.001" in page.text and "0.088" not in page.text
+    # the other lesson's is left
+    assert page.text.count("0.020 ± 0.001") == Page(made.html).text.count("0.020 ± 0.001") - 1
 
 
 def test_every_figure_and_table_is_there_in_the_order_of_the_notebook(made):
@@ -182,8 +225,11 @@ def test_every_figure_and_table_is_there_in_the_order_of_the_notebook(made):
     pictures = page.all("img")
     assert len(pictures) == 4 and all(picture["src"].startswith("data:image/webp;base64,") for picture in pictures)
     assert [picture["alt"] for picture in pictures] == [EVIL, "A plain one."] * 2
-    assert all((picture["width"], picture["height"], picture["loading"]) == ("720", "200", "lazy") for picture in pictures)
-    assert "0.020 ± 0.001" in page.text and "a|c" in page.text and "Reduced run (profile quick): not a reproduction." in page.text
+    assert all(
+        (picture["width"], picture["height"], picture["loading"]) == ("720", "200", "lazy") for picture in pictures
+    )
+    assert "0.020 ± 0.001" in page.text and "a|c" in page.text
+    assert "Reduced run (profile quick): not a reproduction." in page.text
     assert "<strong>plain</strong>" in made.html and "python 3.11, torch 9.9" in page.text
 
 
@@ -191,13 +237,16 @@ def test_a_reduced_profile_says_so(made, tmp_path, monkeypatch):
     assert "This is no reproduction." in made.html and get_profile("quick").reduced
     monkeypatch.setenv("DEPTHLIB_OUT", str(tmp_path))
     assert "no reproduction" not in write_page("paper", lessons=LESSONS, papers=made.papers).read_text(encoding="utf-8")
-    assert "These numbers mean nothing" in write_page("smoke", lessons=LESSONS, papers=made.papers).read_text(encoding="utf-8")
+    assert "These numbers mean nothing" in write_page(
+        "smoke", lessons=LESSONS, papers=made.papers,
+    ).read_text(encoding="utf-8")
 
 
 def test_nothing_that_is_written_becomes_markup(made):
     page = Page(made.html)
     assert len(page.all("script")) == 1 and all("onerror" not in attributes for _, attributes in page.tags)
-    assert page.text.count("window.injected = 1</script> & \"two\"") >= 8       # caption, cells, title, claim: all shown as text
+    # caption, cells, title, claim: all shown as text
+    assert page.text.count("window.injected = 1</script> & \"two\"") >= 8
     assert not any(value.startswith("javascript:") for _, attributes in page.tags for value in attributes.values())
     assert "x_1" in made.html and "<msub><mi>x</mi>" in made.html and "<code>a&lt;b</code>" in made.html
 
@@ -211,13 +260,18 @@ def test_bytes_are_the_same_every_time(made, tmp_path, monkeypatch):
     assert str(made.root) not in made.html
 
 
-# ------------------------------------------------------------------------------------------------ links
+# ---------------------------------------------------------------------------------------- links
 
 
 def check_links(files: list[Path], hosts: tuple[str, ...] | None = None) -> None:
-    """Every id is there once, every link leads to a file that is there and an id in it; `hosts`: the only foreign ones allowed."""
+    """Every id is there once, every link leads to a file that is there and an id in it.
+
+    `hosts`: the only foreign ones allowed.
+    """
     pages = {path.resolve(): Page(path.read_text(encoding="utf-8")) for path in files}
-    ids = {path: [attributes["id"] for _, attributes in page.tags if "id" in attributes] for path, page in pages.items()}
+    ids = {
+        path: [attributes["id"] for _, attributes in page.tags if "id" in attributes] for path, page in pages.items()
+    }
     for path, page in pages.items():
         assert len(ids[path]) == len(set(ids[path])), path
         for link in page.all("a"):
@@ -239,7 +293,9 @@ def check_self_contained(files: list[Path]) -> None:
         assert f'http-equiv="Content-Security-Policy" content="{policy}' in text.replace("&#39;", "'")
         for tag, attributes in Page(text).tags:
             for name in ("src", "srcset", "poster", "data", "action"):
-                assert name not in attributes or attributes[name].startswith("data:") or attributes.get("onerror"), attributes
+                assert name not in attributes or attributes[name].startswith("data:") or attributes.get(
+                    "onerror"
+                ), attributes
             assert tag != "img" or attributes.get("alt") or attributes.get("onerror"), (path, list(attributes))
         assert not re.search(r"url\(|@import|<iframe|<object|<link (?!rel=\"icon\" href=\"data:,\")", text)
 
@@ -253,7 +309,7 @@ def test_all_links_lead_somewhere_and_nothing_is_fetched(made):
 
 
 def test_the_page_that_is_part_of_the_project():
-    """Committed with its notebooks: all links and ids, alternative texts, nothing from the network, and not too large to open."""
+    """Committed with its notebooks: links, ids, alternative texts, nothing from the network, small enough to open."""
     folder = reference_dir("quick")
     files = [folder / "index.html", *(folder / "html" / f"{path.stem}.html" for path in sorted(folder.glob("*.ipynb")))]
     check_links(files)
@@ -286,13 +342,13 @@ def test_formulas_are_shown_without_a_script(made):
     assert re.search(r'<li><a href="#Part-[^"]*">Part a1</a></li>', text)
 
 
-# ------------------------------------------------------------------------------------------------ gaps
+# ---------------------------------------------------------------------------------------- gaps
 
 
 def test_an_empty_folder_gives_a_page_of_gaps(tmp_path, monkeypatch, made):
     monkeypatch.setenv("DEPTHLIB_OUT", str(tmp_path / "none"))
     page = Page(write_page("quick", lessons=LESSONS, papers=made.papers).read_text(encoding="utf-8"))
-    assert "the notebook was not executed" in page.text and "no runs of profile quick are published" in page.text
+    assert "the notebook was not executed" in page.text and "its lesson has left no verdicts" in page.text
     assert all(name in page.text for name in NAMES.values()) and "its claims are not entered yet" in page.text
     assert {row["data-verdict"] for row in page.all("tr") if "data-verdict" in row} == {"not-run", "not-testable-here"}
 
@@ -310,9 +366,18 @@ def strange_file(folder):
     shutil.copy(folder / "figures/01_anuw/first.png", folder / 'figures/01_anuw/odd <b>"name".png')
 
 
-def old_table(folder):
-    text = (folder / "tables/01_anuw/long.md").read_text(encoding="utf-8")
-    (folder / "tables/01_anuw/older.md").write_text(text.replace("Long.", "Older."), encoding="utf-8")
+def left_over(folder):
+    shutil.copy(folder / "tables/01_anuw/long.csv", folder / "tables/01_anuw/older.csv")
+
+
+def other_lock(folder):
+    edit_verdicts(folder, lambda content: content.update(lock="0"))
+
+
+def unknown_format(folder):
+    path = folder / "01_anuw.json"
+    text = path.read_text(encoding="utf-8").replace('"{}"', '"{0.x}"', 1)
+    path.write_text(text, encoding="utf-8")
 
 
 def failed_cell(folder):
@@ -322,28 +387,37 @@ def failed_cell(folder):
     nbformat.write(notebook, path)
 
 
-def run_without_a_test(folder):
-    write_record(folder, "b", 0, 0.3, tests=("rooms",))
-
-
-@pytest.mark.parametrize(("damage", "named", "left"), [
-    (lambda folder: (folder / "figures/01_anuw/first.png").unlink(), "figure 2, first.png, is missing", None),
-    (broken_picture, "first.png: found no readable picture", None),
-    (cut_picture, "first.png: found no readable picture", None),
-    (strange_file, 'odd <b>"name".png has no caption', 'figure.odd%20%3Cb%3E%22name%22'),
-    (lambda folder: (folder / "tables/01_anuw/long.md").write_text("hello"), "table long.md cannot be read: found no Markdown table", None),
-    (lambda folder: (folder / "tables/01_anuw/long.md").write_bytes(b"\xff\xfe"), "table long.md cannot be read", None),
-    (lambda folder: shutil.rmtree(folder / "tables"), "table 1 of the notebook has no file", None),
-    (old_table, "table older.md is not one that the executed notebook shows", "table.older"),
-    (lambda folder: (folder / "01_anuw.ipynb").write_text("{"), "01_anuw.ipynb cannot be read", "figure.first"),
-    (lambda folder: (folder / "01_anuw.ipynb").unlink(), "the notebook was not executed", "table.long"),
-    (failed_cell, "a cell of the notebook stopped: KeyError: '<x>'", "table.long"),
-    (lambda folder: (folder / "runs/anuw-a-streets-s0-0/record.json").write_text("{}"), "run anuw-a-streets-s0-0: left out", None),
-    (lambda folder: (folder / "runs/anuw-a-streets-s0-0/provenance.json").unlink(), "its record cannot be read", None),
-    (lambda folder: write_record(folder, "a", 0, 0.5, profile="full"), "left out: it is of profile full", None),
-    (lambda folder: write_record(folder, "a", 1, 0.5, seed=0), "two records of a on streets with seed 0", None),
-    (run_without_a_test, "its runs cannot be judged (KeyError", None),
-])
+@pytest.mark.parametrize(
+    ("damage", "named", "left"),
+    [
+        (lambda folder: (folder / "figures/01_anuw/first.png").unlink(), "figure 2, first.png, is missing", None),
+        (broken_picture, "first.png: found no readable picture", None),
+        (cut_picture, "first.png: found no readable picture", None),
+        (strange_file, 'figure odd <b>"name".png is left over', "figure.first"),
+        (
+            lambda folder: (folder / "tables/01_anuw/long.csv").write_text("a,b"),
+            "table 2 cannot be read: long.csv: found 2 cells", None,
+        ),
+        (lambda folder: (folder / "tables/01_anuw/long.csv").write_bytes(b"\xff\xfe"), "table 2 cannot be read", None),
+        (lambda folder: shutil.rmtree(folder / "tables"), "table 1, table1.csv, is missing", "figure.first"),
+        (left_over, "table older.csv is left over", "table.long"),
+        (unknown_format, "table 1 cannot be read", "table.long"),
+        (
+            lambda folder: (folder / "01_anuw.json").unlink(),
+            "there is no list of its figures and tables, 01_anuw.json", None,
+        ),
+        (lambda folder: (folder / "01_anuw.json").write_text("{"), "01_anuw.json: found no readable list", None),
+        (lambda folder: (folder / "01_anuw.ipynb").write_text("{"), "01_anuw.ipynb cannot be read", "figure.first"),
+        (lambda folder: (folder / "01_anuw.ipynb").unlink(), "the notebook was not executed", "table.long"),
+        (failed_cell, "a cell of the notebook stopped: KeyError: '<x>'", "table.long"),
+        (
+            lambda folder: verdict_file(folder, "anuw").unlink(),
+            "ANUW: its lesson has left no verdicts; its claims are not run", None,
+        ),
+        (lambda folder: verdict_file(folder, "anuw").write_text("{"), "ANUW: its verdicts cannot be read", None),
+        (other_lock, "ANUW: its claims or their rule changed after they were judged: lock 0", None),
+    ],
+)
 def test_what_is_missing_or_broken_is_named(made, tmp_path, monkeypatch, damage, named, left):
     page = rewritten(made, tmp_path, monkeypatch, damage)
     gaps = page.text[page.text.rindex("What this page should show and cannot."):]
@@ -355,33 +429,37 @@ def test_what_is_missing_or_broken_is_named(made, tmp_path, monkeypatch, damage,
 def test_a_paper_that_cannot_be_read_costs_only_itself(made, tmp_path, monkeypatch):
     papers = tmp_path / "papers"
     shutil.copytree(made.papers, papers)
-    (papers / "dacnn.yaml").write_text("claims: {x: }\n")
-    (papers / "zoe.yaml").write_text("][")
+    for key, text in (("dacnn", "claims: {x: }\n"), ("zoe", "][")):
+        (papers / key).mkdir()
+        (papers / key / "claims.yaml").write_text(text)
     monkeypatch.setenv("DEPTHLIB_OUT", str(made.root))
     text = Page(write_page("quick", lessons=LESSONS, papers=papers).read_text(encoding="utf-8")).text
     write_page("quick", lessons=LESSONS, papers=made.papers)
-    assert "DACNN: its claims cannot be read" in text and "zoe: its claims cannot be read" in text and "b against a" in text
+    assert "DACNN: its claims cannot be read" in text and "zoe: its claims cannot be read" in text
+    assert "b against a" in text
 
 
-# ------------------------------------------------------------------------------------------------ parts
+# ---------------------------------------------------------------------------------------- parts
 
 
 def test_tables_are_read_as_they_were_written(made):
     found = read_lesson(made.folder, "01_anuw").find("table", "table1")
-    assert found.header == ["method", "abs_rel ↓", 'a "quoted" <heading>'] and found.right == [False, True, True]
+    assert (found.header, found.rows) == formatted(table()) and found.right == [False, True, True]
     assert [row[0] for row in found.rows] == ["b10", "b9", EVIL, "a|c"] and found.rows[2][1] == "–"
-    assert found.file == "tables/01_anuw/table1.csv"
-    with pytest.raises(ValueError, match="line 3 has 1 cells, expected 2"):
-        parse_table("| a | b |\n| --- | --- |\n| 1 |")
-    with pytest.raises(ValueError, match="no Markdown table"):
-        parse_table("")
+    assert found.file == "tables/01_anuw/table1.csv" and found.shown.number == 1
 
 
-def test_numbers_and_strips():
+def test_a_missing_file_of_verdicts_gives_not_run(made, tmp_path, monkeypatch):
+    page = rewritten(made, tmp_path, monkeypatch, lambda folder: shutil.rmtree(folder / "verdicts"))
+    assert {row["data-verdict"] for row in page.all("tr") if "data-verdict" in row} == {"not-run", "not-testable-here"}
+
+
+def test_numbers_and_drawings():
     assert numbers(-0.0558, 0.1, -0.00074) == ["−0.056", "+0.100", "−0.001"] and numbers(0.0) == ["+0.00"]
     assert numbers(1234.5, sign=False) == ["1234"]
-    assert strip(None) == "" and "<circle" in strip((0.0, -1, 1)) and "<circle" not in strip((9, 8, 10))
-    assert strip((0, -5, 1)).count("<path") == 1
+    assert interval_svg(None) == "" and "<circle" in interval_svg((0.0, -1, 1))
+    assert "<circle" not in interval_svg((9, 8, 10))
+    assert interval_svg((0, -5, 1)).count("<path") == 1
 
 
 def test_pictures_fit_the_limit(tmp_path):
@@ -392,7 +470,7 @@ def test_pictures_fit_the_limit(tmp_path):
     assert read_picture(tmp_path / "clear.png").getpixel((0, 0)) == (255, 255, 255)
 
 
-# ------------------------------------------------------------------------------------------------ in a browser
+# ---------------------------------------------------------------------------------------- in a browser
 
 
 @pytest.fixture(scope="module")
@@ -411,12 +489,17 @@ def column(browser, number: int) -> list[str]:
 
 def test_the_page_opens_without_an_error_or_a_request(made, browser):
     browser.open(made.page)
-    assert browser.console == [] and [url for url in browser.requests if not url.startswith("data:")] == [made.page.resolve().as_uri()]
+    assert browser.console == [] and [
+        url for url in browser.requests if not url.startswith("data:")
+    ] == [made.page.resolve().as_uri()]
     assert browser.run("window.injected") is None
     for number in range(4):                                 # each is loaded when it comes into sight
         browser.run(f"document.images[{number}].scrollIntoView()")
-        assert browser.run(f"document.images[{number}].decode().then(() => document.images[{number}].naturalWidth)") == 1080
-    assert browser.run('document.querySelectorAll("th button").length') == 20        # 2 (3 + 1) of lessons, 7 of counts, 5 of claims
+        assert browser.run(
+            f"document.images[{number}].decode().then(() => document.images[{number}].naturalWidth)"
+        ) == 1080
+    # 2 (3 + 1) of lessons, 7 of counts, 5 of claims
+    assert browser.run('document.querySelectorAll("th button").length') == 20
 
 
 @pytest.mark.parametrize("dark", [False, True])
@@ -424,8 +507,10 @@ def test_it_is_readable_on_a_phone_in_light_and_dark(made, browser, dark):
     for path in (made.page, made.folder / "html" / "01_anuw.html"):
         browser.open(path, width=360, height=780, dark=dark)
         assert browser.run("document.documentElement.scrollWidth") == 360 and browser.run("window.innerWidth") == 360
-        wide = "[...document.querySelectorAll('main *')].filter((e) => !e.closest('.scroll, pre, table, math, .hidden')" \
-               " && e.getBoundingClientRect().right > 361).map((e) => e.outerHTML.slice(0, 90))"
+        wide = (
+            "[...document.querySelectorAll('main *')].filter((e) => !e.closest('.scroll, pre, table, math, .hidden')"
+            " && e.getBoundingClientRect().right > 361).map((e) => e.outerHTML.slice(0, 90))"
+        )
         assert browser.run(wide) == [] and browser.console == []
         light = browser.run("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)")
         assert (sum(light) < 150) == dark and contrast(browser) > 7
@@ -434,7 +519,9 @@ def test_it_is_readable_on_a_phone_in_light_and_dark(made, browser, dark):
 def contrast(browser) -> float:
     """Of text and paper, as WCAG defines it."""
     def luminance(which: str) -> float:
-        rgb = np.array(browser.run(f"getComputedStyle(document.body).{which}.match(/\\d+/g).slice(0, 3).map(Number)")) / 255
+        rgb = np.array(
+            browser.run(f"getComputedStyle(document.body).{which}.match(/\\d+/g).slice(0, 3).map(Number)")
+        ) / 255
         return float(np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4) @ [0.2126, 0.7152, 0.0722])
 
     low, high = sorted((luminance("color"), luminance("backgroundColor")))
@@ -455,33 +542,47 @@ def test_tables_are_sorted_by_mouse_and_keyboard(made, browser):
     ):
         browser.run(button.format(2) + ".focus()")
         browser.press(key, code)
-        assert column(browser, 2) == expected and browser.run(heading.format(2)) == state and browser.run(heading.format(1)) == "none"
+        assert column(browser, 2) == expected and browser.run(
+            heading.format(2)
+        ) == state and browser.run(heading.format(1)) == "none"
     browser.run(button.format(3) + ".click()")
     assert column(browser, 3) == ["1", "3", "20", "100"]
-    assert browser.run('[...document.querySelectorAll("th button")].every((one) => one.textContent.trim() || one.ariaLabel)')
+    assert browser.run(
+        '[...document.querySelectorAll("th button")].every((one) => one.textContent.trim() || one.ariaLabel)'
+    )
     assert browser.console == []
 
 
 def test_the_counts_filter_the_ledger(made, browser):
     browser.open(made.page)
-    shown = '[...new Set([...document.querySelectorAll("tr[data-verdict]")].filter((r) => r.offsetHeight).map((r) => r.dataset.verdict))]'
+    shown = (
+        '[...new Set([...document.querySelectorAll("tr[data-verdict]")].filter((r) => r.offsetHeight).map((r) => '
+        'r.dataset.verdict))]'
+    )
     press = 'document.querySelector("button.count.{}").click()'
     everything = sorted(browser.run(shown))
     assert len(everything) == 5
     browser.run(press.format("supported"))
-    assert browser.run(shown) == ["supported"] and "of 30 claims" in browser.run('document.getElementById("shown").textContent')
+    assert browser.run(shown) == ["supported"] and "of 30 claims" in browser.run(
+        'document.getElementById("shown").textContent'
+    )
     browser.run(press.format("contradicted"))
     assert sorted(browser.run(shown)) == ["contradicted", "supported"]
     browser.run(press.format("supported"))
     browser.run(press.format("contradicted"))
-    assert sorted(browser.run(shown)) == everything and browser.run('document.getElementById("shown").textContent') == ""
+    assert sorted(browser.run(shown)) == everything and browser.run(
+        'document.getElementById("shown").textContent'
+    ) == ""
 
 
 def test_no_script_of_a_notebook_runs_but_its_sliders_move(made, browser):
     browser.open(made.folder / "html" / "01_anuw.html")
     assert browser.run("window.injected") is None and browser.run('document.querySelectorAll("script").length') == 1
     assert browser.console == [] and [url for url in browser.requests if not url.startswith(("data:", "file:"))] == []
-    seen = '[...document.querySelectorAll("figure[data-i]")].filter((one) => one.offsetHeight).map((one) => one.textContent)'
+    seen = (
+        '[...document.querySelectorAll("figure[data-i]")].filter((one) => one.offsetHeight).map((one) => '
+        'one.textContent)'
+    )
     assert browser.run(seen) == ["near"]
     browser.run("document.querySelector('input[type=range]').focus()")
     browser.press("ArrowRight", 39)

@@ -16,10 +16,10 @@ import psutil
 from filelock import FileLock, Timeout
 from rich.console import Console
 
-from depthlib.course.batch import fork_server as warm
+from depthlib.course.batch import fork_server
 from depthlib.course.batch.plan import Plan
-from depthlib.course.batch.progress import Watch
-from depthlib.course.batch.worker import read_status, status_file
+from depthlib.course.batch.progress import BatchProgress
+from depthlib.course.batch.status import read_status, status_file
 
 DONE, FAILED, REFUSED, OUT_OF_TIME = 0, 1, 2, 3      # exit statuses of a batch
 SNAKEFILE = Path(__file__).with_name("Snakefile")
@@ -65,14 +65,14 @@ def run_batch(
         command = _command(plan, plan_file, jobs, [*options, *(["--dry-run"] if dry_run else [])])
         if dry_run:
             return subprocess.run([*command, "--quiet", "host", "reason"], cwd=folder).returncode
-        watch = Watch(plan, console)
+        watch = BatchProgress(plan, console)
         if not watch.missing:
             return DONE
         for name in watch.missing:
             status_file(plan, name).unlink(missing_ok=True)             # of an earlier batch
         with open(folder / "snakemake.log", "ab") as log:
             environment = MALLOC | os.environ
-            helper = None if _elsewhere(options) else warm.start(plan, plan_file, log, environment)
+            helper = None if _elsewhere(options) else fork_server.start(plan, plan_file, log, environment)
             process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=subprocess.STDOUT, env=environment)
         deadline = time.monotonic() + (float("inf") if max_minutes is None else 60 * max_minutes)
         watch.start()
@@ -95,7 +95,7 @@ def _command(plan: Plan, plan_file: Path, jobs: int, options: Sequence[str]) -> 
     # Here the cores and GPUs are shared out; elsewhere (options name an executor) that is the cluster's business.
     here = ["--cores", str(jobs * plan.threads), "--resources", f"gpu={plan.gpus}"]
     last = plan.last_of_longest_chain()
-    first = ["--prioritize", str(plan.record(last))] if last else []
+    first = ["--prioritize", plan.runs[last].stamp] if last else []
     # Outputs appear whole or not at all, so Snakemake's own locks and marks of incomplete files are needless, and after a kill
     # they would be in the way.
     return [
@@ -162,7 +162,7 @@ def _summary(plan: Plan, returncode: int, out_of_time: bool, console: Console) -
 
 def _log_of(plan: Plan, name: str) -> Path:
     if name in plan.runs:
-        return Path(plan.store, name, "log.txt")
+        return Path(plan.runs[name].stamp).with_suffix(".log")
     return Path(plan.folder, name, Path(plan.notebooks[name].stamp).name.split(".")[1] + ".log")
 
 

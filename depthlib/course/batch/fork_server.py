@@ -2,11 +2,9 @@
 
 To load torch, its compiler (any optimiser of torch imports it) and the package, and to compute the keys, costs four seconds
 of CPU time: more than some small runs train, and a notebook pays it before its kernel even starts. Here it is paid once a
-batch: `serve` loads, then listens at a socket in the batch's folder; a job asks there (`ask`), hands over where its output
-goes, and waits for its fork. Where nobody listens, on the node of a cluster or with a GPU, which does not survive a fork once
-it is in use, the job does its work itself.
-
-This module imports nothing that is slow: whoever asks has to be quick.
+batch: `serve` loads, then listens at a socket in the batch's folder; a job asks there (`fork_client.ask`), hands over where its
+output goes, and waits for its fork. Where nobody listens, on the node of a cluster or with a GPU, which does not survive a fork
+once it is in use, the job does its work itself.
 """
 
 from __future__ import annotations
@@ -27,11 +25,10 @@ from typing import IO, TYPE_CHECKING
 
 import psutil
 
+from depthlib.course.batch.fork_client import BEGUN, SOCKET
+
 if TYPE_CHECKING:
     from depthlib.course.batch.plan import Plan
-
-SOCKET = ".warm"
-BEGUN = b"b"            # the first byte of an answer; the second one is the exit status
 
 
 def start(plan: Plan, plan_file: Path, log: IO[bytes], environment: Mapping[str, str]) -> subprocess.Popen | None:
@@ -40,24 +37,6 @@ def start(plan: Plan, plan_file: Path, log: IO[bytes], environment: Mapping[str,
         return None
     command = [plan.python, "-m", "depthlib.course.batch.fork_server", str(plan_file)]
     return subprocess.Popen(command, cwd=plan.folder, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT, env=environment)
-
-
-def ask(kind: str, plan_file: str, name: str) -> int | None:
-    """Have a job ("run" or "notebook") done and wait for it: its exit status, or None if nobody began. Works in the batch's folder."""
-    os.chdir(Path(plan_file).parent)        # a socket's address is short, and a folder's path need not be
-    with socket.socket(socket.AF_UNIX) as connection:
-        try:
-            connection.connect(SOCKET)
-            socket.send_fds(connection, [f"{kind} {name}".encode()], [1, 2])
-            begun = connection.recv(1) == BEGUN
-        except OSError:
-            return None
-        if not begun:
-            return None
-        if status := connection.recv(1):
-            return status[0]
-    print("the process of this job was ended from outside", file=sys.stderr)
-    return 1
 
 
 def serve(plan_file: str) -> None:
@@ -99,19 +78,22 @@ def load(plan_file: str) -> None:
 
     import depthlib.course.batch.publish  # noqa: F401
     from depthlib.base import paths
-    from depthlib.base.fingerprint import closure, code_fingerprint
+    from depthlib.base.fingerprint import SILENT, closure, code_fingerprint
     from depthlib.course.batch.plan import read_plan
     from depthlib.course.notebooks.cells import read_notebook
     from depthlib.course.notebooks.key import notebook_key
+    from depthlib.runs.keys import score_modules, training_modules
     from depthlib.runs.spec import RunSpec
 
     plan = read_plan(plan_file)
-    modules = {RunSpec(**plan.runs[name].spec).recipe.modules() for name in plan.missing_runs()}
+    recipes = [RunSpec(**plan.runs[name].spec).recipe for name in plan.missing_runs()]
+    modules = {training_modules(recipe) for recipe in recipes}
+    modules |= {score_modules(recipe, test) for recipe in recipes for test in recipe.tests}
     for name in closure(name for names in modules for name in names):
         with contextlib.suppress(ImportError):          # of a part that needs a package which is not installed
             importlib.import_module(name)
     for names in modules:
-        code_fingerprint(names)
+        code_fingerprint(names, without=SILENT)
     for name in plan.missing_notebooks():
         notebook_key(read_notebook(paths.notebooks_dir() / f"{name}.ipynb"), {})
 
@@ -132,10 +114,10 @@ def _work(connection: socket.socket, plan_file: str) -> None:
             os.close(output)
         connection.send(BEGUN)
         threading.Thread(target=_end_with, args=(connection,), daemon=True).start()
-        from depthlib.course.batch.worker import main
+        from depthlib.course.batch.worker import work
 
         kind, name = job.decode().split(" ", 1)
-        status = main(kind, plan_file, name)
+        status = work(kind, plan_file, name)
     except BaseException:
         traceback.print_exc()
     finally:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from depthlib.base import paths
 from depthlib.runs.compare import compare_records
-from depthlib.runs.store import CHECKPOINT, PREDICTIONS, PROVENANCE, RECORD, WEIGHTS, CorruptRecord, Store, read_record
+from depthlib.runs.store import CHECKPOINT, RECORD, CorruptRecord, Store, copy_run, read_record
 
 
 @dataclass
@@ -52,17 +50,10 @@ def merge(source: str | os.PathLike[str], store: Store) -> Merged:
             merged.unreadable.append(str(error))
             continue
         if ours is None:
-            _copy(file.parent, target)
+            copy_run(file.parent, target)
+            (target / CHECKPOINT).unlink(missing_ok=True)           # of a training that was cut off here
             merged.copied.append(name)
             continue
         difference = compare_records(ours, theirs)
         (merged.same if difference.same_bits else merged.agree if difference.agrees else merged.conflicts).append(name)
     return merged
-
-
-def _copy(source: Path, target: Path) -> None:
-    for name in (PROVENANCE, PREDICTIONS, WEIGHTS, RECORD):         # the record last: it marks the folder as complete
-        if (source / name).exists():
-            with paths.atomic_write(target / name) as temporary:
-                shutil.copyfile(source / name, temporary)
-    (target / CHECKPOINT).unlink(missing_ok=True)                   # of a training that was cut off here

@@ -13,17 +13,23 @@ from typing import Any
 
 from depthlib.base import paths
 from depthlib.course.lessons import COURSE, Lesson
+from depthlib.runs.keys import score_key
 from depthlib.runs.spec import RunSpec
 from depthlib.runs.store import RECORD, Store
 
 
 @dataclass(frozen=True)
 class RunJob:
-    """A training run: its spec as plain values, the runs it needs first, and how many steps it takes."""
+    """A run: its spec as plain values, the runs it needs first, and how many steps its training takes.
+
+    `stamp` is the file that says that it was trained, and scored by today's measures; `trained`: only the scores may be missing.
+    """
 
     spec: dict[str, Any]
     needs: list[str]
     steps: int
+    stamp: str
+    trained: bool
 
 
 @dataclass(frozen=True)
@@ -57,11 +63,8 @@ class Plan:
     notebooks: dict[str, NotebookJob]
     checkpoint_seconds: float = 20.0
 
-    def record(self, run: str) -> Path:
-        return Path(self.store, run, RECORD)
-
     def missing_runs(self) -> list[str]:
-        return [name for name in self.runs if not self.record(name).exists()]
+        return [name for name, job in self.runs.items() if not Path(job.stamp).exists()]
 
     def missing_notebooks(self) -> list[str]:
         return [name for name, job in self.notebooks.items() if not Path(job.stamp).exists()]
@@ -108,10 +111,12 @@ def make_plan(
     for lesson in lessons:
         specs = lesson.runs(profile)
         for spec in specs:
-            add_run(spec, runs, store)
-        notebooks[lesson.notebook] = NotebookJob([spec.name for spec in specs], str(_stamp(lesson, specs, profile, device, folder)))
+            add_run(spec, runs, store, folder)
+        shown = [runs[spec.name].stamp for spec in specs]
+        stamp = _notebook_stamp(lesson, specs, shown, profile, device, folder)
+        notebooks[lesson.notebook] = NotebookJob([spec.name for spec in specs], str(stamp))
     for spec in (spec for lesson in later for spec in lesson.runs(profile)):
-        add_run(spec, runs, store)
+        add_run(spec, runs, store, folder)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return Plan(
         python=sys.executable, profile=profile, device=device, store=str(store.root), folder=str(folder),
@@ -119,31 +124,46 @@ def make_plan(
     )
 
 
-def add_run(spec: RunSpec, runs: dict[str, RunJob], store: Store) -> None:
+def add_run(spec: RunSpec, runs: dict[str, RunJob], store: Store, folder: Path) -> None:
     """Put the run into `runs` and, before it, the runs that it needs. Raises CorruptRecord, as `make_plan` does."""
     if spec.name in runs:
         return
-    store.get(spec)                         # raises for a record that is there and cannot be trusted
+    whole = store.get(spec) is not None     # raises for a record that is there and cannot be trusted
     needs = list(spec.recipe.needs().values())
     for needed in needs:
-        add_run(needed, runs, store)
-    runs[spec.name] = RunJob(asdict(spec), [needed.name for needed in needs], spec.recipe.plan.steps)
+        add_run(needed, runs, store, folder)
+    stamp = _run_stamp(spec, folder)
+    if whole and not stamp.exists():        # made outside a batch
+        with paths.atomic_write(stamp) as temporary:
+            temporary.write_text(spec.name, encoding="utf-8")
+    if not whole:
+        stamp.unlink(missing_ok=True)
+    trained = (store.root / spec.name / RECORD).exists()
+    runs[spec.name] = RunJob(asdict(spec), [needed.name for needed in needs], spec.recipe.plan.steps, str(stamp), trained)
 
 
-def _stamp(lesson: Lesson, specs: list[RunSpec], profile: str, device: str, folder: Path) -> Path:
-    """Its name changes with all that the executed notebook depends on; it is removed if that notebook is not there any more."""
-    from depthlib.course.lessons import notebooks
+def _run_stamp(spec: RunSpec, folder: Path) -> Path:
+    """Its name changes with the scores that the run must have."""
+    content = json.dumps([score_key(spec, test) for test in spec.recipe.tests])
+    return folder / "runs" / f"{spec.name}.{hashlib.sha256(content.encode()).hexdigest()[:12]}.done"
+
+
+def _notebook_stamp(lesson: Lesson, specs: list[RunSpec], shown: list[str], profile: str, device: str, folder: Path) -> Path:
+    """Its name changes with all that the executed notebook depends on; it is removed if that notebook is not there any more.
+
+    `shown` are the stamps of the runs, whose names change with what was trained and scored.
+    """
+    from depthlib.course import notebooks
     from depthlib.course.notebooks.cells import read_notebook
 
     source = paths.notebooks_dir() / f"{lesson.notebook}.ipynb"
     output = paths.results_dir(profile) / source.name
     parameters = {"profile": profile, "device": device}
     key = notebooks.notebook_key(read_notebook(source), parameters).digest
-    shown = sorted(spec.name for spec in specs)
     if lesson.sums_up:
-        others = (spec.name for other in COURSE for spec in other.runs(profile))
-        shown = sorted({*shown, *(name for name in others if (folder.parents[1] / name / RECORD).exists())})
-    content = json.dumps([key, shown, str(output)])
+        others = [spec for other in COURSE for spec in other.runs(profile)]
+        shown = [*shown, *(str(_run_stamp(spec, folder)) for spec in others if (folder.parents[1] / spec.name / RECORD).exists())]
+    content = json.dumps([key, sorted({Path(stamp).name for stamp in shown}), str(output)])
     stamp = folder / f"{lesson.notebook}.{hashlib.sha256(content.encode()).hexdigest()[:12]}.done"
     published = all((paths.results_dir(profile) / "runs" / spec.name / RECORD).exists() for spec in specs)
     if stamp.exists() and not (published and notebooks.is_current(source, output, parameters)):

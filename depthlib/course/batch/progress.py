@@ -13,11 +13,11 @@ from rich.table import Table
 from rich.text import Text
 
 from depthlib.course.batch.plan import Plan
-from depthlib.course.batch.worker import read_status, status_file
+from depthlib.course.batch.status import read_status, status_file
 from depthlib.runs.store import PROVENANCE
 
 
-class Watch:
+class BatchProgress:
     """Looks at the files of a batch, again and again, and prints what is new. On a terminal the running jobs have a bar each."""
 
     def __init__(self, plan: Plan, console: Console) -> None:
@@ -26,10 +26,11 @@ class Watch:
         self.total = len(self.missing)
         self.started = time.monotonic()
         self.live = Live(console=console, refresh_per_second=4, transient=True) if console.is_terminal else None
-        runs = len(plan.missing_runs())
+        runs = plan.missing_runs()
+        train = sum(not plan.runs[name].trained for name in runs)
         console.print(
-            f"{len(plan.runs)} runs, {len(plan.runs) - runs} in the store; {len(plan.notebooks)} notebooks, "
-            f"{len(plan.notebooks) - (self.total - runs)} current", highlight=False,
+            f"{len(plan.runs)} runs: {train} to train, {len(runs) - train} to score, {len(plan.runs) - len(runs)} in the store; "
+            f"{len(plan.notebooks)} notebooks, {len(plan.notebooks) - (self.total - len(runs))} current", highlight=False,
         )
 
     def start(self) -> None:
@@ -54,6 +55,8 @@ class Watch:
     def _seconds(self, name: str) -> str:
         if name not in self.plan.runs:
             return "executed"
+        if self.plan.runs[name].trained:
+            return "scored"
         provenance = json.loads(Path(self.plan.store, name, PROVENANCE).read_text(encoding="utf-8"))
         return f"{provenance['seconds']:.0f} s"
 

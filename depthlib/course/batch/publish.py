@@ -10,7 +10,7 @@ from depthlib.base import paths
 from depthlib.course.lessons import Lesson, pick_lessons
 from depthlib.course.notebooks import execute, is_current
 from depthlib.course.notebooks.execute import Progress
-from depthlib.runs.store import RECORD, RunRecord, Store, publish
+from depthlib.runs.store import RECORD, SCORES, RunRecord, Store, copy_run
 
 
 def render(
@@ -26,19 +26,21 @@ def render(
     source = paths.notebooks_dir() / f"{lesson.notebook}.ipynb"
     output, target = paths.results_dir(profile) / source.name, paths.results_dir(profile) / "runs"
     parameters = {"profile": profile, "device": device}
-    records = [Store(store, train=False, reference=[]).ensure(spec) for spec in lesson.runs(profile)]
+    specs = lesson.runs(profile)
+    records = [Store(store, train=False, reference=[]).ensure(spec) for spec in specs]
     if lesson.sums_up or not (all(same_record(record, target) for record in records) and is_current(source, output, parameters)):
         execute(source, output, parameters, threads=threads, progress=progress)
-    for record in records:
-        publish(record, target, weights=record.result["recipe"]["ship_weights"])
+    for spec, record in zip(specs, records, strict=True):
+        copy_run(record.folder, target / spec.name, weights=spec.recipe.ship_weights)
     remove_unknown_runs(lesson, profile, target)
     return output
 
 
 def same_record(record: RunRecord, published: Path) -> bool:
-    """Whether this very record is published already."""
-    copy = published / record.folder.name / RECORD
-    return copy.exists() and copy.read_bytes() == (record.folder / RECORD).read_bytes()
+    """Whether this very record is published already, with these very scores."""
+    ours = [record.folder / RECORD, *sorted((record.folder / SCORES).glob("*.json"))]
+    pairs = [(path, published / path.relative_to(record.folder.parent)) for path in ours]
+    return all(copy.exists() and copy.read_bytes() == path.read_bytes() for path, copy in pairs)
 
 
 def remove_unknown_runs(lesson: Lesson, profile: str, target: Path) -> None:

@@ -1,7 +1,8 @@
 """One job of a batch, in a process of its own: `python -m depthlib.course.batch.worker run|notebook PLAN NAME`.
 
-What it is doing stands in a small file, `Status`, for whoever watches; what it prints goes to its log. On the machine of the
-batch it is forked from a process that has everything loaded, see `depthlib.course.batch.fork_server`; so nothing slow is imported here.
+A run is trained, unless it has been, and scored where its scores are not current. What the job is doing stands in its `Status`; what
+it prints goes to its log. On the machine of the batch it is forked from a process that has everything loaded, see
+`depthlib.course.batch.fork_server`; so nothing slow is imported here.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from depthlib.base import paths
+from depthlib.course.batch.status import Status, status_file
 
 if TYPE_CHECKING:
     from depthlib.course.batch.plan import Plan
@@ -25,41 +26,7 @@ if TYPE_CHECKING:
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
-@dataclass
-class Status:
-    """What a job is doing.
-
-    Attributes:
-        state: "running" or "failed". pid: of its process.
-        done, total: steps of a training, cells of a notebook. note: loss and speed, or the cell that runs.
-        error: of a failed job, one line.
-    """
-
-    state: str = "running"
-    pid: int = 0
-    done: int = 0
-    total: int = 0
-    note: str = "starting"
-    error: str = ""
-
-    def write(self, path: Path) -> None:
-        with paths.atomic_write(path) as temporary:
-            temporary.write_text(json.dumps(asdict(self)), encoding="utf-8")
-
-
-def status_file(plan: Plan, name: str) -> Path:
-    """Of a run in its folder, of a notebook in the batch's."""
-    return Path(plan.store, name, "status.json") if name in plan.runs else Path(plan.folder, name, "status.json")
-
-
-def read_status(path: Path) -> Status | None:
-    try:
-        return Status(**json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        return None
-
-
-def main(kind: str, plan_file: str, name: str) -> int:
+def work(kind: str, plan_file: str, name: str) -> int:
     """Carry out one job; 0 if it worked. The status file of a job that worked is removed."""
     set_threads(plan_file)
     from depthlib.course.batch.plan import read_plan
@@ -97,16 +64,23 @@ def _run(plan: Plan, name: str, status: Status, file: Path) -> None:
         raise RuntimeError(f"the code changed since this batch was planned (the run would now be {spec.name}): start the batch again")
     shown = [time.monotonic()]
 
-    def on_step(step: int, loss: float, speed: float) -> None:
+    def show(done: int, total: int, note: str) -> None:
         if time.monotonic() - shown[0] > 1:
             shown[0] = time.monotonic()
-            status.done, status.note = step, f"loss {loss:.4f}, {speed:.1f} images/s"
+            status.done, status.total, status.note = done, total, note
             status.write(file)
+
+    def on_step(step: int, loss: float, speed: float) -> None:
+        show(step, plan.runs[name].steps, f"loss {loss:.4f}, {speed:.1f} images/s")
+
+    def on_image(done: int, total: int) -> None:
+        show(done, total, "images scored")
 
     status.total, status.note = plan.runs[name].steps, "preparing the data"
     status.write(file)
     store = Store(plan.store, train=True)
-    store.ensure(spec, device=plan.device, on_step=on_step, checkpoint_seconds=plan.checkpoint_seconds)
+    store.ensure(spec, device=plan.device, on_step=on_step, on_image=on_image, checkpoint_seconds=plan.checkpoint_seconds)
+    _mark(plan.runs[name].stamp, name)
 
 
 def _notebook(plan: Plan, name: str, status: Status, file: Path) -> None:
@@ -117,7 +91,12 @@ def _notebook(plan: Plan, name: str, status: Status, file: Path) -> None:
         status.write(file)
 
     render(name, profile=plan.profile, device=plan.device, store=plan.store, threads=plan.threads, progress=progress)
-    with paths.atomic_write(plan.notebooks[name].stamp) as temporary:
+    _mark(plan.notebooks[name].stamp, name)
+
+
+def _mark(stamp: str, name: str) -> None:
+    """What the workflow waits for."""
+    with paths.atomic_write(stamp) as temporary:
         temporary.write_text(name, encoding="utf-8")
 
 
@@ -141,7 +120,7 @@ def _a_gpu(plan: Plan) -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    from depthlib.course.batch.fork_server import ask
+    from depthlib.course.batch.fork_client import ask
 
     answer = ask(*sys.argv[1:])
-    sys.exit(main(*sys.argv[1:]) if answer is None else answer)
+    sys.exit(work(*sys.argv[1:]) if answer is None else answer)

@@ -10,7 +10,7 @@
 | `e` | ANU | replaced by soft labels: ANUW | Table 1 E, Table 2 |
 | `fcrn` | FCRN with its own loss, berHu | believed | Table 2 |
 | `d-masked` | ANU | left out of the loss | ours: the control that Table 1 lacks |
-| `e-literal` | ANU | soft labels, believed until there are some | ours: the letter of Sec. 3.3 |
+| `e-literal` | ANU | soft labels, believed until there are some | ours: Sec. 3.3 taken literally |
 | `e-l1`, `e-no-ssim` | ANU | soft labels | ours: the loss with terms left out |
 """
 
@@ -20,21 +20,27 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from depthlib.base.build import Build
-from depthlib.papers.common import MAX_DEPTH, scenes
+from depthlib.data.real_sets import real
+from depthlib.losses.regression import berhu_loss
+from depthlib.papers.anuw.loss import anuw_loss
+from depthlib.papers.anuw.task import BelievedZeros, GapsOnly, SoftLabels
 from depthlib.runs.profiles import Profile, get_profile
 from depthlib.runs.recipe import Recipe
 from depthlib.runs.spec import RunSpec
+from depthlib.scenes.distribution import MAX_DEPTH
+from depthlib.scenes.sets import scenes
 from depthlib.training.fit import Plan
+from depthlib.training.tasks import Supervised
 
 TABLE1 = ("a", "b", "c", "d", "e", "d-masked")
 TABLE2 = ("unet", "a", "fcrn", "e")
 LOSS_TERMS = ("e-l1", "e-no-ssim", "e-literal")
 VARIANTS = tuple(dict.fromkeys(TABLE1 + TABLE2 + LOSS_TERMS))
-# What "quick" affords: one seed for the rows whose printed difference of 0.003 no few seeds could show, two for the others; and of the
-# other way round, trained on rooms, the paper's network beside the plainest.
+# "quick" trains `ONCE` with one seed, since a few seeds cannot resolve their printed difference of 0.003, and the
+# others with two. On rooms it trains only the paper's network and the plainest one.
 ONCE, IN_ROOMS = ("b", "c"), ("unet", "e")
-MAX_MAI = 65.535        # metres; what the files of the Mobile AI set can hold
-DEFECT_SHARE = 0.2      # of the labelled pixels; the sky comes on top of it
+MAX_MAI = 65.535        # metres; the largest depth that the 16-bit files of the Mobile AI set can hold
+DEFECT_SHARE = 0.2      # of the labelled pixels; the sky has no label either and is not counted here
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,7 @@ class Scale:
         profile: fields of the profile that differ.
         streets, other, rooms: height and width of the frames, multiples of 16.
         psnl_stride: 1 is the paper's, see `PSNL`.
-        lr, fcrn_lr: learning rate at the first step; the paper's is 1e-4 for 720,800 steps.
+        lr, fcrn_lr: initial learning rate; the paper's is 1e-4, for 720,800 steps.
     """
 
     profile: dict[str, Any]
@@ -57,10 +63,13 @@ class Scale:
     fcrn_lr: float
 
 
-# So few steps at the paper's rate would hardly move the weights: 1e-2 is the rate at which the networks learn in that time (measured
-# from 1e-3 to 2e-2, FCRN to 1e-2). 96 scenes at batch 4 are seen five times each: a soft label needs several visits to get better.
+# At the paper's rate so few steps hardly change the weights; at 1e-2 the networks learn in that time (tried: 1e-3 to
+# 2e-2, FCRN up to 1e-2). 96 scenes at batch 4 are seen five times each: a soft label improves only at later visits.
 # With 80 steps 8 of 17 trainings on streets missed the scale (abs_rel .41 to .86).
-QUICK = Scale({"steps": 120, "batch_size": 4, "train_scenes": 96}, (64, 128), (64, 208), (96, 128), psnl_stride=4, lr=1e-2, fcrn_lr=6e-3)
+QUICK = Scale(
+    {"steps": 120, "batch_size": 4, "train_scenes": 96}, (64, 128), (64, 208), (96, 128), psnl_stride=4, lr=1e-2,
+    fcrn_lr=6e-3,
+)
 SCALES = {
     "smoke": replace(QUICK, profile={}, streets=(32, 64), other=(32, 80), rooms=(32, 48)),
     "quick": QUICK,
@@ -69,22 +78,23 @@ SCALES = {
 
 
 def recipe(spec: RunSpec) -> Recipe:
-    """Train a variant on `spec.data`, "streets" or "rooms"; test it on both, on other streets, and in the gaps of the labels.
+    """Train a variant on `spec.data`, "streets" or "rooms"; test it on both, on other streets, and in the label gaps.
 
-    Profile "paper" is the paper's own training instead, `spec.data` "mai": see `_paper_recipe`.
+    Profile "paper" is the paper's own training instead, with `spec.data` "mai": see `_paper_recipe`.
 
-    Tests: "streets", "streets-other" and "rooms", each also with "-median" (the prediction scaled per image, erratum A14),
-    and "gaps" (frames of `spec.data`, only where the labels are missing). Nothing is flipped: soft labels keep their place.
+    Tests: "streets", "streets-other" and "rooms", each also with "-median" (the prediction scaled per image, erratum
+    A14), and "gaps" (frames of `spec.data`, scored only where the labels are missing). Images are not flipped: soft
+    labels are stored per pixel.
 
     Raises:
-        ValueError: a variant or data set that there is not.
+        ValueError: an unknown variant or data set.
     """
     if spec.variant not in VARIANTS:
         raise ValueError(f"unknown variant {spec.variant!r}: expected one of {', '.join(VARIANTS)}")
     if spec.profile == "paper":
         return _paper_recipe(spec)
     scale = SCALES[spec.profile]
-    profile = replace(get_profile(spec.profile), **{**scale.profile, **spec.overrides})
+    profile = spec.scaled(**scale.profile)
     sets = {
         "streets": {"height": scale.streets[0], "width": scale.streets[1]},
         "rooms": {"height": scale.rooms[0], "width": scale.rooms[1]},
@@ -96,7 +106,7 @@ def recipe(spec: RunSpec) -> Recipe:
         model=model,
         model_options=options,
         task=_task(spec.variant, MAX_DEPTH[spec.data]),
-        train=scenes(spec.data, "train", profile.train_scenes, defect_share=DEFECT_SHARE, **sets[spec.data]),
+        train=_defective(spec.data, "train", profile.train_scenes, sets[spec.data]),
         tests=_tests(spec.data, sets, scale, profile.test_scenes),
         plan=_plan(spec.variant, profile, scale),
         pictures={"streets": 3, "gaps": 3} if spec.data == "streets" else {},
@@ -107,17 +117,18 @@ def recipe(spec: RunSpec) -> Recipe:
 def _paper_recipe(spec: RunSpec) -> Recipe:
     """Sec. 4.1: 7208 pairs of the Mobile AI depth set at 480x640, batch 1, 100 epochs, rate 1e-4; tested on 177 others.
 
-    The set must lie where `depthlib data list` says. KITTI and DIODE are not tested on: which images, in which protocol, the
-    paper does not say (A14), and `depthlib evaluate` scores a trained network under any.
+    The set is read from the folder that `depthlib data list` prints. There is no test on KITTI and DIODE: the paper
+    does not say which images it used under which protocol (erratum A14). `depthlib evaluate` scores a trained network
+    under any protocol.
     """
     if spec.data != "mai":
         raise ValueError(f"unknown data {spec.data!r} for profile 'paper': expected mai")
-    profile = replace(get_profile("paper"), **{"steps": 720_800, "batch_size": 1, **spec.overrides})
+    profile = spec.scaled(steps=720_800, batch_size=1)
     model, options = _model(spec.variant, profile, SCALES["full"], MAX_MAI)
-    held_out = Build("depthlib.data.real_sets:real", {"name": "mai", "split": "verification"})
+    held_out = Build.of(real, name="mai", split="verification")
     return Recipe(
         model=model, model_options=options, task=_task(spec.variant, MAX_MAI),
-        train=Build("depthlib.data.real_sets:real", {"name": "mai", "split": "train"}),
+        train=Build.of(real, name="mai", split="train"),
         tests={"mai": (held_out, "anuw-mai"), "mai-median": (held_out, "anuw-mai+scaling=median")},
         plan=_plan(spec.variant, profile, SCALES["full"]), pictures={"mai": 3}, ship_weights=False,
     )
@@ -136,9 +147,9 @@ def runs(
     """All runs behind the notebook.
 
     Args:
-        data: "streets" or "rooms". Default: both; in "quick" the rooms are learned once, by `IN_ROOMS`; "mai" in "paper".
-        variants: default: the rows of both tables and the control, in "full" also the loss with terms left out.
-        seeds: default: those of the profile; in "quick" one for `ONCE`.
+        data: "streets" or "rooms". Default: both; in "quick" only `IN_ROOMS` are trained on rooms; "mai" in "paper".
+        variants: default: the rows of both tables and the control; in "full" also the loss with terms left out.
+        seeds: default: those of the profile; in "quick" one for `ONCE` and for rooms.
     """
     small = profile in ("smoke", "quick")
     specs = []
@@ -152,9 +163,9 @@ def runs(
 
 
 def _model(variant: str, profile: Profile, scale: Scale, max_depth: float) -> tuple[str, dict[str, Any]]:
-    """Name and options. FCRN keeps its ReLU and scales with the width of the others; all else has the sigmoid head (spec Sec. 2).
+    """Name and options. FCRN keeps its ReLU, its width scales with that of the others; all others have a sigmoid head.
 
-    A head that is even in log depth learns as well (and better at low rates), but could not say the 0 that A to D are taught.
+    A head that is linear in log depth learns as well (better at low rates), but cannot output the 0 that A to D learn.
     """
     if variant == "fcrn":
         return "fcrn", {"width": profile.width / 32}
@@ -166,34 +177,31 @@ def _model(variant: str, profile: Profile, scale: Scale, max_depth: float) -> tu
 
 def _task(variant: str, max_depth: float) -> Build:
     if variant == "fcrn":
-        return Build("depthlib.papers.anuw.task:BelievedZeros", {"loss": "depthlib.losses.regression:berhu_loss"})
+        return Build.of(BelievedZeros, loss=berhu_loss)
     options: dict[str, Any] = {"max_depth": max_depth}
     if variant == "e-l1":
         options["weights"] = {"l1": 1.0}
     if variant == "e-no-ssim":
         options["weights"] = {"l1": 0.2, "gradient": 0.3}
-    loss = {"loss": "depthlib.papers.anuw.loss:anuw_loss", "options": options}
     if variant.startswith("e"):
-        soft = {"max_depth": max_depth, "literal_zeros": variant == "e-literal"}
-        return Build("depthlib.papers.anuw.task:SoftLabels", loss | soft)
-    if variant == "d-masked":
-        return Build("depthlib.training.tasks:Supervised", loss)
-    return Build("depthlib.papers.anuw.task:BelievedZeros", loss)
+        literal = variant == "e-literal"
+        return Build.of(SoftLabels, loss=anuw_loss, options=options, max_depth=max_depth, literal_zeros=literal)
+    return Build.of(Supervised if variant == "d-masked" else BelievedZeros, loss=anuw_loss, options=options)
+
+
+def _defective(data: str, split: str, count: int, size: dict[str, int]) -> Build:
+    """Frames whose labels have gaps."""
+    return Build.of(scenes, family=data, split=split, count=count, defect_share=DEFECT_SHARE, **size)
 
 
 def _tests(data: str, sets: dict[str, dict[str, int]], scale: Scale, count: int) -> dict[str, tuple[Build, str]]:
-    """Every set scored against the true depth: labels without gaps."""
+    """Every set, scored against the true depth: labels without gaps."""
     other = {"height": scale.other[0], "width": scale.other[1], "thin_structures": 2.0, "depth_tail": 2.0}
-    plain = {
-        "streets": (scenes("streets", "test", count, **sets["streets"]), "anuw-streets"),
-        "streets-other": (scenes("streets", "test", count, **other), "anuw-streets"),
-        "rooms": (scenes("rooms", "test", count, **sets["rooms"]), "anuw-rooms"),
-    }
     tests = {}
-    for name, (dataset, protocol) in plain.items():
-        tests |= {name: (dataset, protocol), f"{name}-median": (dataset, f"{protocol}-median")}
-    gaps = Build(
-        "depthlib.papers.anuw.task:GapsOnly",
-        {"dataset": scenes(data, "test", count, defect_share=DEFECT_SHARE, **sets[data])},
-    )
+    for name, family, knobs in (
+        ("streets", "streets", sets["streets"]), ("streets-other", "streets", other), ("rooms", "rooms", sets["rooms"]),
+    ):
+        dataset = Build.of(scenes, family=family, split="test", count=count, **knobs)
+        tests |= {name: (dataset, f"anuw-{family}"), f"{name}-median": (dataset, f"anuw-{family}-median")}
+    gaps = Build.of(GapsOnly, dataset=_defective(data, "test", count, sets[data]))
     return tests | {"gaps": (gaps, f"anuw-gaps-{data}")}

@@ -1,3 +1,3 @@
 """All methods on the same frames under one protocol, which no paper shows."""
 
-MODELS: dict[str, str] = {}
+MODELS = {}

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isnan
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
-from torch.utils.data import DataLoader, Dataset
 
-from depthlib.papers.dacnn.windows import Windowed
-from depthlib.protocols.evaluate import Evaluation
+from depthlib.protocols.inference import Batch, Evaluation, Measure, true_depth
 from depthlib.protocols.protocol import load_protocol
 
 JUMP, REACH = 1.25, 2
@@ -77,15 +76,15 @@ def missing_step(prediction: Tensor, depth: Tensor, band: Tensor, *, reach: int 
     return torch.where(band, missing, 0).sum(dim=(1, 2, 3)) / band.sum(dim=(1, 2, 3))
 
 
-class BorderErrors:
+class BorderErrors(Measure):
     """A measure: abs_rel in the band along depth borders and inside surfaces, and how much of the steps is missing.
 
     Metrics of an image: `border_abs_rel`, `inside_abs_rel`, both signs of their difference (a claim needs the one that should
-    be smaller), and `missing_step`. Images without a band or an inside are skipped.
+    be smaller), and `missing_step`. Images without a band or an inside are skipped. Items need `instances`.
 
     Args:
-        protocol: which pixels count and how a prediction is prepared; its errors must have abs_rel.
-        window: rows and columns of the windows that the network looks through, see `Windowed`; None for whole images.
+        protocol: which pixels count and how a prediction is prepared.
+        window: see `Measure`.
         jump, reach: see `regions`.
     """
 
@@ -93,31 +92,18 @@ class BorderErrors:
         self, protocol: str, window: Sequence[int] | None = None, *, jump: float = JUMP, reach: int = REACH,
     ) -> None:
         self.protocol, self.window, self.jump, self.reach = load_protocol(protocol), window, jump, reach
+        self.title = f"borders of {self.protocol.name}"
 
-    @torch.no_grad()
-    def __call__(
-        self, model: nn.Module, dataset: Dataset, *, device: str | torch.device = "cpu", batch_size: int = 8
-    ) -> Evaluation:
-        """Score `model` on `dataset`, whose items need `instances`. Raises ValueError if no image has both regions."""
-        model = (Windowed(model, self.window) if self.window else model).to(device).eval()
-        names = ("border_abs_rel", "inside_abs_rel", "border_minus_inside", "inside_minus_border", "missing_step")
-        out = Evaluation(f"borders of {self.protocol.name}", [], {name: [] for name in names}, [])
-        for batch in DataLoader(dataset, batch_size=batch_size):
-            inputs = getattr(model, "inputs", ("image",))
-            prediction = model(*(batch[name].to(device).contiguous(memory_format=torch.channels_last) for name in inputs)).float()
-            depth = batch.get("depth_true", batch["depth"]).to(device)
-            found = self.score(prediction, depth, batch["instances"].to(device).unsqueeze(1))
-            for i, name in enumerate(batch["name"]):
-                values = {metric: value[i].item() for metric, value in found.items()}
-                if any(value != value for value in values.values()):
-                    out.skipped.append(name)
-                    continue
-                out.images.append(name)
-                for metric, value in values.items():
-                    out.metrics[metric].append(value)
-        if not out.images:
-            raise ValueError(f"no image of {dataset!r} has both a depth border and an inside of a surface")
-        return out
+    def update(self, batch: Batch, prediction: Tensor) -> None:
+        scores = self.score(prediction.float(), true_depth(batch), batch["instances"].unsqueeze(1))
+        for i, name in enumerate(batch["name"]):
+            values = {metric: value[i].item() for metric, value in scores.items()}
+            self.found.add(name, None if any(map(isnan, values.values())) else values)
+
+    def compute(self) -> Evaluation:
+        if not self.found.images:
+            raise ValueError(f"{self.title}: found no image with both a depth border and an inside of a surface, expected one")
+        return self.found
 
     def score(self, prediction: Tensor, depth: Tensor, instances: Tensor) -> dict[str, Tensor]:
         """The metrics of each image, name -> [B]; NaN where an image lacks a region. All [B,1,H,W]."""

@@ -1,4 +1,4 @@
-"""DACNN: depth-aware convolution, and a student that learns from a stereo teacher. The own rows of its three tables as recipes.
+"""DACNN: depth-aware convolution, and a student that learns from a stereo teacher. The paper's table rows as recipes.
 
 | variant | depth-aware blocks | learns from | row |
 |---|---|---|---|
@@ -8,12 +8,12 @@
 | `no-distill` | yes | labels and smoothness | Table 3 row 2 |
 | `plain` | ordinary convolutions | labels and smoothness | Table 3 row 1 in its other reading (erratum D21) |
 | `long` | yes | labels and smoothness, for as many steps as the teacher | ours: the control of the teacher |
-| `mean` | - | nothing but the mean of the labels | ours: the floor |
-| `no-guidance`, `no-proxy` | yes | labels and one half of the teacher | ours |
+| `mean` | - | only the mean of the labels | ours: the floor |
+| `no-guidance`, `no-proxy` | yes | labels and one of the teacher's two terms | ours |
 | `unscaled` | yes, guidance not scaled | labels and teacher | ours: the collapse of K (erratum D7) |
 | `spatial` | yes | softmax of Eq. 6 over positions | ours: the other reading (erratum D6) |
 
-All students of a profile share one teacher: its run is a need of theirs.
+All students of a profile share one teacher, whose run they need.
 """
 
 from __future__ import annotations
@@ -22,12 +22,17 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from depthlib.base.build import Build
-from depthlib.papers.common import MAX_DEPTH, scenes
+from depthlib.papers.dacnn.borders import BorderErrors
 from depthlib.papers.dacnn.loss import WEIGHTS
+from depthlib.papers.dacnn.task import Distillation, LidarLabels, StereoTeacher
+from depthlib.protocols.evaluate import ProtocolErrors
 from depthlib.runs.profiles import get_profile
 from depthlib.runs.recipe import Recipe
 from depthlib.runs.spec import RunSpec
+from depthlib.scenes.distribution import MAX_DEPTH
+from depthlib.scenes.sets import scenes
 from depthlib.training.fit import Plan
+from depthlib.training.tasks import MeanOfLabels
 
 TABLE3 = ("full", "no-distill", "no-blocks", "plain")
 MORE = ("no-guidance", "no-proxy", "unscaled", "spatial")
@@ -43,10 +48,10 @@ class Scale:
         profile: fields of the profile that differ.
         frame, crop: rows and columns of the frames and of the windows, in training and at test time.
         network: options of both networks.
-        max_displacement: of the correlation, in pixels of the features: an eighth of the largest disparity, and some more.
-        teacher_steps: of the teacher and of `long`, times those of a student; in the paper 10 epochs to 15.
-        lr: at the first step; the paper's is 1e-4.
-        beams: scan lines of the laser labels.
+        max_displacement: of the correlation, in feature pixels: an eighth of the largest disparity, plus a margin.
+        teacher_steps: steps of the teacher and of `long`, in steps of a student; in the paper 10 epochs to 15.
+        lr: initial learning rate; the paper's is 1e-4.
+        beams: scan lines of the LiDAR labels.
     """
 
     profile: dict[str, Any]
@@ -59,10 +64,10 @@ class Scale:
     beams: int
 
 
-# At the paper's rate so few steps would hardly move the weights. From 1e-3 to 4e-3 the student learns about equally well; at 3e-3 one
-# seed of three died in its first steps, in all variants alike: the sigmoid saturates. 1e-3 keeps a distance from that.
-# The dilations are the paper's divided by three, as the features are. The teacher learns twice as long, so that there is something
-# to be taught; `long` has as many steps, so that it is seen what of this the second view brings.
+# At the paper's rate so few steps hardly change the weights. From 1e-3 to 4e-3 the student learns about equally well;
+# at 3e-3 the sigmoid of one seed in three saturated in the first steps, in all variants, so 1e-3 keeps a margin.
+# The dilations are the paper's divided by three, as the features are. The teacher takes twice the steps of a student,
+# so that it is better than the students; `long` takes as many and shows how much of that the second view brings.
 QUICK = Scale(
     {"batch_size": 4, "train_scenes": 96}, (96, 192), (80, 160),
     {"backbone": "resnest14d", "width": 0.25, "dilations": [1, 2, 4, 6], "guidance_channels": 16},
@@ -70,21 +75,24 @@ QUICK = Scale(
 )
 SCALES = {
     "smoke": replace(
-        QUICK, profile={}, frame=(48, 96), crop=(40, 80), network=QUICK.network | {"width": 0.125, "guidance_channels": 8},
+        QUICK, profile={}, frame=(48, 96), crop=(40, 80),
+        network=QUICK.network | {"width": 0.125, "guidance_channels": 8},
     ),
     "quick": QUICK,
-    "full": Scale({"batch_size": 6}, (192, 384), (160, 320), {}, max_displacement=12, teacher_steps=1, lr=1e-4, beams=32),
+    "full": Scale(
+        {"batch_size": 6}, (192, 384), (160, 320), {}, max_displacement=12, teacher_steps=1, lr=1e-4, beams=32,
+    ),
 }
 
 
 def recipe(spec: RunSpec) -> Recipe:
-    """Train a variant on laser-like labels of stereo streets; test it against the full depth.
+    """Train a variant on LiDAR-like labels of stereo streets; test it against the full depth.
 
-    Tests: "streets" (errors of Tables 1 and 3, through windows), "streets-online" (those of Table 2, at laser pixels),
+    Tests: "streets" (errors of Tables 1 and 3, through windows), "streets-online" (those of Table 2, at LiDAR pixels),
     "borders" (along depth borders and inside surfaces), "whole" (those of Table 1 again, without windows).
 
     Raises:
-        ValueError: a variant or data set that there is not.
+        ValueError: an unknown variant or data set.
         NotImplementedError: profile "paper", whose data set is not connected to this recipe yet.
     """
     if spec.variant not in VARIANTS:
@@ -93,27 +101,27 @@ def recipe(spec: RunSpec) -> Recipe:
         raise ValueError(f"unknown data {spec.data!r}: expected streets, the only stereo frames with a sky")
     if spec.profile not in SCALES:
         raise NotImplementedError(
-            f"dacnn at profile {spec.profile!r} needs the stereo pairs of KITTI with their laser depth (crops of 256x512, batch "
-            f"6, 15 epochs), which are not connected to this recipe yet: expected one of {', '.join(SCALES)}"
+            f"dacnn at profile {spec.profile!r} needs the stereo pairs of KITTI with their LiDAR depth (crops of "
+            f"256x512, batch 6, 15 epochs), which are not connected to this recipe yet: expected one of "
+            f"{', '.join(SCALES)}"
         )
     scale = SCALES[spec.profile]
-    profile = replace(get_profile(spec.profile), **{**scale.profile, **spec.overrides})
+    profile = spec.scaled(**scale.profile)
     own = _student(spec, scale)
-    shipped = spec.profile == "quick" and spec.seed == 0 and spec.variant in ("teacher", "full", "no-distill")
     size = {"height": scale.frame[0], "width": scale.frame[1], "views": ["current", "right"]}
-    train = scenes("streets", "train", profile.train_scenes, **size)
+    train = Build.of(scenes, family="streets", split="train", count=profile.train_scenes, **size)
     return Recipe(
         model=own["model"],
         model_options=own["options"],
         task=own["task"],
-        train=Build("depthlib.papers.dacnn.task:LidarLabels", {"dataset": train, "beams": scale.beams}),
+        train=Build.of(LidarLabels, dataset=train, beams=scale.beams),
         tests=_tests(scale, profile.test_scenes, size),
         plan=Plan(
-            steps=own["steps"](profile.steps), batch_size=profile.batch_size, lr=scale.lr, schedule="poly", power=0.9, flip=0.0,
-            colour=0.1,
+            steps=own["steps"](profile.steps), batch_size=profile.batch_size, lr=scale.lr, schedule="poly", power=0.9,
+            flip=0.0, colour=0.1,
         ),
         pictures={"whole": 4},
-        ship_weights=shipped,
+        ship_weights=spec.profile == "quick" and spec.seed == 0 and spec.variant in ("teacher", "full", "no-distill"),
         networks=own["networks"],
     )
 
@@ -122,9 +130,9 @@ def runs(profile: str, *, variants: tuple[str, ...] | None = None, seeds: list[i
     """All runs behind the notebook, those that others need first.
 
     Args:
-        variants: default: the rows of the tables, the teacher and the floor; in "full" also `long` and the parts of the loss.
-        seeds: default: those of the profile. Only one teacher teaches; in "full" there are more of it and of its control, since
-            one training says little of how good a teacher is.
+        variants: default: the rows of the tables, the teacher and the floor; in "full" also `long` and the loss terms.
+        seeds: default: those of the profile. The students share one teacher; in "full" the teacher and its control are
+            trained with every seed, since one training says little about how good a teacher is.
     """
     repetitions = seeds or list(get_profile(profile).seeds)
     rows = variants or ("teacher", "mean", *TABLE3, *(("long", *MORE) if profile == "full" else ()))
@@ -139,18 +147,18 @@ def _student(spec: RunSpec, scale: Scale) -> dict[str, Any]:
     options: dict[str, Any] = scale.network | {"max_depth": MAX_DEPTH["streets"]}
     common = {"model": "dacnn", "options": options, "networks": {}, "steps": lambda steps: steps}
     if variant == "mean":
-        task = Build("depthlib.training.tasks:MeanOfLabels")
-        return common | {"model": "constant", "options": {}, "task": task, "steps": lambda steps: 0}
+        return common | {"model": "constant", "options": {}, "task": Build.of(MeanOfLabels), "steps": lambda steps: 0}
     if variant in ("teacher", "long"):
         common |= {"steps": lambda steps: round(scale.teacher_steps * steps)}
     if variant == "teacher":
         return common | {
             "model": "dacnn_teacher", "options": options | {"max_displacement": scale.max_displacement},
-            "task": Build("depthlib.papers.dacnn.task:StereoTeacher", {"crop": crop}),
+            "task": Build.of(StereoTeacher, crop=crop),
         }
     untaught = ("plain", "no-distill", "long")
     without = dict.fromkeys(untaught, ("proxy", "guidance")) | {"no-guidance": ("guidance",), "no-proxy": ("proxy",)}
-    loss: dict[str, Any] = {"crop": crop, "weights": {name: w for name, w in WEIGHTS.items() if name not in without.get(variant, ())}}
+    weights = {name: weight for name, weight in WEIGHTS.items() if name not in without.get(variant, ())}
+    loss: dict[str, Any] = {"crop": crop, "weights": weights}
     if variant == "spatial":
         loss |= {"axis": "spatial"}
     if variant in ("no-blocks", "plain"):
@@ -159,22 +167,18 @@ def _student(spec: RunSpec, scale: Scale) -> dict[str, Any]:
         options = options | {"guidance_scale": 1.0}
     teacher = RunSpec("dacnn", "teacher", spec.data, spec.profile, TEACHER_SEED, spec.overrides)
     return common | {
-        "options": options, "task": Build("depthlib.papers.dacnn.task:Distillation", loss),
+        "options": options, "task": Build.of(Distillation, **loss),
         "networks": {} if variant in untaught else {"teacher": teacher},
     }
 
 
 def _tests(scale: Scale, count: int, size: dict[str, Any]) -> dict[str, tuple[Build, str | Build]]:
-    """The test frames, seen four ways."""
-    frames = scenes("streets", "test", count, **size, extras=["instances"])
-    laser = Build("depthlib.papers.dacnn.task:LidarLabels", {"dataset": frames, "beams": 64})
-    window = list(scale.crop)
-
-    def through(protocol: str) -> Build:
-        return Build("depthlib.papers.dacnn.windows:ThroughWindows", {"protocol": protocol, "window": window})
-
-    borders = Build("depthlib.papers.dacnn.borders:BorderErrors", {"protocol": "dacnn-streets", "window": window})
+    """The test frames, measured in four ways."""
+    frames = Build.of(scenes, family="streets", split="test", count=count, **size, extras=["instances"])
+    lidar, window = Build.of(LidarLabels, dataset=frames, beams=64), list(scale.crop)
     return {
-        "streets": (frames, through("dacnn-streets")), "streets-online": (laser, through("dacnn-streets-online")),
-        "borders": (frames, borders), "whole": (frames, "dacnn-streets"),
+        "streets": (frames, Build.of(ProtocolErrors, protocol="dacnn-streets", window=window)),
+        "streets-online": (lidar, Build.of(ProtocolErrors, protocol="dacnn-streets-online", window=window)),
+        "borders": (frames, Build.of(BorderErrors, protocol="dacnn-streets", window=window)),
+        "whole": (frames, "dacnn-streets"),
     }

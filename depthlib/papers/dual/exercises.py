@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from depthlib.protocols.scaling import median_ratio
 from depthlib.report.exercise import Exercise
 
 
@@ -13,8 +14,7 @@ def _errors(generator: torch.Generator) -> tuple[Tensor]:
 
 
 MINIMUM = Exercise(
-    right=lambda errors: errors.amin(dim=1).mean(),
-    cases=_errors,
+    right=lambda errors: errors.amin(dim=1).mean(), cases=_errors,
     mistakes={
         "this is the mean over the neighbours: a pixel that is hidden in one of them counts as wrong.": lambda e: e.mean(),
         "the minimum is taken after the mean over pixels: then one neighbour is chosen for the whole image.": lambda e: (
@@ -32,12 +32,13 @@ def _positions(generator: torch.Generator) -> tuple[Tensor]:
 
 
 ASSEMBLE = Exercise(
-    right=lambda f: f @ f.mT @ f / f.shape[-1],
-    cases=_positions,
+    right=lambda f: f @ f.mT @ f / f.shape[-1], cases=_positions,
     mistakes={
         "not divided by the number of positions: the message grows with the image.": lambda f: f @ f.mT @ f,
         "divided by the number of channels: N is the number of positions.": lambda f: f @ f.mT @ f / f.shape[1],
-        "these are the similarities with a softmax: the identity holds only without it.": lambda f: f @ (f.mT @ f).softmax(dim=1),
+        "these are the similarities with a softmax: the identity holds only without it.": lambda f: f @ (
+            f.mT @ f
+        ).softmax(dim=1),
     },
 )
 
@@ -52,7 +53,7 @@ def _abs_rel(prediction: Tensor, truth: Tensor, counted: Tensor) -> Tensor:
 
 
 def _scaled(prediction: Tensor, truth: Tensor, where: Tensor) -> Tensor:
-    return prediction * truth[where].quantile(0.5) / prediction[where].quantile(0.5)
+    return prediction * median_ratio(prediction, truth, where)
 
 
 def _everywhere(truth: Tensor) -> Tensor:
@@ -63,13 +64,15 @@ FAR_ERROR = Exercise(
     right=lambda p, t: _abs_rel(_scaled(p, t, _everywhere(t)), t, t > 20),
     cases=_far,
     mistakes={
-        "the far pixels are scaled by themselves: an error of scale between near and far disappears.": lambda p, t: _abs_rel(
-            _scaled(p, t, t > 20), t, t > 20
+        "the far pixels are scaled by themselves: an error of scale between near and far disappears.": lambda p, t: (
+            _abs_rel(_scaled(p, t, t > 20), t, t > 20)
         ),
         "there is no scale: depth from video needs one.": lambda p, t: _abs_rel(p, t, t > 20),
-        "these are all pixels: only those of more than 20 m count.": lambda p, t: _abs_rel(_scaled(p, t, _everywhere(t)), t, t > 0),
+        "these are all pixels: only those of more than 20 m count.": lambda p, t: _abs_rel(
+            _scaled(p, t, _everywhere(t)), t, t > 0,
+        ),
         "far is where the prediction says so: the truth decides.": lambda p, t: _abs_rel(
-            _scaled(p, t, _everywhere(t)), t, _scaled(p, t, _everywhere(t)) > 20
+            _scaled(p, t, _everywhere(t)), t, _scaled(p, t, _everywhere(t)) > 20,
         ),
     },
 )

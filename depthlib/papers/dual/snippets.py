@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,9 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from depthlib.geometry import invert_pose
 from depthlib.metrics.trajectory import snippet_errors
-from depthlib.protocols.evaluate import Evaluation
+from depthlib.protocols.inference import Batch, Measure
 from depthlib.scenes import SceneDataset, SceneDistribution
 from depthlib.scenes import cache as disk
 from depthlib.scenes.batch import pose_between
@@ -38,7 +36,7 @@ class StreetSnippets(Dataset):
             raise ValueError(f"frames must be 3 or 5, got {frames}")
         distribution = SceneDistribution("streets", height=height, width=width)
         triplets = SceneDataset(distribution, split, count, views=("current", "previous", "next"))
-        self.items, self.count = [], frames
+        self.items, self.frames = [], frames
         for index in range(count):
             item = triplets[index]
             images = [item[view] for view in ("previous", "image", "next")]
@@ -56,7 +54,7 @@ class StreetSnippets(Dataset):
 
     def fingerprint(self) -> str:
         """SHA-256 of all frames and poses (to a micrometre)."""
-        digest = hashlib.sha256(f"snippets {self.count}".encode())
+        digest = hashlib.sha256(f"snippets {self.frames}".encode())
         for item in self.items:
             digest.update((item["frames"] * 255).round().to(torch.uint8).numpy().tobytes())
             digest.update(np.round(item["T_first_frame"] * 1e6).astype("<i8").tobytes())
@@ -90,33 +88,19 @@ def _frame(scene: Scene, view: str, distribution: SceneDistribution, split: str,
     return torch.from_numpy(frame.image.astype(np.float32) / 255)
 
 
-@dataclass(frozen=True)
-class Trajectory:
+class Trajectory(Measure):
     """SfMLearner's error of each snippet in metres, metric `ate` (see `snippet_errors`: one scale a snippet, no RMSE).
 
-    The network sees triplets; five frames are chained from the triplets around the second and the fourth.
+    The network has a method `trajectory`, such as that of `VideoDepth`; the data set is a `StreetSnippets`.
     """
 
-    @torch.no_grad()
-    def measure(self, model: nn.Module, dataset: Dataset, *, device: str | torch.device = "cpu") -> Evaluation:
-        model.to(device).eval()
-        out = Evaluation(f"ate over {dataset.count} frames", [], {"ate": []}, [])
-        for index in range(len(dataset)):
-            item = dataset[index]
-            estimate = chained(model, item["frames"].to(device))
-            out.images.append(item["name"])
-            out.metrics["ate"].append(float(snippet_errors(estimate[None, :, :3, 3], item["T_first_frame"][None, :, :3, 3])[0]))
-        return out
+    output, inputs, metrics = "trajectory", ("frames",), ("ate",)
 
-    __call__ = measure
+    def begin(self, model: nn.Module, dataset: StreetSnippets) -> None:
+        self.title = f"ate over {dataset.frames} frames"
+        super().begin(model, dataset)
 
-
-def chained(model: nn.Module, frames: Tensor) -> np.ndarray:
-    """Poses [N,4,4] of N = 3, 5, ... frames [N,3,H,W] in the frame of the first camera, as the pose network sees the motion."""
-    poses = [torch.eye(4, dtype=torch.float64)]
-    for middle in range(1, len(frames) - 1, 2):
-        target, sources = model.shrunk(frames[middle]), model.shrunk(frames[[middle - 1, middle + 1]])
-        previous, following = model.poses(target[None], sources[None])[0].cpu().double()       # T_previous_middle, T_next_middle
-        poses.append(poses[-1] @ previous)
-        poses.append(poses[-1] @ invert_pose(following))
-    return torch.stack(poses).numpy()
+    def update(self, batch: Batch, prediction: Tensor) -> None:
+        truths = batch["T_first_frame"].numpy()
+        for name, estimate, truth in zip(batch["name"], prediction.numpy(), truths, strict=True):
+            self.found.add(name, {"ate": float(snippet_errors(estimate[None, :, :3, 3], truth[None, :, :3, 3])[0])})

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from depthlib.geometry import invert_pose
 from depthlib.models.disparity import Prediction
 from depthlib.models.monodepth2 import Monodepth2
 from depthlib.models.pose_net import PoseNet
@@ -65,7 +67,7 @@ class VideoDepth(nn.Module):
         """An image [...,3,H,W] as it comes -> at the size that the network wants, means over cells of ratio x ratio pixels."""
         return F.avg_pool2d(image, self.ratio) if self.ratio > 1 else image
 
-    def adopt(self, earlier: VideoDepth) -> None:
+    def load_from(self, earlier: VideoDepth) -> None:
         """Go on from what `earlier` has learned. Dual networks take over an LR-Net and the pose network, all else everything."""
         self.pose_net.load_state_dict(earlier.pose_net.state_dict())
         stage_two = isinstance(self.depth_net, DualNet) and not isinstance(earlier.depth_net, DualNet)
@@ -78,3 +80,20 @@ class VideoDepth(nn.Module):
             target = F.avg_pool2d(target, self.pose_ratio)
             sources = F.avg_pool2d(sources.flatten(0, 1), self.pose_ratio).unflatten(0, sources.shape[:2])
         return self.pose_net(target, sources)
+
+    def trajectory(self, frames: Tensor) -> Tensor:
+        """Snippets [B,N,3,H,W] of N = 3, 5, ... frames as they come -> their poses in the frame of the first camera.
+
+        Poses are float64 [B,N,4,4], on the CPU. The pose network sees triplets: longer snippets are chained from those
+        around the second frame, the fourth, and so on.
+        """
+        found = []
+        for snippet in frames:
+            poses = [torch.eye(4, dtype=torch.float64)]
+            for middle in range(1, len(snippet) - 1, 2):
+                target, sources = self.shrunk(snippet[middle]), self.shrunk(snippet[[middle - 1, middle + 1]])
+                T_previous_middle, T_next_middle = self.poses(target[None], sources[None])[0].cpu().double()
+                poses.append(poses[-1] @ T_previous_middle)
+                poses.append(poses[-1] @ invert_pose(T_next_middle))
+            found.append(torch.stack(poses))
+        return torch.stack(found)

@@ -1,22 +1,20 @@
 """The three numbers of Tables 3 to 6, and next to each what a map gets that looks at nothing.
 
-Relative depth has no unit. So that it can be compared with metres, each measure settles how (spec mobile, sections 7 and 9):
+Relative depth has no unit. So that it can be compared with metres, each measure settles how (MB-5 to MB-7):
 "diw" looks at the order alone, "mc" takes the map for log depth, "nyu" gives each map the usual mean and deviation.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
+from torch import Tensor
+from torch.utils.data import Dataset
 
 from depthlib.metrics.ordinal import whdr
-from depthlib.protocols.evaluate import Evaluation
+from depthlib.protocols.inference import Batch, Measure
 
-Measures = dict[str, float]
 OUTPUTS = ("log", "metres")
 
 
@@ -25,38 +23,30 @@ def ramp(height: int, width: int) -> Tensor:
     return torch.arange(height, 0, -1, dtype=torch.float64).view(1, -1, 1).expand(1, height, width).contiguous()
 
 
-def measured(
-    name: str, model: nn.Module, dataset: Dataset, device: str | torch.device, measure: Callable[[Tensor, dict[str, Any]], Measures],
-) -> Evaluation:
-    """`measure` of each map [1,H,W], in float64, and its item; in evaluation mode."""
-    found = Evaluation(name, [], {}, [])
-    for predicted, item in _predictions(model, dataset, device):
-        found.images.append(item["name"])
-        for metric, value in measure(predicted, item).items():
-            found.metrics.setdefault(metric, []).append(value)
-    return found
+class _MapByMap(Measure):
+    """A measure that looks at one map [1,H,W] at a time, in float64 on the CPU, and its item."""
+
+    def update(self, batch: Batch, prediction: Tensor) -> None:
+        batch = {key: value.cpu() if isinstance(value, Tensor) else value for key, value in batch.items()}
+        for index, predicted in enumerate(prediction.cpu().double()):
+            item = {key: value[index] for key, value in batch.items()}
+            self.found.add(item["name"], self.measures(predicted, item))
+
+    def measures(self, predicted: Tensor, item: dict[str, Any]) -> dict[str, float]:
+        """The metrics of one image."""
+        raise NotImplementedError
 
 
-@torch.no_grad()
-def _predictions(model: nn.Module, dataset: Dataset, device: str | torch.device) -> Iterator[tuple[Tensor, dict[str, Any]]]:
-    model.to(device).eval()
-    for batch in DataLoader(dataset, batch_size=8):
-        maps = model(batch["image"].to(device).contiguous(memory_format=torch.channels_last)).double().cpu()
-        for index, predicted in enumerate(maps):
-            yield predicted, {key: value[index] for key, value in batch.items()}
-
-
-class PairOrder:
+class PairOrder(_MapByMap):
     """Share of pairs whose order is wrong. DIW has one pair an image; a set with many gives each image a share of its own.
 
     Metrics, one value an image: whdr, ties count as wrong; whdr_ramp, that of `ramp` when a coin decides its ties, for it says nothing
     about two points of one row. The mean over images with equally many pairs is WHDR of the paper.
     """
 
-    def __call__(self, model: nn.Module, dataset: Dataset, *, device: str | torch.device = "cpu") -> Evaluation:
-        return measured("order of pairs, ties wrong", model, dataset, device, self.measures)
+    title = "order of pairs, ties wrong"
 
-    def measures(self, predicted: Tensor, item: dict[str, Any]) -> Measures:
+    def measures(self, predicted: Tensor, item: dict[str, Any]) -> dict[str, float]:
         points, relation = item["pairs"][None, :, :4], item["pairs"][None, :, 4]
         floor = ramp(*predicted.shape[-2:])[None]
         # What is wrong both in a map and in its negative is a tie.
@@ -64,15 +54,15 @@ class PairOrder:
         return {"whdr": whdr(predicted[None], points, relation).item(), "whdr_ramp": wrong - (wrong + turned - 1) / 2}
 
 
-class ScaleInvariant:
+class ScaleInvariant(_MapByMap):
     """Deviation of d = log prediction - log truth over the valid pixels: SI-RMSE of Mannequin Challenge, in its three forms.
 
     Metrics, one value an image: si_mse, the variance of d; si_rmse, its root; si_rmse_pairs, the root of twice it. Each also with
     "_constant" and "_ramp": of a map that is the same everywhere, and of `ramp` taken for log depth, as steep as suits the image best.
-    Which form the paper prints is not stated (spec mobile, erratum 5).
+    Which form the paper prints is not stated (MB-5).
 
     Args:
-        output: what the network's map is: "log", log depth, as also a ranking network's map is taken (erratum 6); or "metres".
+        output: what the network's map is: "log", log depth, as that of a ranking network is taken (MB-6); or "metres".
         floor: metres; depth below it counts as this.
 
     Raises ValueError for another output.
@@ -80,16 +70,13 @@ class ScaleInvariant:
 
     def __init__(self, output: str = "log", floor: float = 0.1) -> None:
         if output not in OUTPUTS:
-            raise ValueError(f"output must be one of {', '.join(OUTPUTS)}, got {output!r}")
-        self.output, self.floor = output, floor
+            raise ValueError(f"output: found {output!r}, expected one of {', '.join(OUTPUTS)}")
+        self.quantity, self.floor, self.title = output, floor, f"scale-invariant, output {output}"
 
-    def __call__(self, model: nn.Module, dataset: Dataset, *, device: str | torch.device = "cpu") -> Evaluation:
-        return measured(f"scale-invariant, output {self.output}", model, dataset, device, self.measures)
-
-    def measures(self, predicted: Tensor, item: dict[str, Any]) -> Measures:
+    def measures(self, predicted: Tensor, item: dict[str, Any]) -> dict[str, float]:
         known, size = item["valid"], predicted.shape[-2:]
         truth = item["depth"][known].double().log()
-        own = (predicted if self.output == "log" else predicted.clamp_min(self.floor).log())[known]
+        own = (predicted if self.quantity == "log" else predicted.clamp_min(self.floor).log())[known]
         up = ramp(*size)[known] - ramp(*size)[known].mean()
         steep = (up * truth).sum() / up.square().sum().clamp_min(1e-12)
         differences = {"": own - truth, "_constant": truth, "_ramp": steep * up - truth}
@@ -99,7 +86,7 @@ class ScaleInvariant:
         }
 
 
-class MetresOfRelative:
+class MetresOfRelative(_MapByMap):
     """RMSE in metres of maps without a unit: each gets the mean and deviation of a training set of rooms. Chen et al. 2016.
 
     With NYU's two numbers this is protocol "chen2016-nyu"; rooms have others, so they are measured: means over the images of `reference`
@@ -116,16 +103,14 @@ class MetresOfRelative:
         depths = [item["depth"][item["valid"]].double() for item in (reference[i] for i in range(len(reference)))]
         self.mean = sum(depth.mean().item() for depth in depths) / len(depths)
         self.deviation = sum(depth.std(correction=0).item() for depth in depths) / len(depths)
-
-    def __call__(self, model: nn.Module, dataset: Dataset, *, device: str | torch.device = "cpu") -> Evaluation:
-        return measured(f"metres by z-score, {self.mean:.4f} m and {self.deviation:.4f} m", model, dataset, device, self.measures)
+        self.title = f"metres by z-score, {self.mean:.4f} m and {self.deviation:.4f} m"
 
     def in_metres(self, predicted: Tensor) -> Tensor:
         """[1,H,W] -> the same with the reference's mean and deviation, over all its pixels; a constant map becomes the mean."""
         centred = predicted - predicted.mean()
         return centred / centred.std(correction=0).clamp_min(1e-12) * self.deviation + self.mean
 
-    def measures(self, predicted: Tensor, item: dict[str, Any]) -> Measures:
+    def measures(self, predicted: Tensor, item: dict[str, Any]) -> dict[str, float]:
         border = predicted.shape[-2] // 30
         inside = torch.zeros_like(item["valid"])
         inside[..., border : inside.shape[-2] - border, border : inside.shape[-1] - border] = True

@@ -83,7 +83,7 @@ class MobileDepth(nn.Module):
         self.block_options = {key: decoder[key] for key in ("expansion", "middle", "kernel", "shortcut", "enlarge") if key in decoder}
         self.attach_intermediate(intermediate)
 
-    def adopt(self, earlier: nn.Module) -> None:
+    def load_from(self, earlier: nn.Module) -> None:
         """Take over what `earlier` has learned: all of a `MobileDepth`, but for intermediate heads that it lacks; of others the encoder.
 
         Raises ValueError for a network with another encoder.

@@ -44,7 +44,7 @@ class PrunedMobile(MobileDepth):
         super().__init__(**options)
         self.register_buffer("rounds", torch.zeros(0, 4))
 
-    def adopt(self, earlier: MobileDepth) -> None:
+    def load_from(self, earlier: MobileDepth) -> None:
         """Take over the weights and widths of a network, pruned or not. Heads for intermediate predictions are made anew."""
         heads = len(self.intermediate)
         self.drop_intermediate()

@@ -2,13 +2,13 @@
 
 | variant | starts from | what it does | row |
 |---|---|---|---|
-| `search-1.9` | `hard-easy` | narrows the network, `depthlib.papers.mobile.pruning_task.Search`; no long fine-tuning | none: a link |
-| `search-1.5`, `search-1.0` | the search of the size before | goes on narrowing | none |
-| `pruned-1.9`, `pruned-1.5`, `pruned-1.0` | the search of its size | the training of `hard-easy`, intermediate heads anew | v1, v2, v3 |
+| `search-1.9` | `hard-easy` | narrows the network, see `Search`; no long fine-tuning | none: a link |
+| `search-1.5`, `search-1.0` | the search of the size before | continues narrowing | none: a link |
+| `pruned-1.9`, `pruned-1.5`, `pruned-1.0` | the search of its size | training as `hard-easy`, new heads | v1, v2, v3 |
 
-A size is a share of the paper's 2.6 M network. "quick" has a student with half the channels, and prunes it to the same shares.
-Besides the tests of a student, each has "size" (metrics parameters and macs, of inference, at the size of training) and
-"rounds" (one entry a round of the search: width, parameters, score; entry 0 is the network before it).
+A size is a share of the paper's 2.6 M network. "quick" has a student with half the channels and prunes it to the same
+shares. Besides the tests of a student, each has "size" (metrics parameters and macs, of inference, at the size of
+training) and "rounds" (one entry per round of the search: width, parameters, score; entry 0 is the network before it).
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from depthlib.base.build import Build
+from depthlib.papers.mobile.pruning_measures import Rounds, Size
+from depthlib.papers.mobile.pruning_task import Search
 from depthlib.runs.recipe import Recipe
 from depthlib.runs.spec import RunSpec
 
@@ -29,13 +31,13 @@ PRUNED = tuple(f"pruned-{size}" for size in SIZES)
 
 @dataclass(frozen=True)
 class Effort:
-    """How thorough the search is; the spec's counts of rounds (10, 17 and 26) belong to `first` 0.03.
+    """How thorough the search is. With `first` 0.03 and `decay` 0.98 the sizes are reached after 10, 17 and 26 rounds.
 
     Attributes:
         tries: blocks that are tried in a round, None for all 34.
         first, decay: how much a round saves, see `next_target`.
         short: fields of the plan of a proposal's short fine-tuning.
-        validation: scenes of each family whose pairs score a proposal.
+        validation: scenes per family whose pairs score a proposal.
     """
 
     tries: int | None
@@ -45,8 +47,9 @@ class Effort:
     validation: int = 200
 
 
-# "quick" tries four blocks of 34 in a round, drawn at random, and tunes each for four steps: enough to see the search work, not to
-# rank proposals well. The optimiser is the student's own, for four steps of SGD move nothing, and the rate that of its last steps.
+# "quick" tries four random blocks of 34 in a round and tunes each for four steps: enough to see the search work, too
+# few to rank proposals well. Four steps of SGD change hardly anything, so the optimiser is the student's, at its last
+# rate.
 QUICK = Effort(4, 0.06, 0.98, {"steps": 4, "batch_size": 8, "optimizer": "adam", "lr": 6e-4}, validation=12)
 EFFORTS = {
     "smoke": replace(QUICK, tries=1, first=0.1, short={"steps": 1, "batch_size": 2}, validation=2),
@@ -56,12 +59,12 @@ EFFORTS = {
 
 
 def size_of(variant: str) -> str:
-    """ "1.5" of "pruned-1.5" or "search-1.5"."""
+    """The size in a name: "1.5" of "pruned-1.5" or "search-1.5"."""
     return variant.partition("-")[2]
 
 
 def start_of(spec: RunSpec) -> RunSpec:
-    """The run that a search or a pruned network goes on from."""
+    """The run that a search or a pruned network starts from."""
     size, sizes = size_of(spec.variant), list(SIZES)
     if spec.variant in PRUNED:
         return replace(spec, variant=f"search-{size}")
@@ -70,32 +73,29 @@ def start_of(spec: RunSpec) -> RunSpec:
 
 
 def pruned_recipe(spec: RunSpec, student: Recipe) -> Recipe:
-    """The recipe of a variant above. student: that of `hard-easy` with the same profile and seed."""
-    start = start_of(spec)
-    measured = _measured(student)
+    """The recipe of a variant above. student: the recipe of `hard-easy` with the same profile and seed."""
+    start, (pairs, order) = start_of(spec), student.tests["diw"]
+    measured = {"size": (pairs, Build.of(Size)), "rounds": (pairs, Build.of(Rounds))}
     if spec.variant in PRUNED:
         return replace(student, model="mobile_pruned", start=start, tests=student.tests | measured)
     effort = EFFORTS[spec.profile]
-    terms = {"terms": student.task.options["terms"]}            # fixed weights: a few steps are no epoch to rebalance over
-    search = {
-        "task": {"target": student.task.target, "options": terms}, "share": SIZES[size_of(spec.variant)] / UNPRUNED,
-        "validation": _validation(student.tests["diw"][0], effort.validation), "measure": student.tests["diw"][1],
-        "short": dict(effort.short), "tries": effort.tries, "first": effort.first, "decay": effort.decay,
-    }
+    # Weights are fixed, since so few steps are no epoch over which to rebalance them.
+    inner = {"target": student.task.target, "options": {"terms": student.task.options["terms"]}}
+    search = Build.of(
+        Search, task=inner, share=SIZES[size_of(spec.variant)] / UNPRUNED,
+        validation=_validation(pairs, effort.validation), measure=order, short=effort.short, tries=effort.tries,
+        first=effort.first, decay=effort.decay,
+    )
     return replace(
         student, model="mobile_pruned", model_options={**student.model_options, "intermediate": 0}, start=start,
-        task=Build("depthlib.papers.mobile.pruning_task:Search", search), tests={"diw": student.tests["diw"]} | measured,
-        plan=replace(student.plan, steps=0), ship_weights=False, pictures={},
+        task=search, tests={"diw": student.tests["diw"]} | measured, plan=replace(student.plan, steps=0),
+        ship_weights=False, pictures={},
     )
 
 
 def _validation(test: Build, count: int) -> Build:
-    """The test set of pairs with scenes of the split "val" instead, `count` a family."""
+    """The test set of pairs with `count` scenes per family of the split "val" instead."""
     frames = test.options["frames"]
     parts = [{**part, "count": count} for part in frames.options["parts"]]
-    return Build(test.target, {**test.options, "frames": Build(frames.target, {**frames.options, "parts": parts, "split": "val"})})
-
-
-def _measured(student: Recipe) -> dict[str, tuple[Build, Build]]:
-    data, module = student.tests["diw"][0], "depthlib.papers.mobile.pruning_measures"
-    return {"size": (data, Build(f"{module}:Size")), "rounds": (data, Build(f"{module}:Rounds"))}
+    val = Build(frames.target, {**frames.options, "parts": parts, "split": "val"})
+    return Build(test.target, {**test.options, "frames": val})

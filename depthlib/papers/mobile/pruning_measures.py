@@ -2,37 +2,43 @@
 
 from __future__ import annotations
 
-import torch
-from torch import nn
+from typing import TYPE_CHECKING
+
 from torch.utils.data import Dataset
 
-from depthlib.base.cost import macs
-from depthlib.papers.mobile.pruned import HEADS, PrunedMobile
-from depthlib.protocols.evaluate import Evaluation
+from depthlib.base.cost import macs, parameters
+from depthlib.protocols.inference import Measure
+
+if TYPE_CHECKING:
+    from depthlib.papers.mobile.network import MobileDepth
+    from depthlib.papers.mobile.pruned import PrunedMobile
 
 
-class Size:
+class Size(Measure):
     """Parameters and multiply-adds of inference, at the size of the images of the set. One entry, "network".
 
     Metrics: parameters, without intermediate heads; macs, of convolutions, see `depthlib.base.cost.macs`.
     """
 
-    def __call__(self, model: nn.Module, dataset: Dataset, *, device: str | torch.device = "cpu") -> Evaluation:
-        image = dataset[0]["image"][None].to(device)
-        count = sum(p.numel() for name, p in model.named_parameters() if not name.startswith(HEADS))
-        found = {"parameters": [float(count)], "macs": [float(macs(model.to(device), image))]}
-        return Evaluation("cost of inference", ["network"], found, [])
+    title, output = "cost of inference", ""
+
+    def begin(self, model: MobileDepth, dataset: Dataset) -> None:
+        super().begin(model, dataset)
+        image = dataset[0]["image"][None].to(next(model.parameters()).device)
+        count = parameters(model) - parameters(model.intermediate)
+        self.found.add("network", {"parameters": float(count), "macs": float(macs(model, image))})
 
 
-class Rounds:
+class Rounds(Measure):
     """The rounds of the search for widths, as the network remembers them. One entry a round: its number and the block it narrowed.
 
     Metrics: width, channels left in that block; parameters of the network; score, 1 - WHDR after the short fine-tuning.
     Entry 0 is the network before the search, with width 0.
     """
 
-    def __call__(self, model: PrunedMobile, dataset: Dataset, *, device: str | torch.device = "cpu") -> Evaluation:
-        history = model.history
-        names = [f"{number} {row.block}".strip() for number, row in enumerate(history)]
-        columns = {name: [float(getattr(row, name)) for row in history] for name in ("width", "parameters", "score")}
-        return Evaluation("rounds of NetAdapt", names, columns, [])
+    title, metrics, output = "rounds of NetAdapt", ("width", "parameters", "score"), ""
+
+    def begin(self, model: PrunedMobile, dataset: Dataset) -> None:
+        super().begin(model, dataset)
+        for number, row in enumerate(model.history):
+            self.found.add(f"{number} {row.block}".strip(), {name: float(getattr(row, name)) for name in self.metrics})

@@ -1,4 +1,4 @@
-"""NetAdapt as a run: a task that narrows a trained network before the first step. Spec mobile, section 5; Table 7.
+"""NetAdapt as a run: a task that narrows a trained network before the first step. Table 7.
 
 A pruned network of Table 7 is made by two runs, so that the search is done once and the training after it can be resumed:
 
@@ -23,6 +23,7 @@ from depthlib.base.build import Build
 from depthlib.base.cost import parameters
 from depthlib.papers.mobile.netadapt import Round, netadapt
 from depthlib.papers.mobile.pruned import Narrowing, PrunedMobile
+from depthlib.protocols.inference import Measure, measure
 from depthlib.training.fit import Plan, fit
 from depthlib.training.parallel import rank_and_size
 from depthlib.training.tasks import BaseTask
@@ -52,7 +53,7 @@ class Search(BaseTask):
     """
 
     def __init__(
-        self, task: dict[str, Any], *, share: float, validation: Dataset, measure: Any, metric: str = "whdr",
+        self, task: dict[str, Any], *, share: float, validation: Dataset, measure: Measure, metric: str = "whdr",
         short: dict[str, Any] | None = None, tries: int | None = None, first: float = 0.03, decay: float = 0.98, **networks: nn.Module,
     ) -> None:
         if not 0 < share < 1:
@@ -74,8 +75,8 @@ class Search(BaseTask):
             fit(candidate, self.task, dataset, self.plan, seed=seed, device=device)
 
         def score(candidate: nn.Module) -> float:
-            values = self.measure(candidate.eval(), self.validation, device=device).metrics[self.metric]
-            return 1 - sum(values) / len(values)
+            found = measure(candidate, self.validation, {"score": self.measure}, device=device)["score"]
+            return 1 - found.means()[self.metric]
 
         history = model.history or [Narrowing("", 0, parameters(model), score(model))]
         found, rounds = netadapt(

@@ -1,4 +1,4 @@
-"""Mobile relative depth: the rows of Tables 1 to 7 as recipes. What is learned where:
+"""Mobile relative depth: the rows of Tables 1 to 7 as recipes. (IP: intermediate prediction.)
 
 | variant | data | network | learns from | row |
 |---|---|---|---|---|
@@ -6,9 +6,9 @@
 | `<encoder>-fbnet` | rooms | encoder + FBNet decoder | the same | Table 2 |
 | `mobilenet_v2-x112` | rooms | the student | the same | Table 2 last row; Table 3 NYUv2 |
 | `diw`, `rw`, `mc` | diw, rw, mc | the student | ordinal pairs; relative maps; depth up to a scale | Table 3 |
-| `rw-diw`, `mc-diw`, `mc-rw-diw` | diw | goes on from `rw`, `mc`, `mc-rw` | its last set | Table 3; the baseline of Tables 4 to 7 |
-| `mc-rw` | rw | goes on from `mc` | its last set | none: a link of the chain |
-| `mc-rw-diw-1ip`, `mc-rw-diw-2ip` | diw | + 1, 2 intermediate predictions (IP) in all stages | its last set | Table 4, upper half |
+| `rw-diw`, `mc-diw`, `mc-rw-diw` | diw | from `rw`, `mc`, `mc-rw` | its last set | Table 3; baseline of Tables 4 to 7 |
+| `mc-rw` | rw | from `mc` | its last set | none: a link of the chain |
+| `mc-rw-diw-1ip`, `mc-rw-diw-2ip` | diw | + 1, 2 IP in all stages | its last set | Table 4, upper half |
 | `pi` | diw | the student | teacher: RMSE (PI) | Table 5 |
 | `ranking-pi` | diw | the student | pairs; PI | Table 5 |
 | `kd` | diw | the student | pairs; PI; affinities (PA) | Table 5; Table 4 No IP |
@@ -18,18 +18,19 @@
 | `wi-easy-hard` | diw | + 2 IP | seven terms rebalanced, weights initialised | Table 6, WI + easy to hard |
 | `easy-hard` | diw | + 2 IP | three terms rebalanced (FIP) | Table 6, no WI + easy to hard, FIP |
 | `hard-easy` | diw | + 2 IP | three terms rebalanced (FIP) | Table 6 last row; Table 7 Ours |
-| `wi-fip`, `no-fip` | diw | + 2 IP | `easy-hard` with WI; `hard-easy` without FIP | ours: Table 6 changes WI and FIP at once |
-| `pruned-1.9`, `pruned-1.5`, `pruned-1.0` | diw | `hard-easy`, narrowed by NetAdapt | as `hard-easy` | Table 7 v1, v2, v3 |
-| `search-1.9`, `search-1.5`, `search-1.0` | diw | the narrowing, see `mobile_pruning` | as `kd`, a few steps | none: links of the chain |
+| `wi-fip`, `no-fip` | diw | + 2 IP | `easy-hard` with WI; `hard-easy` without FIP | ours: erratum MB-23 |
+| `pruned-1.9`, `pruned-1.5`, `pruned-1.0` | diw | `hard-easy`, pruned | as `hard-easy` | Table 7 v1, v2, v3 |
+| `search-1.9`, `search-1.5`, `search-1.0` | diw | pruning, see `pruning.py` | as `kd`, a few steps | none: links |
 | `teacher` | y3d | EncDecResNet | relative maps | Table 7, Chen et al. [4] |
 | `hourglass` | diw | network of Chen et al. [3] | ordinal pairs | Table 7, Chen et al. DIW |
 | `trunk` | classes | the student's encoder | classes, no depth | none: stands in for ImageNet |
 
-Tests of every network: "diw" (metrics whdr, and whdr_ramp of "higher up is farther"), "mc" (si_mse, si_rmse, si_rmse_pairs, and each with
-_constant), "nyu" (rmse after the z-score of Chen 2016, and rmse_ramp). Networks on rooms also have "rooms", protocol "scenes", in metres.
+Tests of every network: "diw" (metrics whdr, and whdr_ramp of "higher up is farther"), "mc" (si_mse, si_rmse,
+si_rmse_pairs, and each with _constant), "nyu" (rmse after the z-score of Chen et al. 2016, and rmse_ramp). Networks on
+rooms also have "rooms", protocol "scenes", in metres.
 
-Curves: the terms before weighting ("ranking", "rmse", "pairwise", "holistic", "critic"), and with rebalancing the weights of that step
-("weight_ranking", "weight_rmse", "weight_pairwise"); without FIP "rmse_0", "weight_rmse_0" and so on.
+Curves: the terms before weighting ("ranking", "rmse", "pairwise", "holistic", "critic"), and with rebalancing the
+weights of that step ("weight_ranking", "weight_rmse", "weight_pairwise"); without FIP "rmse_0", "weight_rmse_0" etc.
 """
 
 from __future__ import annotations
@@ -39,20 +40,36 @@ from dataclasses import replace
 from typing import Any
 
 from depthlib.base.build import Build
+from depthlib.losses.regression import l1_loss
+from depthlib.papers.mobile.measures import MetresOfRelative, PairOrder, ScaleInvariant
 from depthlib.papers.mobile.pruning import PRUNED, SEARCHES, pruned_recipe
 from depthlib.papers.mobile.sets import test_set, training_set
-from depthlib.papers.mobile.variants import DATA, DESIGN, FAMILIES, LEFT_OUT, PAIRS_TESTED, SCALES, SHOWN, TWICE, VARIANTS, Scale, Variant
-from depthlib.runs.profiles import Profile, get_profile
+from depthlib.papers.mobile.task import ClassesOfCells, PairsAndTeacher, RelativeDepth, ScaleFreeDepth
+from depthlib.papers.mobile.variants import (
+    DATA,
+    DESIGN,
+    FAMILIES,
+    LEFT_OUT,
+    PAIRS_TESTED,
+    SCALES,
+    SHOWN,
+    TWICE,
+    VARIANTS,
+    Scale,
+    Variant,
+)
+from depthlib.runs.profiles import Profile
 from depthlib.runs.recipe import Recipe
 from depthlib.runs.spec import RunSpec
 from depthlib.training.fit import Plan
+from depthlib.training.tasks import Supervised
 
 
 def recipe(spec: RunSpec) -> Recipe:
-    """Train a variant on its data and measure it; see the tables at the top of this file.
+    """Train a variant on its data and measure it; see the table at the top of this file.
 
     Raises:
-        ValueError: a variant that there is not, or other data than the variant has.
+        ValueError: an unknown variant, or other data than the variant has.
         NotImplementedError: profile "paper", whose data sets are not connected to this recipe yet.
     """
     if spec.variant not in DATA:
@@ -61,11 +78,11 @@ def recipe(spec: RunSpec) -> Recipe:
         raise ValueError(f"unknown data {spec.data!r} for {spec.variant!r}: expected {DATA[spec.variant]}")
     if spec.profile not in SCALES:
         raise NotImplementedError(
-            f"mobile at profile {spec.profile!r} needs NYUv2, DIW, ReDWeb, depth for Mannequin Challenge and ImageNet weights, which are "
-            f"not connected to this recipe yet: expected one of {', '.join(SCALES)}"
+            f"mobile at profile {spec.profile!r} needs NYUv2, DIW, ReDWeb, depth for Mannequin Challenge and ImageNet "
+            f"weights, which are not connected to this recipe yet: expected one of {', '.join(SCALES)}"
         )
     scale = SCALES[spec.profile]
-    profile = replace(get_profile(spec.profile), **{**scale.profile, **spec.overrides})
+    profile = spec.scaled(**scale.profile)
     if spec.variant in DESIGN:
         return _design(spec, scale, profile)
     if spec.variant in VARIANTS:
@@ -82,11 +99,11 @@ def runs(profile: str, *, variants: tuple[str, ...] | None = None, seeds: list[i
         variants: default: all rows; in "quick" without `LEFT_OUT`.
         seeds: default: three; in "quick" two for `TWICE`, else one; in "smoke" one. Trunk and teacher are trained once.
     """
-    left_out = LEFT_OUT if profile in ("smoke", "quick") else ()
-    rows = variants or tuple(name for name in DATA if name not in left_out)
+    small = profile in ("smoke", "quick")
+    rows = variants or tuple(name for name in DATA if not (small and name in LEFT_OUT))
     chained: dict[tuple[str, int], RunSpec] = {}
     for name in rows:
-        default = [0, 1, 2] if profile not in ("smoke", "quick") else [0, 1] if profile == "quick" and name in TWICE else [0]
+        default = [0, 1, 2] if not small else [0, 1] if profile == "quick" and name in TWICE else [0]
         for seed in [0] if name in ("trunk", "teacher") else seeds or default:
             for run in _needed(RunSpec("mobile", name, DATA[name], profile, seed)):
                 chained[run.variant, run.seed] = run
@@ -94,7 +111,7 @@ def runs(profile: str, *, variants: tuple[str, ...] | None = None, seeds: list[i
 
 
 def _needed(spec: RunSpec) -> list[RunSpec]:
-    """The run and all that it needs, those first."""
+    """The run after all runs that it needs."""
     before = [run for need in spec.recipe.needs().values() for run in _needed(need)]
     return [*before, spec]
 
@@ -103,22 +120,24 @@ def _design(spec: RunSpec, scale: Scale, profile: Profile) -> Recipe:
     """Tables 1 and 2: dense metres of rooms, L1, SGD."""
     encoder, _, decoder = spec.variant.rpartition("-")
     options = {"encoder": encoder} | ({"full": True} if decoder == "fbnet" else {})
-    plan = {"lr": scale.rates["rooms"], "optimizer": "sgd", "weight_decay": 1e-4, "milestones": scale.milestones, "drop": 0.1}
     return Recipe(
         model="nnconv5" if decoder == "nnconv5" else "mobile",
         model_options=options,
-        task=Build("depthlib.training.tasks:Supervised", {"loss": "depthlib.losses.regression:l1_loss"}),
+        task=Build.of(Supervised, loss=l1_loss),
         train=_train(spec.data, scale, profile),
         tests={"rooms": (_test("rooms", scale, profile), "scenes")} | _tests(scale, profile, "metres"),
-        plan=_plan(spec.data, scale, profile, plan),
+        plan=_plan(spec.data, scale, profile, {
+            "lr": scale.rates["rooms"], "optimizer": "sgd", "weight_decay": 1e-4, "milestones": scale.milestones,
+            "drop": 0.1,
+        }),
     )
 
 
 def _student(spec: RunSpec, scale: Scale, profile: Profile) -> Recipe:
-    """Tables 3 to 6: the student on one set, from the trunk or from what it learned before."""
+    """Tables 3 to 6: the student on one set, starting from the trunk or from its training on another set."""
     variant = VARIANTS[spec.variant]
     drops = (1 / 3, 2 / 3) if variant.data == "mc" else (0.2, 0.4, 0.6, 0.8)
-    before = RunSpec("mobile", variant.before, DATA[variant.before], spec.profile, spec.seed, spec.overrides)
+    before = replace(spec, variant=variant.before, data=DATA[variant.before])
     taught = set(variant.terms) != {"ranking"}
     return Recipe(
         model="mobile",
@@ -131,29 +150,29 @@ def _student(spec: RunSpec, scale: Scale, profile: Profile) -> Recipe:
         }),
         ship_weights=spec.profile == "quick" and spec.seed == 0 and spec.variant in SHOWN,
         start=replace(before, seed=0) if variant.before == "trunk" else before,
-        networks={"teacher": _once(spec, "teacher")} if taught else {},
+        networks={"teacher": replace(spec, variant="teacher", data=DATA["teacher"], seed=0)} if taught else {},
     )
 
 
 def _pruned(spec: RunSpec, scale: Scale, profile: Profile) -> Recipe:
-    """Table 7: the network of `hard-easy`, narrowed, and trained as that was."""
-    student = replace(_student(replace(spec, variant="hard-easy"), scale, profile), ship_weights=spec.profile == "quick" and spec.seed == 0)
-    return pruned_recipe(spec, student)
+    """Table 7: the network of `hard-easy`, narrowed, and fine-tuned with the training of `hard-easy`."""
+    student = _student(replace(spec, variant="hard-easy"), scale, profile)
+    return pruned_recipe(spec, replace(student, ship_weights=spec.profile == "quick" and spec.seed == 0))
 
 
 def _task(variant: Variant, scale: Scale, profile: Profile) -> Build:
-    module = "depthlib.papers.mobile.task"
     if variant.data == "mc":
-        return Build(f"{module}:ScaleFreeDepth")
+        return Build.of(ScaleFreeDepth)
     if variant.data == "rw":
-        return Build(f"{module}:RelativeDepth", {"pairs": scale.pairs})
-    options: dict[str, Any] = {"terms": list(variant.terms)}
+        return Build.of(RelativeDepth, pairs=scale.pairs)
+    options: dict[str, Any] = {"terms": variant.terms}
     if variant.rebalance is not None:
         epoch = max(1, profile.train_scenes // profile.batch_size)
-        options |= {"rebalance": {"steps_per_epoch": epoch, "events": min(5, epoch), **variant.rebalance}, "separate": variant.separate}
+        options["rebalance"] = {"steps_per_epoch": epoch, "events": min(5, epoch), **variant.rebalance}
+        options["separate"] = variant.separate
     if "holistic" in variant.terms:
-        options["critic"] = dict(scale.critic)
-    return Build(f"{module}:PairsAndTeacher", options)
+        options["critic"] = scale.critic
+    return Build.of(PairsAndTeacher, **options)
 
 
 def _trunk(spec: RunSpec, scale: Scale, profile: Profile) -> Recipe:
@@ -162,7 +181,7 @@ def _trunk(spec: RunSpec, scale: Scale, profile: Profile) -> Recipe:
     return Recipe(
         model="mobile_classes",
         model_options={"encoder": scale.encoder, "classes": 21},
-        task=Build("depthlib.papers.mobile.task:ClassesOfCells", {"offsets": FAMILIES}),
+        task=Build.of(ClassesOfCells, offsets=FAMILIES),
         train=_train(spec.data, scale, profile),
         tests={},
         plan=_plan(spec.data, scale, profile, {"lr": scale.rates["classes"], "schedule": "poly"}),
@@ -171,12 +190,12 @@ def _trunk(spec: RunSpec, scale: Scale, profile: Profile) -> Recipe:
 
 
 def _teacher(spec: RunSpec, scale: Scale, profile: Profile) -> Recipe:
-    """EncDecResNet on relative maps of both worlds: it sees more labels than any student."""
+    """EncDecResNet on relative maps of rooms and streets: it has more labels than any student."""
     _require_seed_0(spec)
     return Recipe(
         model="enc_dec_resnet",
         model_options=dict(scale.teacher),
-        task=Build("depthlib.papers.mobile.task:RelativeDepth", {"pairs": scale.pairs}),
+        task=Build.of(RelativeDepth, pairs=scale.pairs),
         train=_train(spec.data, scale, profile),
         tests=_tests(scale, profile, "log"),
         plan=_plan(spec.data, scale, profile, {"lr": scale.rates["y3d"], "schedule": "poly"}),
@@ -192,17 +211,15 @@ def _hourglass(spec: RunSpec, scale: Scale, profile: Profile) -> Recipe:
         task=_task(VARIANTS["diw"], scale, profile),
         train=_train(spec.data, scale, profile),
         tests=_tests(scale, profile, "log"),
-        plan=_plan(spec.data, scale, profile, {"lr": scale.rates["diw"], "milestones": (0.2, 0.4, 0.6, 0.8), "drop": 0.5}),
+        plan=_plan(spec.data, scale, profile, {
+            "lr": scale.rates["diw"], "milestones": (0.2, 0.4, 0.6, 0.8), "drop": 0.5,
+        }),
     )
 
 
 def _require_seed_0(spec: RunSpec) -> None:
     if spec.seed:
-        raise ValueError(f"{spec.variant} is trained once, with seed 0, got seed {spec.seed}")
-
-
-def _once(spec: RunSpec, variant: str) -> RunSpec:
-    return RunSpec("mobile", variant, DATA[variant], spec.profile, 0, spec.overrides)
+        raise ValueError(f"{spec.variant} is trained once: found seed {spec.seed}, expected 0")
 
 
 def _plan(data: str, scale: Scale, profile: Profile, settings: Mapping[str, Any]) -> Plan:
@@ -219,9 +236,9 @@ def _test(data: str, scale: Scale, profile: Profile) -> Build:
 
 
 def _tests(scale: Scale, profile: Profile, output: str) -> dict[str, tuple[Build, str | Build]]:
-    measures = "depthlib.papers.mobile.measures"
+    rooms = _train("rooms", scale, profile)
     return {
-        "diw": (_test("diw", scale, profile), Build(f"{measures}:PairOrder")),
-        "mc": (_test("mc", scale, profile), Build(f"{measures}:ScaleInvariant", {"output": output})),
-        "nyu": (_test("rooms", scale, profile), Build(f"{measures}:MetresOfRelative", {"reference": _train("rooms", scale, profile)})),
+        "diw": (_test("diw", scale, profile), Build.of(PairOrder)),
+        "mc": (_test("mc", scale, profile), Build.of(ScaleInvariant, output=output)),
+        "nyu": (_test("rooms", scale, profile), Build.of(MetresOfRelative, reference=rooms)),
     }

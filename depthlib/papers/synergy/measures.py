@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
 import torch
-from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch import Tensor, nn
+from torch.utils.data import Dataset
 
 from depthlib.metrics.semantic import class_accuracy, confusion_matrix, mean_iou, pixel_accuracy
-from depthlib.papers.synergy.network import SynergyNet
-from depthlib.protocols.evaluate import Evaluation
+from depthlib.protocols.inference import Batch, Evaluation, Measure
 from depthlib.scenes.labels import scene_labels
 
 SCORES = {"pixel": ("pixel_accuracy", pixel_accuracy), "class": ("class_accuracy", class_accuracy), "iou": ("mean_iou", mean_iou)}
 
 
-def _batches(model: SynergyNet, dataset: Dataset, device: str | torch.device, size: int = 8) -> Iterator[dict[str, Any]]:
-    model.to(device).eval()
-    for batch in DataLoader(dataset, batch_size=size):
-        yield batch | {"image": batch["image"].to(device).contiguous(memory_format=torch.channels_last)}
-
-
-class ClassScores:
+class ClassScores(Measure):
     """Semantic scores of `depthlib.metrics.semantic` with all that one pooled confusion matrix of the data set needs.
 
     Metrics, one value an image:
@@ -38,20 +31,16 @@ class ClassScores:
         classes: 4, 8 or 13, see `scene_labels`.
     """
 
-    def __init__(self, classes: int) -> None:
-        self.classes = classes
+    output = "class_logits"
 
-    @torch.no_grad()
-    def __call__(self, model: SynergyNet, dataset: Dataset, *, device: str | torch.device = "cpu") -> Evaluation:
-        found = Evaluation(f"{self.classes} classes", [], {}, [])
-        for batch in _batches(model, dataset, device):
-            predicted = model.outputs(batch["image"], tasks=("semantics",), full_size=True).logits.argmax(dim=1).cpu()
-            labels = scene_labels(batch["semantics"], self.classes)
-            found.images += batch["name"]
-            for given, truth in zip(predicted, labels, strict=True):
-                for name, value in self.measures(confusion_matrix(given, truth, self.classes)).items():
-                    found.metrics.setdefault(name, []).append(value)
-        return found
+    def __init__(self, classes: int) -> None:
+        self.classes, self.title = classes, f"{classes} classes"
+
+    def update(self, batch: Batch, prediction: Tensor) -> None:
+        """prediction: [B,K,H,W], one score a class."""
+        labels = scene_labels(batch["semantics"].cpu(), self.classes)
+        for name, given, truth in zip(batch["name"], prediction.argmax(dim=1).cpu(), labels, strict=True):
+            self.found.add(name, self.measures(confusion_matrix(given, truth, self.classes)))
 
     def measures(self, matrix: Tensor) -> dict[str, float]:
         """Of the confusion matrix [K,K] of one image."""
@@ -79,7 +68,7 @@ def pooled_scores(metrics: dict[str, Sequence[float]]) -> dict[str, Any]:
     }
 
 
-class DepthRanges:
+class DepthRanges(Measure):
     """Errors by the true depth: does a network fall short where it is far?
 
     Metrics, one value an image, means over all its valid pixels of something that is 0 outside the range:
@@ -94,17 +83,12 @@ class DepthRanges:
 
     def __init__(self, edges: Sequence[float], far: float) -> None:
         self.edges, self.far = tuple(edges), far
+        self.title = f"ranges of depth {self.edges}, far beyond {far:g} m"
 
-    @torch.no_grad()
-    def __call__(self, model: SynergyNet, dataset: Dataset, *, device: str | torch.device = "cpu") -> Evaluation:
-        found = Evaluation(f"ranges of depth {self.edges}, far beyond {self.far:g} m", [], {}, [])
-        for batch in _batches(model, dataset, device):
-            predicted = model(batch["image"]).float().cpu().clamp(0.1, self.edges[-1])
-            found.images += batch["name"]
-            for guess, truth in zip(predicted, batch["depth"], strict=True):
-                for name, value in self.measures(guess, truth).items():
-                    found.metrics.setdefault(name, []).append(value)
-        return found
+    def update(self, batch: Batch, prediction: Tensor) -> None:
+        predicted = prediction.float().cpu().clamp(0.1, self.edges[-1])
+        for name, guess, truth in zip(batch["name"], predicted, batch["depth"].cpu(), strict=True):
+            self.found.add(name, self.measures(guess, truth))
 
     def measures(self, pred: Tensor, truth: Tensor) -> dict[str, float]:
         """Of one depth map, metres, 0 where the truth is unknown."""
@@ -118,7 +102,7 @@ class DepthRanges:
         return values | {"bias_far": bias, "shortfall_far": -bias}
 
 
-class AttentionOnDepth:
+class AttentionOnDepth(Measure):
     """Does the network look at what is far? Look Deeper Sec. 3.4: spatial attention of the first up-convolution, and the trunk.
 
     Metrics, one value an image, Pearson correlations over its pixels:
@@ -128,23 +112,29 @@ class AttentionOnDepth:
         backbone: attention of the trunk with the true depth.
     """
 
-    @torch.no_grad()
-    def __call__(self, model: SynergyNet, dataset: Dataset, *, device: str | torch.device = "cpu") -> Evaluation:
-        found = Evaluation("correlation of attention and depth", [], {}, [])
-        truths, maps = [], {"depth": [], "backbone": []}
-        for batch in _batches(model, dataset, device):
-            attention = model.attention_maps(batch["image"])
-            found.images += batch["name"]
-            truths += list(batch["depth"])
-            for name, own in maps.items():
-                own += list(attention[name].cpu())
-        total = sum(truths)
-        elsewhere = [(total - truth) / max(1, len(truths) - 1) for truth in truths]
-        found.metrics = {
-            "depth": correlations(maps["depth"], truths), "nearness": [-value for value in correlations(maps["depth"], truths)],
-            "depth_elsewhere": correlations(maps["depth"], elsewhere), "backbone": correlations(maps["backbone"], truths),
+    title, output = "correlation of attention and depth", "attention_maps"
+
+    def begin(self, model: nn.Module, dataset: Dataset) -> None:
+        super().begin(model, dataset)
+        self.truths: list[Tensor] = []
+        self.maps: dict[str, list[Tensor]] = {"depth": [], "backbone": []}
+
+    def update(self, batch: Batch, prediction: dict[str, Tensor]) -> None:
+        """prediction: name of a part of the network -> [B,1,H,W]."""
+        self.found.images += batch["name"]
+        self.truths += batch["depth"].cpu()
+        for name, own in self.maps.items():
+            own += prediction[name].cpu()
+
+    def compute(self) -> Evaluation:
+        total = sum(self.truths)
+        elsewhere = [(total - truth) / max(1, len(self.truths) - 1) for truth in self.truths]
+        depth, backbone = (correlations(self.maps[name], self.truths) for name in ("depth", "backbone"))
+        self.found.metrics = {
+            "depth": depth, "nearness": [-value for value in depth],
+            "depth_elsewhere": correlations(self.maps["depth"], elsewhere), "backbone": backbone,
         }
-        return found
+        return self.found
 
 
 def correlations(first: Sequence[Tensor], second: Sequence[Tensor]) -> list[float]:

@@ -131,6 +131,10 @@ class SynergyNet(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         return self.outputs(image, tasks=("depth",), full_size=True).depth
 
+    def class_logits(self, image: Tensor) -> Tensor:
+        """Image [B,3,H,W] -> class scores [B,K,H,W] before the softmax. Raises ValueError without a semantic branch."""
+        return self.outputs(image, tasks=("semantics",), full_size=True).logits
+
     def outputs(self, image: Tensor, *, tasks: Sequence[str] | None = None, full_size: bool = False) -> Outputs:
         """Depth and class scores together.
 
@@ -199,7 +203,7 @@ class SynergyNet(nn.Module):
         parameters = {name: [p for module in self.part(name) for p in module.parameters()] for name in stage.rates}
         return [{"params": parameters[name], "lr": rate, "name": name} for name, rate in stage.rates.items() if parameters[name]]
 
-    def adopt(self, earlier: SynergyNet) -> None:
+    def load_from(self, earlier: SynergyNet) -> None:
         """Take over what an earlier stage learned: the backbone, each branch that both have, sharing units of the same kind.
 
         What the earlier network lacks stays as it was drawn, such as the semantic branch after the first stage, or one of

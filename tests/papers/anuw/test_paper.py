@@ -20,6 +20,7 @@ from depthlib.scenes.sets import scenes
 from depthlib.scenes.writers.mai import write_mai
 
 PAPER = load_paper("anuw")
+CLAIMS = published.FOLDER / "anuw" / "claims.yaml"
 
 # Typed anew from the paper, column by column, the other way round than in the YAML file.
 TABLE1 = {"A": 0.612, "B": 0.609, "C": 0.604, "D": 0.597, "E": 0.582}
@@ -94,16 +95,15 @@ def test_every_claim_can_be_run_or_says_why_not():
 
 def test_a_claim_cannot_be_changed_unnoticed(tmp_path):
     """Direction, rival, metric and rule are under the lock; wording is not."""
-    text = (published.FOLDER / "anuw.yaml").read_text(encoding="utf-8")
-    content = yaml.safe_load(text)
-    assert content["lock"] == "41addbcac11c"        # a second place to change on purpose
+    text = CLAIMS.read_text(encoding="utf-8")
+    assert yaml.safe_load(text)["lock"] == "41addbcac11c"        # a second place to change on purpose
 
     def load(change):
         changed = yaml.safe_load(text)
         change(changed)
         folder = tmp_path / str(len(list(tmp_path.iterdir())))
-        folder.mkdir()
-        (folder / "anuw.yaml").write_text(yaml.safe_dump(changed), encoding="utf-8")
+        (folder / "anuw").mkdir(parents=True)
+        (folder / "anuw" / CLAIMS.name).write_text(yaml.safe_dump(changed), encoding="utf-8")
         return load_paper("anuw", folder)
 
     def swap(c):
@@ -114,13 +114,13 @@ def test_a_claim_cannot_be_changed_unnoticed(tmp_path):
         lambda c: c["claims"]["soft-labels-help"].update(metrics=["abs_rel"]), lambda c: c["claims"].pop("psnl-helps"),
         lambda c: c["stand_ins"].update(kitti="streets"), lambda c: c["claims"]["psnl-is-small"].update(extra_parameters=0.5),
     ):
-        with pytest.raises(ValueError, match="anuw.yaml: lock is '41addbcac11c', but the claims are"):
+        with pytest.raises(ValueError, match="anuw/claims.yaml: lock is '41addbcac11c', but the claims are"):
             load(change)
     assert load(lambda c: c["claims"]["awca-helps"].update(says="In other words.")).claims[0].says == "In other words."
 
 
 def test_the_lock_leaves_prose_and_errata_free():
-    content = yaml.safe_load((published.FOLDER / "anuw.yaml").read_text(encoding="utf-8"))
+    content = yaml.safe_load(CLAIMS.read_text(encoding="utf-8"))
     content["claims"]["awca-helps"].update(where="elsewhere", remark="another")
     content["errata"]["A1"]["why"] = "for another reason"
     assert published._paper("anuw", content).erratum("A1").why == "for another reason"
@@ -149,7 +149,7 @@ def test_citations_are_found():
 
 def test_every_erratum_that_is_cited_is_listed():
     known, folder = {erratum.key for erratum in PAPER.errata}, published.FOLDER.parent
-    files = [*folder.rglob("*.py"), published.FOLDER / "anuw.yaml"]
+    files = [*folder.rglob("*.py"), CLAIMS]
     found = {path.relative_to(folder).as_posix(): cited(path.read_text(encoding="utf-8")) for path in files}
     assert {name: numbers - known for name, numbers in found.items() if numbers - known} == {}
     assert found["losses/structural.py"] == {"A7", "A10"} and len(set.union(*found.values())) >= 12
@@ -181,7 +181,7 @@ def test_errata_table():
     ],
 )
 def test_mistakes_in_the_file_are_named(change, message):
-    content = yaml.safe_load((published.FOLDER / "anuw.yaml").read_text(encoding="utf-8"))
+    content = yaml.safe_load(CLAIMS.read_text(encoding="utf-8"))
     change(content)
     with pytest.raises(ValueError, match=message):
         published._paper("anuw", content)
@@ -218,7 +218,7 @@ def test_the_papers_settings_at_full_size():
 
 
 def test_the_papers_own_training_runs_on_the_papers_own_files(tmp_path, monkeypatch):
-    """Profile "paper" reads the Mobile AI set from where it lies: here three steps on small files of its format."""
+    """Profile "paper" reads the Mobile AI set in place: here three steps on small files of its format."""
     monkeypatch.setenv("DEPTHLIB_CACHE", str(tmp_path))
     recipe = RunSpec("anuw", "e", "mai", "paper").recipe
     assert (recipe.plan.steps, recipe.plan.batch_size, recipe.plan.lr, recipe.model_options["width"]) == (720_800, 1, 1e-4, 32)

@@ -6,13 +6,13 @@ from torch import nn
 
 from depthlib.base import cost
 from depthlib.models import create_model, models
-from depthlib.papers.comparison import rows as together
+from depthlib.papers.comparison import rows as comparison
 from depthlib.runs.store import RunSpec
 
 
 def test_every_method_sees_the_same_frames_for_as_many_steps():
     for profile in ("quick", "full"):
-        recipes = {v: RunSpec("together", v, "streets", profile).recipe for v in together.VARIANTS}
+        recipes = {v: RunSpec("comparison", v, "streets", profile).recipe for v in comparison.VARIANTS}
         frames = {v: {k: o for k, o in r.train.options.items() if k != "views"} for v, r in recipes.items()}
         assert all(found == frames["unet"] for found in frames.values())
         assert [v for v, r in recipes.items() if "views" in r.train.options] == ["lr-net"], "only video looks at neighbours"
@@ -25,19 +25,19 @@ def test_full_networks_are_those_of_the_papers():
     """The numbers of parameters that the papers' own lessons state; the teacher's guidance and the poses need no others."""
     counts = {"anuw": 9_219_713, "fcrn": 63_563_008, "dacnn": 42_916_449}
     for variant, count in counts.items():
-        recipe = RunSpec("together", variant, "streets", "full").recipe
+        recipe = RunSpec("comparison", variant, "streets", "full").recipe
         with torch.device("meta"):
             assert cost.parameters(create_model(recipe.model, **recipe.model_options)) == count
-    assert {RunSpec("together", v, "streets", "quick").recipe.model for v in together.VARIANTS} <= set(models())
+    assert {RunSpec("comparison", v, "streets", "quick").recipe.model for v in comparison.VARIANTS} <= set(models())
 
 
 def test_names_that_there_are_not():
     with pytest.raises(ValueError, match="unknown variant 'x'"):
-        _ = RunSpec("together", "x", "streets").recipe
+        _ = RunSpec("comparison", "x", "streets").recipe
     with pytest.raises(ValueError, match="unknown data 'rooms'"):
-        _ = RunSpec("together", "unet", "rooms").recipe
+        _ = RunSpec("comparison", "unet", "rooms").recipe
     with pytest.raises(NotImplementedError, match="no two of the papers share a data set"):
-        _ = RunSpec("together", "unet", "streets", "paper").recipe
+        _ = RunSpec("comparison", "unet", "streets", "paper").recipe
 
 
 def test_macs_of_a_convolution_by_hand():

@@ -20,8 +20,7 @@ from depthlib.papers.dacnn.guidance import border_pixel, guidance_colours, marke
 from depthlib.papers.dacnn.loss import dacnn_loss
 from depthlib.papers.dacnn.network import Estimate
 from depthlib.papers.dacnn.task import Distillation, LidarLabels, StereoTeacher, random_crop
-from depthlib.papers.dacnn.windows import ThroughWindows, Windowed
-from depthlib.protocols.evaluate import evaluate
+from depthlib.protocols.inference import measure
 from depthlib.protocols.protocol import load_protocol
 from depthlib.report import claims as published
 from depthlib.report.claims import load_paper
@@ -29,6 +28,7 @@ from depthlib.runs.store import RunSpec, Store
 
 PAPER = load_paper("dacnn")
 LOCK = "d1e1a6303c58"       # a second place to change on purpose
+CLAIMS = published.FOLDER / "dacnn" / "claims.yaml"
 
 # Typed anew from the paper, column by column.
 METHODS1 = ["Make3D", "Eigen et al.", "Liu et al.", "Godard et al.", "Kuznetsov et al.", "Gan et al.", "Yin et al.", "DORN", "DACNN"]
@@ -113,7 +113,7 @@ def test_every_claim_can_be_run_or_says_why_not():
 
 
 def test_a_claim_cannot_be_changed_unnoticed(tmp_path):
-    text = (published.FOLDER / "dacnn.yaml").read_text(encoding="utf-8")
+    text = CLAIMS.read_text(encoding="utf-8")
     assert yaml.safe_load(text)["lock"] == LOCK
     for change in (
         lambda c: c["claims"]["blocks-help"].update(better="no-blocks", than=["full"]), lambda c: c["rule"].update(level=0.5),
@@ -134,11 +134,11 @@ def test_every_erratum_that_is_cited_is_listed():
     known = {erratum.key for erratum in PAPER.errata}
     assert sorted(known, key=lambda key: int(key[1:])) == [f"D{i}" for i in range(1, 22)]
     cited = {}
-    for path in [*folder.rglob("*.py"), published.FOLDER / "dacnn.yaml"]:
+    for path in [*folder.rglob("*.py"), CLAIMS]:
         text = path.read_text(encoding="utf-8")
         cited[path.relative_to(folder).as_posix()] = {n for found in CITED.findall(text) for n in re.findall(r"D\d+", found)}
     assert set.union(*cited.values()) <= known
-    assert {"D7"} <= cited["models/dacnn.py"] and {"D18"} <= cited["training/distillation.py"]
+    assert {"D7"} <= cited["papers/dacnn/network.py"] and {"D18"} <= cited["papers/dacnn/task.py"]
 
 
 # Recipes
@@ -372,35 +372,36 @@ class Painted(nn.Module):
 
 
 def test_border_errors():
-    result = BorderErrors("dacnn-streets+crop=none")(Painted(1.5), Frames())
+    borders = BorderErrors("dacnn-streets+crop=none")
+    result = measure(Painted(1.5), Frames(), {"borders": borders})["borders"]
     assert result.images == ["f0"] and result.skipped == ["f1"]     # without a border there is nothing to say
     assert result.metrics["border_abs_rel"] == pytest.approx([0.5]) and result.metrics["inside_abs_rel"] == pytest.approx([0.0], abs=1e-6)
     assert result.metrics["border_minus_inside"] == pytest.approx([0.5]) and result.metrics["inside_minus_border"] == pytest.approx([-0.5])
     with pytest.raises(ValueError, match="both a depth border and an inside"):
-        BorderErrors("dacnn-streets+crop=none")(Painted(1.5), torch.utils.data.Subset(Frames(), [1]))
+        measure(Painted(1.5), torch.utils.data.Subset(Frames(), [1]), {"borders": borders})
 
 
 class Colour(nn.Module):
-    """Depth from each pixel's own colours, of one view or two."""
+    """Depth from each pixel's own colours, of the image and its stereo partner; `seen` are the sizes of the images."""
 
-    def __init__(self, inputs: tuple[str, ...]) -> None:
+    inputs = ("image", "right")
+
+    def __init__(self) -> None:
         super().__init__()
-        self.inputs = inputs
+        self.seen: list[tuple[int, ...]] = []
 
-    def forward(self, *views):
-        assert views[0].shape[-2:] == (16, 16) and len(views) == len(self.inputs)
-        return 1 + 30 * views[0][:, :1] + 20 * views[-1][:, 1:2]
+    def forward(self, image, right):
+        self.seen.append(tuple(image.shape[-2:]))
+        return 1 + 30 * image[:, :1] + 20 * right[:, 1:2]
 
 
-def test_windows_of_one_view_and_of_two():
-    frames = Frames()
-    for inputs in (("image",), ("image", "right")):
-        found = ThroughWindows("dacnn-streets", [16, 16])(Colour(inputs), frames)
-        whole = Colour(inputs)
-        whole.forward = lambda *views: 1 + 30 * views[0][:, :1] + 20 * views[-1][:, 1:2]
-        expected, _ = evaluate(whole, frames, load_protocol("dacnn-streets"))
-        assert found.metrics == {name: pytest.approx(values) for name, values in expected.metrics.items()}
-        assert found.protocol == "dacnn-streets" and Windowed(whole, [16, 16]).inputs == inputs
+def test_border_errors_through_windows():
+    model, protocol = Colour(), "dacnn-streets+crop=none"
+    found = measure(model, Frames(), {"windows": BorderErrors(protocol, [16, 16]), "whole": BorderErrors(protocol)})
+    assert set(model.seen) == {(16, 16), (32, 48)}
+    assert found["windows"].images == ["f0"] == found["whole"].images
+    for name, values in found["whole"].metrics.items():
+        assert found["windows"].metrics[name] == pytest.approx(values), name
 
 
 def test_protocols_of_the_stand_ins_are_the_papers_but_for_the_truth():

@@ -30,7 +30,7 @@ from depthlib.papers.dacnn.depth_aware_conv import (
 from depthlib.papers.dacnn.loss import WEIGHTS, dacnn_loss, guidance_loss, pixel_loss, proxy_loss
 from depthlib.papers.dacnn.network import Encoder, GuidanceBranch, scaled
 from depthlib.papers.dacnn.pyramid_nonlocal import PyramidNonLocal
-from depthlib.protocols.sliding_window import SlidingWindow, mirrored, predict_windows, window_starts
+from depthlib.protocols.sliding_window import Windowed, mirrored, predict_windows, window_starts
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"))]
 SMALL = {"backbone": "resnest14d", "width": 0.125, "guidance_channels": 4}
@@ -704,9 +704,9 @@ def test_a_small_image_is_mirrored() -> None:
     assert torch.equal(mirrored(image[..., :1], (1, 4)), image[..., :1].expand(1, 3, 3, 4))
 
 
-def test_sliding_window_is_a_network_like_others() -> None:
+def test_a_network_through_windows_is_a_network_like_others() -> None:
     inner = small()
-    model = SlidingWindow(inner, window=(16, 16))
+    model = Windowed(inner, [16, 16])
     image = torch.rand(1, 3, 24, 20)
     with pytest.raises(ValueError, match="training mode"):
         model(image)
@@ -714,10 +714,11 @@ def test_sliding_window_is_a_network_like_others() -> None:
     assert depth.shape == (1, 1, 24, 20)
     assert not inner.training
     assert not depth.requires_grad
+    assert torch.equal(depth, predict_windows(inner, image, window=(16, 16)))
     assert torch.equal(predict_windows(inner, image[..., :16, :16], window=(16, 16)), inner(image[..., :16, :16]))
-    with pytest.raises(ValueError, match=r"must have shape \[B, 3, H, W\], got \[3, 24, 20\]"):
+    with pytest.raises(ValueError, match=r"image: found shape \[3, 24, 20\], expected \[B, 3, H, W\]"):
         predict_windows(inner, image[0])
     with pytest.raises(ValueError, match=r"model: returned shape \[4, 3, 16, 16\], expected \[4, 1, 16, 16\]"):
         predict_windows(nn.Identity().eval(), image, window=(16, 16))
-    with pytest.raises(ValueError, match="stride <= window <= length, got stride 17, window 16, length 24"):
+    with pytest.raises(ValueError, match="found stride 17, window 16, length 24, expected 1 <= stride <= "):
         predict_windows(inner, image, window=(16, 16), stride=(17, 8))

@@ -20,6 +20,7 @@ from depthlib.papers.mobile.classes import MobileClasses
 from depthlib.papers.mobile.measures import MetresOfRelative, PairOrder, ScaleInvariant, ramp
 from depthlib.papers.mobile.task import ClassesOfCells, PairsAndTeacher, RelativeDepth, ScaleFreeDepth
 from depthlib.papers.mobile.variants import DATA, DESIGN, LEFT_OUT, VARIANTS
+from depthlib.protocols.inference import measure
 from depthlib.protocols.scaling import SCALINGS
 from depthlib.runs.spec import RunSpec
 from depthlib.scenes.variants import Frames, OrdinalFrames, RelativeFrames, ScaleFreeFrames, relative_map
@@ -254,27 +255,28 @@ def test_si_rmse_in_its_three_forms_is_that_of_the_metrics(rooms: Frames) -> Non
 
 
 def test_metres_of_relative_is_chens_protocol_with_the_numbers_of_the_rooms(rooms: Frames) -> None:
-    measure = MetresOfRelative(rooms)
+    metres = MetresOfRelative(rooms)
     per_image = [frame["depth"][frame["valid"]].double() for frame in rooms]
-    assert measure.mean == pytest.approx(sum(x.mean().item() for x in per_image) / 4)
-    assert measure.deviation == pytest.approx(sum(((x - x.mean()) ** 2).mean().item() ** 0.5 for x in per_image) / 4)
+    assert metres.mean == pytest.approx(sum(x.mean().item() for x in per_image) / 4)
+    assert metres.deviation == pytest.approx(sum(((x - x.mean()) ** 2).mean().item() ** 0.5 for x in per_image) / 4)
     z = torch.randn(1, 32, 64, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     item = rooms[1]
-    found = measure.measures(z, item)
-    assert measure.measures(3 * z - 7, item)["rmse"] == pytest.approx(found["rmse"], rel=1e-9)          # no scale, no shift
-    measure.mean, measure.deviation = 2.8424594402, 0.6148231626                                        # NYU's: as the protocol has it
+    found = metres.measures(z, item)
+    assert metres.measures(3 * z - 7, item)["rmse"] == pytest.approx(found["rmse"], rel=1e-9)          # no scale, no shift
+    metres.mean, metres.deviation = 2.8424594402, 0.6148231626                                        # NYU's: as the protocol has it
     wanted = SCALINGS["nyu_zscore"](z[None], item["depth"][None], item["valid"][None], 10.0)[0]
-    assert torch.allclose(measure.in_metres(z), wanted, atol=2e-3)                                      # n against n - 1
+    assert torch.allclose(metres.in_metres(z), wanted, atol=2e-3)                                      # n against n - 1
     inside = item["valid"].clone()
     inside[..., [0, -1], :] = inside[..., [0, -1]] = False                                              # 32 // 30 pixels
-    wanted_rmse = (measure.in_metres(z) - item["depth"])[inside].square().mean().sqrt().item()
-    assert measure.measures(z, item)["rmse"] == pytest.approx(wanted_rmse)
+    wanted_rmse = (metres.in_metres(z) - item["depth"])[inside].square().mean().sqrt().item()
+    assert metres.measures(z, item)["rmse"] == pytest.approx(wanted_rmse)
 
 
 def test_a_measure_of_a_network_has_one_value_an_image(rooms: Frames) -> None:
     many = OrdinalFrames(rooms, pairs=20)
-    found = PairOrder()(FixedMap(ramp(32, 64).float()), many)
+    found = measure(FixedMap(ramp(32, 64).float()), many, {"pairs": PairOrder()})["pairs"]
     assert found.images == [f"rooms/val/{i:06d}" for i in range(4)] and all(len(values) == 4 for values in found.metrics.values())
+    assert found.protocol == "order of pairs, ties wrong"
     assert found.metrics["whdr"][2] == PairOrder().measures(ramp(32, 64), many[2])["whdr"]
 
 
@@ -398,18 +400,18 @@ def test_a_student_takes_over_the_encoder_of_the_trunk_and_all_of_a_student() ->
     trunk = MobileClasses(encoder="mobilenet_v2_035", classes=21)
     model = student(heads=2)
     decoder = copy.deepcopy(model.decoder.state_dict())
-    model.adopt(trunk)
+    model.load_from(trunk)
     assert all(torch.equal(value, trunk.encoder.state_dict()[name]) for name, value in model.encoder.state_dict().items())
     assert all(torch.equal(value, decoder[name]) for name, value in model.decoder.state_dict().items())
     plain, other = student(seed=1), student(heads=2, seed=2)
     heads = copy.deepcopy(other.intermediate.state_dict())
-    other.adopt(plain)                          # heads stay; the other way round they are left behind
+    other.load_from(plain)                          # heads stay; the other way round they are left behind
     assert torch.equal(other.out[0].weight, plain.out[0].weight)
     assert all(torch.equal(value, heads[name]) for name, value in other.intermediate.state_dict().items())
-    plain.adopt(model)
+    plain.load_from(model)
     assert torch.equal(plain.out[0].weight, model.out[0].weight)
     with pytest.raises(ValueError, match="another one"):
-        create_model("mobile", encoder="mobilenet_v2_050").adopt(trunk)
+        create_model("mobile", encoder="mobilenet_v2_050").load_from(trunk)
 
 
 def test_tasks_refuse_what_they_cannot_do() -> None:
@@ -419,7 +421,7 @@ def test_tasks_refuse_what_they_cannot_do() -> None:
         PairsAndTeacher(KD)
     with pytest.raises(ValueError, match="cannot be rebalanced"):
         PairsAndTeacher((*KD, "holistic"), teacher=teacher(), rebalance={"steps_per_epoch": 2})
-    with pytest.raises(ValueError, match="output must be one of"):
+    with pytest.raises(ValueError, match="output: found 'disparity', expected one of log, metres"):
         ScaleInvariant("disparity")
 
 

@@ -1,7 +1,6 @@
 """Look Deeper: its printed numbers entered a second time, its claims, its chain of stages, what is measured, one small run."""
 
 import re
-from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,10 +12,12 @@ from torch import nn
 
 from depthlib.metrics import METRIC_NAMES
 from depthlib.models import create_model
+from depthlib.models.baselines import FixedMap
 from depthlib.papers.synergy import rows as synergy
 from depthlib.papers.synergy.measures import AttentionOnDepth, ClassScores, DepthRanges, correlations, pooled_scores
 from depthlib.papers.synergy.tail_effect import gains, tail_effect, tail_verdict
 from depthlib.papers.synergy.task import StagedTask
+from depthlib.protocols.inference import measure
 from depthlib.protocols.protocol import load_protocol
 from depthlib.report import claims as published
 from depthlib.report.claims import load_paper
@@ -28,6 +29,7 @@ from depthlib.training.checkpoint import Checkpoint
 from depthlib.training.fit import Plan, fit
 
 PAPER = load_paper("synergy")
+CLAIMS = published.FOLDER / "synergy" / "claims.yaml"
 METRICS = ["abs_rel", "log10", "rmse", "rmse_log", "delta1", "delta2", "delta3"]
 NAN = float("nan")
 
@@ -135,7 +137,7 @@ def test_every_claim_can_be_run_or_says_why_not():
 
 
 def test_a_claim_cannot_be_changed_unnoticed():
-    content = yaml.safe_load((published.FOLDER / "synergy.yaml").read_text(encoding="utf-8"))
+    content = yaml.safe_load(CLAIMS.read_text(encoding="utf-8"))
     assert content["lock"] == "9b18e749e18d"        # a second place to change on purpose
     for change in (
         lambda c: c["claims"]["da-helps"].update(better="suc", than=["suc-da"]), lambda c: c["rule"].update(draws=10),
@@ -151,9 +153,10 @@ def test_a_claim_cannot_be_changed_unnoticed():
 
 def test_every_erratum_that_is_cited_is_listed():
     known, folder = {erratum.key for erratum in PAPER.errata}, published.FOLDER.parent
-    files = [*folder.rglob("*.py"), published.FOLDER / "synergy.yaml"]
-    cited = {path.name: set(re.findall(r"\bLD-\d+", path.read_text(encoding="utf-8"))) for path in files}
-    assert set.union(*cited.values()) <= known and {"LD-1", "LD-3", "LD-4"} <= cited["depth_aware.py"]
+    files = [*folder.rglob("*.py"), CLAIMS]
+    cited = {path: set(re.findall(r"\bLD-\d+", path.read_text(encoding="utf-8"))) for path in files}
+    assert set.union(*cited.values()) <= known
+    assert {"LD-1", "LD-3", "LD-4"} <= cited[published.FOLDER / "synergy" / "depth_aware.py"]
     assert errata_table(PAPER)["erratum"].tolist() == [f"LD-{i}" for i in range(1, 17)]
 
 
@@ -309,20 +312,20 @@ def test_what_a_network_adopts():
     earlier, later = small(classes=0, sharing="none"), small(classes=13)
     nn.init.constant_(earlier.branches["depth"].head.conv.weight, 7.0)
     drawn = state(later.branches["semantics"])
-    later.adopt(earlier)
+    later.load_from(earlier)
     for name in ("trunk", "bridge"):
         taken, given = state(getattr(later, name)), state(getattr(earlier, name))
         assert all(torch.equal(taken[key], given[key]) for key in given)
     assert (later.branches["depth"].head.conv.weight == 7).all()
     assert all(torch.equal(drawn[name], value) for name, value in state(later.branches["semantics"]).items())
     streets = small(classes=8, depth=False, sharing="none")
-    later.adopt(streets)                    # another number of classes: the branch stays, the trunk comes
+    later.load_from(streets)                    # another number of classes: the branch stays, the trunk comes
     assert all(torch.equal(drawn[name], value) for name, value in state(later.branches["semantics"]).items())
     shared, stitched = small(), small(sharing="cross_stitch")
     nn.init.constant_(shared.sharing[1].phi_s, 0.7)
     same = small()
-    same.adopt(shared)
-    stitched.adopt(shared)
+    same.load_from(shared)
+    stitched.load_from(shared)
     assert [net.sharing[1].phi_s.item() for net in (same, stitched)] == pytest.approx([0.7, 0.1])
 
 
@@ -340,11 +343,13 @@ def test_classes_of_scenes():
 def test_class_scores_come_from_one_confusion_matrix():
     """Against counts made here pixel by pixel, not with the package's own matrix."""
     frames, model = Frames(), small(classes=4).eval()
-    found = ClassScores(4)(model, frames)
+    found = measure(model, frames, {"classes": ClassScores(4)})["classes"]
     counts = np.zeros((4, 4, 4))
     for i in range(4):
         with torch.no_grad():
-            given = model.outputs(frames[i]["image"][None], tasks=("semantics",), full_size=True).logits.argmax(1)[0]
+            logits = model.outputs(frames[i]["image"][None], tasks=("semantics",), full_size=True).logits
+            assert torch.equal(model.class_logits(frames[i]["image"][None]), logits)
+            given = logits.argmax(1)[0]
         for truth, guess in zip(scene_labels(frames[i]["semantics"], 4).flatten().tolist(), given.flatten().tolist(), strict=True):
             counts[i, truth, guess] += 1
 
@@ -373,13 +378,22 @@ def test_errors_by_range_by_hand():
     assert found["bias_far"] == -0.75 == -found["shortfall_far"]
 
 
+def test_ranges_of_a_network_end_at_the_last_edge():
+    frames, ranges = Frames(), DepthRanges([0.0, 4.0, 8.0], far=5.0)
+    model = FixedMap(torch.full((1, 32, 64), 20.0))         # 20 m count as 8
+    found = measure(model, frames, {"ranges": ranges})["ranges"]
+    truth = frames[1]["depth"].double()
+    assert found.metrics["bias_1"][1] == pytest.approx(((8 - truth) * ((truth >= 4) & (truth < 8))).mean().item())
+    assert found.protocol == "ranges of depth (0.0, 4.0, 8.0), far beyond 5 m"
+
+
 def test_correlations_of_attention():
     a, b = torch.rand(2, 6, 1, 5, 7, generator=torch.Generator().manual_seed(1))
     expected = [np.corrcoef(x.numpy().ravel(), y.numpy().ravel())[0, 1] for x, y in zip(a, b, strict=True)]
     np.testing.assert_allclose(correlations(a, b), expected, rtol=1e-5)
     assert correlations([torch.ones(1, 3, 3)], [a[0, :, :3, :3]]) == [0.0]
     frames, model = Frames(), small().eval()
-    found = AttentionOnDepth()(model, frames)
+    found = measure(model, frames, {"attention": AttentionOnDepth()})["attention"]
     looks = model.attention_maps(frames[2]["image"][None])["depth"].numpy().ravel()
     others = np.mean([frames[i]["depth"].numpy() for i in (0, 1, 3)], axis=0).ravel()
     assert found.metrics["depth_elsewhere"][2] == pytest.approx(np.corrcoef(looks, others)[0, 1], abs=1e-5)
@@ -450,6 +464,6 @@ def test_synergy_runs_end_to_end(tmp_path):
     record = store.ensure(spec, device="cpu")
     assert set(record.result["tests"]) == set(spec.recipe.tests) >= {"rooms-4m", "ranges", "attention", "classes", "rooms-long"}
     assert record.result["curve"].keys() >= {"depth_aware", "joint_gradient", "semantic_focal"}
-    chain = [spec.recipe.start, spec.recipe.start.recipe.start]
-    stages = [store.get(replace(run)) for run in chain]
-    assert all(stages) and not record.load_model().bypassed and stages[1].load_model().bypassed
+    made = Store(tmp_path, reference=[], train=False)
+    second, first = made.trained(spec.recipe.start), made.trained(spec.recipe.start.recipe.start)
+    assert [net.load_model().bypassed for net in (record, second, first)] == [False, False, True]

@@ -1,0 +1,64 @@
+"""Carrying out the other half of a recipe: finished weights, the test sets, the measures; one file of scores a test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors.torch import save_file
+
+from depthlib.base.build import Build
+from depthlib.base.devices import pick_device
+from depthlib.base.paths import atomic_write
+from depthlib.protocols.evaluate import ProtocolErrors
+from depthlib.protocols.inference import Evaluation, Measure, Progress, measure
+from depthlib.runs.json_files import write_json
+
+if TYPE_CHECKING:
+    from depthlib.runs.recipe import Recipe
+
+
+def score(
+    recipe: Recipe, tests: Iterable[str], model: torch.nn.Module, folder: Path, *, identity: dict[str, dict[str, Any]],
+    device: str = "auto", progress: Progress | None = None,
+) -> None:
+    """Write `<test>.json` for each test, and `<test>.safetensors` where the measure keeps tensors, into `folder`.
+
+    Tests on one data set share one pass over it.
+
+    Args:
+        identity: by test, what the file says of itself besides the scores: its key, and which weights were scored.
+    """
+    chosen = pick_device(device)
+    for dataset, named in _by_dataset(recipe, tests):
+        data = dataset.make()
+        found = measure(model, data, named, device=chosen, progress=progress)
+        fingerprint = data.fingerprint()
+        for name, evaluation in found.items():
+            _write(folder / f"{name}.json", evaluation, {"test": name, **identity[name], "data": fingerprint})
+
+
+def _by_dataset(recipe: Recipe, tests: Iterable[str]) -> list[tuple[Build, dict[str, Measure]]]:
+    """Each data set with the measures, by the name of the test, that look at it."""
+    found: dict[str, tuple[Build, dict[str, Measure]]] = {}
+    for name in tests:
+        dataset, wanted = recipe.tests[name]
+        one = ProtocolErrors(wanted, keep=recipe.pictures.get(name, 0)) if isinstance(wanted, str) else wanted.make()
+        found.setdefault(repr(dataset), (dataset, {}))[1][name] = one
+    return list(found.values())
+
+
+def _write(path: Path, evaluation: Evaluation, identity: dict[str, Any]) -> None:
+    """The tensors first: the scores mark both as there."""
+    tensors = path.with_suffix(".safetensors")
+    if evaluation.tensors:
+        with atomic_write(tensors) as temporary:
+            save_file({name: value.half().contiguous() for name, value in evaluation.tensors.items()}, temporary)
+    else:
+        tensors.unlink(missing_ok=True)
+    write_json(path, identity | {
+        "protocol": evaluation.protocol, "images": evaluation.images, "metrics": evaluation.metrics, "skipped": evaluation.skipped,
+        "pixels": evaluation.pixels,
+    })
