@@ -129,11 +129,14 @@ def evaluate(
     out: Annotated[Path, typer.Option(help="folder for the CSV files: errors of each image, averages")] = Path("errors"),
     pred_scale: Annotated[float | None, typer.Option(help="units per metre of predictions; PNGs of ours say it themselves")] = None,
     gt_scale: Annotated[float | None, typer.Option(help="units per metre of the truth, e.g. 256 for KITTI, 1000 for millimetres")] = None,
+    pred_pattern: Annotated[str | None, typer.Option(help="which files are predictions, e.g. *_depth16.png as `predict` writes")] = None,
+    gt_pattern: Annotated[str | None, typer.Option(help="the same for the truth")] = None,
 ) -> None:
     """Score anybody's predictions under a named protocol: per image to CSV, the mean with an interval."""
     from depthlib.protocols.scoring import run as score
 
-    _end(score(pred, gt, protocol, out, pred_scale=pred_scale, gt_scale=gt_scale))
+    scales = {"pred_scale": pred_scale, "gt_scale": gt_scale}
+    _end(score(pred, gt, protocol, out, **scales, pred_pattern=pred_pattern, gt_pattern=gt_pattern))
 
 
 @main.command()

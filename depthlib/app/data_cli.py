@@ -124,11 +124,12 @@ def preview(
     out: Annotated[Path, typer.Option(help="the picture")] = Path("preview.png"),
 ) -> None:
     """Draw a contact sheet: image, depth, mask, histogram, and a line of statistics for each item."""
-    from depthlib.app.preview import contact_sheet, line, open_dataset, plausible_range, spread
+    from depthlib.app.preview import contact_sheet, line, plausible_range, spread
     from depthlib.base.paths import atomic_write
     from depthlib.data.errors import DataError
     from depthlib.data.fetch import default_root
     from depthlib.data.manifest import Generated, load_manifest
+    from depthlib.data.real_sets import open_dataset
     from depthlib.report.png import figure_image, png
 
     with _one_line_errors():

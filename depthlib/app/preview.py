@@ -6,7 +6,6 @@ off its right end, metres taken for millimetres off its left.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -178,26 +177,6 @@ def plausible_range(manifest: Manifest | Generated) -> tuple[float, float]:
     encodings = [manifest.encodings[kind.encoding] for kind in manifest.layout.values() if kind.encoding]
     ranges = [item.range for item in encodings if item.unit == "metre" and item.along == "z" and item.range and item.range[0] > 0]
     return (min(low for low, _ in ranges), max(high for _, high in ranges)) if ranges else PLAUSIBLE
-
-
-def open_dataset(manifest: Manifest, root: str, split: str | None, options: Mapping[str, str]) -> Dataset:
-    """The data set through its own loader, as training would see it; without one, through `ManifestFrames`.
-
-    Raises:
-        DataError: the loader refuses (its own message), or does not know an option.
-    """
-    if manifest.loader is None:
-        if split or options:
-            raise DataError(f"{manifest.name}: found {split or ', '.join(options)}, expected no split and no options")
-        from depthlib.data.frames import ManifestFrames
-
-        return ManifestFrames(root, manifest)
-    module, _, name = manifest.loader.partition(":")
-    loader = getattr(importlib.import_module(module), name)
-    try:
-        return loader(root, **({"split": split} if split else {}), **options)
-    except TypeError as error:                          # an option that this loader does not have
-        raise DataError(f"{manifest.name}: {error}; give the loader's arguments with --split and --option") from error
 
 
 def spread(dataset: Dataset, count: int) -> list[Mapping[str, Any]]:

@@ -27,19 +27,20 @@ def _measured(stored: Tensor, depth: Tensor) -> Tensor:
 
 
 DEPTH_PNG = Exercise(
-    right=lambda stored, scale: _measured(stored, stored / scale), cases=_stored_depth,
+    right=lambda stored, scale: _measured(stored, stored / scale),
+    cases=_stored_depth,
     mistakes={
         "65535 is still a depth of 65.5 m: it means not measured, too.": lambda s, k: s / k,
         "these are still the stored numbers: divide by the units per metre.": lambda s, k: _measured(s, s.float()),
         "you multiply by the units per metre: divide by them.": lambda s, k: _measured(s, s * k),
-        "whole metres only: an integer division cuts the millimetres off.": lambda s, k: _measured(
-            s, torch.floor(s / k),
+        "whole metres only: an integer division cuts the millimetres off.": lambda s, k: (
+            _measured(s, torch.floor(s / k))
         ),
-        "only the upper 8 of the 16 bits are left: divide the number as stored.": lambda s, k: _measured(
-            s, (s // 256) / k,
+        "only the upper 8 of the 16 bits are left: divide the number as stored.": lambda s, k: (
+            _measured(s, (s // 256) / k)
         ),
         "what was not measured is NaN: in depthlib it is 0, with a mask beside it.": lambda s, k: torch.where(
-            (s > 0) & (s < 65535), s / k, torch.nan,
+            (s > 0) & (s < 65535), s / k, torch.nan
         ),
     },
 )
@@ -63,19 +64,20 @@ def _ends(shares: tuple[float, float], length: int, whole: Callable[[float], int
 
 
 GARG_CROP = Exercise(
-    right=lambda v: v & crop_mask("garg", *v.shape[-2:]), cases=_masks,
+    right=lambda v: v & crop_mask("garg", *v.shape[-2:]),
+    cases=_masks,
     mistakes={
-        "the crop alone: pixels without a measurement must stay out.": lambda v: crop_mask(
-            "garg", *v.shape[-2:],
-        ).expand_as(v),
-        "rows and columns are exchanged: the first shares are of the height.": lambda v: _inside(
-            v, _ends(_COLUMNS, v.shape[-2]), _ends(_ROWS, v.shape[-1]),
+        "the crop alone: pixels without a measurement must stay out.": lambda v: (
+            crop_mask("garg", *v.shape[-2:]).expand_as(v)
         ),
-        "this is Eigen's rectangle: Garg's begins at 0.408 of the height.": lambda v: v & crop_mask(
-            "eigen", *v.shape[-2:],
+        "rows and columns are exchanged: the first shares are of the height.": lambda v: _inside(
+            v, _ends(_COLUMNS, v.shape[-2]), _ends(_ROWS, v.shape[-1])
+        ),
+        "this is Eigen's rectangle: Garg's begins at 0.408 of the height.": lambda v: (
+            v & crop_mask("eigen", *v.shape[-2:])
         ),
         "the ends are rounded: the field cuts them down to whole pixels, int() and not round().": lambda v: _inside(
-            v, _ends(_ROWS, v.shape[-2], round), _ends(_COLUMNS, v.shape[-1], round),
+            v, _ends(_ROWS, v.shape[-2], round), _ends(_COLUMNS, v.shape[-1], round)
         ),
         "the other way round: you kept what lies outside.": lambda v: v & ~crop_mask("garg", *v.shape[-2:]),
     },

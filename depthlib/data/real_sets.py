@@ -1,21 +1,43 @@
-"""Real data sets by the name of their manifest, as recipes name them."""
+"""Real data sets by their manifest, as recipes and the preview open them."""
 
 from __future__ import annotations
 
 import importlib
+import os
 from typing import Any
 
+from torch.utils.data import Dataset
+
+from depthlib.data.errors import DataError
 from depthlib.data.fetch import default_root
-from depthlib.data.manifest import load_manifest
+from depthlib.data.frames import ManifestFrames
+from depthlib.data.manifest import Manifest, load_manifest
 
 
-def real(name: str, split: str, **options: Any) -> Any:
-    """A split of the data set called `name`, through its own loader, from the folder `default_root(name)`: a link there will do.
+def real(name: str, split: str | None = None, **options: Any) -> Dataset:
+    """A split of the data set called `name`, from the folder `default_root(name)`: a link there will do.
 
     The folder is not part of a run's key, so that the same data in another place is the same run.
 
     Raises:
-        DataError: an unknown set, or what its loader refuses; the folder is named.
+        DataError: an unknown set, or see `open_dataset`; the folder is named.
     """
-    module, _, loader = load_manifest(name).loader.partition(":")
-    return getattr(importlib.import_module(module), loader)(default_root(name), split=split, **options)
+    return open_dataset(load_manifest(name), default_root(name), split, options)
+
+
+def open_dataset(manifest: Manifest, root: str | os.PathLike[str], split: str | None, options: dict[str, Any]) -> Dataset:
+    """The data set through its own loader; without one, through `ManifestFrames`, which has no splits and no options.
+
+    Raises:
+        DataError: what the loader refuses, or an argument that it does not have.
+    """
+    if manifest.loader is None:
+        if split or options:
+            raise DataError(f"{manifest.name}: found {split or ', '.join(options)}, expected no split and no options")
+        return ManifestFrames(root, manifest)
+    module, _, name = manifest.loader.partition(":")
+    loader = getattr(importlib.import_module(module), name)
+    try:
+        return loader(root, **({"split": split} if split else {}), **options)
+    except TypeError as error:                          # an option that this loader does not have
+        raise DataError(f"{manifest.name}: {error}; give the loader's arguments, on the command line with --split and --option") from error

@@ -2,7 +2,7 @@
 
 A claim says which trainings are compared, on what, by which metric, and by which rule it is judged. So that none of
 this is changed unnoticed, the file carries a lock over what it says about how its claims are judged, and does not load
-when they part. The lock does not cover code: how an interval is computed, the widening by a pooled Student's t
+when the two differ. The lock does not cover code: how an interval is computed, the widening by a pooled Student's t
 included, and how it becomes a verdict stands in `depthlib.report.verdicts`. The rule names the kind of interval,
 `INTERVAL`, which is the only one there is.
 """

@@ -18,7 +18,14 @@ from matplotlib.patches import Patch
 from numpy.typing import ArrayLike
 
 from depthlib.report.colour import (
-    INVALID_DARK, INVALID_LIGHT, PALETTE, as_image, as_map, colour_classes, colour_depth, scale_of,
+    INVALID_DARK,
+    INVALID_LIGHT,
+    PALETTE,
+    as_image,
+    as_map,
+    colour_classes,
+    colour_depth,
+    scale_of,
 )
 from depthlib.report.grid import BAR_BELOW, BAR_RIGHT, TITLE, Grid, picture_grid
 from depthlib.report.style import FULL_WIDTH, style

@@ -1,4 +1,4 @@
-"""Show a function of the package in a notebook, so that the text and the tested code cannot part."""
+"""Show a function of the package in a notebook, so that the text and the tested code cannot differ."""
 
 from __future__ import annotations
 

@@ -1,16 +1,14 @@
 """Do our runs bear out what a paper claims? Verdicts by locked rules, which may be "not resolved".
 
-A verdict speaks of a mechanism at the scale it was run at. Whether a printed number was reproduced is another
-question,
+A verdict speaks of a mechanism at the scale it was run at. Whether a printed number was reproduced is another question,
 asked by `reproduction_table`, and at a reduced profile never answered.
 
 What the intervals cover: images and seeds are resampled together (`depthlib.base.stats.bootstrap_means`). For two or
-three seeds that is not enough. Two seeds that happen to agree leave nothing to resample: where the luck of a training
-outweighs the choice of images, every second comparison of equal methods would be "found". So the spread between the
-seeds of one method, pooled over all methods that were trained, gives a second interval (Student's t), and the wider of
-the two counts. It takes the methods to be about equally lucky or unlucky, and it too knows only the seeds that were
-run. With one seed an interval would cover images alone; such runs decide nothing. The column `covers` says which it
-is.
+three seeds that is not enough. Two seeds that happen to agree leave nothing to resample: where the seed of a training
+matters more than the choice of images, every second comparison of equal methods would be "found". So the spread between
+the seeds of one method, pooled over all methods that were trained, gives a second interval (Student's t), and the wider
+of the two counts. It assumes that the seed moves all methods about equally, and it too knows only the seeds that were
+run. With one seed an interval would cover images alone; such runs decide nothing. The column `covers` says which it is.
 """
 
 from __future__ import annotations
@@ -78,7 +76,7 @@ class Verdict:
             return ""
         if self.deciding.seeds == 1:
             return "images only (1 seed)"
-        return f"images and the luck of training ({self.deciding.seeds} seeds; {self.freedom} degrees of freedom)"
+        return f"images and training seeds ({self.deciding.seeds} seeds; {self.freedom} degrees of freedom)"
 
 
 @dataclass(frozen=True)
@@ -251,8 +249,7 @@ def widen(comparison: Comparison, differences: np.ndarray, seed_part: float, fre
 
     Args:
         differences: [seeds, images], as they were compared.
-        seed_part: variance of the mean difference that comes from the luck of training; `freedom`: its degrees of
-            freedom.
+        seed_part: variance of the mean difference that comes from the seeds; `freedom`: its degrees of freedom.
     """
     from scipy.stats import t
 

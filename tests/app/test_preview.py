@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,17 @@ from torch.utils.data import Dataset
 from typer.testing import CliRunner
 
 from depthlib.app.data_cli import data as command
-from depthlib.app.preview import AXIS, contact_sheet, line, open_dataset, plausible_range, spread, statistics, suspicion
+from depthlib.app.preview import AXIS, contact_sheet, line, plausible_range, spread, statistics, suspicion
+from depthlib.base.build import Build
 from depthlib.data.errors import DataError
 from depthlib.data.manifest import load_manifest, manifest_names
+from depthlib.data.real_sets import open_dataset, real
+
+
+@pytest.fixture(autouse=True)
+def loader_here(monkeypatch):
+    """A manifest names a loader by its module; this file is one under the name "test_preview"."""
+    monkeypatch.setitem(sys.modules, "test_preview", sys.modules[__name__])
 
 
 def sample(scale: float = 1.0, size: tuple[int, int] = (48, 64)) -> dict[str, Any]:
@@ -170,6 +179,18 @@ def test_frames_that_need_no_code(tmp_path: Path) -> None:
     assert dataset.fingerprint() != before
     with pytest.raises(DataError, match="expected no split"):
         open_dataset(manifest, str(tmp_path), "val", {})
+
+
+def test_a_recipe_trains_on_frames_that_need_no_code(tmp_path: Path, monkeypatch) -> None:
+    """`real(name)` opens a set with a loader and one without; the key of a run does not cover the folder."""
+    manifest = load_manifest(write_manifest(tmp_path, None))
+    monkeypatch.setattr("depthlib.data.real_sets.load_manifest", lambda name: manifest)
+    monkeypatch.setattr("depthlib.data.real_sets.default_root", lambda name: tmp_path)
+    for folder, frame in (("rgb", np.full((9, 13, 3), 9, np.uint8)), ("depth", np.full((9, 13), 900, np.uint16))):
+        (tmp_path / folder).mkdir()
+        Image.fromarray(frame).save(tmp_path / folder / "a.png")
+    (item,) = Build.of(real, name=manifest.name).make()
+    assert item["depth"].unique().tolist() == pytest.approx([0.9])
 
 
 def test_command_writes_the_sheet(tmp_path: Path) -> None:

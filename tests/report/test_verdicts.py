@@ -93,11 +93,11 @@ def test_one_seed_decides_nothing():
     verdict = judge(AWCA, pair(0.1, 0.9, seeds=(0,)))
     assert verdict.status == UNRESOLVED and "1 seed; the rule asks for 2" in verdict.why
     assert verdict.covers == "images only (1 seed)"
-    assert judge(AWCA, pair(0.1, 0.9)).covers == "images and the luck of training (2 seeds; 2 degrees of freedom)"
+    assert judge(AWCA, pair(0.1, 0.9)).covers == "images and training seeds (2 seeds; 2 degrees of freedom)"
     assert "5 seeds; 8 degrees" in judge(AWCA, pair(0.1, 0.9, seeds=range(5))).covers
 
 
-def test_the_luck_of_training_is_not_taken_for_a_difference():
+def test_the_seed_of_a_training_is_not_taken_for_a_difference():
     """Equal methods, two seeds each, much between trainings and little between images: false alarms stay near 5 %.
 
     Resampling the two seeds alone calls every second of these a difference.

@@ -2,15 +2,15 @@
 
 | variant | network | labels of 0 are | row |
 |---|---|---|---|
-| `unet` | U-Net | believed | Table 2 |
-| `a` | U-Net++ | believed | Table 1 A, Table 2 |
-| `b` | U-Net++ with AWCA | believed | Table 1 B |
-| `c` | U-Net++ with PSNL | believed | Table 1 C |
-| `d` | ANU: both | believed | Table 1 D |
+| `unet` | U-Net | used as 0 m | Table 2 |
+| `a` | U-Net++ | used as 0 m | Table 1 A, Table 2 |
+| `b` | U-Net++ with AWCA | used as 0 m | Table 1 B |
+| `c` | U-Net++ with PSNL | used as 0 m | Table 1 C |
+| `d` | ANU: both | used as 0 m | Table 1 D |
 | `e` | ANU | replaced by soft labels: ANUW | Table 1 E, Table 2 |
-| `fcrn` | FCRN with its own loss, berHu | believed | Table 2 |
+| `fcrn` | FCRN with its own loss, berHu | used as 0 m | Table 2 |
 | `d-masked` | ANU | left out of the loss | ours: the control that Table 1 lacks |
-| `e-literal` | ANU | soft labels, believed until there are some | ours: Sec. 3.3 taken literally |
+| `e-literal` | ANU | soft labels, used as 0 m until there are some | ours: Sec. 3.3 taken literally |
 | `e-l1`, `e-no-ssim` | ANU | soft labels | ours: the loss with terms left out |
 """
 

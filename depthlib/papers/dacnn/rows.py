@@ -155,8 +155,8 @@ def _student(spec: RunSpec, scale: Scale) -> dict[str, Any]:
             "model": "dacnn_teacher", "options": options | {"max_displacement": scale.max_displacement},
             "task": Build.of(StereoTeacher, crop=crop),
         }
-    untaught = ("plain", "no-distill", "long")
-    without = dict.fromkeys(untaught, ("proxy", "guidance")) | {"no-guidance": ("guidance",), "no-proxy": ("proxy",)}
+    undistilled = ("plain", "no-distill", "long")
+    without = dict.fromkeys(undistilled, ("proxy", "guidance")) | {"no-guidance": ("guidance",), "no-proxy": ("proxy",)}
     weights = {name: weight for name, weight in WEIGHTS.items() if name not in without.get(variant, ())}
     loss: dict[str, Any] = {"crop": crop, "weights": weights}
     if variant == "spatial":
@@ -168,7 +168,7 @@ def _student(spec: RunSpec, scale: Scale) -> dict[str, Any]:
     teacher = RunSpec("dacnn", "teacher", spec.data, spec.profile, TEACHER_SEED, spec.overrides)
     return common | {
         "options": options, "task": Build.of(Distillation, **loss),
-        "networks": {} if variant in untaught else {"teacher": teacher},
+        "networks": {} if variant in undistilled else {"teacher": teacher},
     }
 
 

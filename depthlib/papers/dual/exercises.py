@@ -14,10 +14,11 @@ def _errors(generator: torch.Generator) -> tuple[Tensor]:
 
 
 MINIMUM = Exercise(
-    right=lambda errors: errors.amin(dim=1).mean(), cases=_errors,
+    right=lambda errors: errors.amin(dim=1).mean(),
+    cases=_errors,
     mistakes={
-        "this is the mean over the neighbours: a pixel that is hidden in one of them counts as wrong.": lambda e: e.mean(),
-        "the minimum is taken after the mean over pixels: then one neighbour is chosen for the whole image.": lambda e: (
+        "this is the mean over the neighbours: a pixel that is hidden in one counts as wrong.": lambda e: e.mean(),
+        "the minimum is taken after the mean over pixels: one neighbour is chosen for the whole image.": lambda e: (
             e.mean(dim=(2, 3)).amin(dim=1).mean()
         ),
         "this is the largest error: the neighbour in which the pixel is hidden.": lambda e: e.amax(dim=1).mean(),
@@ -32,13 +33,14 @@ def _positions(generator: torch.Generator) -> tuple[Tensor]:
 
 
 ASSEMBLE = Exercise(
-    right=lambda f: f @ f.mT @ f / f.shape[-1], cases=_positions,
+    right=lambda f: f @ f.mT @ f / f.shape[-1],
+    cases=_positions,
     mistakes={
         "not divided by the number of positions: the message grows with the image.": lambda f: f @ f.mT @ f,
         "divided by the number of channels: N is the number of positions.": lambda f: f @ f.mT @ f / f.shape[1],
-        "these are the similarities with a softmax: the identity holds only without it.": lambda f: f @ (
-            f.mT @ f
-        ).softmax(dim=1),
+        "these are the similarities with a softmax: the identity holds only without it.": lambda f: (
+            f @ (f.mT @ f).softmax(dim=1)
+        ),
     },
 )
 
@@ -68,11 +70,11 @@ FAR_ERROR = Exercise(
             _abs_rel(_scaled(p, t, t > 20), t, t > 20)
         ),
         "there is no scale: depth from video needs one.": lambda p, t: _abs_rel(p, t, t > 20),
-        "these are all pixels: only those of more than 20 m count.": lambda p, t: _abs_rel(
-            _scaled(p, t, _everywhere(t)), t, t > 0,
+        "these are all pixels: only those of more than 20 m count.": lambda p, t: (
+            _abs_rel(_scaled(p, t, _everywhere(t)), t, t > 0)
         ),
         "far is where the prediction says so: the truth decides.": lambda p, t: _abs_rel(
-            _scaled(p, t, _everywhere(t)), t, _scaled(p, t, _everywhere(t)) > 20,
+            _scaled(p, t, _everywhere(t)), t, _scaled(p, t, _everywhere(t)) > 20
         ),
     },
 )

@@ -138,7 +138,7 @@ def _student(spec: RunSpec, scale: Scale, profile: Profile) -> Recipe:
     variant = VARIANTS[spec.variant]
     drops = (1 / 3, 2 / 3) if variant.data == "mc" else (0.2, 0.4, 0.6, 0.8)
     before = replace(spec, variant=variant.before, data=DATA[variant.before])
-    taught = set(variant.terms) != {"ranking"}
+    distilled = set(variant.terms) != {"ranking"}
     return Recipe(
         model="mobile",
         model_options={"encoder": scale.encoder, "intermediate": variant.heads},
@@ -150,7 +150,7 @@ def _student(spec: RunSpec, scale: Scale, profile: Profile) -> Recipe:
         }),
         ship_weights=spec.profile == "quick" and spec.seed == 0 and spec.variant in SHOWN,
         start=replace(before, seed=0) if variant.before == "trunk" else before,
-        networks={"teacher": replace(spec, variant="teacher", data=DATA["teacher"], seed=0)} if taught else {},
+        networks={"teacher": replace(spec, variant="teacher", data=DATA["teacher"], seed=0)} if distilled else {},
     )
 
 
