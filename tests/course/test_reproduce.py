@@ -3,7 +3,11 @@
 import copy
 import json
 import math
+import os
+import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -44,9 +48,20 @@ def test_notebook_is_complete_with_figures_tables_and_runs(place, lesson):
     tables = list((folder / "tables" / lesson.notebook).glob("*.csv"))
     assert tables
     for table in tables:
-        assert table.with_suffix(".md").exists() and table.with_suffix(".html").exists()
+        assert table.with_suffix(".md").exists()
     assert {spec.name for spec in lesson.runs("smoke")} <= {path.parent.name for path in (folder / "runs").glob("*/record.json")}
     assert not list(folder.glob("*.failed.ipynb"))
+
+
+def test_executed_again_the_lessons_say_the_same(place):
+    """nbval: every cell of every lesson, numbers within the tolerance that its tags state."""
+    command = [sys.executable, "-m", "pytest", "-o", "addopts=", "-p", "nbval_tolerance", "-p", "no:cacheprovider", "-q", "-n", "2",
+               "--dist", "loadscope", "--nbval", "--nbval-current-env", "--nbval-cell-timeout", "600",
+               "--notebook-runs", str(place / "runs"), str(place / "results" / "smoke")]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST")}
+    run = subprocess.run(command, capture_output=True, text=True, cwd=paths.REPOSITORY, env=environment)
+    assert run.returncode == 0, run.stdout[-6000:]
+    assert re.search(r"\b[2-9]\d\d passed", run.stdout), run.stdout[-300:]
 
 
 def test_a_second_call_makes_nothing_again(place, monkeypatch):

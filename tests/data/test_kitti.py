@@ -19,7 +19,6 @@ from depthlib.data.kitti import (
     KittiStereo2015,
     RawFrame,
     check_submission,
-    disparity_outliers,
     oxts_pose,
     parse_mapping,
     parse_raw,
@@ -38,6 +37,7 @@ from depthlib.data.kitti.stereo2015 import DISPARITY
 from depthlib.data.manifest import load_manifest
 from depthlib.data.verify import verify
 from depthlib.geometry import backproject, invert_pose, transform_points, warp
+from depthlib.metrics.benchmark import disparity_outliers
 from depthlib.scenes import SceneDataset, SceneDistribution
 from depthlib.scenes.writers.kitti import T_camera_velo, write_kitti_odometry, write_kitti_raw
 from depthlib.scenes.writers.kitti_benchmarks import (
@@ -275,7 +275,7 @@ def test_d1_counts_errors_that_are_large_in_both_ways() -> None:
     truth = torch.tensor([10.0, 10, 100, 100, 10])
     estimate = torch.tensor([12.9, 13.1, 104.9, 105.1, 99])
     valid = torch.tensor([True, True, True, True, False])
-    assert disparity_outliers(estimate, truth, valid).item() == 0.5
+    assert disparity_outliers(*(x.view(1, 1, 1, -1) for x in (estimate, truth, valid))).item() == 0.5
 
 
 # Damage ----------------------------------------------------------------------------------------------------------------------

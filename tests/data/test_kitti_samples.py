@@ -15,7 +15,6 @@ from depthlib.data.errors import DataError
 from depthlib.data.kitti import (
     KittiFormatted,
     KittiRaw,
-    disparity_outliers,
     drive_frames,
     parse_raw,
     parse_static,
@@ -33,6 +32,7 @@ from depthlib.data.kitti import (
 )
 from depthlib.data.kitti_drive import drive
 from depthlib.geometry import backproject, invert_pose, transform_points, warp, warp_disparity
+from depthlib.metrics.benchmark import disparity_outliers
 
 SAMPLES = samples_dir()
 real = pytest.mark.skipif(SAMPLES is None, reason="DEPTHLIB_SAMPLES names no folder of real samples")
@@ -163,7 +163,7 @@ def test_real_disparity_error() -> None:
     valid = known           # the devkit counts holes of the estimate as disparity 0
     error = (estimate - truth).abs()[valid]
     assert int(valid.sum()) == 111326
-    assert 100 * disparity_outliers(estimate, truth, valid).item() == pytest.approx(13.623, abs=5e-4)
+    assert 100 * disparity_outliers(estimate[None], truth[None], valid[None]).item() == pytest.approx(13.623, abs=5e-4)
     assert 100 * (error > 3).double().mean().item() == pytest.approx(14.945, abs=5e-4)
     assert error.double().mean().item() == pytest.approx(2.370, abs=5e-4)
     frames = raw_frames(folder / "mapping" / "train_mapping.txt")

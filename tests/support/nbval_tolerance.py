@@ -1,13 +1,13 @@
 """pytest plugin: run executed notebooks again with nbval, compare numbers within a stated tolerance, believe no stale file.
 
-    pytest --nbval --nbval-current-env --nbval-cell-timeout 300 -p nbval_tolerance -n 2 --dist loadscope results/quick
+    pytest --nbval --nbval-current-env --nbval-cell-timeout 300 -n 2 --dist loadscope results/smoke
 
 - A cell tagged `nbval-rtol=1e-2` may print numbers that differ by 1 % of the stored ones; `nbval-atol=1e-8` adds an
   absolute margin, for differences that ought to be zero. Nothing else of the cell may change. Cells without such a tag
   stay exact. Write a number apart from its unit ("0.12 m"): what is glued to letters is text.
 - Before anything runs, the gate refuses files that are unfinished, failed or stale.
-- Results are written to a fresh folder (`DEPTHLIB_OUT`), the committed runs are used and none is trained again
-  (`DEPTHLIB_STORE` empty, `DEPTHLIB_TRAIN=never`), and each worker has its share of the cores.
+- Results are written to a fresh folder (`DEPTHLIB_OUT`), the runs of `--notebook-runs` or else the committed ones are used, none is
+  trained again (`DEPTHLIB_TRAIN=never`), and each worker has its share of the cores.
 - Pictures are not compared, nor is their size; that there is one, and the caption under it, is.
 
 nbval has no hook for this: `compare_outputs` and `collect` are replaced, which is why its version is pinned.
@@ -134,6 +134,7 @@ exact_comparison, all_cells = IPyNbCell.compare_outputs, IPyNbFile.collect
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--notebook-sources", default=None, help="folder of the source notebooks (default: notebooks/)")
+    parser.addoption("--notebook-runs", default=None, help="run store of the notebooks (default: none, the committed runs serve)")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -142,7 +143,8 @@ def pytest_configure(config: pytest.Config) -> None:
     threads = str(max(1, (os.cpu_count() or 1) // workers))
     config.stash[OUT] = tempfile.mkdtemp(prefix="depthlib-check-")
     os.environ |= {
-        "DEPTHLIB_OUT": config.stash[OUT], "DEPTHLIB_STORE": os.path.join(config.stash[OUT], "runs"), "DEPTHLIB_TRAIN": "never",
+        "DEPTHLIB_OUT": config.stash[OUT], "DEPTHLIB_TRAIN": "never",
+        "DEPTHLIB_STORE": config.getoption("notebook_runs") or os.path.join(config.stash[OUT], "runs"),
     }
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, threads)

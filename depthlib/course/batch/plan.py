@@ -163,6 +163,8 @@ def _notebook_stamp(lesson: Lesson, specs: list[RunSpec], shown: list[str], prof
     if lesson.sums_up:
         others = [spec for other in COURSE for spec in other.runs(profile)]
         shown = [*shown, *(str(_run_stamp(spec, folder)) for spec in others if (folder.parents[1] / spec.name / RECORD).exists())]
+        verdicts = sorted((paths.results_dir(profile) / "verdicts").glob("*.json"))
+        shown = [*shown, *(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in verdicts)]
     content = json.dumps([key, sorted({Path(stamp).name for stamp in shown}), str(output)])
     stamp = folder / f"{lesson.notebook}.{hashlib.sha256(content.encode()).hexdigest()[:12]}.done"
     published = all((paths.results_dir(profile) / "runs" / spec.name / RECORD).exists() for spec in specs)

@@ -16,7 +16,7 @@ from depthlib.data.kitti.splits import (
     split_lines,
     without_static,
 )
-from depthlib.data.kitti.stereo2015 import KittiStereo2015, disparity_outliers, raw_frames, read_disparity
+from depthlib.data.kitti.stereo2015 import KittiStereo2015, raw_frames, read_disparity
 from depthlib.data.kitti.submission import check_submission, read_submission, write_submission
 from depthlib.data.kitti.velodyne import project_scan, read_projected, read_scan
 
@@ -30,7 +30,6 @@ __all__ = [
     "RawFrame",
     "SequenceFrame",
     "check_submission",
-    "disparity_outliers",
     "drive_frames",
     "oxts_pose",
     "parse_mapping",

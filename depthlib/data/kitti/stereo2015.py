@@ -32,23 +32,6 @@ def read_disparity(path: Path, size: tuple[int, int] | None = None) -> tuple[Ten
     return read_map(path, DISPARITY, size, what="disparity in pixels")
 
 
-def disparity_outliers(estimate: Tensor, truth: Tensor, valid: Tensor) -> Tensor:
-    """D1: share of the valid pixels whose error is both more than 3 px and more than 5 % of the truth (KITTI 2015), a scalar.
-
-    Args:
-        estimate, truth: [..., H, W] pixels. valid: bool of that shape.
-
-    Raises:
-        ValueError: shapes that differ, or no valid pixel.
-    """
-    if not estimate.shape == truth.shape == valid.shape or not bool(valid.any()):
-        raise ValueError(f"found shapes {list(estimate.shape)}, {list(truth.shape)}, {list(valid.shape)} and "
-                         f"{int(valid.sum())} valid "
-                         "pixels, expected equal shapes and at least one")
-    error, true = (estimate - truth).abs()[valid].double(), truth[valid].double()
-    return ((error > 3) & (error > 0.05 * true)).double().mean()
-
-
 class KittiStereo2015(RealDataset[str]):
     """Frames of the stereo / scene flow benchmark 2015 with truth.
 

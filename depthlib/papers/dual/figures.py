@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from depthlib.geometry import scale_intrinsics
 from depthlib.geometry.sources import project_into_sources, sample_sources
 from depthlib.losses.photometric import photometric_error
+from depthlib.protocols.scaling import median_ratio
 from depthlib.report.style import FULL_WIDTH, LINES, style
 
 VIEWS = ("previous", "next")
@@ -109,5 +110,4 @@ def cut(map_or_image: Tensor, centre: tuple[int, int], size: tuple[int, int]) ->
 def scaled_like(prediction: Tensor, truth: Tensor) -> Tensor:
     """A prediction [h,w] at the size of the truth [H,W], times the ratio of the medians where the truth is known."""
     large = F.interpolate(prediction[None, None], size=truth.shape[-2:], mode="bilinear", align_corners=False)[0, 0]
-    known = truth > 0
-    return large * (truth[known].median() / large[known].median())
+    return large * median_ratio(large[None, None], truth[None, None], truth[None, None] > 0).item()

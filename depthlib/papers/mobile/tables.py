@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from depthlib.papers.mobile.sizes import counted
-from depthlib.report.results import HIGHER_IS_BETTER, seed_means
+from depthlib.report.results import HIGHER_IS_BETTER, runs_of, seed_means
 
 if TYPE_CHECKING:
     from depthlib.report.claims import Column, PublishedPaper
@@ -16,14 +16,15 @@ if TYPE_CHECKING:
 
 NOTHING = "–"
 FLOOR = "floor: higher up is farther"
-Of = Callable[[str], Sequence["RunRecord"]]
 
 
-def printed_and_ours(paper: PublishedPaper, key: str, of: Of, more: Mapping[str, str] | None = None, floor: bool = True) -> pd.DataFrame:
+def printed_and_ours(
+    paper: PublishedPaper, key: str, records: Sequence[RunRecord], more: Mapping[str, str] | None = None, floor: bool = True,
+) -> pd.DataFrame:
     """A row a method, and for each column of the table two: in print, and here, "mean ± standard deviation over seeds".
 
     Args:
-        of: the records of a variant, one a seed; none for rows that were not run.
+        records: of all variants and seeds; rows without one were not run.
         more: label -> variant of rows that the paper does not have.
         floor: a last row with what a map gets that looks at no image ("_ramp" of each metric, where it was measured).
     """
@@ -33,12 +34,12 @@ def printed_and_ours(paper: PublishedPaper, key: str, of: Of, more: Mapping[str,
     printed = {row.label: (row.variant, row.values) for row in table.rows}
     printed |= {label: (variant, (None,) * len(table.columns)) for label, variant in (more or {}).items()}
     for label, (variant, values) in printed.items():
-        records = list(of(variant)) if variant else []
-        rows[label] = {"seeds here": str(len(records))}
+        found = runs_of(records, variant) if variant else []
+        rows[label] = {"seeds here": str(len(found))}
         for column, value, digits in zip(table.columns, values, decimals, strict=True):
             rows[label][f"{_title(column)}, print"] = NOTHING if value is None else f"{value:.{digits}f}"
-            rows[label][f"{_title(column)}, here"] = _cell(paper, column, records)
-    some = next((record for row in table.rows if row.variant for record in of(row.variant)), None)
+            rows[label][f"{_title(column)}, here"] = _cell(paper, column, found)
+    some = next((record for row in table.rows if row.variant for record in runs_of(records, row.variant)), None)
     if floor and some is not None:
         rows[FLOOR] = {"seeds here": NOTHING}
         for column in table.columns:
