@@ -58,7 +58,7 @@ def reproduce(
 
 @main.command()
 def merge(source: Annotated[Path, typer.Argument(help="another store, or a folder results/<profile>/runs")]) -> None:
-    """Copy the finished runs of another machine into the store; exit status 1 if some contradict runs that are there."""
+    """Copy the finished runs of another machine into the store; exit status 1 if some contradict existing runs."""
     from depthlib.course.batch.merge import merge as bring_together
     from depthlib.runs.store import Store
 
@@ -106,7 +106,7 @@ def run(
     change: Annotated[list[str] | None, typer.Option("--set", help="a field of the profile, e.g. steps=20; may be repeated")] = None,
     device: Device = "auto",
 ) -> None:
-    """Make one run, unless the store has it, and print its errors."""
+    """Train and score one run, unless it is in the store, and print its errors."""
     from depthlib.course.reproduce import run_one
     from depthlib.runs.store import CorruptRecord, MissingRun
     from depthlib.training.checkpoint import CheckpointError
@@ -132,7 +132,7 @@ def evaluate(
     pred_pattern: Annotated[str | None, typer.Option(help="which files are predictions, e.g. *_depth16.png as `predict` writes")] = None,
     gt_pattern: Annotated[str | None, typer.Option(help="the same for the truth")] = None,
 ) -> None:
-    """Score anybody's predictions under a named protocol: per image to CSV, the mean with an interval."""
+    """Score predictions under a named protocol: per image to CSV, the mean with an interval."""
     from depthlib.protocols.scoring import run as score
 
     scales = {"pred_scale": pred_scale, "gt_scale": gt_scale}
@@ -141,7 +141,7 @@ def evaluate(
 
 @main.command()
 def doctor() -> None:
-    """Say what this machine has, and what to do about each problem."""
+    """Report the state of this machine, with advice on each problem."""
     from depthlib.app.doctor import report
 
     _end(report())
@@ -157,7 +157,7 @@ def bench(context: typer.Context, name: Annotated[str, typer.Argument(help="scen
 
     known = sorted(module.name for module in pkgutil.iter_modules(depthlib.bench.__path__))
     if name not in known:
-        raise typer.BadParameter(f"unknown benchmark {name!r}: expected one of {', '.join(known)}")
+        raise typer.BadParameter(f"name: found {name!r}, expected one of {', '.join(known)}")
     importlib.import_module(f"depthlib.bench.{name}").main(context.args)
 
 

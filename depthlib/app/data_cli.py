@@ -1,4 +1,4 @@
-"""`depthlib data`: what there is, whether it is complete, getting it, and looking at it."""
+"""`depthlib data`: listing, verifying, fetching and previewing data sets."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Root = Annotated[Path | None, typer.Option(help="the data set's folder; by defau
 
 @contextmanager
 def _one_line_errors() -> Iterator[None]:
-    """A broken file or folder is a message, not a traceback."""
+    """Report a broken file or folder as a message without a traceback."""
     from depthlib.data.errors import DataError
 
     try:
@@ -33,7 +33,7 @@ def _one_line_errors() -> Iterator[None]:
 
 @data.command("list")
 def list_() -> None:
-    """Name, terms, how to get it, and how many splits are known."""
+    """List names, terms, sources and numbers of splits."""
     from rich.console import Console
     from rich.table import Table
 
@@ -70,7 +70,7 @@ def verify(
     split: Annotated[list[str] | None, typer.Option(help="a split to look at; may be repeated; all by default")] = None,
     full: Annotated[bool, typer.Option("--full", help="decode every file and hash what has a known hash")] = False,
 ) -> None:
-    """Say what is there, what is missing and what is damaged. Ends with 1 if anything is."""
+    """Report complete, missing and damaged files; exit status 1 if any are missing or damaged."""
     from depthlib.data.fetch import default_root
     from depthlib.data.manifest import Generated, load_manifest
     from depthlib.data.verify import verify as check
@@ -87,7 +87,7 @@ def verify(
 
 
 def _verify_scenes(full: bool) -> None:
-    """Scenes are complete by definition; what can differ is their pixels on this machine."""
+    """Scenes are always complete; only their pixels on this machine can differ."""
     from depthlib.scenes.manifest import check_manifest
 
     differing = check_manifest(10**9 if full else 1)
@@ -99,7 +99,7 @@ def _verify_scenes(full: bool) -> None:
 
 @data.command()
 def fetch(name: Name, root: Root = None) -> None:
-    """Download small public files, continuing where a download stopped; never what needs accepted terms."""
+    """Download small public files, resuming interrupted downloads; never data whose terms must be accepted."""
     from depthlib.data.errors import DataError
     from depthlib.data.fetch import fetch as get
     from depthlib.data.manifest import Generated, load_manifest
@@ -107,7 +107,7 @@ def fetch(name: Name, root: Root = None) -> None:
     with _one_line_errors():
         manifest = load_manifest(name)
         if isinstance(manifest, Generated):
-            raise DataError(f"{name}: made by depthlib when it is used, there is nothing to fetch")
+            raise DataError(f"{name}: found a generated set, expected one with files to fetch")
         if manifest.terms.note:
             typer.echo(manifest.terms.note)
         got = get(manifest, root)
@@ -143,7 +143,7 @@ def preview(
             options = {key: value for key, _, value in pairs}
             samples = spread(open_dataset(manifest, str(root or default_root(name)), split, options), count)
         if not samples:
-            raise DataError(f"{name}: the loader found no item")
+            raise DataError(f"{name}: found no item, expected at least one")
         plausible = plausible_range(manifest)
         for sample in samples:
             typer.echo(line(sample, plausible))

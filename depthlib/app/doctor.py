@@ -1,4 +1,4 @@
-"""What this machine has, what is wrong with it, and what to do about that."""
+"""Diagnosis of this machine: packages, devices, folders and data, with advice on each problem."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from pathlib import Path
 
 from depthlib.base import paths
 
-FREE_GIB = 2.0          # the scenes of `quick`, its runs and its executed notebooks stay well below
+FREE_GIB = 2.0          # more than the scenes, runs and executed notebooks of `quick` need
 KEY_PACKAGES = ("torch", "torchvision", "torchmetrics", "numpy", "scikit-image", "pillow", "matplotlib", "pandas", "papermill",
                 "nbval", "jupyterlab")
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at. `advice` says what to do where `ok` is False; elsewhere it may be a hint or empty."""
+    """The result of one check. `advice`: the remedy if `ok` is False; otherwise a hint, or empty."""
 
     what: str
     value: str
@@ -30,12 +30,12 @@ class Finding:
 
 
 def examine() -> list[Finding]:
-    """Look at Python, packages, devices, threads, folders and data. Never raises: a look that fails is itself a finding."""
+    """Check Python, packages, devices, threads, folders and data. Never raises: a failed check is a finding."""
     findings: list[Finding] = []
     for look in (_python, _packages, _torchvision, _device, _threads, _instructions, _folders, _samples, _weights):
         try:
             findings.extend(look())
-        except Exception as error:      # a broken installation may fail in any way, and that is what this is for
+        except Exception as error:      # a broken installation may fail in any way
             found = f"could not be determined ({type(error).__name__}: {error})"
             findings.append(Finding(look.__name__.strip("_"), found, False, "install the project again: `uv sync`"))
     return findings
@@ -115,9 +115,9 @@ def _packages() -> Iterator[Finding]:
 
 
 def _torchvision() -> Iterator[Finding]:
-    """torchvision is compiled against one torch; beside another its operators are missing. So one of them is called."""
+    """torchvision is compiled against one version of torch, so one of its operators is called."""
     if (torch_version := _version("torch")) is None or (version := _version("torchvision")) is None:
-        return          # named among the packages
+        return          # reported among the packages
     import torch
 
     value = f"{version} beside torch {torch_version}"

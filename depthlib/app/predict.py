@@ -1,4 +1,4 @@
-"""Depth of any photograph from a file of weights: loading, prediction, and the two pictures written for each image."""
+"""Depth of any photograph from a file of weights: loading, prediction, and the two files written for each image."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from depthlib.models import weights as stored
 from depthlib.models.weights import WeightsError
 
 MULTIPLE = 16           # the networks halve their input four times
-MAX_ASPECT = 8.0        # longer strips are squeezed, or the network would see thousands of pixels by 16
+MAX_ASPECT = 8.0        # longer images are squeezed, or a side would have thousands of pixels
 
 
 def default_weights() -> Path:
-    """The weights of the first notebook's network in the results of `quick`; WeightsError where there are none."""
+    """The weights of the first notebook's network in the results of `quick`; WeightsError if there are none."""
     for folder in (results_dir("quick"), reference_dir("quick")):
         if found := sorted(folder.glob("runs/start-unet-*/weights.safetensors")):
             return found[0]
-    raise WeightsError(f"no start-unet weights below {results_dir('quick') / 'runs'}: run `depthlib reproduce` first, or name a "
+    raise WeightsError(f"{results_dir('quick') / 'runs'}: found no start-unet weights, expected them: run `depthlib reproduce`, or name a "
                        "file of weights")
 
 
@@ -51,7 +51,7 @@ def load_weights(path: str | os.PathLike[str] | None = None) -> tuple[nn.Module,
     model, info = stored.load_weights(path)
     size = info.get("input_size")
     if not (isinstance(size, list) and len(size) == 2 and all(_is_network_side(side) for side in size)):
-        raise WeightsError(f"{path}: input_size {size!r}, expected [height, width], multiples of {MULTIPLE}")
+        raise WeightsError(f"{path}: found input_size {size!r}, expected [height, width], multiples of {MULTIPLE}")
     return model, info
 
 
@@ -60,7 +60,7 @@ def _is_network_side(side: Any) -> bool:
 
 
 def network_size(image_size: tuple[int, int], input_size: Sequence[int]) -> tuple[int, int]:
-    """The size at which an image goes through the network: as many pixels as `input_size`, the image's own aspect ratio
+    """The input size of the network for an image: as many pixels as `input_size`, the image's own aspect ratio
     (at most `MAX_ASPECT`), each side rounded to a multiple of `MULTIPLE`. Sizes are (height, width)."""
     if len(input_size) != 2 or not all(_is_network_side(side) for side in input_size):
         raise ValueError(f"input_size: found {tuple(input_size)}, expected (height, width), multiples of {MULTIPLE}")
@@ -91,21 +91,21 @@ def forward(model: nn.Module, images: Tensor) -> Tensor:
         model.train(was_training)
     expected = [images.shape[0], 1, *images.shape[2:]]
     if list(depth.shape) != expected:
-        raise ValueError(f"model: returned shape {list(depth.shape)}, expected {expected}")
+        raise ValueError(f"model: found output of shape {list(depth.shape)}, expected {expected}")
     return depth.float().cpu()
 
 
 def _restored(depth: Tensor, size: tuple[int, int]) -> Tensor:
     """[1, h, w] at the network's size to [H, W] at the image's."""
     if not torch.isfinite(depth).all():
-        raise ValueError("model: returned non-finite depth")
+        raise ValueError("model: found non-finite depth, expected finite values")
     return resize(depth[None], size)[0, 0]
 
 
 def predict(model: nn.Module, image: Tensor, input_size: Sequence[int]) -> Tensor:
     """Depth of one image: resized to the network's size, predicted, and the depth resized back.
 
-    The depth is metric only as far as the camera resembles the training camera: nothing corrects for the focal length.
+    The depth is metric only for cameras like the training camera: the focal length is not corrected for.
 
     Args:
         image: [3, H, W] RGB in [0, 1].
@@ -122,7 +122,7 @@ def predict(model: nn.Module, image: Tensor, input_size: Sequence[int]) -> Tenso
 
 @dataclass(frozen=True)
 class Prediction:
-    """What was written for one image; `scale` is the 16-bit file's units per metre, `size` is (height, width)."""
+    """The files written for one image; `scale` is the 16-bit file's units per metre, `size` is (height, width)."""
 
     source: Path
     colour: Path
@@ -166,14 +166,14 @@ def predict_files(paths: Iterable[str | os.PathLike[str]], out_dir: str | os.Pat
                   progress: bool = True) -> Outcome:
     """Write `<name>_depth.png` (colours, near to far of that image) and `<name>_depth16.png` (16-bit) for each image.
 
-    A file that cannot be used becomes a `Problem`; the others are done all the same. A file named twice is done once.
+    An unusable file becomes a `Problem`; the others are still processed. A file named twice is processed once.
 
     Args:
         weights: a file of weights; None takes `default_weights()`.
         batch: how many images are in memory at a time; those of one network size go through the network together.
 
     Raises:
-        WeightsError, or ValueError for a device, a batch or a model that cannot work for any image.
+        WeightsError, or ValueError for an unusable device, batch or model.
     """
     from rich.console import Console
     from rich.progress import track
@@ -190,7 +190,7 @@ def predict_files(paths: Iterable[str | os.PathLike[str]], out_dir: str | os.Pat
         groups: dict[tuple[int, int], list[tuple[Path, tuple[int, int], Tensor]]] = defaultdict(list)
         for source in chunk:
             try:
-                image = read_image(source)      # let go at once, it may have 100 megapixels; the network sees `small`
+                image = read_image(source)      # free it, since it may have 100 megapixels; the network gets `small`
                 size = (image.shape[1], image.shape[2])
                 wanted = network_size(size, info["input_size"])
                 groups[wanted].append((source, size, resize(image[None], wanted)))
@@ -213,7 +213,7 @@ def _write(source: Path, sources: Sequence[Path], out_dir: Path, name: str, dept
 
     colour, depth16 = out_dir / f"{name}_depth.png", out_dir / f"{name}_depth16.png"
     if {colour.resolve(), depth16.resolve()} & {each.resolve() for each in sources}:
-        raise ValueError(f"its result would overwrite one of the images in {out_dir}; choose another output folder")
+        raise ValueError(f"out_dir: found one of the images in {out_dir}, expected another folder, since its result would overwrite it")
     scale = write_depth_png(depth16, depth)
     with atomic_write(colour) as temporary:
         Image.fromarray(colour_depth(depth.numpy())).save(temporary, format="PNG")
@@ -222,9 +222,9 @@ def _write(source: Path, sources: Sequence[Path], out_dir: Path, name: str, dept
 
 def run(paths: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str], weights: str | os.PathLike[str] | None = None,
         device: str = "auto") -> int:
-    """The command line's `predict`: print what was written and what went wrong.
+    """The command line's `predict`: print the written files and the problems.
 
-    Returns 0, 1 when any file had a problem, 2 when nothing could be started.
+    Returns 0, 1 if any file had a problem, 2 if nothing could be started.
     """
     from rich.console import Console
     from rich.markup import escape

@@ -1,7 +1,7 @@
-"""A contact sheet of a data set: image, depth, mask and histogram, with a line that gives a wrong unit away.
+"""A contact sheet of a data set: image, depth, mask and histogram, with a line of statistics that reveals a wrong unit.
 
-The axis of the histograms is the same for all data sets, from a decimetre to a kilometre: millimetres taken for metres fall
-off its right end, metres taken for millimetres off its left.
+The axis of the histograms is the same for all data sets, 0.1 m to 1 km: millimetres read as metres lie beyond its right end,
+metres read as millimetres beyond its left.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
     from torch.utils.data import Dataset
 
 AXIS = (0.1, 1000.0)        # metres
-PLAUSIBLE = (0.3, 120.0)    # where the median depth of any photograph of a room or a street lies, metres
+PLAUSIBLE = (0.3, 120.0)    # range of the median depth of photographs of rooms and streets, metres
 # Stored units per metre that data sets use, likely ones first.
 UNITS = {1000.0: "millimetres", 256.0: "1/256 m", 5000.0: "1/5000 m", 100.0: "centimetres", 10000.0: "1/10000 m",
          1 / 1000: "metres divided by 1000", 1 / 256: "metres divided by 256"}
 ROOM = 0.30                 # inches between rows, for the line of statistics
-ODD = "<<"                  # stands before what is odd
+ODD = "<<"                  # marks implausible statistics
 
 
 def statistics(sample: Mapping[str, Any]) -> dict[str, float]:
     """Numbers of a sample's depth in metres: share of valid pixels, 1st, 50th and 99th percentile, smallest, largest.
 
-    Only `valid` is looked at. All but the share are NaN where nothing is valid.
+    Only valid pixels count. All but the share are NaN if no pixel is valid.
 
     Raises:
         DataError: the sample has no depth and mask, or they differ in size.
@@ -40,7 +40,7 @@ def statistics(sample: Mapping[str, Any]) -> dict[str, float]:
         raise DataError(f"{sample.get('name', 'sample')}: found {', '.join(sample)}, expected depth and valid among them")
     depth, valid = np.asarray(sample["depth"], dtype=np.float64).squeeze(), np.asarray(sample["valid"], dtype=bool).squeeze()
     if depth.shape != valid.shape:
-        raise DataError(f"{sample.get('name', 'sample')}: depth is {depth.shape}, valid {valid.shape}, expected one size")
+        raise DataError(f"{sample.get('name', 'sample')}: found depth {depth.shape} and valid {valid.shape}, expected one size")
     values = depth[valid]
     low, middle, high = np.percentile(values, [1, 50, 99]) if values.size else [np.nan] * 3
     smallest, largest = (values.min(), values.max()) if values.size else (np.nan, np.nan)
@@ -49,7 +49,7 @@ def statistics(sample: Mapping[str, Any]) -> dict[str, float]:
 
 
 def suspicion(numbers: Mapping[str, float], plausible: tuple[float, float] = PLAUSIBLE) -> str | None:
-    """What is odd about a depth map, in a few words; None if nothing.
+    """A fault of a depth map, in a few words; None if there is none.
 
     Args:
         numbers: from `statistics`.
@@ -69,7 +69,7 @@ def suspicion(numbers: Mapping[str, float], plausible: tuple[float, float] = PLA
 
 
 def line(sample: Mapping[str, Any], plausible: tuple[float, float] = PLAUSIBLE) -> str:
-    """One line on a sample: name, size, share of valid pixels, depths, focal length, and what is odd."""
+    """One line on a sample: name, size, share of valid pixels, depths, focal length, and faults."""
     height, width = sample["image"].shape[-2:]
     words = [str(sample.get("name", "")), f"{width} x {height}"]
     if "depth" in sample:
@@ -80,7 +80,7 @@ def line(sample: Mapping[str, Any], plausible: tuple[float, float] = PLAUSIBLE) 
     else:
         words.append(f"no depth; has {', '.join(key for key in sample if key not in ('image', 'name'))}")
         odd = None
-    if "K" in sample and not odd:                       # the line is full
+    if "K" in sample and not odd:                       # no space left in the line
         focal = float(sample["K"][0, 0])
         words.append(f"f {focal:.0f} px ({np.degrees(2 * np.arctan(width / (2 * focal))):.0f}° wide)")
     brightness = float(sample["image"].mean())
@@ -92,7 +92,7 @@ def line(sample: Mapping[str, Any], plausible: tuple[float, float] = PLAUSIBLE) 
 def contact_sheet(
     samples: Sequence[Mapping[str, Any]], *, plausible: tuple[float, float] = PLAUSIBLE, width: float = 9.0,
 ) -> Figure:
-    """A row for each sample: image, depth, mask (hatched where there is none), histogram; above it the line of statistics.
+    """A row for each sample: image, depth, mask (hatched if there is none), histogram; above it the line of statistics.
 
     All depth maps have one colour scale, that of their plausible depths; all histograms the axis `AXIS`.
 
@@ -112,7 +112,7 @@ def contact_sheet(
         raise ValueError("samples: found none, expected at least one")
     maps = [_depth_of(sample) for sample in samples]
     known = np.concatenate([values[mask] for values, mask in filter(None, maps)] or [np.empty(0)])
-    sane = known[(known >= plausible[0]) & (known <= plausible[1])]        # a wrong unit must not take the colours from the rest
+    sane = known[(known >= plausible[0]) & (known <= plausible[1])]        # a wrong unit must not affect the colours of the others
     ends = scale_of([sane]) if sane.size else plausible
     aspect = max(sample["image"].shape[-2] / sample["image"].shape[-1] for sample in samples)
     with style():
@@ -143,7 +143,7 @@ def _depth_of(sample: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray] | None
 
 
 def _histogram(axis: Axes, values: np.ndarray, plausible: tuple[float, float], last: bool) -> None:
-    """Shares of the valid pixels over the logarithm of depth; what lies beyond the axis is piled up in its end bins."""
+    """Shares of the valid pixels over the logarithm of depth; values beyond the axis are counted in its end bins."""
     from depthlib.report.style import LINES
 
     edges = np.geomspace(*AXIS, 49)
@@ -171,7 +171,7 @@ def _colour_bar(figure: Figure, axis: Axes, ends: tuple[float, float]) -> None:
 
 
 def plausible_range(manifest: Manifest | Generated) -> tuple[float, float]:
-    """The plausible depths along z that a manifest states (of all such encodings together), else `PLAUSIBLE`."""
+    """The plausible depths along z in a manifest (of all such encodings), else `PLAUSIBLE`."""
     if isinstance(manifest, Generated):
         return PLAUSIBLE
     encodings = [manifest.encodings[kind.encoding] for kind in manifest.layout.values() if kind.encoding]

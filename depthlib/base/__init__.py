@@ -1,1 +1,1 @@
-"""Paths, fingerprints, statistics and devices: what every other folder may use."""
+"""Paths, fingerprints, statistics, devices: helpers without dependencies on the other folders."""

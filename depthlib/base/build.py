@@ -1,4 +1,4 @@
-"""Things to be made, as data: the dotted name of a class or function of this package, and its keyword arguments."""
+"""Objects to be built, as data: the dotted name of a class or function of this package, and its keyword arguments."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 
 def resolve(target: str) -> Any:
-    """The object that "depthlib.<module>:<name>" names. Raises ValueError for another form, so that a file never names other code."""
+    """The object that "depthlib.<module>:<name>" names. Raises ValueError for names outside this package."""
     module, _, name = target.partition(":")
     if not name or module.split(".")[0] != "depthlib":
         raise ValueError(f"target: found {target!r}, expected 'depthlib.<module>:<name>'")
@@ -18,16 +18,16 @@ def resolve(target: str) -> Any:
 
 
 def dotted(made: Callable[..., Any]) -> str:
-    """The inverse of `resolve`. Raises ValueError for what has no name at the top of a module of this package."""
+    """The inverse of `resolve`. Raises ValueError for anything but a top-level class or function of this package."""
     module, name = made.__module__, made.__qualname__
     if module.split(".")[0] != "depthlib" or "." in name or "<" in name:
-        raise ValueError(f"found {module}.{name}, expected a class or function at the top of a module of depthlib")
+        raise ValueError(f"target: found {module}.{name}, expected a top-level class or function of depthlib")
     return f"{module}:{name}"
 
 
 @dataclass(frozen=True)
 class Build:
-    """Something to be made: "depthlib.<module>:<name>" and its keyword arguments (JSON values; a Build may be among them).
+    """An object to be built: "depthlib.<module>:<name>" and its keyword arguments (JSON values, or another Build).
 
     Recipes write `Build.of(SoftLabels, loss=anuw_loss, max_depth=80.0)`, which an editor can follow.
     """
@@ -37,7 +37,7 @@ class Build:
 
     @classmethod
     def of(cls, made: Callable[..., Any], **options: Any) -> Build:
-        """A Build of a class or function; functions and classes among the options are stored as their dotted names, too.
+        """A Build of a class or function; functions and classes among the options are also stored as dotted names.
 
         Raises:
             TypeError: `made` has no such argument.
@@ -47,8 +47,10 @@ class Build:
         return cls(dotted(made), {name: _stored(value) for name, value in options.items()})
 
     def make(self, **more: Any) -> Any:
-        """Make it; `more` are keyword arguments that only exist when the run does, such as a trained network."""
-        return resolve(self.target)(**{k: v.make() if isinstance(v, Build) else v for k, v in self.options.items()}, **more)
+        """Build it; `more` are keyword arguments that exist at run time only, such as a trained network."""
+        return resolve(self.target)(
+            **{k: v.make() if isinstance(v, Build) else v for k, v in self.options.items()}, **more,
+        )
 
 
 def _stored(value: Any) -> Any:

@@ -1,6 +1,7 @@
-"""What lies in `papers/`, found by name when it is asked for, so that no shelf below has to import a paper.
+"""Lookup of `papers/` by name, imported on demand, so that no shelf below imports a paper.
 
-Each folder of `papers/` declares in its `__init__` the networks it has (`MODELS`); its other parts have fixed places (`part`, `files`).
+Each folder of `papers/` declares its networks in `__init__` (`MODELS`); its other parts have fixed names (`part`,
+`files`).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 FOLDER = Path(__file__).resolve().parents[1] / "papers"
-RENAMED = {"together": "comparison"}        # the key of former releases -> today's
+RENAMED = {"together": "comparison"}        # former key -> current key
 
 
 @cache
@@ -21,10 +22,10 @@ def papers() -> tuple[str, ...]:
 
 
 def paper_key(name: str) -> str:
-    """Today's key of the paper `name`. Raises ValueError that lists the papers there are."""
+    """The current key of the paper `name`. Raises ValueError for an unknown paper."""
     key = RENAMED.get(name, name)
     if key not in papers():
-        raise ValueError(f"unknown paper {name!r}: expected one of {', '.join(papers())}")
+        raise ValueError(f"paper: found {name!r}, expected one of {', '.join(papers())}")
     return key
 
 
@@ -35,7 +36,7 @@ def part(paper: str, name: str) -> ModuleType:
 
 @cache
 def models() -> dict[str, str]:
-    """Name -> "module:class" of every network that a paper brings along."""
+    """Name -> "module:class" of every network of the papers."""
     found = {}
     for paper in papers():
         table = import_module(f"depthlib.papers.{paper}").MODELS

@@ -1,4 +1,4 @@
-"""What a network costs: parameters, multiply-adds, and the time for an image."""
+"""Cost of a network: parameters, multiply-adds, latency."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 
 def parameters(model: nn.Module) -> int:
-    """Numbers that are learned; those of parts that only help in training, such as a pose network, included."""
+    """Number of parameters, including parts for training only, such as a pose network."""
     return sum(p.numel() for p in model.parameters())
 
 
@@ -25,7 +25,7 @@ def macs(model: nn.Module, *inputs: Tensor) -> int:
 
 @torch.no_grad()
 def latency(model: nn.Module, *inputs: Tensor, repeats: int = 20) -> tuple[float, float]:
-    """Median and spread (half the distance of the quartiles) of the milliseconds of a forward pass, after a warm-up."""
+    """Median and spread (half the interquartile range) of the milliseconds of a forward pass, after a warm-up."""
     model.eval()
     times = []
     for repetition in range(repeats + 3):

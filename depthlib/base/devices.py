@@ -1,4 +1,4 @@
-"""Which device to compute on."""
+"""Choice of the device."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 
 
 def pick_device(name: str = "auto") -> torch.device:
-    """The device of that name; "auto" takes CUDA, then Apple's GPU, then the CPU. Raises ValueError for one that does not work here."""
+    """The named device; "auto": CUDA, else Apple's GPU, else the CPU. Raises ValueError if it is not available."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:
@@ -14,5 +14,7 @@ def pick_device(name: str = "auto") -> torch.device:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = " ".join(str(error).split())[:120]
-        raise ValueError(f"device: {name!r} cannot be used here ({reason}); expected auto, cpu, cuda or mps") from error
+        raise ValueError(
+            f"device: found {name!r}, which is not available ({reason}), expected auto, cpu, cuda or mps"
+        ) from error
     return device

@@ -1,4 +1,4 @@
-"""Image filters that losses and metrics share."""
+"""Image filters shared by losses and metrics."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from torch import Tensor
 
 
 def sobel(maps: Tensor, *, normalized: bool = False) -> tuple[Tensor, Tensor]:
-    """Slopes along x and along y by the 3x3 Sobel kernels, the border repeated: [B,C,H,W] -> twice [B,C,H,W].
+    """Gradients along x and y by the 3x3 Sobel kernels, the border repeated: [B,C,H,W] -> twice [B,C,H,W].
 
     The plain kernels give 8 times the difference of neighbours; `normalized` divides by that.
     """
-    # Joined rather than padded: the gradient of replication padding is not the same on every repetition on CUDA.
+    # Concatenated rather than padded: the backward pass of replication padding is not deterministic on CUDA.
     p = torch.cat([maps[..., :1], maps, maps[..., -1:]], dim=-1)
     p = torch.cat([p[..., :1, :], p, p[..., -1:, :]], dim=-2)
     along_x, along_y = p[..., 2:] - p[..., :-2], p[..., 2:, :] - p[..., :-2, :]

@@ -1,13 +1,13 @@
-"""Fingerprints of the package's own source: has the code that a result came from changed since?
+"""Fingerprints of the package's own source, which tell whether the code behind a result has changed.
 
-A result depends on the modules it was made by and on all that these import. `closure` follows the import statements
-as they are written, without importing anything; `code_fingerprint` hashes the syntax trees of that closure, so that
-comments, blank lines, docstrings, the text of error messages and the version number may change, and a name, a number or an
-operator may not. Modules that decide no number of a run (`SILENT`: where files lie, what is printed) can be left out.
+A result depends on the modules that produced it and on all modules they import. `closure` follows the import statements
+statically; `code_fingerprint` hashes the syntax trees of that closure: comments, blank lines, docstrings, the text of
+error messages and the version number may change, a name, a number or an operator may not. Modules without influence on
+results (`SILENT`: paths, printed output) can be left out.
 
-A package is passed through to the module that a name comes from: whoever writes `from depthlib.losses import l1_loss` depends
-on `depthlib.losses.regression` and not on the other losses that the package offers under the same roof. Of a package that
-is only passed through, the code of its `__init__` counts, and its list of imports does not: a new loss leaves old runs alone.
+A name imported from a package is traced to its module: `from depthlib.losses import l1_loss` depends on
+`depthlib.losses.regression` and not on the other losses that the package exports. Of such a package the code of its
+`__init__` counts, but not its imports: a new loss does not change the keys of existing runs.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parents[1]
 SILENT = frozenset(
     f"depthlib.{name}" for name in (
-        "base.catalogue", "base.devices", "base.fingerprint", "base.paths", "base.progress", "base.text", "base.yaml_files",
-        "training.checkpoint",      # a resumed run ends in the same bits, which the tests hold
+        "base.catalogue", "base.devices", "base.fingerprint", "base.paths", "base.progress", "base.text",
+        "base.yaml_files",
+        "training.checkpoint",      # a resumed run ends in the same bits, which is tested
     )
 )
 
@@ -32,17 +33,17 @@ SILENT = frozenset(
 def closure(
     modules: Iterable[str], package: Path = PACKAGE, *, named: bool = False, without: frozenset[str] = frozenset(),
 ) -> tuple[str, ...]:
-    """Names of all modules of the package that `modules` need, themselves and their parent packages included, sorted.
+    """Names of `modules`, all modules they depend on, and the parent packages of these, sorted.
 
-    Imports inside functions count, relative ones too; those under `if TYPE_CHECKING:` do not, since they never run.
-    Names outside the package are passed over. The result is kept for the whole process.
+    Imports inside functions and relative ones count; those under `if TYPE_CHECKING:` do not. Names outside the package
+    are ignored. The result is cached for the whole process.
 
     Args:
         modules: dotted names, for example ["depthlib.models.unet"].
         package: the package's folder; its name is the package's name.
-        named: follow strings too: "depthlib.models.unet", "depthlib.models.unet:UNet", and all modules of a package
-            for f"depthlib.models.{name}". A safe upper bound for code that picks modules by name at run time.
-        without: modules that neither count nor are followed.
+        named: follow strings as well: "depthlib.models.unet", "depthlib.models.unet:UNet", and all modules of a package
+            for f"depthlib.models.{name}". A superset for code that selects modules by name at run time.
+        without: modules to leave out, with their imports.
 
     Raises:
         ValueError: a name of `modules` is in the package but has no file there.
@@ -60,8 +61,8 @@ def code_fingerprint(
 ) -> str:
     """SHA-256 (64 hex digits) of the code of `closure(modules)`; the same on every Python version. Arguments as there.
 
-    Docstrings, comments, layout, the text of errors and warnings, and `__version__` do not enter. Kept for the whole process: a running interpreter
-    works with the code it loaded, not with what was saved since.
+    Docstrings, comments, layout, the text of errors and warnings, and `__version__` do not enter. Cached for the whole
+    process, since a running interpreter uses the code it has loaded.
     """
     digest = hashlib.sha256()
     whole, _ = _closure(tuple(sorted(set(_names(modules)))), package, named, without)
@@ -79,7 +80,7 @@ def data_fingerprint(modules: Iterable[str], package: Path = PACKAGE, *, named: 
 
 
 def files_fingerprint(paths: Iterable[Path], root: Path) -> str:
-    """SHA-256 over names (relative to `root`) and contents of files, whatever their order; line ends made equal."""
+    """SHA-256 over names (relative to `root`) and contents of files, independent of their order and line endings."""
     digest = hashlib.sha256()
     for path in sorted(paths):
         content = path.read_bytes().replace(b"\r\n", b"\n")
@@ -93,14 +94,14 @@ def is_module(name: str, package: Path = PACKAGE) -> bool:
 
 
 def imports_of(tree: ast.AST) -> set[str]:
-    """Dotted names that the import statements of a notebook's code may load. `from a import b` gives both `a` and `a.b`."""
+    """Dotted names that the imports of a notebook's code may load: for `from a import b` both `a` and `a.b`."""
     return {name for origin, item in _imports(tree) for name in (origin, f"{origin}.{item}" if item else origin)}
 
 
 def _imports(tree: ast.AST, module: str = "", is_package: bool = False) -> set[tuple[str, str | None]]:
     """(origin, name) for each `from origin import name`, (origin, None) for each `import origin`.
 
-    `module` and `is_package` say where the code stands, for relative imports.
+    `module` and `is_package` locate the code, for relative imports.
     """
     found: set[tuple[str, str | None]] = set()
     for node in _running_statements(tree):
@@ -133,14 +134,17 @@ def _file(name: str, package: Path) -> Path | None:
 
 
 @cache
-def _closure(names: tuple[str, ...], package: Path, named: bool, without: frozenset[str]) -> tuple[frozenset[str], frozenset[str]]:
-    """Modules of which all code counts, and packages that are only passed through."""
+def _closure(
+    names: tuple[str, ...], package: Path, named: bool, without: frozenset[str],
+) -> tuple[frozenset[str], frozenset[str]]:
+    """Modules whose code counts in full, and packages through which names are imported."""
     whole: set[str] = set()
     passed: set[str] = set()
     waiting = list(names)
     while waiting:
         name = waiting.pop()
-        if name in whole or name in without or _file(name, package) is None:       # known, left out, foreign, or no module
+        # known, left out, external, or no module
+        if name in whole or name in without or _file(name, package) is None:
             continue
         whole.add(name)
         parts = name.split(".")
@@ -152,7 +156,7 @@ def _closure(names: tuple[str, ...], package: Path, named: bool, without: frozen
 
 
 def _homes(origin: str, item: str | None, package: Path) -> frozenset[str]:
-    """The modules that one import depends on: see the text at the top."""
+    """The modules that one import depends on, see the module docstring."""
     if item is not None and _file(f"{origin}.{item}", package) is not None:
         return frozenset({f"{origin}.{item}"})
     path = _file(origin, package)
@@ -162,18 +166,19 @@ def _homes(origin: str, item: str | None, package: Path) -> frozenset[str]:
 
 @cache
 def _offered(name: str, package: Path) -> dict[str, frozenset[str]]:
-    """What a package's `__init__` imports from elsewhere at its top: name -> the modules it comes from."""
+    """Names that a package's `__init__` re-exports -> the modules they come from."""
     offers = _module(name, package).offers
     return {asked: _homes(origin, item, package) for asked, origin, item in offers if origin != name}
 
 
 @dataclass(frozen=True)
 class _Module:
-    """What is kept of a module: not its tree, or the garbage collector would go through the trees of all, again and again.
+    """What is cached of a module; not its syntax tree, which would slow down garbage collection.
 
     Attributes:
-        imports: see `_imports`. offers: (name here, origin, name there) for each `from origin import name` at its top.
-        strings: all that are written in it. whole, own: hashes of its code, with and without what a package offers.
+        imports: see `_imports`. offers: (local name, origin, original name) for each `from origin import name` at top
+            level.
+        strings: all string literals. whole, own: hashes of its code, with and without the re-exports of a package.
     """
 
     imports: set[tuple[str, str | None]]
@@ -204,7 +209,7 @@ def _module_imports(name: str, package: Path) -> frozenset[str]:
 
 @cache
 def _module_strings(name: str, package: Path) -> frozenset[str]:
-    """Modules that strings of a module name; "depthlib.models." (the start of an f-string) names all that lie there."""
+    """Modules named by strings of a module; "depthlib.models." (start of an f-string) names all of that folder."""
     named = re.compile(rf"({package.name}(?:\.\w+)+)(?::\w+)?|({package.name}(?:\.\w+)*)\.")
     found: set[str] = set()
     for match in filter(None, map(named.fullmatch, _module(name, package).strings)):
@@ -217,13 +222,15 @@ def _module_strings(name: str, package: Path) -> frozenset[str]:
 
 
 def _is_offer(node: ast.stmt) -> bool:
-    """An import, also one for type checkers, the list `__all__`, or the table of a paper's networks."""
-    names = [target.id for target in node.targets if isinstance(target, ast.Name)] if isinstance(node, ast.Assign) else []
+    """An import (also for type checkers only), the list `__all__`, or the table of a paper's networks."""
+    names = (
+        [target.id for target in node.targets if isinstance(target, ast.Name)] if isinstance(node, ast.Assign) else []
+    )
     return isinstance(node, ast.Import | ast.ImportFrom) or names in (["__all__"], ["MODELS"]) or _is_for_typing(node)
 
 
 def _running_statements(tree: ast.AST) -> list[ast.AST]:
-    """All statements, but for the body of `if TYPE_CHECKING:`. Imports are among them, so no expression is looked into."""
+    """All statements except the body of `if TYPE_CHECKING:`. Expressions are skipped, since they hold no imports."""
     found = [tree]
     for node in found:
         typing_only = _is_for_typing(node)
@@ -238,7 +245,7 @@ def _is_for_typing(node: ast.AST) -> bool:
 
 
 def _strings(tree: ast.AST) -> set[str]:
-    """As `ast.walk` would find them, in a third of its time."""
+    """All string literals, three times faster than `ast.walk`."""
     found: set[str] = set()
     waiting = [tree]
     while waiting:
@@ -261,9 +268,9 @@ def _hash(tree: ast.AST) -> str:
 
 
 def _write(value: object, text: list[str]) -> None:
-    """Append the tree to `text`. `ast.dump` would do, were its output not different from one Python version to the next.
+    """Append the tree to `text`, in a form that does not depend on the Python version, unlike that of `ast.dump`.
 
-    Of an error that is raised only the type counts: what its message says decides no result.
+    Of a raised error only the type counts, not the message.
     """
     if isinstance(value, ast.Raise) and isinstance(value.exc, ast.Call):
         value = ast.Raise(exc=value.exc.func)
@@ -274,7 +281,7 @@ def _write(value: object, text: list[str]) -> None:
             if field == "body" and isinstance(child, list):
                 child = [item for item in child if not _no_code(item, value)]
             if child is None or child == [] or field in ("ctx", "kind", "type_comment"):
-                continue                                 # empty fields come and go with Python versions
+                continue                                 # empty fields differ between Python versions
             text.append(f"{field}=")
             _write(child, text)
         text.append(")")
@@ -289,7 +296,7 @@ def _write(value: object, text: list[str]) -> None:
 
 
 def _no_code(item: ast.AST, parent: ast.AST) -> bool:
-    """Of a body: a docstring (a string that nothing uses), a warning, or the version number of the package."""
+    """Whether a statement of a body is a docstring, a warning, or the version number of the package."""
     if isinstance(item, ast.Expr):
         warns = isinstance(item.value, ast.Call) and ast.unparse(item.value.func) == "warnings.warn"
         return warns or (isinstance(item.value, ast.Constant) and isinstance(item.value.value, str))

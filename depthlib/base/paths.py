@@ -1,4 +1,4 @@
-"""Where files live. Nothing else in the package decides on a folder, so that one environment variable moves it."""
+"""Folders of the package. Each can be moved by one environment variable."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def results_dir(profile: str) -> Path:
 
 
 def reference_dir(profile: str) -> Path:
-    """The results that are committed with the source; `DEPTHLIB_OUT` does not move them."""
+    """The results committed with the source; `DEPTHLIB_OUT` does not move them."""
     return REPOSITORY / "results" / profile
 
 
@@ -53,9 +53,9 @@ def samples_dir() -> Path | None:
 
 @contextmanager
 def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Give a temporary path beside `path`; on success rename it to `path`, on failure remove it.
+    """Yield a temporary path beside `path`; on success rename it to `path`, on failure remove it.
 
-    Readers see the old file or the whole new one, never half of it.
+    Readers see the old file or the whole new one.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""What long work says while it runs. Nothing here decides a result, so no run's key covers it."""
+"""Progress output. It has no influence on results, so it does not enter the keys of runs."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ Item = TypeVar("Item")
 
 
 def bar(items: Iterable[Item], *, total: int, title: str, unit: str) -> Iterable[Item]:
-    """`items` with a progress bar, which appears only for work that takes longer than two seconds."""
+    """`items` with a progress bar, which appears after two seconds."""
     from tqdm import tqdm
 
     return tqdm(items, total=total, desc=title, unit=unit, delay=2, leave=False)
 
 
 def every(steps: int) -> Callable[[int, float, float], None]:
-    """A callback for `fit` that prints one line each `steps` steps; lines, since a bar stored in a notebook is a frozen bar."""
+    """A callback for `fit` that prints one line every `steps` steps, for notebooks, which store their output."""
 
     def on_step(step: int, loss: float, images_per_second: float) -> None:
         if step % steps == 0:

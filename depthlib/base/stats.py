@@ -1,4 +1,4 @@
-"""Intervals and comparisons: what can be said after a few seeds and a few dozen images."""
+"""Confidence intervals and paired comparisons over seeds and images."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate with the ends of its interval."""
+    """An estimate with the bounds of its confidence interval."""
 
     mean: float
     low: float
@@ -24,7 +24,7 @@ class Comparison:
     Attributes:
         difference: mean over seeds and images, with its bootstrap interval.
         p_value: two-sided: twice the smaller share of resampled differences on either side of zero.
-        detectable: the smallest true difference that this design would have found with 80 % probability, (z_0.975 + z_0.8) standard errors.
+        detectable: the smallest true difference found with 80 % power, (z_0.975 + z_0.8) standard errors.
         seeds, images: the size of the design.
     """
 
@@ -36,11 +36,11 @@ class Comparison:
 
 
 def bootstrap_means(values: np.ndarray, *, draws: int = 4000, seed: int = 0) -> np.ndarray:
-    """Hierarchical bootstrap: resample the seeds, then the images (the same images for every seed, since all saw the same).
+    """Hierarchical bootstrap: resample the seeds, then the images, which all seeds share.
 
-    Resampling S seeds understates the variance of their mean by (S - 1) / S, a half with two seeds. So the deviations of the
-    seeds' means from the grand mean are stretched by sqrt(S / (S - 1)) first, which makes it unbiased (Davison and Hinkley
-    1997, section 3.8). With one seed nothing can be known of the seeds, and only the images vary.
+    Resampling S seeds underestimates the variance of their mean by (S - 1) / S, a half with two seeds. So the
+    deviations of the seeds' means from the grand mean are first scaled by sqrt(S / (S - 1)), which removes the bias
+    (Davison and Hinkley 1997, Sec. 3.8). With one seed only the images are resampled.
 
     Args:
         values: [seeds, images].
@@ -51,7 +51,9 @@ def bootstrap_means(values: np.ndarray, *, draws: int = 4000, seed: int = 0) -> 
     """
     values = np.asarray(values, dtype=np.float64)
     if values.ndim != 2 or values.size == 0 or not np.isfinite(values).all():
-        raise ValueError(f"values has shape {values.shape}, expected a finite table [seeds, images]")
+        raise ValueError(
+            f"values: found shape {list(values.shape)} or values that are not finite, expected finite [seeds, images]"
+        )
     rng = np.random.default_rng(seed)
     seeds, images = values.shape
     if seeds > 1:
@@ -81,16 +83,20 @@ def compare(a: np.ndarray, b: np.ndarray, *, level: float = 0.95, draws: int = 4
     """
     a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     if a.shape != b.shape:
-        raise ValueError(f"a has shape {a.shape} and b {b.shape}: expected the same seeds and images for both")
+        raise ValueError(
+            f"a, b: found shapes {list(a.shape)} and {list(b.shape)}, expected the same seeds and images for both"
+        )
     means = bootstrap_means(a - b, draws=draws, seed=seed)
     tail = (1 - level) / 2
     estimate = Interval(float(np.mean(a - b)), float(np.quantile(means, tail)), float(np.quantile(means, 1 - tail)))
     p = 2 * min((means <= 0).mean(), (means >= 0).mean())
-    return Comparison(estimate, float(min(1.0, max(p, 2.0 / draws))), float((1.959964 + 0.841621) * means.std(ddof=1)), *a.shape)
+    return Comparison(
+        estimate, float(min(1.0, max(p, 2.0 / draws))), float((1.959964 + 0.841621) * means.std(ddof=1)), *a.shape,
+    )
 
 
 def holm(p_values: list[float]) -> list[float]:
-    """Holm's step-down adjustment: the family-wise error of a table's claims stays below the level (Holm 1979)."""
+    """Holm's step-down adjustment, which controls the family-wise error rate (Holm 1979)."""
     order = np.argsort(p_values)
     adjusted = np.empty(len(p_values))
     running = 0.0

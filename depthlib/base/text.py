@@ -1,4 +1,4 @@
-"""Wording of messages."""
+"""Formatting of messages."""
 
 from __future__ import annotations
 

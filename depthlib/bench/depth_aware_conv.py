@@ -1,7 +1,7 @@
 """Memory and time of the depth-aware convolution against its unfold form: `python -m depthlib.bench.depth_aware_conv`.
 
-Memory is what tensors hold at most while the call runs, less what is held before it: counted tensor by tensor on a CPU,
-told by the allocator on CUDA. `--train` adds the backward pass.
+Memory is the peak held by tensors during the call above that before it: counted per tensor on a CPU, by the allocator
+on CUDA. `--train` adds the backward pass.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ FORMS = {"tap by tap": depth_aware_conv, "unfold": depth_aware_conv_unfold}
 
 
 class PeakBytes(TorchDispatchMode):
-    """Counts the bytes of the tensors that are made inside `with` and alive: `peak` at most. Views count nothing.
+    """Counts the bytes of live tensors created inside `with`; `peak` is their maximum. Views do not count.
 
-    What a kernel takes and returns within one call (scratch space) is not seen.
+    Scratch memory inside a kernel is not counted.
     """
 
     def __init__(self) -> None:
@@ -35,7 +35,9 @@ class PeakBytes(TorchDispatchMode):
         self.alive = self.peak = 0
         self._known: set[int] = set()
 
-    def __torch_dispatch__(self, function: Any, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None) -> Any:
+    def __torch_dispatch__(
+        self, function: Any, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None,
+    ) -> Any:
         given = {leaf.untyped_storage()._cdata for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)}
         result = function(*args, **(kwargs or {}))
         for leaf in tree_leaves(result):
@@ -56,7 +58,7 @@ class PeakBytes(TorchDispatchMode):
 
 
 def peak_bytes(call: Callable[[], Any], device: torch.device) -> int:
-    """What `call` holds at most above what is held before it, bytes."""
+    """Peak memory of `call` above that held before it, bytes."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         before = torch.cuda.memory_allocated(device)
@@ -112,12 +114,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     device = torch.device(options.device)
     shape = (options.batch, options.channels, options.height, options.width)
     features = 4 * options.batch * options.channels * options.height * options.width / MIB
-    print(f"features {list(shape)} of {features:.0f} MiB, guidance of {options.guidance} channels, {options.outputs} outputs, "
-          f"{device}, {torch.get_num_threads()} threads, {'forward and backward' if options.train else 'forward'}")
+    print(
+        f"features {list(shape)} of {features:.0f} MiB, guidance of {options.guidance} channels, "
+        f"{options.outputs} outputs, {device}, {torch.get_num_threads()} threads, "
+        f"{'forward and backward' if options.train else 'forward'}"
+    )
     for form in FORMS:
         peak, seconds = measure(
-            form, shape, guidance=options.guidance, outputs=options.outputs, dilation=options.dilation, train=options.train,
-            repeats=options.repeats, device=device,
+            form, shape, guidance=options.guidance, outputs=options.outputs, dilation=options.dilation,
+            train=options.train, repeats=options.repeats, device=device,
         )
         print(f"{form:11s} {peak / MIB:6.0f} MiB above the arguments, {statistics.median(seconds):.3f} s "
               f"(median of {len(seconds)}, {min(seconds):.3f} to {max(seconds):.3f})")

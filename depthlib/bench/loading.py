@@ -1,7 +1,7 @@
-"""How fast the loaders read: `python -m depthlib.bench.loading --images 16`. Images per second of one worker.
+"""Speed of the loaders: `python -m depthlib.bench.loading --images 16`. Images per second of one worker.
 
-Files of the real sets' formats and sizes are written into a temporary folder first, from pictures with as much detail as
-photographs have. They are read once before the measurement, so the disk plays no part: this is decoding and checking.
+Files in the formats and sizes of the real data sets are first written into a temporary folder, with as much detail as
+photographs. They are read once before the measurement, so that decoding and checking are timed, not the disk.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from depthlib.scenes.writers.kitti_benchmarks import write_kitti_depth
 from depthlib.scenes.writers.nyu import write_nyu, write_nyu48k, write_nyuraw
 from depthlib.scenes.writers.pictures import save_lines
 
-RETURNS = 0.2       # share of the pixels of a KITTI frame that the laser, or the annotation, has measured
+RETURNS = 0.2       # share of the pixels of a KITTI frame with LiDAR or annotated depth
 
 
 def samples(count: int, height: int, width: int, camera: Camera, far: float, share: float) -> list[dict[str, Any]]:
@@ -45,10 +45,12 @@ def samples(count: int, height: int, width: int, camera: Camera, far: float, sha
     for number in range(count):
         kept = torch.rand(1, height, width, generator=generator) < share
         depth = torch.where(kept, far * (0.1 + 0.9 * field(1, 64)), 0.0)
-        items.append({
-            "image": field(3, 64), "depth": depth, "valid": depth > 0, "K": pinhole(camera), "name": f"made/{number:06d}",
-            "semantics": (13 * field(1, 64)[0]).long().clamp(max=12),
-        })
+        items.append(
+            {
+                "image": field(3, 64), "depth": depth, "valid": depth > 0, "K": pinhole(camera),
+                "name": f"made/{number:06d}", "semantics": (13 * field(1, 64)[0]).long().clamp(max=12),
+            }
+        )
     return items
 
 
@@ -90,7 +92,7 @@ MAKERS: dict[str, Callable[[Path, int], Dataset]] = {
 
 
 def images_per_second(dataset: Dataset, workers: int, repeats: int) -> list[float]:
-    """One figure for each pass over the data, after a pass that is not timed."""
+    """One rate for each pass over the data, after an untimed pass."""
     loader = DataLoader(dataset, batch_size=None, num_workers=workers, persistent_workers=workers > 0)
     rates = []
     for _ in range(repeats + 1):
@@ -122,7 +124,10 @@ def main(argv: Sequence[str] | None = None) -> None:
             rates = images_per_second(dataset, options.workers, options.repeats)
             height, width = dataset[0]["image"].shape[-2:]
             spread = f"({min(rates):.1f} to {max(rates):.1f})"
-            print(f"{name:12} {width} x {height}: {statistics.median(rates):6.1f} images/s {spread}, {size:.2f} MiB an image")
+            print(
+                f"{name:12} {width} x {height}: {statistics.median(rates):6.1f} images/s {spread}, "
+                f"{size:.2f} MiB an image"
+            )
 
 
 if __name__ == "__main__":

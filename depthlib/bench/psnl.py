@@ -1,7 +1,7 @@
 """Time and memory of PSNL: `python -m depthlib.bench.psnl --height 480 --width 640`.
 
-Peak memory is what the process (on a CPU) or the allocator (on CUDA) held at most, less what it held before the call.
-On a CPU that is a high-water mark, so run one configuration a process; the first call sets it.
+Peak memory is that of the process (on a CPU) or the allocator (on CUDA) above that before the call. On a CPU it is a
+high-water mark, so run one configuration per process; the first call sets it.
 """
 
 from __future__ import annotations
@@ -43,7 +43,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     device = torch.device(options.device)
     torch.manual_seed(0)
     block = PSNL(options.channels, stride=options.stride, literal=options.literal).to(device)
-    features = torch.randn(1, options.channels, options.height, options.width, device=device, requires_grad=options.backward)
+    features = torch.randn(
+        1, options.channels, options.height, options.width, device=device, requires_grad=options.backward,
+    )
 
     def call() -> float:
         start = time.perf_counter()
@@ -67,9 +69,14 @@ def main(argv: Sequence[str] | None = None) -> None:
           f"{torch.get_num_threads()} threads, {'literal' if options.literal else 'attention kernel'}, "
           f"{'forward and backward' if options.backward else 'forward'}")
     matrix = n * n * 4 / MIB
-    print(f"features {features.numel() * 4 / MIB:.0f} MiB; one n x n float32 matrix of a quadrant (n = {n}) {matrix:.0f} MiB")
+    print(
+        f"features {features.numel() * 4 / MIB:.0f} MiB; one n x n float32 matrix of a quadrant (n = {n}) "
+        f"{matrix:.0f} MiB"
+    )
     print(f"peak memory above the input {peak / MIB:.0f} MiB")
-    print(f"time {statistics.median(seconds):.2f} s (median of {len(seconds)}, {min(seconds):.2f} to {max(seconds):.2f})")
+    print(
+        f"time {statistics.median(seconds):.2f} s (median of {len(seconds)}, {min(seconds):.2f} to {max(seconds):.2f})"
+    )
 
 
 if __name__ == "__main__":

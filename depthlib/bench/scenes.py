@@ -1,7 +1,7 @@
-"""How fast scenes are rendered: `python -m depthlib.bench.scenes --family rooms --dtype float64`.
+"""Speed of rendering scenes: `python -m depthlib.bench.scenes --family rooms --dtype float64`.
 
-On a GPU: `python -m depthlib.bench.scenes --device cuda --dtype float32 --batch 256 --frames 1024`; the first batches compile
-kernels, which takes a minute or two. With `--endless 8`, eight processes build the scenes while they are rendered.
+On a GPU: `python -m depthlib.bench.scenes --device cuda --dtype float32 --batch 256 --frames 1024`; the first batches
+compile kernels, which takes a minute or two. With `--endless 8`, eight processes build scenes during rendering.
 """
 
 from __future__ import annotations
@@ -38,9 +38,10 @@ class Speed:
 
 
 def frames_per_second(
-    family: str, dtype: torch.dtype = torch.float64, device: str = "cpu", *, batch: int = 1, frames: int = 8, repetitions: int = 5
+    family: str, dtype: torch.dtype = torch.float64, device: str = "cpu", *, batch: int = 1, frames: int = 8,
+    repetitions: int = 5,
 ) -> Speed:
-    """Time the rendering of different scenes of the default distribution, after one warm-up; building them as tensors is not timed.
+    """Time the rendering of different scenes, after one warm-up; conversion to tensors is not timed.
 
     Raises:
         ValueError: a count below 1.
@@ -51,7 +52,10 @@ def frames_per_second(
     distribution = SceneDistribution(family)
     scenes = [make_scene(distribution, "test", index) for index in range(max(frames, batch))]
     groups = [
-        (pack(scenes[start:start + batch]), *camera_tensors([scene.cameras["current"] for scene in scenes[start:start + batch]]))
+        (
+            pack(scenes[start:start + batch]),
+            *camera_tensors([scene.cameras["current"] for scene in scenes[start:start + batch]]),
+        )
         for start in range(0, len(scenes) - batch + 1, batch)
     ]
 
@@ -72,7 +76,7 @@ def frames_per_second(
 
 def endless_per_second(family: str, device: str = "cpu", *, batch: int = 1, workers: int = 0, batches: int = 8,
                        repetitions: int = 5) -> Speed:
-    """Time endless scenes, built and rendered in float32; the first `batches` warm up."""
+    """Time the stream of endless scenes, built and rendered in float32, after `batches` for warm-up."""
     stream = endless_scenes(SceneDistribution(family), batch, device=device, workers=workers)
 
     def some() -> float:
@@ -100,7 +104,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--batch", type=int, default=1, help="scenes rendered together (default 1; use 256 on a GPU)")
     parser.add_argument("--frames", type=int, default=8)
     parser.add_argument("--repetitions", type=int, default=5)
-    parser.add_argument("--endless", type=int, metavar="WORKERS", help="build the scenes meanwhile, in this many processes")
+    parser.add_argument(
+        "--endless", type=int, metavar="WORKERS", help="build the scenes meanwhile, in this many processes",
+    )
     options = parser.parse_args(argv)
     for family in options.family or sorted(CLASSES):
         if options.endless is not None:
@@ -109,8 +115,13 @@ def main(argv: list[str] | None = None) -> int:
                                                 repetitions=options.repetitions), flush=True)
             continue
         for dtype in options.dtype or ("float64", "float32"):
-            print(frames_per_second(family, getattr(torch, dtype), options.device, batch=options.batch, frames=options.frames,
-                                    repetitions=options.repetitions), flush=True)
+            print(
+                frames_per_second(
+                    family, getattr(torch, dtype), options.device, batch=options.batch, frames=options.frames,
+                    repetitions=options.repetitions,
+                ),
+                flush=True,
+            )
     return 0
 
 

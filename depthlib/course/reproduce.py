@@ -1,4 +1,4 @@
-"""The main command: the whole course from nothing, a single run, and everything again for comparison."""
+"""The main command: the whole course starting from an empty store, a single run, and a repetition for comparison."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def reproduce(
         max_minutes, options, dry_run: see `run_batch`.
 
     Returns:
-        0 when everything worked, 1 when something failed, 2 when it could not begin, 3 when the time was up.
+        0 on success, 1 if something failed, 2 if it could not begin, 3 if the time was up.
     """
     from depthlib.course.batch import engine
     from depthlib.course.batch.plan import make_plan
@@ -68,20 +68,20 @@ def reproduce(
 
 
 def in_order(lessons: list[Lesson]) -> list[list[Lesson]]:
-    """Those that sum up come after all others, whether these worked or not."""
+    """Lessons that sum up come after all others, even if those failed."""
     groups = [[lesson for lesson in lessons if lesson.sums_up == last] for last in (False, True)]
     return [group for group in groups if group]
 
 
 def _check_writable(*folders: Path) -> None:
-    """Raises OSError that names the folder, before any work is done."""
+    """Raises OSError that names the folder."""
     for folder in folders:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=folder):
                 pass
         except OSError as error:
-            raise OSError(f"{folder}: cannot write here ({error.strerror}); expected a folder for results that may be written") from error
+            raise OSError(f"{folder}: found a folder without write access ({error.strerror}), expected a writable one for results") from error
 
 
 @contextmanager
@@ -100,15 +100,15 @@ def run_one(
     paper: str, variant: str, *, data: str, profile: str, seed: int, changes: list[str], device: str = "auto",
     console: Console | None = None,
 ) -> RunRecord:
-    """Make one run and print its mean errors. `changes` are "field=number" of the profile; raises ValueError for what is not one."""
-    console = console or Console(highlight=False, quiet=os.environ.get("RANK", "0") != "0")     # under torchrun one process speaks
+    """Train and score one run, and print its mean errors. `changes`: "field=number" of the profile, else ValueError."""
+    console = console or Console(highlight=False, quiet=os.environ.get("RANK", "0") != "0")     # under torchrun one process prints
     overrides = {}
     for change in changes:
         name, _, value = change.partition("=")
         try:
             overrides[name] = json.loads(value)
         except json.JSONDecodeError as error:
-            raise ValueError(f"--set {change!r}: expected field=number, for example steps=20") from error
+            raise ValueError(f"--set: found {change!r}, expected field=number, for example steps=20") from error
     spec = RunSpec(paper, variant, data, profile, seed, overrides)
     with training_bar(f"{paper} {variant}, {data}, seed {seed}", spec.recipe.plan.steps, console) as on_step:
         record = Store().ensure(spec, device=device, on_step=on_step)
@@ -124,9 +124,9 @@ def run_one(
 def verify(
     names: list[str], *, profile: str = "quick", device: str = "auto", jobs: int | None = None, console: Console | None = None,
 ) -> int:
-    """Train and execute everything again in an empty place and compare with the committed results.
+    """Train and execute everything again in an empty store and compare with the committed results.
 
-    On the device, threads and torch that a record came from the bits must agree. Elsewhere rounding differs and grows with
+    With the device, threads and torch version of a record the bits must agree. Otherwise rounding differs and grows with
     every step: the first five losses must agree to 1 %, and the mean of each metric to 25 % or 0.02.
     Returns 0 if all agree, else 1.
     """
@@ -158,7 +158,7 @@ def verify(
 
 @contextmanager
 def environment(**values: str | None) -> Iterator[None]:
-    """Environment variables for a while; None takes one out."""
+    """Set environment variables temporarily; None removes one."""
     before = {name: os.environ.get(name) for name in values}
     try:
         _set_environment(values)

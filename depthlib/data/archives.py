@@ -28,11 +28,11 @@ def unpack(
 ) -> int:
     """Unpack a zip or tar (plain, gz, bz2, xz) archive into a folder that does not exist yet, whole or not at all.
 
-    Members are written below a temporary folder beside `folder`, which is renamed when all are there. Only folders and
-    regular files are allowed; owners, permissions and times are not taken over.
+    Members are written to a temporary folder beside `folder`, which is renamed at the end. Only folders and regular files
+    are allowed; owners, permissions and times are not restored.
 
     Args:
-        max_bytes: bound of all contents together; what really comes out is counted, whatever the headers say.
+        max_bytes: bound of the size of all contents, counted while unpacking and not read from the headers.
         max_members: bound of the number of members.
 
     Returns:
@@ -44,7 +44,7 @@ def unpack(
     """
     archive, folder = Path(archive), Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise DataError(f"{folder}: is there already and is not empty, expected a new folder to unpack {archive.name} into")
+        raise DataError(f"{folder}: found a folder that is not empty, expected a new one to unpack {archive.name} into")
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
@@ -64,20 +64,20 @@ def _extract(archive: Path, target: Path, max_bytes: int, max_members: int) -> i
         with _members(archive) as members:
             for number, (name, source) in enumerate(members, 1):
                 if number > max_members:
-                    raise DataError(f"{archive}: more than {max_members} members, expected at most that many")
+                    raise DataError(f"{archive}: found more than {max_members} members, expected at most that many")
                 path = target / safe_name(name, archive)
                 if source is None:
                     path.mkdir(parents=True, exist_ok=True)
                     continue
                 if str(path).casefold() in seen:        # casefold: two such names are one file on many machines
-                    raise DataError(f"{archive}: member {name!r} stands twice, expected once")
+                    raise DataError(f"{archive}: found member {name!r} twice, expected once")
                 seen.add(str(path).casefold())
                 path.parent.mkdir(parents=True, exist_ok=True)
                 with path.open("xb") as file:
                     while chunk := source.read(_CHUNK):
                         written += len(chunk)
                         if written > max_bytes:
-                            raise DataError(f"{archive}: contents over {max_bytes} bytes, expected at most that many")
+                            raise DataError(f"{archive}: found contents over {max_bytes} bytes, expected at most that many")
                         file.write(chunk)
     except DataError:
         raise
@@ -107,9 +107,9 @@ def _zip_members(file: zipfile.ZipFile, archive: Path) -> Iterator[tuple[str, IO
     for member in file.infolist():
         kind = (member.external_attr >> 16) & 0o170000          # Unix mode, 0 where the writer noted none
         if kind not in (0, 0o100000, 0o040000):
-            raise DataError(f"{archive}: member {member.filename!r} is a link or device, expected files and folders")
+            raise DataError(f"{archive}: found a link or device, {member.filename!r}, expected files and folders")
         if member.flag_bits & 1:
-            raise DataError(f"{archive}: member {member.filename!r} is encrypted")
+            raise DataError(f"{archive}: found the encrypted member {member.filename!r}, expected unencrypted ones")
         if member.is_dir():
             yield member.filename, None
         else:
@@ -124,7 +124,7 @@ def _tar_members(file: tarfile.TarFile, archive: Path) -> Iterator[tuple[str, IO
         elif member.isreg() and not member.issparse():          # a sparse member of a few bytes can unpack to terabytes
             yield member.name, file.extractfile(member)
         else:
-            raise DataError(f"{archive}: member {member.name!r} is a link, device or sparse, expected files and folders")
+            raise DataError(f"{archive}: found a link, device or sparse file, {member.name!r}, expected files and folders")
 
 
 def safe_name(name: str, archive: Path) -> PurePosixPath:
@@ -138,5 +138,5 @@ def safe_name(name: str, archive: Path) -> PurePosixPath:
             or re.search(r"[\x00-\x1f\x7f]", name)):
         if path == PurePosixPath("."):                          # tar writes "./" for the folder itself
             return path
-        raise DataError(f"{archive}: member {name!r} would leave the folder or has an unsafe name")
+        raise DataError(f"{archive}: found member {name!r}, expected safe names that stay inside the folder")
     return path

@@ -66,7 +66,7 @@ def read_camera(path: Path) -> tuple[Tensor, float]:
         inner, baseline = data["intrinsic"], float(data["extrinsic"]["baseline"])
         fx, fy, cx, cy = (float(inner[key]) for key in ("fx", "fy", "u0", "v0"))
     except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{path}: no camera in it ({type(error).__name__}: {error}), expected intrinsic fx fy u0 v0 and "
+        raise DataError(f"{path}: found no camera ({type(error).__name__}: {error}), expected intrinsic fx fy u0 v0 and "
                         "extrinsic baseline") from None
     if not (fx > 0 and fy > 0 and 0.02 < baseline < 2):
         raise DataError(f"{path}: found fx {fx:g}, fy {fy:g}, baseline {baseline:g}, expected positive pixels and about 0.21 m")
@@ -85,8 +85,8 @@ class Cityscapes(RealDataset[tuple[str, str]]):
         split: "train", "val" or "test", or the path of a list (.txt) whose lines end in the name of a left image or in
             "city city_000000_000019".
         right, semantics: read those as well. The labels of the test split are not public.
-        sky_at_zero: the sky counts as measured with disparity 0 (inverse depth zero, after Kendall 2018; spec dual_synergy,
-            8.1); needs `semantics`.
+        sky_at_zero: the sky counts as measured with disparity 0 (inverse depth zero, after Kendall et al. 2018); needs
+            `semantics`.
 
     Raises:
         DataError: a folder or file is missing; of an item: whatever is wrong with its files.
@@ -107,7 +107,7 @@ class Cityscapes(RealDataset[tuple[str, str]]):
             parts = {path.name.removesuffix("_leftImg8bit.png"): path.parents[1].name
                      for path in (top / "leftImg8bit").glob("*/*/*_leftImg8bit.png")}
             if absent := [stem for stem in stems if stem not in parts]:
-                raise DataError(f"{split}: entry {absent[0]} has no image below {top / 'leftImg8bit'}")
+                raise DataError(f"{split}: found no image of entry {absent[0]}, expected one below {top / 'leftImg8bit'}")
             frames = [(parts[stem], stem) for stem in stems]
         else:
             folder = require_folder(top / "leftImg8bit" / str(split), "a folder for each city (splits: train, val, test)")
@@ -139,7 +139,7 @@ class Cityscapes(RealDataset[tuple[str, str]]):
         valid = depth > 0
         middle = float(depth[valid].median()) if bool(valid.any()) else 0.0
         if not MEDIAN_DEPTH[0] < middle < MEDIAN_DEPTH[1]:
-            raise DataError(f"{files['disparity']}: the median depth is {middle:g} m, expected {MEDIAN_DEPTH[0]:g} to "
+            raise DataError(f"{files['disparity']}: found a median depth of {middle:g} m, expected {MEDIAN_DEPTH[0]:g} to "
                             f"{MEDIAN_DEPTH[1]:g} m: "
                             "another scale, or the camera of another image")
         item: dict[str, Any] = {

@@ -30,7 +30,7 @@ _MEDIA = {
 
 def croissant(manifest: Manifest | Generated) -> dict[str, Any]:
     """The JSON-LD mapping: public files become FileObjects with their sha256, kinds of file FileSets; units, splits and traps,
-    for which the format has no field, stand in the descriptions."""
+    for which the format has no field, are part of the descriptions."""
     common = {"@context": _CONTEXT, "@type": "sc:Dataset", "name": manifest.name, "conformsTo": VERSION}
     if isinstance(manifest, Generated):
         return common | {"description": manifest.description, "license": manifest.licence, "distribution": []}
@@ -67,7 +67,7 @@ def _media(path: str) -> str:
 
 
 def _words(encoding: Encoding) -> str:
-    """The encoding's fields that say something: "dtype uint16, unit metre, scale 256, invalid 0"."""
+    """The encoding's non-empty fields: "dtype uint16, unit metre, scale 256, invalid 0"."""
     told = []
     for item in fields(encoding):
         value = getattr(encoding, item.name)

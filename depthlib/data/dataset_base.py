@@ -1,7 +1,7 @@
-"""What the loaders of indoor and of relative sets share: a list of entries, their files, and items that were checked.
+"""Base of the loaders of indoor and of relative data sets: a list of entries, their files, and checked items.
 
 An item is the dictionary of `depthlib.scenes.SceneDataset`: image [3,H,W], depth [1,H,W], valid [1,H,W], K [3,3], name.
-What the numbers of a file mean is an `Encoding`, the one that the set's manifest states.
+The meaning of the numbers of a file is an `Encoding`, from the data set's manifest.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ Camera = tuple[float, float, float, float]      # fx, fy, cx, cy in pixels, pixe
 
 
 class RealDataset(Dataset, Generic[Entry]):
-    """A list of entries under a root; subclasses say which files an entry has and how they become an item."""
+    """A list of entries under a root; subclasses define the files of an entry and how they become an item."""
 
     def __init__(self, root: Path, split: str, entries: Sequence[Entry], source: str) -> None:
-        """`source` says in messages where the entries come from: a list, or a pattern of names.
+        """`source`: the origin of the entries in messages, a list or a pattern of names.
 
         Raises:
             DataError: no entry, or files of them that are missing (their count and the first one).
@@ -119,13 +119,13 @@ def decoded(path: Path, stored: np.ndarray, encoding: Encoding, mask: np.ndarray
     Args:
         path: names the file in messages.
         encoding: with scale and range.
-        mask: bool [H,W]; pixels outside it are invalid, whatever they hold.
+        mask: bool [H,W]; pixels outside it are invalid.
 
     Raises:
         DataError: another shape or type of number, no valid pixel, values that are not finite or not plausible.
     """
     expected = np.dtype(encoding.dtype)
-    right = stored.dtype == expected or expected.kind == stored.dtype.kind == "f"     # single or double precision says the same
+    right = stored.dtype == expected or expected.kind == stored.dtype.kind == "f"     # single and double precision are both accepted
     if not right or stored.ndim != 2:
         raise DataError(f"{path}: found depth {list(stored.shape)} of {stored.dtype}, expected [H, W] of {encoding.dtype}")
     if mask is not None and mask.shape != stored.shape:
@@ -155,7 +155,7 @@ def check_camera(path: Path, K: Tensor, image: Tensor) -> None:
 
 
 def frame(path: Path, name: str, image: Tensor, depth: tuple[Tensor, Tensor], K: Tensor | None = None) -> dict[str, Any]:
-    """An item with metric depth. Sets whose camera is not known give no K.
+    """An item with metric depth; without K where the camera is not known.
 
     Args:
         path: names the file in messages.

@@ -1,4 +1,4 @@
-"""DIODE: laser-scanned depth of rooms and of the outdoors (MIT; spec anuw_dacnn, section 6)."""
+"""DIODE: laser-scanned depth indoors and outdoors (MIT; Vasiljevic et al. 2019)."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class DIODE(RealDataset[Path]):
         root: the folder with train/ and val/, below them indoors/ and outdoor/, scene_*/scan_*/.
         split: "train" or "val".
         kinds: "indoors", "outdoor" or both.
-        meta: diode_meta.json, to show only the images it lists; None takes what is on the disk. (The list knows 220 and
-            392 validation images, the archive has more.)
+        meta: diode_meta.json, to use only the images it lists; None for all on disk. (It lists 220 and 392 validation images;
+            the archive has more.)
         camera: fx, fy, cx, cy for files of another size than 1024 x 768.
 
     Raises:
@@ -63,7 +63,7 @@ class DIODE(RealDataset[Path]):
             depth = depth[..., 0]
         if not np.isin(mask, (0, 1)).all():
             raise DataError(f"{mask_file}: found other values than 0 and 1, expected a mask")
-        # What the scanner did not measure may hold anything; only what the mask calls valid is looked at.
+        # Pixels without a measurement may hold any value; only pixels that the mask calls valid are checked.
         return frame(depth_file, entry.stem, read_colour(entry), decoded(depth_file, depth, DEPTH, mask == 1), self._camera)
 
 

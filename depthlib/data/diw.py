@@ -1,6 +1,6 @@
-"""DIW: photographs from the web, each with one pair of points and the word of people on which is farther.
+"""DIW: photographs from the web, each with one pair of points and a human annotation of which is farther.
 
-Format and signs: spec mobile, sections 2.1 and 7 (Chen et al. 2016).
+Chen et al. 2016; format and signs as in its code.
 """
 
 from __future__ import annotations
@@ -86,25 +86,3 @@ def read_annotations(path: Path) -> tuple[list[str], np.ndarray]:
                         "counted from 1")
     names = [name.removeprefix("./") for name in lines[0::2]]
     return names, np.column_stack([points, signs, values[:, 4:]])
-
-
-def scale_pairs(pairs: Tensor, size: tuple[int, int], new_size: tuple[int, int]) -> Tensor:
-    """Pairs of an image that is resized, by the rule of the original training code (spec mobile, section 7).
-
-    Counted from 1, y becomes clamp(floor(y / H h), 1, h). If both points fall on one pixel, A moves up by one, or down at
-    the upper border.
-
-    Args:
-        pairs: int64 [P,5]. size, new_size: (height, width).
-
-    Returns:
-        int64 [P,5], counted from 0.
-    """
-    if pairs.ndim != 2 or pairs.shape[1] != 5 or pairs.dtype != torch.int64:
-        raise ValueError(f"pairs: found {list(pairs.shape)} of {pairs.dtype}, expected int64 [P, 5]")
-    old, new = (torch.tensor([*value, *value]) for value in (size, new_size))
-    points = torch.minimum(((pairs[:, :4] + 1) * new // old).clamp(min=1), new) - 1
-    same = (points[:, :2] == points[:, 2:]).all(dim=1)
-    y = torch.where(points[:, 0] > 0, points[:, 0] - 1, points[:, 0] + 1)
-    points[:, 0] = torch.where(same, y, points[:, 0])
-    return torch.cat([points, pairs[:, 4:]], dim=1)

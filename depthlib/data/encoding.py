@@ -1,4 +1,4 @@
-"""Reading a file as its manifest says: the stored numbers, and the metres (or pixels) that they mean."""
+"""Reading a file according to its manifest: the stored numbers, and the metres (or pixels) that they encode."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def read_stored(path: str | os.PathLike[str], encoding: Encoding) -> np.ndarray:
 
     Raises:
         DataError: missing, empty, damaged or cut off, without the array, or of another type or number of channels than
-            the manifest says (8-bit where 16-bit is due, for one).
+            in the manifest (8 bits instead of 16, for example).
     """
     path = Path(path)
     try:
@@ -65,10 +65,10 @@ def decode(stored: np.ndarray, encoding: Encoding) -> tuple[np.ndarray, np.ndarr
 
 
 def check_file(path: str | os.PathLike[str], encoding: Encoding) -> str | None:
-    """What is wrong with a file, in one line that does not name it; None if nothing.
+    """The fault of a file in one line that does not name it; None if there is none.
 
-    Besides what `read_stored` refuses: values that are not finite, no valid value at all, and depths beyond the plausible
-    range (their median and their 1st and 99th percentile are looked at, so that a few stray points do no harm).
+    Besides the errors of `read_stored`: values that are not finite, no valid value, and depths beyond the plausible range
+    (by their median and their 1st and 99th percentile, so that a few outliers are tolerated).
     """
     try:
         stored = read_stored(path, encoding)
@@ -102,7 +102,7 @@ def _picture(path: Path, data: bytes, encoding: Encoding) -> np.ndarray:
         array = np.asarray(picture)
     if array.dtype == np.int32 and data[:2] in (b"P2", b"P5") and array.min() >= 0 and array.max() <= 65535:
         array = array.astype(np.uint16)                         # Pillow's type for 16-bit PGM
-        if encoding.byte_order == "little":                     # PGM is big-endian by its definition, but not all writers know
+        if encoding.byte_order == "little":                     # PGM is big-endian by definition, but not all writers comply
             array = array.byteswap()
     return array
 

@@ -1,4 +1,4 @@
-"""The one error that the loaders of real data raise."""
+"""The error that the loaders of real data raise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fetching small public files: with progress, continued where it stopped, and kept only when the sha256 is right."""
+"""Fetching small public files, with progress and resume; kept only if the sha256 matches."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from depthlib.data.manifest import Manifest, RemoteFile
 
 ATTEMPTS = 3
 TIMEOUT = (10, 60)          # seconds to connect, and between two pieces of an answer
-_CHUNK = 2**15              # what a broken connection loses at most
+_CHUNK = 2**15              # the most that a broken connection loses
 
 
 def default_root(name: str) -> Path:
@@ -30,9 +30,9 @@ def default_root(name: str) -> Path:
 
 
 def fetch(manifest: Manifest, root: str | os.PathLike[str] | None = None, *, progress: bool = True) -> list[Path]:
-    """Fetch the public files of a data set; those that are there and right are left alone.
+    """Fetch the public files of a data set; valid files that exist are kept.
 
-    A download that stops leaves `<file>.part` and continues from there the next time, where the server allows it.
+    An interrupted download leaves `<file>.part` and is resumed the next time, if the server allows it.
 
     Args:
         root: the folder; None takes `default_root`.
@@ -54,12 +54,12 @@ def fetch(manifest: Manifest, root: str | os.PathLike[str] | None = None, *, pro
     needed = sum(file.size + (file.unpacked or 0) for file in missing)
     root.mkdir(parents=True, exist_ok=True)
     if (free := shutil.disk_usage(root).free) < needed:
-        raise DataError(f"{root}: {free / 1e9:.1f} GB free, expected at least {needed / 1e9:.1f} GB for {manifest.name}")
+        raise DataError(f"{root}: found {free / 1e9:.1f} GB free, expected at least {needed / 1e9:.1f} GB for {manifest.name}")
     return [fetch_file(file, root, progress=progress) for file in manifest.obtain.files]
 
 
 def refusal(manifest: Manifest) -> str:
-    """Why a data set is not fetched, and what its user does instead."""
+    """The message why a data set is not fetched, with the steps to obtain it."""
     terms = manifest.terms
     return (f"{manifest.name}: its terms ({terms.licence}) must be accepted at the source, so it is never fetched from here.\n"
             f"  1. Read and accept the terms: {terms.url or manifest.obtain.where}\n"
@@ -95,7 +95,7 @@ def _retrieve(file: RemoteFile, target: Path, progress: bool) -> None:
             except _WrongHashError:
                 if not resumed:
                     raise
-                _checked(file, target, progress)        # the part was of something else: now from the beginning
+                _checked(file, target, progress)        # the part was of another file: start again
         except (OSError, requests.RequestException) as error:
             raise DataError(f"{file.url}: {_brief(error)}") from error
 
@@ -105,7 +105,7 @@ class _WrongHashError(DataError):
 
 
 def _checked(file: RemoteFile, target: Path, progress: bool) -> None:
-    """Pooch compares the sha256 before the file gets its name; a file that is there and right is left alone."""
+    """Pooch compares the sha256 before renaming the file; a valid file that exists is kept."""
     import pooch
     import requests
 
@@ -115,7 +115,7 @@ def _checked(file: RemoteFile, target: Path, progress: bool) -> None:
     except (DataError, requests.RequestException):
         raise
     except ValueError as error:
-        raise _WrongHashError(f"{file.url}: what came has another sha256 than the manifest's {file.sha256[:12]}...; "
+        raise _WrongHashError(f"{file.url}: found another sha256, expected {file.sha256[:12]}... as in the manifest; "
                               f"{target.name} was not kept") from error
 
 
@@ -138,10 +138,10 @@ def _brief(error: Exception) -> str:
 
 
 class Download:
-    """A downloader for pooch that keeps what came in `<target>.part` and continues from there.
+    """A downloader for pooch that stores partial downloads in `<target>.part` and resumes them.
 
     Args:
-        size: expected bytes; a longer answer is cut off and refused, so that nothing fills the disk.
+        size: expected bytes; a longer answer is refused, to protect the disk.
     """
 
     def __init__(self, target: Path, size: int, progress: bool) -> None:
@@ -172,22 +172,22 @@ class Download:
             there = 0
         headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={there}-"} if there else {})
         with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as answer:
-            if answer.status_code == 416:               # the file is shorter than our part: it is not the one that we began
+            if answer.status_code == 416:               # the file is shorter than the part: it is another file
                 self.part.unlink()
                 raise requests.ConnectionError("the server refuses to continue")
             if answer.status_code >= 400:
-                raise DataError(f"{url}: the server answers {answer.status_code} {answer.reason}, expected the file")
+                raise DataError(f"{url}: found the answer {answer.status_code} {answer.reason}, expected the file")
             if answer.status_code == 206:
                 start = re.match(r"bytes (\d+)-", answer.headers.get("Content-Range", ""))
                 if start is None or int(start[1]) != there:
                     self.part.unlink(missing_ok=True)
-                    raise DataError(f"{url}: the server continues at byte {start[1] if start else '?'}, expected {there}")
+                    raise DataError(f"{url}: found an answer from byte {start[1] if start else '?'}, expected one from {there}")
             else:
                 there = 0
             length = answer.headers.get("Content-Length", "") if "Content-Encoding" not in answer.headers else ""
             if length.isdigit() and there + int(length) != self.size:
                 self.part.unlink(missing_ok=True)
-                raise DataError(f"{url}: the server has {there + int(length)} bytes, expected {self.size}")
+                raise DataError(f"{url}: found {there + int(length)} bytes on the server, expected {self.size}")
             self._write(answer, there, url)
 
     def _write(self, answer: Any, there: int, url: str) -> None:
@@ -201,7 +201,7 @@ class Download:
                 there += len(chunk)
                 if there > self.size:
                     file.truncate(0)
-                    raise DataError(f"{url}: the server sends more than the {self.size} bytes that are expected")
+                    raise DataError(f"{url}: found more than {self.size} bytes, expected that many")
                 file.write(chunk)
                 bar.update(len(chunk))
         if there < self.size:

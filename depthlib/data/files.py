@@ -1,4 +1,4 @@
-"""Reading the files of real data sets: what is wrong with one becomes one `DataError` that names the file."""
+"""Reading the files of real data sets; every fault raises `DataError`, which names the file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from depthlib.data.errors import DataError
 from depthlib.data.images import ImageError, read_image
 from depthlib.data.manifest import Encoding
 
-# A file in another unit is wrong nearly everywhere, a sound one in a stray pixel at most.
+# A file in another unit has nearly all values out of range, a valid file a few outliers at most.
 STRAY_SHARE = 0.01
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -71,14 +71,14 @@ def read_colour(path: Path, size: tuple[int, int] | None = None) -> Tensor:
 def read_png(path: Path, bits: int, size: tuple[int, int] | None = None) -> np.ndarray:
     """Stored numbers of a PNG with one channel: [H, W] uint16 for 16 bits, uint8 for 8 (grey levels or palette positions).
 
-    The header is checked before decoding, since decoders reduce 16-bit colour to 8 bits without a word.
+    The header is checked before decoding, since decoders silently reduce 16-bit colour to 8 bits.
 
     Raises:
         DataError: missing, not a PNG, cut off, several channels, another number of bits, or another `size` (height, width).
     """
     data = read_bytes(path)
     if data[:8] != PNG or len(data) < 33:
-        raise DataError(f"{path}: not a PNG file, expected one with {bits} bits and one channel")
+        raise DataError(f"{path}: found no PNG file, expected one with {bits} bits and one channel")
     depth, kind = data[24], data[25]
     if not (kind == 0 and depth == bits) and not (bits == 8 and kind == 3):
         name = {0: "one channel", 2: "three channels", 3: "a palette", 4: "grey and alpha", 6: "four channels"}.get(kind, "?")
@@ -97,10 +97,10 @@ def read_png(path: Path, bits: int, size: tuple[int, int] | None = None) -> np.n
 def checked_map(
     path: Path, values: Tensor, valid: Tensor, bounds: tuple[float, float], *, what: str = "depth in metres"
 ) -> tuple[Tensor, Tensor]:
-    """A map and its mask as the items of a data set hold them, checked for what a wrong unit or a damaged file looks like.
+    """A map and its mask in the form of a data set's items, checked for signs of a wrong unit or a damaged file.
 
     Args:
-        values: [H, W], any floating dtype; what is stored where `valid` is False does not matter.
+        values: [H, W], any floating dtype; values where `valid` is False are ignored.
         valid: bool [H, W].
         bounds: plausible smallest and largest value; `STRAY_SHARE` of the valid ones may lie beyond.
 
@@ -108,7 +108,7 @@ def checked_map(
         values float32 [1, H, W], 0 where invalid; valid bool [1, H, W].
 
     Raises:
-        DataError: no valid pixel, values that are not finite, or more implausible ones than strays.
+        DataError: no valid pixel, values that are not finite, or more implausible ones than `STRAY_SHARE`.
     """
     valid = valid.bool()
     known = values[valid]
@@ -169,7 +169,7 @@ def require_folder(path: str | os.PathLike[str], what: str) -> Path:
     """`path` as a Path.
 
     Raises:
-        DataError: no such folder; the message says what is expected there.
+        DataError: no such folder; the message names the expected contents.
     """
     folder = Path(path).expanduser()
     if not folder.is_dir():

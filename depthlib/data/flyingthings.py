@@ -15,7 +15,7 @@ from depthlib.data.pfm import read_pfm
 
 SIZE = (540, 960)
 FOCAL = 1050.0              # pixels at 960 x 540
-BASELINE = 1.0              # the renderer's unit of length, which stands for a metre here
+BASELINE = 1.0              # the renderer's unit of length, used as a metre here
 DISPARITY_RANGE = (0.1, 960.0)
 
 

@@ -1,6 +1,6 @@
-"""A loader for any data set that has one image file and one depth file a frame: the manifest says all that it needs.
+"""A loader for any data set with one image file and one depth file per frame, configured by its manifest alone.
 
-Who has frames of their own writes a manifest for them, with the kinds of file "image" and "depth", and no code.
+To load other frames, write a manifest with the kinds of file "image" and "depth"; no code is needed.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class ManifestFrames(Dataset):
         manifest: with layout.image and layout.depth of the same fields, and a depth encoding in metres with a scale.
 
     Raises:
-        DataError: the manifest does not allow it, or no pair is there; an item raises it for a file that is damaged, has
-            another type or size than it should, or no valid depth.
+        DataError: an unsuitable manifest, or no pair of files; of an item: a file that is damaged, has another type or size,
+            or no valid depth.
     """
 
     def __init__(self, root: str | os.PathLike[str], manifest: Manifest) -> None:

@@ -1,4 +1,4 @@
-"""Any photograph in, depth maps out: reading images of every common kind, and 16-bit PNG files that hold depth."""
+"""Reading photographs of all common formats, and reading and writing depth as 16-bit PNG."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from depthlib.base.text import one_line
 MAX_PIXELS = 100_000_000
 MAX_BYTES = 2**30
 MIN_SIDE = 8
-# A closed list: Pillow would otherwise start other programs for some kinds of file (Ghostscript for EPS).
+# A closed list: for some formats Pillow would start other programs (Ghostscript for EPS).
 FORMATS = ("JPEG", "MPO", "PNG", "TIFF", "WEBP", "BMP", "DIB", "GIF", "PPM", "JPEG2000", "AVIF")
 RAW_SUFFIXES = (".dng", ".nef", ".cr2", ".cr3", ".arw", ".raf", ".orf", ".rw2")
 # Units per metre: millimetres reach 65.5 m, KITTI's 1/256 m reach 256 m.
@@ -49,12 +49,12 @@ def read_image(path: str | os.PathLike[str]) -> Tensor:
     data = _read_bytes(path)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")         # oddities of a file that still decodes are of no use to the caller
+            warnings.simplefilter("ignore")         # warnings about a file that still decodes are of no use to the caller
             array = _decode(data, path)
     except (ImageError, MemoryError):
         raise
     except Image.DecompressionBombError:
-        raise ImageError(f"{path}: more than {MAX_PIXELS // 10**6} megapixels; reduce it first") from None
+        raise ImageError(f"{path}: found more than {MAX_PIXELS // 10**6} megapixels, expected at most that many") from None
     except Image.UnidentifiedImageError:
         raise ImageError(f"{path}: {_not_an_image(data, path)}") from None
     except Exception as error:      # decoders raise nearly every type on damaged input
@@ -65,11 +65,11 @@ def read_image(path: str | os.PathLike[str]) -> Tensor:
 def _read_bytes(path: Path) -> bytes:
     try:
         if path.is_dir():
-            raise ImageError(f"{path}: is a folder, expected an image file")
+            raise ImageError(f"{path}: found a folder, expected an image file")
         if path.exists() and not path.is_file():
-            raise ImageError(f"{path}: is not a regular file")
+            raise ImageError(f"{path}: found a special file, expected an image file")
         if (size := path.stat().st_size) > MAX_BYTES:
-            raise ImageError(f"{path}: {size / 2**30:.1f} GiB, expected at most {MAX_BYTES / 2**30:.0f} GiB")
+            raise ImageError(f"{path}: found {size / 2**30:.1f} GiB, expected at most {MAX_BYTES / 2**30:.0f} GiB")
         data = path.read_bytes()
     except ImageError:
         raise
@@ -113,9 +113,9 @@ def _known_formats() -> dict[str, Any]:
 
 def _check_size(width: int, height: int, path: Path) -> None:
     if width * height > MAX_PIXELS:
-        raise ImageError(f"{path}: {width} x {height} pixels, expected at most {MAX_PIXELS // 10**6} megapixels; reduce it first")
+        raise ImageError(f"{path}: found {width} x {height} pixels, expected at most {MAX_PIXELS // 10**6} megapixels")
     if min(width, height) < MIN_SIDE:
-        raise ImageError(f"{path}: {width} x {height} pixels, expected at least {MIN_SIDE} a side")
+        raise ImageError(f"{path}: found {width} x {height} pixels, expected at least {MIN_SIDE} a side")
 
 
 def _from_pillow(picture: Image.Image, path: Path) -> np.ndarray:
@@ -140,12 +140,12 @@ def _over_white(colour: np.ndarray, alpha: np.ndarray) -> np.ndarray:
 def _unit_range(array: np.ndarray, path: Path) -> np.ndarray:
     low, high = float(array.min()), float(array.max())
     if not (low >= 0 and high <= 1):                # also refuses NaN
-        raise ImageError(f"{path}: values from {low:g} to {high:g}, expected 0 to 1 (floating point) or 0 to 65535 (integers)")
+        raise ImageError(f"{path}: found values from {low:g} to {high:g}, expected 0 to 1 (floating point) or 0 to 65535 (integers)")
     return array
 
 
 def _deep_png(data: bytes) -> np.ndarray:
-    """16-bit colour or grey with alpha, which Pillow reduces to 8 bits without a word."""
+    """16-bit colour or grey with alpha, which Pillow silently reduces to 8 bits."""
     from torchvision.io import ImageReadMode, decode_image
 
     channels = decode_image(torch.frombuffer(bytearray(data), dtype=torch.uint8), mode=ImageReadMode.UNCHANGED)
@@ -192,7 +192,7 @@ def _orientation(picture: Image.Image) -> int:
     """EXIF orientation 1 to 8. Asked after loading, since Pillow turns TIFF files itself and then drops the entry."""
     try:
         return int(picture.getexif().get(0x0112, 1))
-    except Exception:       # damaged EXIF data beside a sound picture
+    except Exception:       # damaged EXIF data with a valid image
         return 1
 
 
@@ -227,7 +227,7 @@ def write_depth_png(path: str | os.PathLike[str], depth: Tensor | np.ndarray, sc
     if metres.ndim == 3 and metres.shape[0] == 1:
         metres = metres[0]
     if metres.ndim != 2 or metres.size == 0:
-        raise ValueError(f"depth: shape {list(metres.shape)}, expected [H, W] or [1, H, W]")
+        raise ValueError(f"depth: found shape {list(metres.shape)}, expected [H, W] or [1, H, W]")
     if not (np.isfinite(metres).all() and metres.min() >= 0):
         raise ValueError("depth: found negative or non-finite values, expected metres >= 0 with 0 for invalid")
     if scale is None:
@@ -261,7 +261,7 @@ def read_depth_png(path: str | os.PathLike[str], scale: float | None = None) -> 
     path = Path(path)
     data = _read_bytes(path)
     if data[:4] != b"\x89PNG" or data[24:26] != b"\x10\x00":
-        raise ImageError(f"{path}: not a 16-bit one-channel PNG")
+        raise ImageError(f"{path}: found another file, expected a 16-bit one-channel PNG")
     try:
         with Image.open(io.BytesIO(data), formats=["PNG"]) as picture:
             picture.load()
@@ -270,8 +270,8 @@ def read_depth_png(path: str | os.PathLike[str], scale: float | None = None) -> 
     except Exception as error:
         raise ImageError(f"{path}: damaged or cut off ({one_line(error)})") from error
     if scale is not None and written is not None and scale != written:
-        raise ImageError(f"{path}: the file says {written:g} units per metre, the caller {scale:g}")
+        raise ImageError(f"{path}: found {written:g} units per metre in the file, expected {scale:g}, the argument `scale`")
     scale = written if scale is None else scale
     if scale is None or not (np.isfinite(scale) and scale > 0):
-        raise ImageError(f"{path}: scale {scale}; give `scale`, units per metre (1000 for millimetres)")
+        raise ImageError(f"{path}: found scale {scale}, expected `scale`, units per metre (1000 for millimetres)")
     return torch.from_numpy((stored.astype(np.float64) / scale).astype(np.float32))

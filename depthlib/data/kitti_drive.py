@@ -1,8 +1,8 @@
-"""Two real drives of the samples, cut for networks that halve the frame six times.
+"""Two KITTI drives of the samples, cropped for networks that halve the frame six times.
 
-2011_09_26 drive 0001 in SfMLearner's format is for training. Its small frames come without depth; two of them have KITTI's official
-semi-dense depth, at full size: they are the test. The seven frames of drive 0023, raw and with projected laser depth, are made small
-in the same way: another drive, never trained on.
+Drive 0001 of 2011_09_26 in SfMLearner's format is the training set: small frames without depth. The test set is its two
+frames with KITTI's semi-dense depth at full size. The seven frames of drive 0023, raw with projected LiDAR depth, are resized
+in the same way: a second test set from a drive that is not trained on.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PARTS = ("train", "test", "other")
 
 
 class Drive(Dataset):
-    """`part` "train": triplets of drive 0001 whose middle frame is not in the test, without depth. "test": its two frames that have
+    """`part` "train": triplets of drive 0001 without depth, whose middle frame is not in the test set. "test": its two frames with
     depth. "other": the frames of drive 0023.
 
     An item: image float32 [3,128,384], name; in training also K, previous and next; else depth [1,H,W] metres and valid, at
@@ -38,10 +38,10 @@ class Drive(Dataset):
 
     def __init__(self, part: str) -> None:
         if part not in PARTS:
-            raise ValueError(f"part must be one of {', '.join(PARTS)}, got {part!r}")
+            raise ValueError(f"part: found {part!r}, expected one of {', '.join(PARTS)}")
         root = samples_dir()
         if root is None:
-            raise DataError("DEPTHLIB_SAMPLES names no folder of real samples, expected one with " + FOLDER)
+            raise DataError(f"DEPTHLIB_SAMPLES: found no folder of real samples, expected one with {FOLDER}")
         self.root, self.part, self.cut = root, part, CenterCrop(SIZE)
         if part == "other":
             self.frames: KittiRaw | KittiFormatted = KittiRaw(root / OTHER, drive_frames(root / OTHER, OTHER_DRIVE), depth="projected")

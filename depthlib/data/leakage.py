@@ -1,7 +1,8 @@
-"""Do two splits share what they should not? Fingerprints of splits, and how near the frames of one lie to those of another.
+"""Leakage between splits: fingerprints of splits, and distances between the frames of one and those of another.
 
-A frame is (sequence, number): a drive and a position in it, for example. Two cameras of one moment are one frame, because they
-see the same scene. Nothing is read here: the lists come from `depthlib.data.kitti.splits` or anywhere else.
+A frame is (sequence, number): a drive and a position in it, for example. Simultaneous images of two
+cameras count as one frame, since they show the same scene. No files are read: lists come from `depthlib.data.kitti.splits`,
+for example.
 """
 
 from __future__ import annotations
@@ -46,10 +47,10 @@ def nearest_distance(frames: Sequence[Frame], others: Iterable[Frame]) -> np.nda
 
 @dataclass(frozen=True)
 class Leakage:
-    """How a split that is measured on (`test`) touches one that is trained on; counts of its moments.
+    """Overlap of a test split with a training split, in counts of moments.
 
     Attributes:
-        moments: distinct frames of `test`. same: those that stand in `train` too, of either camera.
+        moments: distinct frames of `test`. same: those that are also in `train`, of either camera.
         beside: those with a frame of `train` at most one away. near: at most `reach` away.
         sequence: those whose sequence has any frame in `train`.
         nearest: the smallest distance that occurs; None if no sequence is shared.

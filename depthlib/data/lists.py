@@ -1,4 +1,4 @@
-"""Lists of splits: their fingerprint, and the files that each of their lines asks for."""
+"""Lists of splits: their fingerprint, and the files that each of their lines requires."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def read_list(path: Path, split: Split) -> list[str]:
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read as a list ({' '.join(str(error).split())})") from error
     if split.entry and len(lines) != split.lines:
-        raise DataError(f"{path}: {len(lines)} lines, expected {split.lines}")
+        raise DataError(f"{path}: found {len(lines)} lines, expected {split.lines}")
     if (found := hashlib.sha256(data).hexdigest()) != split.sha256:
         unix = data.replace(b"\r\n", b"\n")
         why = "only the line ends differ" if hashlib.sha256(unix).hexdigest() == split.sha256 else "another list or an edited one"
-        raise DataError(f"{path}: sha256 {found[:12]}..., expected {split.sha256[:12]}... ({why})")
+        raise DataError(f"{path}: found sha256 {found[:12]}..., expected {split.sha256[:12]}... ({why})")
     return lines
 
 
@@ -47,7 +47,7 @@ def needed_files(manifest: Manifest, split: Split, lines: list[str]) -> Iterator
         values = dict(zip(names, fields, strict=True))
         for name, known in split.values.items():
             if values[name] not in known:
-                raise DataError(f"{split.list}, entry {number}: {name} is {values[name]!r}, expected one of {', '.join(known)}")
+                raise DataError(f"{split.list}, entry {number}: found {name} {values[name]!r}, expected one of {', '.join(known)}")
             values[name] = known[values[name]]
         for kind in split.needs:
             yield number, kind, [fill(template, values) for template in manifest.layout[kind].paths]

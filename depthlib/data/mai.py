@@ -1,4 +1,4 @@
-"""The depth set of the Mobile AI 2021 challenge: ZED stereo depth of the outdoors (spec anuw_dacnn, section 5)."""
+"""The depth set of the Mobile AI 2021 challenge: outdoor ZED stereo depth (Ignatov et al. 2021)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class MAI2021(RealDataset[tuple[Path, Path]]):
     """Mobile AI 2021: image, depth (millimetres in the file, 0 unknown), valid, name. The camera is not published: no K.
 
     The challenge released its validation images without depth, and the 177 pairs on which ANUW reports are not named.
-    So the verification pairs are drawn from the training pairs by a rule that anyone can repeat, see `verification`.
+    So the verification pairs are drawn from the training pairs by a deterministic rule, see `verification`.
 
     Args:
         root: the folder with train/rgb and train/depth, same names in both.

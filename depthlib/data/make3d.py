@@ -1,4 +1,4 @@
-"""Make3D: tall photographs with a coarse grid of laser depths (spec dual_synergy, section 4)."""
+"""Make3D: tall photographs with a coarse grid of laser depths (Saxena et al. 2009)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DEPTH = Encoding("mat", "float64", "metre", scale=1, invalid=(0,), along="ray", 
 class Make3D(RealDataset[tuple[Path, Path]]):
     """Make3D: image [3,2272,1704], depth and valid [1,55,305], name. Image and depth differ in size; there is no camera.
 
-    Ground truth is the distance along the ray (the last of the grid's four layers), as all published figures have it. Caps
+    Ground truth is the distance along the ray (the last of the grid's four layers), as in all published results. Caps
     of 70 or 80 m are the protocol's.
 
     Args:

@@ -1,7 +1,8 @@
-"""What is known of a data set, in one YAML file: terms, layout, encodings, cameras, splits, traps. The schema is these classes.
+"""The description of a data set in one YAML file: terms, layout, encodings, cameras, splits, traps. These classes are
+the schema.
 
-`data_manifests/<name>.yaml` holds one mapping with the fields of `Manifest`. A file with `families` describes data that the
-package makes itself, the scenes; its generator writes it, and only a few of its fields are looked at (`Generated`).
+`data_manifests/<name>.yaml` holds one mapping with the fields of `Manifest`. A file with `families` describes the scenes, which
+the package generates; their generator writes it, and only a few of its fields are read (`Generated`).
 
 Templates of paths are relative to the root that the user gives, with "/" and fields in braces: a field is text without a
 slash (`{scene}`), whole path pieces if the word ends in `path` (`{imagepath}`), or a number (`{frame:010d}`).
@@ -25,7 +26,7 @@ Unit = Literal["metre", "pixel", "1/metre", "relative", "class", "colour", "none
 
 @dataclass(frozen=True)
 class Terms:
-    """Who may do what. With `accept`, the user must accept the terms at the source and nothing is ever fetched.
+    """Terms of use. With `accept`, the user must accept them at the source, and no file is fetched.
 
     Attributes:
         confirmed: the licence was read at its source; False where it is general knowledge that the user should confirm.
@@ -40,7 +41,7 @@ class Terms:
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A small public file: where it is, where it goes under the root, how many bytes it has.
+    """A small public file: its address, its path under the root, its size in bytes.
 
     Attributes:
         unpacked: of a zip or tar archive, the bytes of its contents; then `to` is the folder that the contents fill.
@@ -61,7 +62,7 @@ class RemoteFile:
 
 @dataclass(frozen=True)
 class Obtain:
-    """How to get it: a sentence, the page, and what can be fetched without accepting terms."""
+    """How to obtain the data: a sentence, the page, and the files that can be fetched without accepting terms."""
 
     how: str
     where: str
@@ -70,15 +71,15 @@ class Obtain:
 
 @dataclass(frozen=True)
 class Encoding:
-    """What the numbers of a file mean: value = (rotated stored - offset) / scale, in `unit`.
+    """Meaning of the numbers of a file: value = (rotated stored - offset) / scale, in `unit`.
 
     Attributes:
         dtype: of the stored numbers: uint8, uint16, float32, ...
-        scale: stored units per `unit` (KITTI depth 256, millimetres 1000); None where `formula` says it in words.
+        scale: stored units per `unit` (KITTI depth 256, millimetres 1000); None if `formula` describes it.
         invalid: stored values that mean "no measurement", before the rotation; infinities are written .inf.
-        along: what a depth is measured along: the camera's z, the ray from the centre, or the scanner's forward x.
+        along: direction in which depth is measured: the camera's z, the ray from the centre, or the scanner's forward x.
         rotate_right: number of bits by which a 16-bit value is rotated to the right first (SUN RGB-D: 3).
-        range: plausible smallest and largest valid value in `unit`; beyond it a file has another unit than it should.
+        range: plausible smallest and largest valid value in `unit`; values beyond it indicate another unit.
         key: name of the array inside npz, h5 and mat files.
     """
 
@@ -110,10 +111,10 @@ class Encoding:
 
 @dataclass(frozen=True)
 class FileKind:
-    """Where one kind of file lies under the root: the first of `paths` that exists is taken (png before jpg, say).
+    """Paths of one kind of file under the root: the first of `paths` that exists is used (png before jpg, for example).
 
     Attributes:
-        count: how many there are in the complete set, where that is known.
+        count: number of files in the complete data set, if known.
     """
 
     paths: tuple[str, ...]
@@ -159,15 +160,15 @@ class Baseline:
 
 @dataclass(frozen=True)
 class Split:
-    """A list of a split: which file, its fingerprint, and what its lines say.
+    """A list of a split: its file, its fingerprint, and the format of its lines.
 
     Attributes:
         list: the list's path under the folder of lists (`depthlib data fetch lists` makes one).
         lines: number of entries; blank lines do not count.
-        source: where the list comes from: project, commit, path.
+        source: origin of the list: project, commit, path.
         entry: names of the fields of a line, separated by spaces ("drive frame side"); None: not lines of text.
         needs: kinds of file (keys of `layout`) that each entry must have, their templates filled with the fields.
-        values: what a field's text becomes in the templates: {side: {l: "02", r: "03"}}.
+        values: replacement of a field's text in the templates: {side: {l: "02", r: "03"}}.
     """
 
     list: str
@@ -202,14 +203,14 @@ class SizedFile:
 
 @dataclass(frozen=True)
 class Manifest:
-    """All that is known of a data set.
+    """The description of a data set.
 
     Attributes:
-        name: that of the file. title: for people. what: one or two sentences.
-        layout: kind of file -> where. encodings: name -> what its numbers mean; layouts refer to them.
+        name: that of the file. title: for display. what: one or two sentences.
+        layout: kind of file -> paths. encodings: name -> meaning of the numbers; layouts refer to them.
         intrinsics: cameras. baseline: of the stereo pair. splits: name ("eigen_zhou/train") -> list.
         traps: known mistakes, one sentence each. sizes: files whose bytes are known.
-        loader: "module:Class", called as Class(root, split=..., **options); None: `depthlib.data.frames.ManifestFrames` will do.
+        loader: "module:Class", called as Class(root, split=..., **options); None: `depthlib.data.frames.ManifestFrames`.
     """
 
     name: str
@@ -241,12 +242,12 @@ class Manifest:
             for need in split.needs:
                 for template in self.layout[need].paths:
                     if lacking := set(field_names(template)) - known:
-                        raise DataError(f"splits.{key}: its entry has no {sorted(lacking)[0]!r}, which layout.{need} needs")
+                        raise DataError(f"splits.{key}: found no {sorted(lacking)[0]!r} in its entry, expected it for layout.{need}")
 
 
 @dataclass(frozen=True)
 class Generated:
-    """Data that the package makes itself.
+    """Data that the package generates.
 
     Attributes:
         families: the generator's own description of each, with the hashes of its frames.
@@ -266,7 +267,7 @@ def check_sha256(value: str) -> None:
 
 
 def check_inside(path: str) -> None:
-    """A path of a manifest stays below its root."""
+    """Raise DataError unless a path of a manifest stays below its root."""
     if not path or "\\" in path or PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
         raise DataError(f"path: found {path!r}, expected one below the root, with forward slashes")
 
@@ -282,7 +283,7 @@ def load_manifest(name: str | Path) -> Manifest | Generated:
         raise DataError(f"{name}: no such manifest, expected one of {', '.join(manifest_names()) or '(none there)'}")
     data = read_yaml(path)
     if data.get("name") != path.stem:
-        raise DataError(f"{path}: name is {data.get('name')!r}, expected {path.stem!r} as the file's")
+        raise DataError(f"{path}: found name {data.get('name')!r}, expected {path.stem!r}, the file's name")
     if "families" in data:
         return build(Generated, data, path.name)
     return build(Manifest, data, path.name)

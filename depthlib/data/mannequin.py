@@ -1,7 +1,7 @@
-"""Mannequin Challenge: people who hold still, filmed by a moving camera (CC BY 4.0; spec mobile, section 7).
+"""Mannequin Challenge: people who hold still, filmed by a moving camera (CC BY 4.0; Li et al. 2019).
 
-Published are the cameras of the clips alone; pictures must be taken from the videos and depth from multi-view stereo. The
-loader reads what such a reconstruction gives, one .npz or .h5 file a frame.
+Only the cameras of the clips are published; images must be taken from the videos, and depth from multi-view stereo. The
+loader reads such a reconstruction, one .npz or .h5 file per frame.
 """
 
 from __future__ import annotations
@@ -52,11 +52,11 @@ class Clip:
 
 
 class Mannequin(RealDataset[Path]):
-    """Mannequin Challenge: image, depth, valid, name ("<clip>/<time in microseconds>"), and K where the clips' cameras are there.
+    """Mannequin Challenge: image, depth, valid, name ("<clip>/<time in microseconds>"), and K where the clips' cameras exist.
 
     Args:
         root: the folder with <split>/<clip>/<time>.npz (or .h5): rgb uint8 [H,W,3], depth float32 [H,W], mask [H,W], true or
-            1 where the depth is to be believed; and with <split>/<clip>.txt, the published cameras, for all clips or none.
+            1 where the depth is valid; and with <split>/<clip>.txt, the published cameras, for all clips or none.
         split: "train", "validation" or "test".
         median_one: divide depth by its median over the valid pixels, since its scale is arbitrary.
 

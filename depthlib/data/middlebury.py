@@ -69,7 +69,7 @@ def read_calibration(path: Path) -> tuple[Tensor, Tensor, float, float, tuple[in
         baseline, doffs = float(entries["baseline"]) / 1000, float(entries["doffs"])
         size = (int(entries["height"]), int(entries["width"]))
     except (KeyError, ValueError, RuntimeError) as error:
-        raise DataError(f"{path}: no calibration in it ({type(error).__name__}: {error}), expected cam0, cam1, doffs, "
+        raise DataError(f"{path}: found no calibration ({type(error).__name__}: {error}), expected cam0, cam1, doffs, "
                         "baseline, width, height") from None
     difference = float(cameras[1][0, 2] - cameras[0][0, 2])
     if not (float(cameras[0][0, 0]) > 0 and 0.005 < baseline < 2 and abs(difference - doffs) < 0.01 * size[1]):
@@ -90,9 +90,9 @@ class Middlebury(RealDataset[Path]):
         root: the folder with the scenes.
         split: the year: "2003" (im2, im6, value / 4), "2006" (also 2005: view1, view5, value / reduction), "2014" (also 2021:
             im0, im1, .pfm, calib.txt).
-        depth: give metric depth. The sets of 2003 say nothing of their cameras, so there it must be False; those of 2006 need
+        depth: give metric depth. The sets of 2003 do not describe their cameras, so there it must be False; those of 2006 need
             dmin.txt, and their principal point is not published: K has the image's centre.
-        reduction: of the 2006 sets, 1 (full size), 2 (half) or 3 (third); the files do not say it.
+        reduction: of the 2006 sets, 1 (full size), 2 (half) or 3 (third); the files do not state it.
 
     Raises:
         DataError: a folder or file is missing; of an item: whatever is wrong with its files.
@@ -148,8 +148,8 @@ class Middlebury(RealDataset[Path]):
             K = torch.tensor([[focal, 0, (size[1] - 1) / 2], [0, focal, (size[0] - 1) / 2], [0, 0, 1]])
         distance = torch.where(valid, disparity + offset, 0)
         if not bool((distance[valid] > 0).all()):
-            raise DataError(f"{files['disparity']}: disparities plus the offset {offset:g} px are not all positive, expected "
-                            "points in front")
+            raise DataError(f"{files['disparity']}: found disparities that are not positive after adding {offset:g} px, expected "
+                            "points in front of the camera")
         metres = torch.where(valid, K[0, 0] * baseline / distance, 0)
         depth, _ = checked_map(files["disparity"], metres[0], valid[0], DEPTH_RANGE, what="depth in metres")
         return {"depth": depth, "K": K, "baseline": torch.tensor(baseline, dtype=torch.float32), **extra}

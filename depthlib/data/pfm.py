@@ -18,10 +18,10 @@ _HEADER = re.compile(rb"(P[fF])\s+(\d+)\s+(\d+)\s+([-+]?[0-9.]+(?:[eE][-+]?\d+)?
 
 
 def read_pfm(path: str | os.PathLike[str]) -> Tensor:
-    """A map of one channel, [H, W] float32, top row first; infinities and NaN are kept as they are stored.
+    """A map of one channel, [H, W] float32, top row first; infinities and NaN are kept.
 
     Raises:
-        DataError: missing, not a PFM with one channel, or another number of bytes than its header says.
+        DataError: missing, not a PFM with one channel, or another number of bytes than in its header.
     """
     path = Path(path)
     data = read_bytes(path)

@@ -1,7 +1,7 @@
-"""A handful of real RGB-D frames, read where they lie, and scikit-image's photographs. Nothing is copied or fetched.
+"""A few real RGB-D frames, read in place, and scikit-image's photographs. Nothing is copied or fetched.
 
-The frames are found below the folder that `DEPTHLIB_SAMPLES` names, in the layout that the loaders below spell out. Each
-data set has its own units, invalid values and traps; every loader states them.
+The frames are below the folder `DEPTHLIB_SAMPLES`, in the layout of the loaders below. Each data set has its own units,
+invalid values and traps; every loader states them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from depthlib.geometry import quaternion_to_matrix
 
 @dataclass(frozen=True)
 class RealFrame:
-    """One photograph, with its depth where there is one. `missing` says why nothing could be read; then all tensors are None.
+    """One photograph, with depth if there is any. `missing`: why nothing could be read; then all tensors are None.
 
     Attributes:
         image: [3, H, W] RGB in [0, 1].
@@ -50,7 +50,7 @@ def real_frames(root: str | os.PathLike[str] | None = None) -> list[RealFrame]:
     """Every frame of the samples folder, in a fixed order; a data set that cannot be read is one frame with `missing` set.
 
     Args:
-        root: the samples folder; None takes the one that `DEPTHLIB_SAMPLES` names. Never raises because of what is absent.
+        root: the samples folder; None takes the one that `DEPTHLIB_SAMPLES` names. Absent data raises no error.
     """
     folder = samples_dir() if root is None else Path(root)
     frames = []
@@ -80,7 +80,7 @@ def _frame(blank: RealFrame, index: str, image: Path, depth: Tensor, K: Tensor, 
     """A frame from [H, W] depth whose invalid pixels are 0."""
     picture = read_image(image)
     if picture.shape[1:] != depth.shape:
-        raise ValueError(f"{image}: size {list(picture.shape[1:])}, its depth {list(depth.shape)}")
+        raise ValueError(f"{image}: found size {list(picture.shape[1:])}, expected that of its depth, {list(depth.shape)}")
     return replace(blank, name=f"{blank.name}-{index}", image=picture, depth=depth[None], valid=depth[None] > 0, K=K,
                    T_world_camera=pose)
 
@@ -155,7 +155,7 @@ def _icl_nuim(root: Path, blank: RealFrame) -> Iterator[RealFrame]:
     folder = root / "icl-nuim_slambook2"
     rows = np.loadtxt(folder / "pose.txt")                  # frames 1 to 5: translation, quaternion x y z w
     mirror = torch.diag(torch.tensor([1.0, -1.0, 1.0, 1.0]))
-    for index in (4, 5):                                     # 3 looks elsewhere
+    for index in (4, 5):                                     # frame 3 has another viewing direction
         pose = mirror @ _pose(rows[index - 1, :3], rows[index - 1, 3:]) @ mirror
         depth = read_depth_png(folder / f"depth/{index}.png", scale=5000)
         K = intrinsics(481.2, 480.0, 319.5, 239.5)
@@ -181,7 +181,7 @@ def _kitti_small(root: Path, blank: RealFrame) -> Iterator[RealFrame]:
 
 
 def _kitti_annotated(root: Path, blank: RealFrame) -> Iterator[RealFrame]:
-    """The official semi-dense depth, 1/256 m. The focal length is that of the drive's day: the file beside the frames errs."""
+    """The official semi-dense depth, 1/256 m. The focal length is that of the drive's day: the file beside the frames is wrong."""
     folder = root / "kitti/depth_annotated_drive_0001"
     for index in ("0000000005", "0000000050"):
         depth = read_depth_png(folder / f"depth/{index}.png", scale=256)

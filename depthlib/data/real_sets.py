@@ -1,4 +1,4 @@
-"""Real data sets by their manifest, as recipes and the preview open them."""
+"""Opening real data sets by their manifest, for recipes and the preview."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from depthlib.data.manifest import Manifest, load_manifest
 
 
 def real(name: str, split: str | None = None, **options: Any) -> Dataset:
-    """A split of the data set called `name`, from the folder `default_root(name)`: a link there will do.
+    """A split of the data set called `name`, from the folder `default_root(name)`, which may be a link.
 
-    The folder is not part of a run's key, so that the same data in another place is the same run.
+    The folder is not part of a run's key: the same data in another folder is the same run.
 
     Raises:
         DataError: an unknown set, or see `open_dataset`; the folder is named.
@@ -29,7 +29,7 @@ def open_dataset(manifest: Manifest, root: str | os.PathLike[str], split: str | 
     """The data set through its own loader; without one, through `ManifestFrames`, which has no splits and no options.
 
     Raises:
-        DataError: what the loader refuses, or an argument that it does not have.
+        DataError: as the loader, or an argument that it does not have.
     """
     if manifest.loader is None:
         if split or options:
@@ -40,4 +40,4 @@ def open_dataset(manifest: Manifest, root: str | os.PathLike[str], split: str | 
     try:
         return loader(root, **({"split": split} if split else {}), **options)
     except TypeError as error:                          # an option that this loader does not have
-        raise DataError(f"{manifest.name}: {error}; give the loader's arguments, on the command line with --split and --option") from error
+        raise DataError(f"{manifest.name}: {error}; expected the loader's arguments, --split and --option on the command line") from error

@@ -1,4 +1,4 @@
-"""ReDWeb V1: 3600 photographs with relative depth from stereo pairs of the web (spec mobile, section 7)."""
+"""ReDWeb V1: 3600 photographs with relative depth from stereo pairs of the web (Xian et al. 2018)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SKY = 255
 
 
 class ReDWeb(RealDataset[tuple[Path, Path]]):
-    """ReDWeb: image, relative, disparity, valid, name. There are no metres, so there is no `depth`, and no camera.
+    """ReDWeb: image, relative, disparity, valid, name. Neither metric depth nor cameras exist.
 
     relative: float32 [1,H,W] in [0,1], larger = farther: the stored number / 255. Ratios of it are those of the stored
         numbers, by which pairs are called equal. disparity = 1 - relative, up to scale and shift. 255 marks sky and background.

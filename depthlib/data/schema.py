@@ -16,13 +16,13 @@ T = TypeVar("T")
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """A key that stands twice in a mapping is an error: YAML would keep the last one without a word."""
+    """A repeated key in a mapping is an error: YAML would silently keep the last one."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         for position, key in enumerate(keys):
             if key in keys[:position]:
-                raise DataError(f"line {node.value[position][0].start_mark.line + 1}: key {key!r} stands twice, expected once")
+                raise DataError(f"line {node.value[position][0].start_mark.line + 1}: found key {key!r} twice, expected once")
         return super().construct_mapping(node, deep)
 
 
@@ -56,10 +56,10 @@ def build(kind: type[T], data: Any, where: str) -> T:
     hints = get_type_hints(kind)
     known = {field.name: field for field in fields(kind) if field.init}     # type: ignore[arg-type]
     if unknown := [str(key) for key in data if key not in known]:
-        raise DataError(f"{where}: unknown field {unknown[0]!r}, expected any of {', '.join(known)}")
+        raise DataError(f"{where}: found the unknown field {unknown[0]!r}, expected any of {', '.join(known)}")
     required = [name for name, field in known.items() if field.default is MISSING and field.default_factory is MISSING]
     if missing := [name for name in required if name not in data]:
-        raise DataError(f"{where}: field {missing[0]!r} is missing")
+        raise DataError(f"{where}: found no field {missing[0]!r}, expected one")
     values = {name: _convert(hints[name], value, f"{where}.{name}") for name, value in data.items()}
     try:
         return kind(**values)

@@ -1,4 +1,4 @@
-"""SUN RGB-D: 10,335 frames of four sensors (research use; spec dual_synergy, section 9)."""
+"""SUN RGB-D: 10,335 frames of four sensors (research use; Song et al. 2015)."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class SUNRGBD(RealDataset[tuple[Path, Path, Path]]):
 def _entry(image: Path, folder: str) -> tuple[Path, Path, Path]:
     """Image, depth and camera of a line; the depth's name is its own, but its folder holds no other PNG."""
     scene = image.parent.parent
-    depths = sorted((scene / folder).glob("*.png")) or [scene / folder / f"{image.stem}.png"]   # the missing one is named later
+    depths = sorted((scene / folder).glob("*.png")) or [scene / folder / f"{image.stem}.png"]   # `require_files` names the missing one
     if len(depths) > 1:
         raise DataError(f"{scene / folder}: found {len(depths)} PNG files, expected one")
     return image, depths[0], scene / "intrinsics.txt"
@@ -75,29 +75,3 @@ def _entry(image: Path, folder: str) -> tuple[Path, Path, Path]:
 def zero_based(K: np.ndarray) -> Tensor:
     """K [3,3] float32 with pixels counted from 0, of one that counts them from 1."""
     return torch.from_numpy(K - np.array([[0, 0, 1], [0, 0, 1], [0, 0, 0]])).float()
-
-
-def read_calibration(path: Path) -> tuple[Tensor, Tensor]:
-    """Tilt [3,3] and K [3,3], float32, of a calibration file of two lines, each a matrix column by column.
-
-    Raises:
-        DataError: another number of values, or a tilt that is no rotation.
-    """
-    values = torch.from_numpy(read_numbers(path, (2, 3, 3))).transpose(1, 2)
-    tilt, K = values[0], zero_based(values[1].numpy())
-    if (off := float((tilt @ tilt.T - torch.eye(3)).abs().max())) > 0.01:
-        raise DataError(f"{path}: found a tilt that is no rotation (off by {off:.2g}), expected one in the first line")
-    return tilt.float(), K
-
-
-def upright_to_camera(points: Tensor, tilt: Tensor) -> Tensor:
-    """Points of the upright frame (x right, y forward, z up) in the camera's (x right, y down, z forward), metres.
-
-    Args:
-        points: [N,3]. tilt: [3,3], camera to upright.
-
-    Returns:
-        [N,3].
-    """
-    x, y, z = (points @ tilt.to(points)).unbind(1)      # the row form of the transpose
-    return torch.stack((x, -z, y), dim=1)

@@ -34,7 +34,7 @@ def fill(template: str, values: Mapping[str, str]) -> str:
     """The path for these values; a field with a number format takes digits.
 
     Raises:
-        DataError: a field is missing, or is not a number where one is due.
+        DataError: a field is missing, or is not a number where the template has a number format.
     """
     done = ""
     for text, name, spec in _pieces(template):
@@ -42,10 +42,10 @@ def fill(template: str, values: Mapping[str, str]) -> str:
         if name is None:
             continue
         if name not in values:
-            raise DataError(f"path template {template!r}: no value for {name!r}, found {', '.join(values)}")
+            raise DataError(f"path template {template!r}: found values of {', '.join(values)}, expected one of {name!r}")
         value = values[name]
         if spec and not re.fullmatch(r"\d+", value):
-            raise DataError(f"path template {template!r}: {name} is {value!r}, expected digits")
+            raise DataError(f"path template {template!r}: found {name} {value!r}, expected digits")
         done += format(int(value), spec) if spec else value
     return done
 

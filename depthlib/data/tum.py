@@ -18,7 +18,7 @@ from depthlib.data.manifest import Encoding
 from depthlib.data.video import PosedVideo, VideoFrame
 from depthlib.geometry import make_pose, quaternion_to_matrix
 
-# Calibrated colour cameras (pictures are not undistorted; those of freiburg3 were). Depth is registered to colour.
+# Calibrated colour cameras (only images of freiburg3 are undistorted). Depth is registered to colour.
 CAMERAS: dict[str, Camera] = {
     "1": (517.3, 516.5, 318.6, 255.3), "2": (520.9, 521.0, 325.1, 249.7), "3": (535.4, 539.2, 320.1, 247.6),
 }

@@ -1,4 +1,4 @@
-"""What of a data set is there, what is missing, what is damaged: in counts, and with the first offenders."""
+"""Checking the files of a data set: counts of present, missing and damaged files, and the first faulty ones."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Finding:
 
     Attributes:
         what: "layout depth", "split eigen/test", "known files".
-        found, expected: counts; expected is None where the complete number is not known.
+        found, expected: counts; expected is None if the complete number is not known.
         missing, damaged: counts.
         offenders: the first `SHOWN` that are missing or damaged, each with the reason.
-        note: why something was not looked at.
+        note: why something was not checked.
     """
 
     what: str
@@ -62,7 +62,7 @@ class Report:
         return all(finding.ok for finding in self.findings)
 
     def text(self) -> str:
-        """A line for each finding, its offenders below it; a question mark stands before what could not be looked at."""
+        """A line for each finding, its offenders below it; a question mark marks what could not be checked."""
         lines = [f"{self.name} in {self.root} ({'every file decoded' if self.full else 'names and sizes only'})"]
         for item in self.findings:
             counts = f"{item.found}" + (f" of {item.expected}" if item.expected is not None else "")
@@ -85,7 +85,7 @@ def verify(
     decodes every file that has an encoding (`depthlib.data.encoding.check_file`) and hashes files of known sha256.
 
     Args:
-        lists: the folder of lists; a list is looked for there and then under `root`. One that is nowhere is noted, not blamed.
+        lists: the folder of lists; a list is looked for there and then under `root`. An absent list is noted and is no fault.
         splits: names of the splits that must be complete; none means all, and then absent lists are no fault.
         full: decode and hash.
         progress: show a bar in full mode.
@@ -97,7 +97,7 @@ def verify(
     if not root.is_dir():
         raise DataError(f"{root}: no such folder, expected the root of {manifest.name}")
     if unknown := [name for name in wanted if name not in manifest.splits]:
-        raise DataError(f"split {unknown[0]!r}: not in {manifest.name}, expected one of {', '.join(manifest.splits) or 'none'}")
+        raise DataError(f"split: found {unknown[0]!r}, expected one of {manifest.name}: {', '.join(manifest.splits) or 'none'}")
     there = {path: size for path, size in _walk(root)}
     known = _known_files(manifest)
     findings = [_sized(known, root, there, full)] if known else []

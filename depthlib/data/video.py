@@ -1,4 +1,4 @@
-"""RGB-D video with camera poses: items with the previous and next view, as the scenes have them."""
+"""RGB-D video with camera poses: items with the previous and next view, as in the scenes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class VideoFrame:
 
     Attributes:
         sequence, number: frames of a sequence follow one another if their numbers do.
-        pose: where T_world_camera comes from, for the data set's own `pose` method.
+        pose: source of T_world_camera, for the data set's own `pose` method.
     """
 
     name: str
@@ -36,7 +36,7 @@ class VideoFrame:
 
 
 class PosedVideo(RealDataset[VideoFrame]):
-    """Frames that have all the views asked for. Subclasses read poses, intrinsics and the depth's encoding.
+    """Frames for which all requested views exist. Subclasses read poses, intrinsics and the depth's encoding.
 
     Items: image, depth, valid, K, name; with the views "previous" and "next" those images and T_previous_current,
     T_next_current, float32 [4,4], which map points of the current camera into the other one.
@@ -47,7 +47,7 @@ class PosedVideo(RealDataset[VideoFrame]):
     def __init__(
         self, root: Path, split: str, frames: Sequence[VideoFrame], source: str, views: Sequence[str], spacing: int,
     ) -> None:
-        """`views`: "current" and any of "previous", "next"; `spacing`: how many frames they are away."""
+        """`views`: "current" and any of "previous", "next"; `spacing`: their distance in frames."""
         for view in views:
             one_of("views", view, VIEWS)
         if "current" not in views or isinstance(views, str):

@@ -3,8 +3,8 @@
 Pixel centres lie at integers, so an image of width W covers [-0.5, W - 0.5]. The camera looks along +z, x points right
 and y down; depth is measured along z. K is upper triangular, [[fx, skew, cx], [0, fy, cy], [0, 0, 1]].
 
-Everything is written out per coordinate instead of as matrix products: automatic mixed precision would run a matrix
-product in bfloat16, which misplaces a pixel by several pixels, and the closed form needs no matrix inverse.
+Everything is computed per coordinate instead of as matrix products: automatic mixed precision would run a matrix
+product in bfloat16, which shifts a position by several pixels, and the closed form needs no matrix inverse.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from depthlib.geometry.checks import require_batch, require_intrinsics, require_size, require_tensor
 
-MIN_DEPTH = 1e-3  # metres; points nearer than this, or behind the camera, are projected as if they were here
+MIN_DEPTH = 1e-3  # metres; points nearer than this, or behind the camera, are projected as if at this depth
 
 
 def pixel_grid(
@@ -56,7 +56,7 @@ def viewing_rays(K: Tensor, height: int, width: int) -> Tensor:
 
 
 def backproject(depth: Tensor, K: Tensor) -> Tensor:
-    """Points of a depth map in the camera's frame, X = D(p) K^-1 [u v 1]^T (spec dual_synergy, section 2).
+    """Points of a depth map in the camera's frame, X = D(p) K^-1 [u v 1]^T (Eq. 1 of the dual networks).
 
     Args:
         depth: [B,1,H,W], metres along z. Invalid pixels (0) become the point (0, 0, 0).
@@ -95,10 +95,10 @@ def transform_points(points: Tensor, T: Tensor) -> Tensor:
 
 
 def project(points: Tensor, K: Tensor, T: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """Pixels where points are seen, p = K (R X + t) / z (spec dual_synergy, section 2).
+    """Projection of points, p = K (R X + t) / z (Eq. 1 of the dual networks, erratum DN-1).
 
     The division uses max(z, 1e-3 m), so points at or behind the camera get finite pixels and finite gradients; the
-    returned z is the true one and tells which they are.
+    returned z is not clamped.
 
     Args:
         points: [B,3,H,W] (or [B,3,N]) in metres, in the camera's frame, or in the frame `src` if `T` is given.
@@ -130,12 +130,12 @@ def _require_points(points: object) -> Tensor:
     return require_tensor("points", points, (None, 3) + (None,) * (rank - 2), "[B,3,H,W] or [B,3,N] points in metres")
 
 
-def scale_intrinsics(K: Tensor, scale_x: float, scale_y: float, *, half_pixel: bool = True) -> Tensor:
+def scale_intrinsics(K: Tensor, scale_x: float, scale_y: float) -> Tensor:
     """Intrinsics of an image resized by `scale_x` = new width / old width and `scale_y` = new height / old height.
 
     With pixel centres at integers the image covers [-0.5, W - 0.5], and a resize (align_corners=False, or an area
-    mean) keeps its edges: cx' = (cx + 0.5) s - 0.5. `half_pixel=False` is the literature's shortcut cx' = s cx
-    (SfMLearner, monodepth2: K / 2^s), off by (s - 1)/2 pixels: a quarter pixel at half size.
+    mean) keeps its edges: cx' = (cx + 0.5) s - 0.5. SfMLearner and monodepth2 have cx' = s cx (K / 2^s), off by
+    (s - 1)/2 pixels: a quarter pixel at half size.
 
     Args:
         K: [B,3,3], pixels.
@@ -150,9 +150,8 @@ def scale_intrinsics(K: Tensor, scale_x: float, scale_y: float, *, half_pixel: b
     for name, scale in (("scale_x", scale_x), ("scale_y", scale_y)):
         if not scale > 0:
             raise ValueError(f"{name}: found {scale}, expected a positive factor (new size / old size)")
-    offset = 0.5 if half_pixel else 0.0
     factor = K.new_tensor([[scale_x], [scale_y], [1.0]])
-    shift = K.new_tensor([[0, 0, offset * (scale_x - 1)], [0, 0, offset * (scale_y - 1)], [0, 0, 0]])
+    shift = K.new_tensor([[0, 0, 0.5 * (scale_x - 1)], [0, 0, 0.5 * (scale_y - 1)], [0, 0, 0]])
     return K * factor + shift
 
 
@@ -167,9 +166,9 @@ def crop_intrinsics(K: Tensor, left: float, top: float) -> Tensor:
 
 
 def flip_intrinsics(K: Tensor, width: int) -> Tensor:
-    """Intrinsics of the image mirrored left to right, seen as a camera of its own in a mirrored world. [B,3,3].
+    """Intrinsics of the horizontally flipped image, as of a camera in a mirrored world. [B,3,3].
 
-    Pixel u goes to W - 1 - u (centres at integers), so cx' = W - 1 - cx; the skew changes its sign. Poses of a mirrored
+    Pixel u goes to W - 1 - u (centres at integers), so cx' = W - 1 - cx; the skew changes sign. Poses of a flipped
     sequence are M T M with M = diag(-1, 1, 1, 1).
 
     Raises:
@@ -182,7 +181,7 @@ def flip_intrinsics(K: Tensor, width: int) -> Tensor:
 
 
 def normals_from_depth(depth: Tensor, K: Tensor) -> Tensor:
-    """Unit surface normals in the camera's frame, facing the camera: a wall seen straight on has (0, 0, -1).
+    """Unit surface normals in the camera's frame, facing the camera: a fronto-parallel wall has (0, 0, -1).
 
     The normal is dX/dv x dX/du of the back-projected points; differences are central inside and one-sided at the
     border. Where the pixel or a neighbour used is invalid (depth 0), the normal is (0, 0, 0).
@@ -199,7 +198,7 @@ def normals_from_depth(depth: Tensor, K: Tensor) -> Tensor:
     """
     points = backproject(depth, K)
     if min(depth.shape[-2:]) < 2:
-        raise ValueError(f"depth: found shape {list(depth.shape)}, expected at least 2 x 2 pixels to take differences")
+        raise ValueError(f"depth: found shape {list(depth.shape)}, expected at least 2 x 2 pixels for differences")
     padded = F.pad(points, (1, 1, 1, 1), mode="replicate")
     du = padded[:, :, 1:-1, 2:] - padded[:, :, 1:-1, :-2]
     dv = padded[:, :, 2:, 1:-1] - padded[:, :, :-2, 1:-1]

@@ -1,4 +1,4 @@
-"""Shape guards at the public border of the geometry functions: one error that says which argument is wrong and how."""
+"""Input validation of the geometry functions: errors name the argument, what was found and what was expected."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ def require_tensor(name: str, value: object, shape: tuple[int | None, ...], mean
         raise TypeError(f"{name}: found {type(value).__name__}, expected a tensor, {meaning}")
     if not value.is_floating_point():
         raise TypeError(f"{name}: found dtype {value.dtype}, expected a floating dtype, {meaning}")
-    fits = value.ndim == len(shape) and all(want is None or have == want for have, want in zip(value.shape, shape, strict=True))
+    fits = (
+        value.ndim == len(shape)
+        and all(want is None or have == want for have, want in zip(value.shape, shape, strict=True))
+    )
     if not fits:
         raise ValueError(f"{name}: found shape {list(value.shape)}, expected {meaning}")
     return value
@@ -43,9 +46,9 @@ def require_size(height: int, width: int) -> None:
 
 
 def require_intrinsics(name: str, K: object, batch: int) -> Tensor:
-    """`K` as [B,3,3] or [1,3,3] pixels; it must be at least float32, since bfloat16 holds no pixel above 256 exactly."""
+    """`K` as [B,3,3] or [1,3,3] pixels; at least float32, since bfloat16 cannot represent pixels above 256 exactly."""
     K = require_tensor(name, K, (None, 3, 3), "[B,3,3] intrinsics in pixels")
     if torch.finfo(K.dtype).bits < 32:
-        raise TypeError(f"{name}: found dtype {K.dtype}, expected float32 or float64: half precision cannot hold pixel positions")
+        raise TypeError(f"{name}: found dtype {K.dtype}, expected float32 or float64")
     require_batch(name, K, batch)
     return K

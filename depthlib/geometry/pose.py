@@ -1,7 +1,7 @@
-"""Rigid motions: `T_dst_src`, [...,4,4], maps points of src into dst. Rotations as axis-angle, Euler angles, quaternions.
+"""Rigid motions: `T_dst_src`, [...,4,4], maps points of src into dst. Axis-angle, Euler angles, quaternions.
 
-All functions take any number of leading axes, so a network's [B,N,6] output gives [B,N,4,4] at once. Rotations are
-written out per entry or as elementwise sums: matrix products would run in bfloat16 under automatic mixed precision.
+All functions take any number of leading axes, so a network's [B,N,6] output gives [B,N,4,4]. Rotations are computed per
+entry or as elementwise sums: matrix products would run in bfloat16 under automatic mixed precision.
 """
 
 from __future__ import annotations
@@ -54,10 +54,10 @@ def invert_pose(T: Tensor) -> Tensor:
 
 
 def compose_poses(*poses: Tensor) -> Tensor:
-    """The product of poses in the order written: compose_poses(T_c_b, T_b_a) = T_c_a. [...,4,4], leading axes broadcast.
+    """The product of poses [...,4,4], leading axes broadcast: compose_poses(T_c_b, T_b_a) = T_c_a.
 
     Raises:
-        TypeError, ValueError: no pose at all, or one of a wrong type or shape.
+        TypeError, ValueError: no pose, or one of a wrong type or shape.
     """
     if not poses:
         raise ValueError("poses: found none, expected at least one [...,4,4] pose")
@@ -164,8 +164,8 @@ def quaternion_to_matrix(quaternion: Tensor) -> Tensor:
 def matrix_to_quaternion(rotation: Tensor) -> Tensor:
     """Quaternion (x, y, z, w) of a rotation, with w >= 0. [...,3,3] -> [...,4].
 
-    The entries of R give the whole matrix 4 q q^T; its row with the largest diagonal entry, normalised, is q up to its
-    sign. That row's norm is at least 1, so no rotation divides by a small number, not even half turns.
+    The entries of R give the matrix 4 q q^T, whose row with the largest diagonal entry, normalised, is q up to its
+    sign. The norm of that row is at least 1, so the division is stable for every rotation, half turns included.
 
     Raises:
         TypeError, ValueError: a wrong type or shape.

@@ -1,4 +1,4 @@
-"""Several source images warped into one target at once."""
+"""Several source images warped into one target."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from depthlib.geometry.warp import reproject, sample_pixels
 
 
 def project_into_sources(depth: Tensor, K: Tensor, poses: Tensor) -> Tensor:
-    """Where each pixel of the target lies in each source, Eq. 1 of the dual networks. Sources share the target's camera.
+    """Positions of the target's pixels in sources with the same intrinsics, Eq. 1 of the dual networks.
 
     Args:
         depth: of the target, [B,1,H,W], metres.
@@ -30,7 +30,7 @@ def project_into_sources(depth: Tensor, K: Tensor, poses: Tensor) -> Tensor:
 
 
 def sample_sources(sources: Tensor, pixels: Tensor) -> Tensor:
-    """Sources [B,S,C,H,W] read at pixels [B,S,2,H',W'], bilinearly, borders repeated: [B,S,C,H',W'].
+    """Sources [B,S,C,H,W] sampled at pixels [B,S,2,H',W'], bilinearly, borders repeated: [B,S,C,H',W'].
 
     Raises:
         TypeError, ValueError: a wrong type or shape, or sizes that do not agree.

@@ -1,7 +1,7 @@
 """Inverse warping: an image seen from another camera, by depth and pose or by stereo disparity.
 
 Bilinear sampling with border padding and align_corners=True, because pixel centres lie at integers: with
-align_corners=False an identity warp would move the image (spec dual_synergy, section 2).
+align_corners=False an identity warp would shift the image.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from torch import Tensor
 from depthlib.geometry.camera import MIN_DEPTH, backproject, pixel_grid, project
 from depthlib.geometry.checks import require_batch, require_tensor
 
-VISIBLE_SLACK = 1e-2  # pixels; rounding in float32 must not make the border of an identity warp invisible
+VISIBLE_SLACK = 1e-2  # pixels; else float32 rounding would make the border of an identity warp invisible
 
 
 def reproject(depth_dst: Tensor, K: Tensor, T_src_dst: Tensor, K_src: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """Where the points seen by the pixels of `dst` lie in `src`: p' = K_src (R D K^-1 p + t) / z.
+    """Positions in `src` of the points seen by the pixels of `dst`: p' = K_src (R D K^-1 p + t) / z.
 
     Args:
         depth_dst: [B,1,H,W], metres.
@@ -36,7 +36,7 @@ def reproject(depth_dst: Tensor, K: Tensor, T_src_dst: Tensor, K_src: Tensor | N
 
 
 def sample_pixels(image: Tensor, pixels: Tensor, mode: str = "bilinear") -> Tensor:
-    """`image` [B,C,H,W] read at `pixels` [B,2,H',W'] (u, v; centres at integers); outside, the nearest border pixel.
+    """`image` [B,C,H,W] sampled at `pixels` [B,2,H',W'] (u, v; centres at integers); outside, the nearest border pixel.
 
     Args:
         mode: "bilinear" or "nearest".
@@ -48,17 +48,19 @@ def sample_pixels(image: Tensor, pixels: Tensor, mode: str = "bilinear") -> Tens
         TypeError, ValueError: a wrong type or shape, or batch sizes that do not agree.
     """
     image = require_tensor("image", image, (None, None, None, None), "[B,C,H,W] image")
-    pixels = require_tensor("pixels", pixels, (image.shape[0], 2, None, None), f"[{image.shape[0]},2,H,W] pixel positions")
+    pixels = require_tensor(
+        "pixels", pixels, (image.shape[0], 2, None, None), f"[{image.shape[0]},2,H,W] pixel positions",
+    )
     height, width = image.shape[-2:]
-    # Sizes of 1 have no extent to normalise by; any position then reads the only pixel.
+    # A size of 1 has no extent to normalise by; every position then samples the only pixel.
     u, v = pixels.unbind(1)
     grid = torch.stack((u * (2 / max(width - 1, 1)) - 1, v * (2 / max(height - 1, 1)) - 1), dim=-1)
-    dtype = torch.promote_types(image.dtype, grid.dtype)  # mixed precision: never round the positions to the image's dtype
+    dtype = torch.promote_types(image.dtype, grid.dtype)  # positions are never rounded to the dtype of the image
     return F.grid_sample(image.to(dtype), grid.to(dtype), mode=mode, padding_mode="border", align_corners=True)
 
 
 def inside(pixels: Tensor, height: int, width: int) -> Tensor:
-    """Whether `pixels` [B,2,H',W'] fall on the pixel centres' rectangle of an image, give or take 0.01 px. Bool [B,1,H',W']."""
+    """Whether `pixels` [B,2,H',W'] lie within the outermost pixel centres, up to 0.01 px: bool [B,1,H',W']."""
     u, v = pixels.split(1, dim=1)
     slack = VISIBLE_SLACK
     return (u >= -slack) & (u <= width - 1 + slack) & (v >= -slack) & (v <= height - 1 + slack)
@@ -79,17 +81,21 @@ def warp(
     Returns:
         image: [B,C,H,W]; outside the view of src it repeats the border.
         visible: bool [B,1,H,W], true where the depth is known and its point lies in front of src and inside its image.
-            Occlusion is not tested here, see `depth_agrees`.
+            Occlusion is not tested, see `depth_agrees`.
 
     Raises:
         TypeError, ValueError: a wrong type, dtype or shape; batch sizes that do not agree; images of different sizes
             without `K_src`.
     """
     image_src = require_tensor("image_src", image_src, (None, None, None, None), "[B,C,H,W] image")
-    depth_dst = require_tensor("depth_dst", depth_dst, (image_src.shape[0], 1, None, None), "[B,1,H,W], B as in image_src")
+    depth_dst = require_tensor(
+        "depth_dst", depth_dst, (image_src.shape[0], 1, None, None), "[B,1,H,W], B as in image_src",
+    )
     size, size_src = depth_dst.shape[-2:], image_src.shape[-2:]
     if K_src is None and size != size_src:
-        raise ValueError(f"K_src: found None for sizes {list(size_src)} (src) and {list(size)} (dst), expected intrinsics of src")
+        raise ValueError(
+            f"K_src: found None for sizes {list(size_src)} (src) and {list(size)} (dst), expected intrinsics of src"
+        )
     pixels, z = reproject(depth_dst, K, T_src_dst, K_src)
     visible = (depth_dst > 0) & (z > MIN_DEPTH) & inside(pixels, *size_src)
     return sample_pixels(image_src, pixels), visible
@@ -111,7 +117,9 @@ def warp_disparity(right: Tensor, disparity: Tensor) -> tuple[Tensor, Tensor]:
     """
     right = require_tensor("right", right, (None, None, None, None), "[B,C,H,W] image")
     batch, _, height, width = right.shape
-    disparity = require_tensor("disparity", disparity, (batch, 1, height, width), f"[{batch},1,{height},{width}] pixels")
+    disparity = require_tensor(
+        "disparity", disparity, (batch, 1, height, width), f"[{batch},1,{height},{width}] pixels",
+    )
     dtype = torch.promote_types(disparity.dtype, torch.float32)
     u, v = pixel_grid(height, width, dtype=dtype, device=right.device).split(1, dim=1)
     pixels = torch.cat((u - disparity, v.expand_as(disparity)), dim=1)
@@ -119,9 +127,10 @@ def warp_disparity(right: Tensor, disparity: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def depth_agrees(
-    depth_src: Tensor, depth_dst: Tensor, K: Tensor, T_src_dst: Tensor, K_src: Tensor | None = None, *, tolerance: float = 0.05
+    depth_src: Tensor, depth_dst: Tensor, K: Tensor, T_src_dst: Tensor, K_src: Tensor | None = None, *,
+    tolerance: float = 0.05,
 ) -> Tensor:
-    """Where both cameras see the same surface: the depth in `src` is the one `dst` predicts, within a share of it.
+    """Where both cameras see the same surface: the depth in `src` is that predicted from `dst`, within `tolerance`.
 
     Args:
         depth_src, depth_dst: [B,1,Hs,Ws] and [B,1,H,W], metres, 0 where unknown.
@@ -129,8 +138,8 @@ def depth_agrees(
         tolerance: largest |difference| / predicted depth.
 
     Returns:
-        bool [B,1,H,W]; false where occluded, out of view or unknown in either map. Depth is read from the nearest pixel,
-        since a bilinear mean across an edge belongs to neither surface.
+        bool [B,1,H,W]; false where occluded, out of view or unknown in either map. Depth is sampled at the nearest
+        pixel, since a bilinear mean across an edge lies on neither surface.
 
     Raises:
         TypeError, ValueError: a wrong type, dtype or shape, or batch sizes that do not agree.

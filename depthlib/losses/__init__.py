@@ -1,4 +1,4 @@
-"""Losses on depth maps: functions of (pred, target, valid), each [B,1,H,W], that give one scalar for the batch."""
+"""Losses on depth maps: functions of (pred, target, valid), each [B,1,H,W], that return one scalar for the batch."""
 
 from depthlib.losses.gradient import gradient_loss
 from depthlib.losses.photometric import photometric_error, photometric_loss

@@ -1,4 +1,4 @@
-"""The guard that every loss shares: three maps of one shape, a bool mask, and something to learn from."""
+"""Input validation of the losses: three maps of one shape, a bool mask, and at least one valid pixel."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from torch import Tensor
 
 
 def check_maps(pred: Tensor, target: Tensor, valid: Tensor) -> None:
-    """Refuse maps that cannot be compared pixel by pixel.
+    """Raise unless the maps can be compared pixel by pixel.
 
     Raises:
         TypeError: pred or target is not floating-point, or valid is not bool.
         ValueError: not all of one shape [B,1,H,W], or no pixel is valid.
     """
     if not (pred.is_floating_point() and target.is_floating_point()):
-        raise TypeError(f"pred and target must be floating-point, got {pred.dtype} and {target.dtype}")
+        raise TypeError(f"pred, target: found {pred.dtype} and {target.dtype}, expected floating-point tensors")
     if valid.dtype != torch.bool:
-        raise TypeError(f"valid must be a bool mask, got {valid.dtype}: use target > 0")
+        raise TypeError(f"valid: found {valid.dtype}, expected a bool mask such as target > 0")
     if pred.ndim != 4 or pred.shape[1] != 1 or not pred.shape == target.shape == valid.shape:
         shapes = f"{list(pred.shape)}, {list(target.shape)} and {list(valid.shape)}"
-        raise ValueError(f"pred, target and valid must share one shape [B, 1, H, W], got {shapes}")
+        raise ValueError(f"pred, target, valid: found shapes {shapes}, expected one shape [B,1,H,W]")
     if not valid.any():
-        raise ValueError("valid marks no pixel: expected at least one valid pixel in the batch")
+        raise ValueError("valid: found no valid pixel, expected at least one in the batch")
 
 
 def masked(values: Tensor, valid: Tensor) -> Tensor:
-    """`values` with 0 where invalid. Selects rather than multiplies, so that a NaN in an invalid pixel stays there."""
+    """`values` with 0 where invalid, by selection, since a NaN times 0 is NaN."""
     return torch.where(valid, values, torch.zeros((), dtype=values.dtype, device=values.device))

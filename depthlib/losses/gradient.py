@@ -1,4 +1,4 @@
-"""Losses on the slopes of the depth map."""
+"""Losses on the gradient of the depth map."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much warped neighbours differ from the target image: the only teacher of a network that learns from video."""
+"""Photometric error between warped neighbours and the target image, the supervision from video."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ OVER_SOURCES = ("min", "mean")
 
 
 def photometric_error(a: Tensor, b: Tensor, alpha: float = ALPHA) -> Tensor:
-    """alpha (1 - SSIM) / 2 + (1 - alpha) |a - b| for each pixel, the mean over channels. Eqs. 5 and 6 of the dual networks.
+    """alpha (1 - SSIM) / 2 + (1 - alpha) |a - b|, the mean over channels. Eqs. 5 and 6 of the dual networks.
 
     SSIM has a uniform 3x3 window at every pixel (the border is reflected) and is clamped to [-1, 1] (DN-3).
 
@@ -35,19 +35,19 @@ def photometric_error(a: Tensor, b: Tensor, alpha: float = ALPHA) -> Tensor:
 def _error(a: Tensor, b: Tensor, alpha: float) -> Tensor:
     """`photometric_error` of [...,C,H,W] and [...,C,H,W] that broadcast."""
     if min(a.shape[-2:]) < 2:
-        raise ValueError(f"found images of {list(a.shape[-2:])} pixels, expected at least 2x2")
+        raise ValueError(f"images: found {list(a.shape[-2:])} pixels, expected at least 2x2")
     if not 0 <= alpha <= 1:
-        raise ValueError(f"alpha must be in [0, 1], got {alpha}")
+        raise ValueError(f"alpha: found {alpha}, expected a number in [0, 1]")
     distance = ((1 - ssim_3x3(a, b)) / 2).clamp(0, 1)
     return (alpha * distance + (1 - alpha) * (a - b).abs()).mean(dim=-3, keepdim=True)
 
 
 def ssim_3x3(a: Tensor, b: Tensor) -> Tensor:
-    """SSIM of images in [0,1] in a uniform 3x3 window about every pixel, [...,H,W] that broadcast; the border is reflected.
+    """SSIM of images in [0,1] in a uniform 3x3 window, [...,H,W] that broadcast; the border is reflected.
 
-    `depthlib.metrics.ssim_map` with window 3 and an infinite sigma gives the same for any window. A training on video would
-    spend half of its time there, so the means are sums of shifted images, on a CPU far faster than a convolution or a pooling
-    of three channels, and of the two variances only the sum is found, since only the sum is needed.
+    The same as `depthlib.metrics.ssim_map` with window 3 and an infinite sigma, in which training from video would
+    spend half of its time: means are sums of shifted images, far faster on a CPU than a convolution or pooling of three
+    channels, and the two variances are computed as their sum.
     """
     dtype = torch.promote_types(torch.promote_types(a.dtype, b.dtype), torch.float32)
     x, y = (_reflected(image.to(dtype)) for image in (a, b))
@@ -78,25 +78,25 @@ def photometric_loss(
 ) -> Tensor:
     """Mean over pixels of the smallest `photometric_error` among the sources. Eq. 5 of the dual networks.
 
-    A pixel that is hidden in one source is usually seen in the other: the minimum ignores the one where it is hidden.
+    A pixel occluded in one source is usually visible in the other: the minimum ignores the occluded one.
 
     Args:
         target: [B,C,H,W], in [0,1].
         warped: the sources as seen from the target's camera, [B,S,C,H,W].
-        sources: the sources before the warp, [B,S,C,H,W]: pixels where one of these is the best match teach nothing (the
-            auto-masking of monodepth2, against a camera at rest and objects that move along). Ties are broken by noise of
-            1e-5 from torch's generator. None, the paper: no auto-masking.
+        sources: the sources before the warp, [B,S,C,H,W]: pixels where one of these is the best match teach nothing
+            (the auto-masking of monodepth2, against a camera at rest and objects that move along). Ties are broken by
+            noise of 1e-5 from torch's generator. None, the paper: no auto-masking.
         alpha: see `photometric_error`.
-        over_sources: "min", or "mean" to see what hidden pixels do.
+        over_sources: "min", or "mean" to see the effect of occluded pixels.
 
     Returns:
         a scalar.
 
     Raises:
-        ValueError: as `photometric_error`; shapes that do not agree; another value of over_sources.
+        ValueError: as `photometric_error`; shapes that do not match; an unknown over_sources.
     """
     if over_sources not in OVER_SOURCES:
-        raise ValueError(f"over_sources must be one of {', '.join(OVER_SOURCES)}, got {over_sources!r}")
+        raise ValueError(f"over_sources: found {over_sources!r}, expected one of {', '.join(OVER_SOURCES)}")
     errors = _errors(target, warped, "warped", alpha)
     if over_sources == "mean":
         errors = errors.mean(dim=1, keepdim=True)
@@ -108,7 +108,7 @@ def photometric_loss(
 
 def _errors(target: Tensor, images: Tensor, name: str, alpha: float) -> Tensor:
     """Photometric errors of [B,S,C,H,W] against [B,C,H,W]: [B,S,H,W]."""
-    if target.ndim != 4 or images.ndim != 5 or images.shape[0] != target.shape[0] or images.shape[2:] != target.shape[1:]:
+    if target.ndim != 4 or images.ndim != 5 or images.shape[:1] + images.shape[2:] != target.shape:
         shapes = f"{list(target.shape)} and {list(images.shape)}"
         raise ValueError(f"target, {name}: found shapes {shapes}, expected [B,C,H,W] and [B,S,C,H,W] of one size")
     return _error(target[:, None], images, alpha).squeeze(2)

@@ -1,4 +1,4 @@
-"""Losses on the value of each pixel. All take (pred, target, valid), each [B,1,H,W], and give one scalar for the batch."""
+"""Losses on pixel values: (pred, target, valid), each [B,1,H,W], to one scalar for the batch."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def berhu(error: Tensor, fraction: float = 0.2) -> Tensor:
     c is `fraction` times the largest |e|, and no gradient flows through it. "Reverse smooth L1" in Look Deeper.
     """
     error = error.abs()
-    # Where all is right c would be 0; the smallest positive number keeps loss and gradient at 0 instead of 0/0.
+    # For a perfect prediction c would be 0; the smallest positive number keeps loss and gradient at 0 instead of 0/0.
     c = (fraction * error.detach().max()).clamp_min(torch.finfo(error.dtype).tiny)
     return torch.where(error <= c, error, (error.square() + c.square()) / (2 * c))
 
@@ -40,15 +40,17 @@ def berhu(error: Tensor, fraction: float = 0.2) -> Tensor:
 def scale_invariant_log_loss(pred: Tensor, target: Tensor, valid: Tensor, *, variance_focus: float = 0.5) -> Tensor:
     """mean(d^2) - variance_focus * mean(d)^2 with d = ln pred - ln target, for each image, then the mean over images.
 
-    With `variance_focus` 1 a common factor on the prediction of an image costs nothing; with 0 this is the squared log
-    error. Images without a valid pixel do not count. Eigen et al. 2014, Eq. 4 (there 0.5).
+    `variance_focus` 1 makes it invariant to the scale of each prediction; 0 is the squared log error. Images without a
+    valid pixel do not count. Eigen et al. 2014, Eq. 4 (there 0.5).
 
     Raises ValueError or TypeError as `check_maps` does, and ValueError if a valid pred or target is not positive.
     """
     check_maps(pred, target, valid)
     for name, depth in (("pred", pred), ("target", target)):
         if ((depth <= 0) & valid).any():
-            raise ValueError(f"{name} must be positive in every valid pixel, since its logarithm is taken; found a value <= 0")
+            raise ValueError(
+                f"{name}: found a value <= 0 at a valid pixel, expected values > 0, since the logarithm is taken"
+            )
     d = torch.where(valid, pred, 1).log() - torch.where(valid, target, 1).log()
     pixels = valid.sum(dim=(1, 2, 3))
     n = pixels.clamp_min(1)

@@ -1,4 +1,4 @@
-"""Losses on local structure."""
+"""Loss on structural similarity."""
 
 from __future__ import annotations
 
@@ -20,18 +20,23 @@ def ssim_loss(pred: Tensor, target: Tensor, valid: Tensor, *, data_range: float,
             sparse to hold a full window (the zeros then pull SSIM towards 1).
 
     Raises ValueError or TypeError as `check_maps` does, and ValueError if the map is smaller than a window, if no
-    window counts, or for another value of `windows`.
+    window counts, or for an unknown value of `windows`.
     """
     check_maps(pred, target, valid)
     if min(pred.shape[-2:]) < WINDOW:
-        raise ValueError(f"pred must be at least {WINDOW}x{WINDOW} pixels for SSIM, got {pred.shape[-2]}x{pred.shape[-1]}")
+        raise ValueError(
+            f"pred: found {pred.shape[-2]}x{pred.shape[-1]}, expected at least {WINDOW}x{WINDOW} pixels for SSIM"
+        )
     if windows == "full":
         counted = whole_windows(valid)
     elif windows == "any":
         counted = F.max_pool2d(valid.to(pred.dtype), WINDOW, stride=1).bool()
     else:
-        raise ValueError(f"windows must be 'full' or 'any', got {windows!r}")
+        raise ValueError(f"windows: found {windows!r}, expected 'full' or 'any'")
     if not counted.any():
-        raise ValueError(f"no {WINDOW}x{WINDOW} window is fully valid: use windows='any' for sparse labels")
+        raise ValueError(
+            f"valid: found no fully valid {WINDOW}x{WINDOW} window, expected at least one: use windows='any' for "
+            "sparse labels"
+        )
     similarity = ssim_map(masked(pred, valid), masked(target, valid), data_range=data_range)
     return masked((1 - similarity) / 2, counted).sum() / counted.sum()

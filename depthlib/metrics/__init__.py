@@ -1,4 +1,4 @@
-"""Depth errors: functions that give one number per image, and torchmetrics classes that average them over a data set."""
+"""Depth errors: functions with one number per image, and a torchmetrics class for their mean over a data set."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -25,12 +25,11 @@ from depthlib.metrics.sharpness import sobel_magnitude, tenengrad
 from depthlib.metrics.ssim import ssim, ssim_map
 
 if TYPE_CHECKING:
-    from depthlib.metrics.aggregate import DepthMetric, DepthMetrics
+    from depthlib.metrics.aggregate import DepthMetrics
 
 __all__ = [
     "METRIC_NAMES",
     "PIXEL_METRICS",
-    "DepthMetric",
     "DepthMetrics",
     "abs_rel",
     "class_accuracy",
@@ -58,9 +57,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """`DepthMetric` and `DepthMetrics` on first use: torchmetrics is slow to import, and losses only need `ssim_map`."""
-    if name in ("DepthMetric", "DepthMetrics"):
-        from depthlib.metrics import aggregate
+    """`DepthMetrics` on first use: torchmetrics is slow to import, and losses only need `ssim_map`."""
+    if name == "DepthMetrics":
+        from depthlib.metrics.aggregate import DepthMetrics
 
-        return getattr(aggregate, name)
+        return DepthMetrics
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,7 +1,7 @@
-"""Means of per-image errors over a data set, as torchmetrics: sums and counts, so that merging processes is exact.
+"""Means of per-image errors over a data set, as a torchmetrics class whose merging across processes is exact.
 
-Images are averaged with equal weight, whatever the batch sizes or the number of processes: the states are the sum of
-the per-image values and the number of images, both added up across processes.
+Every image has the same weight, whatever the batch sizes or the number of processes: the states are the sum of the
+per-image values and the number of images, both summed over processes.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ class DepthMetrics(Metric):
     Args:
         names: any of `METRIC_NAMES`; by default all but "ssim".
         data_range: metres, needed by "ssim".
-        on_empty: what to do with an image a metric is not defined on (no valid pixel, or for "ssim" no window of them):
+        on_empty: for an image on which a metric is not defined (no valid pixel, or for "ssim" no window of them),
             "raise" a ValueError, or "skip" it for that metric and count it in `skipped`.
         kwargs: those of `torchmetrics.Metric`.
 
     Raises:
-        ValueError: an unknown name or option; from `update`, those of `depth_errors`; from `compute`, a metric without a
-            single image, so a mean is never NaN.
+        ValueError: an unknown name or option; from `update`, those of `depth_errors`; from `compute`, a metric without
+            any image, so a mean is never NaN.
     """
 
     full_state_update = False
@@ -74,33 +74,15 @@ class DepthMetrics(Metric):
         )
 
     def _add(self, values: list[Tensor], images: int) -> None:
-        """Add the per-image values of every name; nothing changes if computing one of them raised."""
+        """Add the per-image values of every name."""
         counts = torch.tensor([len(v) for v in values], device=self.count.device)
         self.sum = self.sum + torch.stack([v.sum() for v in values]).to(self.sum)
         self.count = self.count + counts
         self.skipped = self.skipped + (images - counts)
 
     def compute(self) -> dict[str, Tensor]:
-        """{name: mean over the images it is defined on}."""
+        """{name: mean over the images on which it is defined}."""
         empty = [name for name, count in zip(self.names, self.count.tolist(), strict=True) if count == 0]
         if empty:
             raise ValueError(f"{', '.join(empty)}: found no image to average, expected at least one with valid pixels")
         return dict(zip(self.names, self.sum / self.count, strict=True))
-
-
-class DepthMetric(DepthMetrics):
-    """One error alone; `compute` gives its mean as a scalar. Arguments as `DepthMetrics`, with a single name."""
-
-    def __init__(
-        self,
-        name: str,
-        *,
-        data_range: float | None = None,
-        on_empty: Literal["raise", "skip"] = "raise",
-        **kwargs: Any,
-    ) -> None:
-        super().__init__((name,), data_range=data_range, on_empty=on_empty, **kwargs)
-
-    def compute(self) -> Tensor:  # type: ignore[override]
-        """The mean, a scalar."""
-        return super().compute()[self.names[0]]

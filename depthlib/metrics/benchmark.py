@@ -1,7 +1,7 @@
-"""Errors that single benchmarks define in their own way: KITTI's server, DIODE, Make3D, MannequinChallenge.
+"""Errors as single benchmarks define them: KITTI server, DIODE, Make3D, Mannequin Challenge.
 
-Same arguments and errors as `depthlib.metrics.depth`: depth [B,1,H,W] in metres, `valid` bool, one number per image, [B].
-`units_of` tells what every number means.
+Same arguments and errors as `depthlib.metrics.depth`: depth [B,1,H,W] in metres, `valid` bool, one number per image,
+[B]. `units_of` gives their units.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from depthlib.metrics.depth import METRIC_NAMES, _checked, _mean, abs_rel, depth
 
 
 def abs_error_rel(pred: Tensor, target: Tensor, valid: Tensor | None = None) -> Tensor:
-    """KITTI server: 100 mean |pred - target| / target, per cent (spec anuw_dacnn, section 8)."""
+    """KITTI server: 100 mean |pred - target| / target, per cent (absErrorRel of its development kit)."""
     return 100 * abs_rel(pred, target, valid)
 
 
 def sq_error_rel(pred: Tensor, target: Tensor, valid: Tensor | None = None) -> Tensor:
-    """KITTI server: 100 mean ((pred - target) / target)^2, per cent. Not `sq_rel`: the truth is squared, too, and no root."""
+    """KITTI server: 100 mean ((pred - target) / target)^2, per cent; `sq_rel` divides by the target only once."""
     pred, target, valid = _checked(pred, target, valid)
     return 100 * _mean(((pred - target) / target) ** 2, valid)
 
@@ -44,34 +44,37 @@ def rmse_log10(pred: Tensor, target: Tensor, valid: Tensor | None = None) -> Ten
 
 
 def si_mse(pred: Tensor, target: Tensor, valid: Tensor | None = None) -> Tensor:
-    """Variance of ln pred - ln target: `si_rmse` without its root (spec mobile, section 9, 5)."""
+    """Variance of ln pred - ln target: `si_rmse` without the root (erratum MB-5)."""
     return si_rmse(pred, target, valid) ** 2
 
 
 def si_rmse_pairs(pred: Tensor, target: Tensor, valid: Tensor | None = None) -> Tensor:
-    """SI-RMSE of MannequinChallenge, a mean over ordered pairs of pixels: sqrt(2) `si_rmse` (spec mobile, section 7)."""
+    """SI-RMSE of the Mannequin Challenge, a mean over ordered pairs of pixels: sqrt(2) `si_rmse` (erratum MB-5)."""
     return 2**0.5 * si_rmse(pred, target, valid)
 
 
 BENCHMARK_METRICS: dict[str, Callable[..., Tensor]] = {
-    function.__name__: function for function in (abs_error_rel, sq_error_rel, irmse, mae, rmse_log10, si_mse, si_rmse_pairs)
+    function.__name__: function
+    for function in (abs_error_rel, sq_error_rel, irmse, mae, rmse_log10, si_mse, si_rmse_pairs)
 }
 ALL_METRICS: tuple[str, ...] = (*METRIC_NAMES, *BENCHMARK_METRICS)
 
 _METRES = ("sq_rel", "rmse", "si_rmse_linear", "mae")
 _UNITS = {"abs_error_rel": "%", "sq_error_rel": "%", "irmse": "1/km", "si_log": "ln/100"}
-_UNITS |= dict.fromkeys(("rmse_log", "si_rmse", "si_rmse_pairs"), "ln") | dict.fromkeys(("log10", "rmse_log10"), "decades")
+_UNITS |= dict.fromkeys(("rmse_log", "si_rmse", "si_rmse_pairs"), "ln")
+_UNITS |= dict.fromkeys(("log10", "rmse_log10"), "decades")
 _UNITS |= dict.fromkeys(_METRES, "m") | {"si_mse": "ln^2"}
 
-# Root mean squares: what an average over pixels or images must square first.
+# Root mean squares: an average over pixels or images squares them first.
 ROOTS = ("rmse", "rmse_log", "rmse_log10", "irmse")
-# Deviations about a mean of the image, and structure: no average over pixels of several images is made of the images' values.
+# Deviations from the mean of an image, and SSIM: an average over pixels of several images does not follow from those of
+# the images.
 NOT_POOLED = ("si_log", "si_rmse", "si_rmse_linear", "si_mse", "si_rmse_pairs", "ssim")
 HIGHER_IS_BETTER = ("delta1", "delta2", "delta3", "ssim", "pixel_accuracy", "class_accuracy", "mean_iou")
 
 
 def units_of(names: Sequence[str]) -> str:
-    """The units of those errors in words, for example "rmse m, irmse 1/km, others 1"."""
+    """The units of errors in words, for example "rmse m, irmse 1/km, others 1"."""
     stated = [f"{name} {_UNITS[name]}" for name in names if name in _UNITS]
     rest = ["1"] if not stated else ["others 1"] if len(stated) < len(names) else []
     return ", ".join(stated + rest)

@@ -1,14 +1,15 @@
 """Errors of a depth map against the true one: pure functions, one number per image, [B].
 
-Every function takes `pred` and `target`, [B,1,H,W] in metres, and `valid`, bool [B,1,H,W]; without a mask the pixels with
-target > 0 count. What lies under the mask never matters. They compute, and nothing else: crops, caps, scaling and
-clamping belong to the protocols. All of them raise
+Every function takes `pred` and `target`, [B,1,H,W] in metres, and `valid`, bool [B,1,H,W]; without a mask the pixels
+with target > 0 count. Masked values have no influence. Crops, caps, scaling and clamping belong to the protocols. All
+of them raise
 
-* TypeError: an argument that is not a tensor of the right kind;
+* TypeError: an argument that is not a floating tensor, or a mask that is not bool;
 * ValueError: shapes that are not [B,1,H,W] or differ; an image without a valid pixel (named by its index); a value that
   is not finite, a target that is not positive, or, where a logarithm or a ratio needs it, a prediction that is not.
 
-Definitions: spec dual_synergy, section 3; spec anuw_dacnn, sections 5, 8 and errata A10 to A12.
+Definitions: Eigen et al. 2014, Sec. 4; the KITTI and Mobile AI 2021 benchmarks; ANUW Eqs. 11 to 13 with errata A10 to
+A12.
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ from depthlib.metrics.ssim import WINDOW, ssim, whole_windows
 
 
 def abs_rel(
-    pred: Tensor, target: Tensor, valid: Tensor | None = None, *, denominator: Literal["target", "prediction"] = "target"
+    pred: Tensor, target: Tensor, valid: Tensor | None = None, *,
+    denominator: Literal["target", "prediction"] = "target",
 ) -> Tensor:
-    """Mean |pred - target| / target. Eq. 11 of ANUW literally divides by the prediction: `denominator="prediction"` (A11)."""
+    """Mean |pred - target| / target. Eq. 11 of ANUW divides by the prediction: `denominator="prediction"` (A11)."""
     if denominator not in ("target", "prediction"):
         raise ValueError(f'denominator: found {denominator!r}, expected "target" or "prediction"')
     pred, target, valid = _checked(pred, target, valid, positive=denominator == "prediction")
@@ -59,8 +61,8 @@ def log10(pred: Tensor, target: Tensor, valid: Tensor | None = None) -> Tensor:
 def si_rmse(pred: Tensor, target: Tensor, valid: Tensor | None = None) -> Tensor:
     """Scale-invariant error: standard deviation of d = ln pred - ln target, sqrt(mean d^2 - (mean d)^2).
 
-    The settled form of Eq. 13 of ANUW (A12) and the official measure of the challenge. The form of MannequinChallenge,
-    a mean over ordered pairs of pixels, is sqrt(2) times this.
+    Eq. 13 of ANUW with logarithms (A12), the official measure of the challenge. The form of the Mannequin Challenge, a
+    mean over ordered pairs of pixels, is sqrt(2) times this.
     """
     pred, target, valid = _checked(pred, target, valid, positive=True)
     return _deviation(pred.log() - target.log(), valid)
@@ -72,7 +74,7 @@ def si_log(pred: Tensor, target: Tensor, valid: Tensor | None = None) -> Tensor:
 
 
 def si_rmse_linear(pred: Tensor, target: Tensor, valid: Tensor | None = None) -> Tensor:
-    """Eq. 13 of ANUW to the letter: standard deviation of pred - target, metres. Invariant to a shift, not to scale (A12)."""
+    """Eq. 13 of ANUW as printed (A12): standard deviation of pred - target, metres; invariant to shift, not scale."""
     pred, target, valid = _checked(pred, target, valid)
     return _deviation(pred - target, valid)
 
@@ -124,20 +126,20 @@ def depth_errors(
 
     Raises:
         TypeError, ValueError: see the top of this file; an unknown name; "ssim" without `data_range`, or for an image
-            without a window of valid pixels (`measurable` tells beforehand).
+            without a window of valid pixels (see `measurable`).
     """
     check_names(names, data_range)
-    # Without a mask of its own `ssim` would count pixels of unknown depth; the checks are those of every other metric.
+    # Without a mask `ssim` would count pixels of unknown depth; the checks are those of the other metrics.
     if "ssim" in names:
         pred, target, valid = _checked(pred, target, valid)
     return {
-        name: ssim(pred, target, valid, data_range=data_range) if name == "ssim" else PIXEL_METRICS[name](pred, target, valid)
-        for name in names
+        name: ssim(pred, target, valid, data_range=data_range)
+        if name == "ssim" else PIXEL_METRICS[name](pred, target, valid) for name in names
     }
 
 
 def measurable(name: str, valid: Tensor) -> Tensor:
-    """Which images a metric is defined on, bool [B]: one valid pixel is enough, "ssim" needs a whole window of them."""
+    """Images on which a metric is defined, bool [B]: those with a valid pixel, for "ssim" with a valid window."""
     check_names((name,), 1.0)
     if name == "ssim":
         if min(valid.shape[-2:]) < WINDOW:
@@ -147,7 +149,7 @@ def measurable(name: str, valid: Tensor) -> Tensor:
 
 
 def check_names(names: Sequence[str], data_range: float | None) -> None:
-    """Raise ValueError for an unknown or repeated name, none at all, or "ssim" without a range."""
+    """Raise ValueError for an unknown or repeated name, for no name, or for "ssim" without a range."""
     if isinstance(names, str):
         raise TypeError(f"names: found the string {names!r}, expected a sequence of names")
     unknown = [name for name in names if name not in METRIC_NAMES]
@@ -167,19 +169,25 @@ def check_inputs(pred: Tensor, target: Tensor, valid: Tensor | None) -> Tensor:
             raise ValueError(f"{name}: found shape {list(value.shape)}, expected [B,1,H,W]")
     valid = target > 0 if valid is None else valid
     if not isinstance(valid, Tensor) or valid.dtype != torch.bool:
-        raise TypeError(f"valid: found {getattr(valid, 'dtype', type(valid).__name__)}, expected a bool tensor [B,1,H,W]")
+        raise TypeError(
+            f"valid: found {getattr(valid, 'dtype', type(valid).__name__)}, expected a bool tensor [B,1,H,W]"
+        )
     for name, value in (("target", target), ("valid", valid)):
         if value.shape != pred.shape:
             raise ValueError(f"{name}: found shape {list(value.shape)}, expected that of pred, {list(pred.shape)}")
     return valid
 
 
-def _checked(pred: Tensor, target: Tensor, valid: Tensor | None, positive: bool = False) -> tuple[Tensor, Tensor, Tensor]:
-    """Guarded arguments, at least float32, with 1 in every invalid pixel so that no NaN can arise there."""
+def _checked(
+    pred: Tensor, target: Tensor, valid: Tensor | None, positive: bool = False,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The checked arguments, at least float32, with 1 in every invalid pixel so that no NaN can arise there."""
     valid = check_inputs(pred, target, valid)
     empty = ~valid.flatten(1).any(1)
     if bool(empty.any()):
-        raise ValueError(f"valid: found no valid pixel in image(s) {empty.nonzero().flatten().tolist()}, expected at least one")
+        raise ValueError(
+            f"valid: found no valid pixel in image(s) {empty.nonzero().flatten().tolist()}, expected at least one"
+        )
     dtype = torch.promote_types(torch.promote_types(pred.dtype, target.dtype), torch.float32)
     pred, target = pred.to(dtype).masked_fill(~valid, 1), target.to(dtype).masked_fill(~valid, 1)
     _require_values("pred", pred, positive)
@@ -192,7 +200,7 @@ def _require_values(name: str, depth: Tensor, positive: bool) -> None:
     if not bool(good.all()):
         image = int((~good).flatten(1).any(1).nonzero()[0])
         value = depth[image][~good[image]][0].item()
-        wanted = "finite values above 0 (clamp them as the protocol says)" if positive else "finite values"
+        wanted = "finite values above 0 (clamp them as the protocol does)" if positive else "finite values"
         raise ValueError(f"{name}: found {value} at a valid pixel of image {image}, expected {wanted}")
 
 

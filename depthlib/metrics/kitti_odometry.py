@@ -1,8 +1,8 @@
-"""KITTI's odometry errors: drift in per cent and degrees over stretches of 100 to 800 m, and the files that hold poses.
+"""KITTI's odometry errors: drift in per cent and degrees over segments of 100 to 800 m, and readers of pose files.
 
-Definitions of the benchmark (Geiger 2012) as kitti-odom-eval applies them to trajectories of unknown scale. What decides
-the printed digits: stretches start at every 10th frame of the *full* truth; one is skipped when its first or last frame
-has no estimate; it ends at the first frame farther along than its length; error = estimate^-1 truth, by matrix inverse.
+Definitions of the benchmark (Geiger 2012) as kitti-odom-eval applies them to trajectories of unknown scale. Details
+that decide the printed digits: segments start at every 10th frame of the *full* truth; one is skipped if its first or
+last frame has no estimate; it ends at the first frame beyond its length; error = estimate^-1 truth, by matrix inverse.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ STEP = 10
 
 @dataclass(frozen=True)
 class Segments:
-    """Errors of all stretches, [M] each: first frame, length in metres, metres off per metre, radians off per metre."""
+    """Errors of all segments, [M]: first frame, length in metres, metres per metre, radians per metre."""
 
     first: NDArray[np.int64]
     length: Array
@@ -42,12 +42,12 @@ class Segments:
 
 @dataclass(frozen=True)
 class Odometry:
-    """The row of one sequence in published tables.
+    """The errors of one sequence, as in published tables.
 
     Attributes:
-        t_err: per cent. r_err: degrees per 100 m. Means over all stretches; NaN where the path is shorter than 100 m.
+        t_err: per cent. r_err: degrees per 100 m. Means over all segments; NaN where the path is shorter than 100 m.
         ate: RMSE of the positions, metres. rpe_metres, rpe_degrees: means over consecutive frames.
-        frames: how many frames have an estimate. segments: how many stretches were measured.
+        frames: number of frames with an estimate. segments: number of segments.
     """
 
     t_err: float
@@ -59,20 +59,20 @@ class Odometry:
     segments: int
 
 
-def segment_errors(estimate: ArrayLike, truth: ArrayLike, frames: ArrayLike | None = None, *, lengths: tuple[int, ...] = LENGTHS,
-                   step: int = STEP) -> Segments:
-    """Errors of every stretch.
+def segment_errors(estimate: ArrayLike, truth: ArrayLike, frames: ArrayLike | None = None) -> Segments:
+    """Errors of every segment.
 
     Args:
         estimate: [M,4,4], already aligned if its scale is unknown. truth: [N,4,4], all frames of the sequence.
         frames: [M] ascending frame numbers of the estimates, rows of `truth`; None: M = N.
-        lengths: metres. step: frames between two starts.
     """
     e, t, rows = _by_frame(estimate, truth, frames)
     along = path_length(t)
     place = np.full(len(t), -1)
     place[rows] = np.arange(len(rows))
-    first, length = (grid.ravel() for grid in np.meshgrid(np.arange(0, len(t), step), np.array(lengths, float), indexing="ij"))
+    first, length = (
+        grid.ravel() for grid in np.meshgrid(np.arange(0, len(t), STEP), np.array(LENGTHS, float), indexing="ij")
+    )
     last = np.searchsorted(along, along[first] + length, side="right")
     last_row = np.minimum(last, len(t) - 1)
     keep = (last < len(t)) & (place[first] >= 0) & (place[last_row] >= 0)
@@ -84,35 +84,39 @@ def segment_errors(estimate: ArrayLike, truth: ArrayLike, frames: ArrayLike | No
 
 def odometry_errors(estimate: ArrayLike, truth: ArrayLike, frames: ArrayLike | None = None, *,
                     alignment: Alignment = "similarity") -> Odometry:
-    """All five figures of a sequence, after the first poses were laid on each other and the paths aligned.
+    """All errors of a sequence, after the first poses were brought together and the paths aligned.
 
     Args:
         estimate, truth, frames: as in `segment_errors`.
-        alignment: "similarity" for networks that learned from single cameras, "rigid" or "none" where the scale is known.
+        alignment: "similarity" for networks trained on monocular video, "rigid" or "none" where the scale is known.
 
     Raises:
-        ValueError: shapes, frames out of range or order, a path that cannot be aligned.
+        ValueError: wrong shapes, frames out of range or order, a path that cannot be aligned.
     """
     e, t, rows = _by_frame(estimate, truth, frames)
     t = np.linalg.inv(t[rows[0]]) @ t
     e = align(from_first(e), t[rows], alignment)
     segments = segment_errors(e, t, rows)
     found = len(segments.first)
-    drift = (100 * segments.translation.mean(), 100 * np.degrees(segments.rotation.mean())) if found else (np.nan, np.nan)
+    drift = (
+        (100 * segments.translation.mean(), 100 * np.degrees(segments.rotation.mean())) if found else (np.nan, np.nan)
+    )
     consecutive = np.flatnonzero(np.diff(rows) == 1)
     metres, radians = relative_errors(e, t[rows], np.stack((consecutive, consecutive + 1), axis=1))
     ate = np.sqrt(np.mean(absolute_errors(e, t[rows], "none") ** 2))
-    return Odometry(float(drift[0]), float(drift[1]), float(ate), float(metres.mean()), float(np.degrees(radians.mean())),
-                    len(rows), found)
+    return Odometry(
+        float(drift[0]), float(drift[1]), float(ate), float(metres.mean()), float(np.degrees(radians.mean())),
+        len(rows), found,
+    )
 
 
 def read_kitti_poses(path: str | os.PathLike[str]) -> tuple[NDArray[np.int64], Array]:
-    """A text file with 12 numbers a line, the upper rows of a camera-to-world pose; a frame number may stand before them.
+    """Read a file with 12 numbers a line, the upper rows of a camera-to-world pose, optionally after a frame number.
 
     Returns:
         frames [N] (0, 1, ... where the file has none) and poses [N,4,4].
     Raises:
-        ValueError: the file cannot be read as that, holds NaN, or rotations that are none (determinant far from 1).
+        ValueError: the file has another format, holds NaN, or matrices that are no rotations (determinant far from 1).
     """
     table = _table(path, (12, 13), "12 numbers a line, or a frame number and 12")
     frames = table[:, 0].astype(np.int64) if table.shape[1] == 13 else np.arange(len(table))
@@ -123,13 +127,14 @@ def read_kitti_poses(path: str | os.PathLike[str]) -> tuple[NDArray[np.int64], A
     turned = np.linalg.det(poses[:, :3, :3])
     if np.abs(turned - 1).max() > 1e-2:
         line = int(np.abs(turned - 1).argmax())
-        raise ValueError(f"{path}: line {line + 1} has a rotation of determinant {turned[line]:.3f}, expected 1 (12 numbers "
-                         "row by row)")
+        raise ValueError(
+            f"{path}: found determinant {turned[line]:.3f} in line {line + 1}, expected 1 (12 numbers row by row)"
+        )
     return frames, poses
 
 
 def write_kitti_poses(path: str | os.PathLike[str], poses: ArrayLike) -> None:
-    """The file that `read_kitti_poses` reads, without frame numbers, 17 digits each; it appears whole or not at all."""
+    """Write poses [N,4,4] as `read_kitti_poses` reads them, with 17 digits, without frame numbers; atomic."""
     from depthlib.base.paths import atomic_write
 
     with atomic_write(path) as temporary:
@@ -137,7 +142,7 @@ def write_kitti_poses(path: str | os.PathLike[str], poses: ArrayLike) -> None:
 
 
 def read_tum_trajectory(path: str | os.PathLike[str]) -> tuple[Array, Array]:
-    """A text file with "seconds x y z qx qy qz qw" a line, # for comments (TUM RGB-D).
+    """Read a text file with lines "seconds x y z qx qy qz qw", # for comments (TUM RGB-D).
 
     Returns:
         stamps [N] in seconds and camera-to-world poses [N,4,4].
@@ -147,12 +152,14 @@ def read_tum_trajectory(path: str | os.PathLike[str]) -> tuple[Array, Array]:
 
 
 def poses_from_quaternions(position: ArrayLike, quaternion: ArrayLike) -> Array:
-    """[N,4,4] of positions [N,3] and quaternions [N,4] in the order x, y, z, w, of any length but 0."""
+    """[N,4,4] of positions [N,3] and quaternions [N,4] in the order x, y, z, w, normalised first."""
     xyz, q = np.asarray(position, dtype=np.float64), np.asarray(quaternion, dtype=np.float64)
     norm = np.linalg.norm(q, axis=-1, keepdims=True)
     if xyz.shape[1:] != (3,) or q.shape != (len(xyz), 4) or not (norm > 0).all():
-        raise ValueError(f"quaternion: found shapes {list(xyz.shape)} and {list(q.shape)}, expected [N,3] and [N,4], none of "
-                         "length 0")
+        raise ValueError(
+            f"position, quaternion: found shapes {list(xyz.shape)} and {list(q.shape)}, expected [N,3] and [N,4], "
+            "none of length 0"
+        )
     x, y, z, w = (q / norm).T
     rotation = np.stack((
         1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w),
@@ -168,20 +175,30 @@ def _table(path: str | os.PathLike[str], columns: tuple[int, ...], expected: str
     try:
         table = np.loadtxt(Path(path), dtype=np.float64, ndmin=2)
     except (OSError, ValueError) as error:
-        raise ValueError(f"{path}: cannot be read as numbers ({' '.join(str(error).split())}), expected {expected}") from error
+        raise ValueError(
+            f"{path}: cannot be read as numbers ({' '.join(str(error).split())}), expected {expected}"
+        ) from error
     if table.shape[1] not in columns or len(table) < 2:
-        raise ValueError(f"{path}: found {len(table)} lines of {table.shape[1]} numbers, expected at least 2 lines, {expected}")
+        raise ValueError(
+            f"{path}: found {len(table)} lines of {table.shape[1]} numbers, expected at least 2 lines, {expected}"
+        )
     if not np.isfinite(table).all():
         bad = ~np.isfinite(table).all(axis=1)
-        raise ValueError(f"{path}: found {int(bad.sum())} lines with NaN, the first line {int(bad.argmax()) + 1}, expected "
-                         "finite numbers")
+        raise ValueError(
+            f"{path}: found {int(bad.sum())} lines with NaN, the first line {int(bad.argmax()) + 1}, expected "
+            "finite numbers"
+        )
     return table
 
 
-def _by_frame(estimate: ArrayLike, truth: ArrayLike, frames: ArrayLike | None) -> tuple[Array, Array, NDArray[np.int64]]:
+def _by_frame(
+    estimate: ArrayLike, truth: ArrayLike, frames: ArrayLike | None,
+) -> tuple[Array, Array, NDArray[np.int64]]:
     e, t = poses_of("estimate", estimate), poses_of("truth", truth)
     rows = np.arange(len(t)) if frames is None else np.asarray(frames, dtype=np.int64)
     if rows.shape != (len(e),) or (np.diff(rows) <= 0).any() or rows[0] < 0 or rows[-1] >= len(t):
-        raise ValueError(f"frames: found {list(rows.shape)} numbers up to {rows.max(initial=-1)} for {len(e)} estimates, "
-                         f"expected one ascending number each, below {len(t)}")
+        raise ValueError(
+            f"frames: found {list(rows.shape)} numbers up to {rows.max(initial=-1)} for {len(e)} estimates, "
+            f"expected one ascending number each, below {len(t)}"
+        )
     return e, t, rows

@@ -1,7 +1,7 @@
-"""Semantic labelling: three scores from one confusion matrix of a whole data set.
+"""Semantic segmentation: three scores from one confusion matrix of a whole data set.
 
-Pixels without a label count nowhere. A class without a pixel, in the labels or, for IoU, in either map, has no score and
-does not enter a mean. Definitions: Long et al. 2015, Sec. 5; spec dual_synergy, section 9.
+Pixels without a label are left out. A class without a pixel in the labels (for IoU, in either map) has no score and
+does not enter a mean. Definitions: Long et al. 2015, Sec. 5.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-IGNORE = 255  # label of pixels without a class, in all our data sets
+IGNORE = 255  # label of pixels without a class, in all data sets here
 
 
 def confusion_matrix(pred: Tensor, labels: Tensor, classes: int, *, ignore: int = IGNORE) -> Tensor:
-    """How many pixels of each class (row) were given each class (column): int64 [classes, classes].
+    """Number of pixels with the true class (row) and the predicted class (column): int64 [classes, classes].
 
     Args:
         pred: integers of any shape, 0 to classes-1: `logits.argmax(dim=1)`.
@@ -25,7 +25,9 @@ def confusion_matrix(pred: Tensor, labels: Tensor, classes: int, *, ignore: int 
     """
     for name, value in (("pred", pred), ("labels", labels)):
         if not isinstance(value, Tensor) or value.is_floating_point() or value.dtype == torch.bool:
-            raise TypeError(f"{name}: found {getattr(value, 'dtype', type(value).__name__)}, expected a tensor of integers")
+            raise TypeError(
+                f"{name}: found {getattr(value, 'dtype', type(value).__name__)}, expected a tensor of integers"
+            )
     if pred.shape != labels.shape:
         raise ValueError(f"pred: found shape {list(pred.shape)}, expected that of labels, {list(labels.shape)}")
     if classes < 2:
@@ -40,19 +42,19 @@ def confusion_matrix(pred: Tensor, labels: Tensor, classes: int, *, ignore: int 
 
 
 def pixel_accuracy(matrix: Tensor) -> Tensor:
-    """Share of pixels with the right class. [K,K] -> scalar, float64. Raises ValueError for a matrix without a pixel."""
+    """Share of correctly classified pixels. [K,K] -> scalar, float64. Raises ValueError for an empty matrix."""
     matrix = _counted(matrix)
     return matrix.trace() / matrix.sum()
 
 
 def class_accuracies(matrix: Tensor) -> Tensor:
-    """Share of each class's pixels that were given it: [K,K] -> [K], NaN where the labels have no such pixel."""
+    """Share of correctly classified pixels of each class: [K,K] -> [K], NaN for a class without a labelled pixel."""
     matrix = _counted(matrix)
     return matrix.diag() / matrix.sum(dim=1)
 
 
 def intersections_over_union(matrix: Tensor) -> Tensor:
-    """Pixels that are and were given a class, over those that are or were: [K,K] -> [K], NaN for a class in neither map."""
+    """Intersection over union of each class: [K,K] -> [K], NaN for a class in neither map."""
     matrix = _counted(matrix)
     return matrix.diag() / (matrix.sum(dim=0) + matrix.sum(dim=1) - matrix.diag())
 

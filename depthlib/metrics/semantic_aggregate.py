@@ -1,4 +1,4 @@
-"""The semantic scores of a data set as torchmetrics: one confusion matrix, so that merging processes is exact."""
+"""Semantic scores of a data set as a torchmetrics class: one confusion matrix, so that merging processes is exact."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ class SemanticMetrics(Metric):
 
     Args:
         classes: K.
-        ignore: label of the pixels that count nowhere.
+        ignore: label of the pixels to leave out.
         kwargs: those of `torchmetrics.Metric`.
 
-    Raises ValueError for fewer than 2 classes, from `update` as `confusion_matrix` does, from `compute` without a labelled pixel.
+    Raises ValueError for fewer than 2 classes, from `update` as `confusion_matrix` does, from `compute` without a
+    labelled pixel.
     """
 
     full_state_update = False
@@ -36,7 +37,9 @@ class SemanticMetrics(Metric):
 
     def update(self, pred: Tensor, labels: Tensor) -> None:
         """Add a batch: `pred`, `labels` int64 [B,H,W]."""
-        self.matrix = self.matrix + confusion_matrix(pred, labels, self.classes, ignore=self.ignore).to(self.matrix.device)
+        self.matrix = (
+            self.matrix + confusion_matrix(pred, labels, self.classes, ignore=self.ignore).to(self.matrix.device)
+        )
 
     def compute(self) -> dict[str, Tensor]:
         scores = {"pixel_accuracy": pixel_accuracy, "class_accuracy": class_accuracy, "mean_iou": mean_iou}

@@ -1,7 +1,7 @@
 """Structural similarity with an 11 x 11 Gaussian window: the map (differentiable, usable as a loss) and its mean.
 
-Eq. 12 of ANUW leaves the window and the constants open; they are settled in spec anuw_dacnn, section 3 and A10: sigma 1.5,
-c1 = (0.01 L)^2, c2 = (0.03 L)^2, L the range of the data, biased variances, and only windows that lie inside the image.
+Eq. 12 of ANUW does not state the window and the constants; here (erratum A10) sigma 1.5, c1 = (0.01 L)^2,
+c2 = (0.03 L)^2, L the range of the data, biased variances, and only windows that lie inside the image.
 The score is the mean of the local similarities, not one similarity of global statistics.
 """
 
@@ -25,8 +25,8 @@ def ssim_map(a: Tensor, b: Tensor, *, data_range: float, window: int = WINDOW, s
         sigma: its standard deviation, pixels.
 
     Returns:
-        [B,C,H-window+1,W-window+1], at most 1, differentiable in both images. At least float32, also under autocast: the
-        variances are differences of nearly equal numbers.
+        [B,C,H-window+1,W-window+1], at most 1, differentiable in both images. At least float32, also under autocast:
+        the variances are differences of nearly equal numbers.
 
     Raises:
         TypeError: not floating tensors.
@@ -34,7 +34,7 @@ def ssim_map(a: Tensor, b: Tensor, *, data_range: float, window: int = WINDOW, s
     """
     _check(a, b, data_range, window, sigma)
     dtype = torch.promote_types(torch.promote_types(a.dtype, b.dtype), torch.float32)
-    # SSIM does not see a common shift of its second moments; centring on half the range loses fewer digits in them.
+    # Second moments do not change with a common shift; centring on half the range loses fewer digits in them.
     centre = data_range / 2
     x, y = a.to(dtype) - centre, b.to(dtype) - centre
     offsets = torch.arange(window, dtype=dtype, device=a.device) - (window - 1) / 2
@@ -53,14 +53,16 @@ def ssim_map(a: Tensor, b: Tensor, *, data_range: float, window: int = WINDOW, s
 
 
 def _bands(weights: Tensor, size: int) -> Tensor:
-    """The matrix [size - n + 1, size] that weighs the n values from each place on. As a product with it a mean over windows is
-    five to ten times faster on a CPU, forth and back, than as the convolution of a single channel."""
+    """The band matrix [size - n + 1, size] with the n weights at each position: weighted means over windows as a product.
+
+    Five to ten times faster on a CPU, forward and backward, than a convolution of one channel.
+    """
     rows = size - len(weights) + 1
     return F.pad(weights, (0, rows)).repeat(rows)[: rows * size].view(rows, size)
 
 
 def whole_windows(valid: Tensor, window: int = WINDOW) -> Tensor:
-    """Which windows hold valid pixels only: bool [B,1,H,W] -> bool [B,1,H-window+1,W-window+1]."""
+    """Windows with valid pixels only: bool [B,1,H,W] -> bool [B,1,H-window+1,W-window+1]."""
     return F.max_pool2d((~valid).to(torch.float32), window, stride=1) == 0
 
 
@@ -71,7 +73,7 @@ def ssim(
 
     Args:
         a, b, data_range, window, sigma: as in `ssim_map`.
-        valid: bool [B,1,H,W]; only windows without an invalid pixel count. None: every pixel is valid, also zeros.
+        valid: bool [B,1,H,W]; only windows without an invalid pixel count. None: every pixel is valid.
 
     Raises:
         TypeError: not floating tensors, or a mask that is not bool.
@@ -82,15 +84,19 @@ def ssim(
     _check(a, b, data_range, window, sigma)
     expected = (a.shape[0], 1, *a.shape[-2:])
     if not isinstance(valid, Tensor) or valid.dtype != torch.bool:
-        raise TypeError(f"valid: found {getattr(valid, 'dtype', type(valid).__name__)}, expected a bool tensor [B,1,H,W]")
+        raise TypeError(
+            f"valid: found {getattr(valid, 'dtype', type(valid).__name__)}, expected a bool tensor [B,1,H,W]"
+        )
     if tuple(valid.shape) != expected:
         raise ValueError(f"valid: found shape {list(valid.shape)}, expected {list(expected)}")
     whole = whole_windows(valid, window)
     count = whole.sum(dim=(1, 2, 3))
     if bool((count == 0).any()):
         empty = (count == 0).nonzero().flatten().tolist()
-        raise ValueError(f"valid: found no {window} x {window} window of valid pixels in image(s) {empty}, expected at least one")
-    # Whatever lies under the mask, NaN included, must not reach the windows beside it.
+        raise ValueError(
+            f"valid: found no {window} x {window} window of valid pixels in image(s) {empty}, expected at least one"
+        )
+    # Masked values, NaN included, must not reach other windows.
     local = ssim_map(
         a.masked_fill(~valid, 0), b.masked_fill(~valid, 0), data_range=data_range, window=window, sigma=sigma
     ).mean(dim=1, keepdim=True)

@@ -1,9 +1,9 @@
-"""Errors of camera trajectories in plain NumPy, float64: alignment, absolute error (ATE), relative error (RPE), snippets.
+"""Errors of camera trajectories in NumPy, float64: alignment, absolute (ATE) and relative errors (RPE), snippets.
 
 A trajectory is [N,4,4], camera-to-world, in metres; estimate and truth are paired row by row (see `associate` for files
-with time stamps). Four numbers that all go by "ATE" are told apart here: after rigid, similarity or scale-only alignment
-of the whole path (`absolute_errors`), and SfMLearner's mean over short snippets (`snippet_errors`), which is no RMSE.
-Every function raises ValueError with the name of the argument, what was found and what was expected.
+with time stamps). Four quantities are called "ATE": after rigid, similarity or scale-only alignment of the whole path
+(`absolute_errors`), and SfMLearner's mean over short snippets (`snippet_errors`), which is no RMSE. Every function
+raises ValueError with the name of the argument, what was found and what was expected.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Similarity:
         return self.scale * x @ self.rotation.T + self.translation
 
     def poses(self, poses: Array) -> Array:
-        """Camera-to-world poses [...,4,4] in the new world: positions as `points`, cameras turned along, still rigid."""
+        """Camera-to-world poses [...,4,4] in the new world frame: positions as `points`, rotations without scale."""
         moved = poses.copy()
         moved[..., :3, :3] = self.rotation @ poses[..., :3, :3]
         moved[..., :3, 3] = self.points(poses[..., :3, 3])
@@ -42,7 +42,7 @@ class Similarity:
 
 @dataclass(frozen=True)
 class Statistics:
-    """Of the errors of all frames, or of all pairs of frames. `std` is the population's, as NumPy's; `sse` the sum of squares."""
+    """Statistics of the errors of all frames, or of all pairs of frames. `std` is the population's, as NumPy's."""
 
     rmse: float
     mean: float
@@ -50,30 +50,32 @@ class Statistics:
     std: float
     min: float
     max: float
-    sse: float
 
 
 def statistics(errors: ArrayLike) -> Statistics:
-    """Statistics of [N] errors; ValueError for none at all or a value that is not finite."""
+    """Statistics of [N] errors; ValueError without any error or for a value that is not finite."""
     e = np.asarray(errors, dtype=np.float64)
     if e.ndim != 1 or e.size == 0 or not np.isfinite(e).all():
-        raise ValueError(f"errors: found shape {list(e.shape)}, {int((~np.isfinite(e)).sum())} not finite, expected finite [N]")
-    sse = float(np.sum(e**2))
-    return Statistics(float(np.sqrt(np.mean(e**2))), *(float(f(e)) for f in (np.mean, np.median, np.std, np.min, np.max)), sse)
+        raise ValueError(
+            f"errors: found shape {list(e.shape)}, {int((~np.isfinite(e)).sum())} not finite, expected finite [N]"
+        )
+    return Statistics(
+        float(np.sqrt(np.mean(e**2))), *(float(f(e)) for f in (np.mean, np.median, np.std, np.min, np.max)),
+    )
 
 
 def umeyama(source: ArrayLike, target: ArrayLike, *, scale: bool = True) -> Similarity:
-    """The similarity (or rigid motion) that brings `source` nearest to `target` in the sum of squared distances.
+    """The similarity (or rigid motion) of `source` to `target` with the least sum of squared distances.
 
-    Closed form by one singular value decomposition; a mirror image is never the answer (Umeyama 1991, Eqs. 40 to 42).
+    Closed form by one singular value decomposition, never a reflection (Umeyama 1991, Eqs. 40 to 42).
 
     Args:
-        source, target: [N,3], row i of both belongs together.
+        source, target: [N,3], paired row by row.
         scale: fit a scale too; else it is 1.
 
     Raises:
-        ValueError: shapes; fewer than 3 points; positions that span no plane (a straight or resting path leaves the turn
-            about its own axis open: use the alignment "scale" for those).
+        ValueError: wrong shapes; fewer than 3 points; positions that span no plane (for a straight or resting path the
+            rotation about its axis is undetermined: use the alignment "scale").
     """
     x, y = _points("source", source), _points("target", target)
     _paired(x, y)
@@ -83,9 +85,10 @@ def umeyama(source: ArrayLike, target: ArrayLike, *, scale: bool = True) -> Simi
     covariance = (y - ym).T @ (x - xm) / len(x)
     u, d, vt = np.linalg.svd(covariance)
     if not d[1] > 1e-12 * max(d[0], np.finfo(float).tiny):
-        raise ValueError(f"source: found positions on one line (singular values {d[0]:.3g}, {d[1]:.3g}), which leaves the "
-                         "rotation "
-                         'open, expected a path with a bend; the alignment "scale" needs none')
+        raise ValueError(
+            f"source: found positions on one line (singular values {d[0]:.3g}, {d[1]:.3g}), expected a path with "
+            'a bend, which fixes the rotation; the alignment "scale" needs none'
+        )
     sign = np.array([1.0, 1.0, np.sign(np.linalg.det(u) * np.linalg.det(vt))])
     rotation = u * sign @ vt
     factor = float((d * sign).sum() / np.mean(np.sum((x - xm) ** 2, axis=1))) if scale else 1.0
@@ -96,17 +99,19 @@ def best_scale(source: ArrayLike, target: ArrayLike) -> float:
     """s that minimises sum |s source - target|^2 for points [...,3] that share an origin: sum(s.t) / sum(s.s)."""
     x, y = np.asarray(source, dtype=np.float64), np.asarray(target, dtype=np.float64)
     if x.shape != y.shape or not np.sum(x**2) > 0:
-        raise ValueError(f"source: found shape {list(x.shape)} and squared length {np.sum(x**2):g}, expected that of target, "
-                         f"{list(y.shape)}, and a path that moves")
+        raise ValueError(
+            f"source: found shape {list(x.shape)} and squared length {np.sum(x**2):g}, expected that of target, "
+            f"{list(y.shape)}, and a path that moves"
+        )
     return float(np.sum(x * y) / np.sum(x**2))
 
 
 def align(estimate: ArrayLike, truth: ArrayLike, alignment: Alignment) -> Array:
-    """The poses `estimate` [N,4,4] in the world of `truth`.
+    """The poses `estimate` [N,4,4] in the world frame of `truth`.
 
     Args:
-        alignment: "rigid" (6 degrees of freedom) and "similarity" (7) fit all positions by `umeyama`; "scale" lays the
-            first poses on each other and fits the scale of the positions alone; "none" changes nothing.
+        alignment: "rigid" (6 degrees of freedom) and "similarity" (7) fit all positions by `umeyama`; "scale" makes the
+            first poses coincide and fits the scale of the positions alone; "none" changes nothing.
     """
     e, t = poses_of("estimate", estimate), poses_of("truth", truth)
     _paired(e, t)
@@ -134,11 +139,11 @@ def relative_errors(
 
     Args:
         pairs: [M,2] rows of both trajectories; None takes each frame with the next. `pairs_by_distance` makes others.
-        inverse: "matrix", as kitti-odom-eval, or "transpose" of the rotation, as evo. The printed rotations of a file are
-            orthogonal to a few digits only, and just as many digits of a result agree between the two.
+        inverse: "matrix", as kitti-odom-eval, or "transpose" of the rotation, as evo. Rotations in a file are
+            orthogonal to a few digits only, and only so many digits agree between the two.
 
     E = (T_i^-1 T_j)^-1 (Q_i^-1 Q_j), T the truth and Q the estimate: length of its translation, angle of its rotation.
-    Averages differ from one source to the next (kitti-odom-eval the mean, TUM's tools the RMSE): see `statistics`.
+    Published averages differ (mean in kitti-odom-eval, RMSE in the tools of TUM): see `statistics`.
     """
     e, t = poses_of("estimate", estimate), poses_of("truth", truth)
     _paired(e, t)
@@ -154,7 +159,7 @@ def relative_errors(
 
 
 def pairs_by_distance(truth: ArrayLike, metres: float) -> NDArray[np.int64]:
-    """[M,2] rows of consecutive stretches of at least `metres` along the path; the first starts where that much was covered."""
+    """[M,2] rows of consecutive segments of at least `metres` along the path; the first starts after that distance."""
     along = path_length(poses_of("truth", truth))
     if not metres > 0:
         raise ValueError(f"metres: found {metres}, expected a positive length")
@@ -162,7 +167,7 @@ def pairs_by_distance(truth: ArrayLike, metres: float) -> NDArray[np.int64]:
     while (following := int(np.searchsorted(along, along[ends[-1]] + metres))) < len(along):
         ends.append(following)
     if len(ends) < 3:
-        raise ValueError(f"truth: found a path of {along[-1]:.1f} m, expected at least two stretches of {metres:g} m")
+        raise ValueError(f"truth: found a path of {along[-1]:.1f} m, expected at least two segments of {metres:g} m")
     return np.stack((ends[1:-1], ends[2:]), axis=1)
 
 
@@ -178,38 +183,46 @@ def snippets(poses: ArrayLike, length: int) -> Array:
 def snippet_errors(estimate: ArrayLike, truth: ArrayLike) -> Array:
     """SfMLearner's "ATE" of each snippet, metres: sqrt(sum |s estimate - truth|^2) / frames, [M].
 
-    First poses coincide, one scale a snippet, no rotation fitted. It is no RMSE but RMSE / sqrt(frames), the first frame,
-    which is always right, counts, and 3-frame values cannot be set beside 5-frame ones (spec dual_synergy, section 5).
+    First poses coincide, one scale per snippet, no rotation fitted. It is RMSE / sqrt(frames) and includes the first
+    frame, whose error is 0, so 3-frame and 5-frame values cannot be compared (DN-11).
 
     Args:
         estimate, truth: positions [M,frames,3] with the first frame at the origin, as `snippets(...)[..., :3, 3]`.
 
     Raises:
-        ValueError: shapes, a snippet that does not start at the origin, an estimate that rests.
+        ValueError: wrong shapes, a snippet that does not start at the origin, an estimate without motion.
     """
     e, t = np.asarray(estimate, dtype=np.float64), np.asarray(truth, dtype=np.float64)
     for name, x in (("estimate", e), ("truth", t)):
         if x.ndim != 3 or x.shape[1:] != t.shape[1:] or x.shape[-1] != 3 or x.shape[1] < 2 or len(x) not in (1, len(t)):
-            raise ValueError(f"{name}: found shape {list(x.shape)}, expected [M,frames,3] with at least 2 frames, both alike")
+            raise ValueError(
+                f"{name}: found shape {list(x.shape)}, expected [M,frames,3] with at least 2 frames, both alike"
+            )
         if np.abs(x[:, 0]).max() > 1e-6:
-            raise ValueError(f"{name}: found a first position {np.abs(x[:, 0]).max():g} m off the origin, expected positions "
-                             "relative to the first frame (`snippets`)")
+            raise ValueError(
+                f"{name}: found a first position {np.abs(x[:, 0]).max():g} m off the origin, expected positions "
+                "relative to the first frame (`snippets`)"
+            )
     energy = np.sum(e**2, axis=(1, 2))
     if not (energy > 0).all():
-        raise ValueError(f"estimate: found {int((energy == 0).sum())} snippets without motion, expected a scale to be defined")
+        raise ValueError(
+            f"estimate: found {int((energy == 0).sum())} snippets without motion, expected a scale to be defined"
+        )
     scale = np.sum(e * t, axis=(1, 2)) / energy
     return np.sqrt(np.sum((scale[:, None, None] * e - t) ** 2, axis=(1, 2))) / t.shape[1]
 
 
 def associate(stamps: ArrayLike, reference: ArrayLike, tolerance: float = 0.02) -> NDArray[np.int64]:
-    """Rows of two files that belong together by time: [M,2], in the order of `stamps`.
+    """Rows of two files paired by time: [M,2], in the order of `stamps`.
 
-    Each stamp takes the nearest one of `reference`, if not farther than `tolerance` seconds; of two that want the same,
-    the nearer has it.
+    Each stamp is paired with the nearest one of `reference`, if not farther than `tolerance` seconds; of two with the
+    same partner, the nearer keeps it.
     """
     a, b = (np.asarray(s, dtype=np.float64) for s in (stamps, reference))
     if a.ndim != 1 or b.ndim != 1 or len(a) == 0 or len(b) < 2 or (np.diff(b) < 0).any():
-        raise ValueError(f"stamps: found shapes {list(a.shape)} and {list(b.shape)}, expected [N] and ascending [M] seconds")
+        raise ValueError(
+            f"stamps: found shapes {list(a.shape)} and {list(b.shape)}, expected [N] and ascending [M] seconds"
+        )
     after = np.clip(np.searchsorted(b, a), 1, len(b) - 1)
     nearest = np.where(a - b[after - 1] <= b[after] - a, after - 1, after)
     gap = np.abs(a - b[nearest])
@@ -217,8 +230,10 @@ def associate(stamps: ArrayLike, reference: ArrayLike, tolerance: float = 0.02) 
     first = np.concatenate(([True], np.diff(nearest[order]) > 0))
     rows = np.sort(order[first & (gap[order] <= tolerance)])
     if len(rows) == 0:
-        raise ValueError(f"stamps: found none within {tolerance} s of reference ({a[0]:.3f}.. and {b[0]:.3f}..), expected one "
-                         "clock")
+        raise ValueError(
+            f"stamps: found none within {tolerance} s of reference ({a[0]:.3f}.. and {b[0]:.3f}..), expected one "
+            "clock for both"
+        )
     return np.stack((rows, nearest[rows]), axis=1)
 
 
@@ -228,7 +243,7 @@ def path_length(poses: Array) -> Array:
 
 
 def from_first(poses: Array) -> Array:
-    """Poses in the frame of the first camera."""
+    """Poses [N,4,4] in the frame of the first camera."""
     return np.linalg.inv(poses[0]) @ poses
 
 
@@ -245,19 +260,21 @@ _INVERSES = {"matrix": np.linalg.inv, "transpose": _transposed}
 
 
 def rotation_angle(poses: Array) -> Array:
-    """Angle in radians of [...,4,4] or [...,3,3], arccos((trace - 1) / 2) as all published tools have it."""
+    """Angle in radians of [...,4,4] or [...,3,3], arccos((trace - 1) / 2) as in the published tools."""
     trace = np.trace(poses[..., :3, :3], axis1=-2, axis2=-1)
     return np.arccos(np.clip((trace - 1) / 2, -1.0, 1.0))
 
 
 def poses_of(name: str, value: ArrayLike) -> Array:
-    """`value` as float64 [N,4,4]; ValueError unless it is that, finite, at least 2 frames."""
+    """`value` as float64 [N,4,4]; ValueError for another shape, values that are not finite, or fewer than 2 frames."""
     poses = np.asarray(value, dtype=np.float64)
     if poses.ndim != 3 or poses.shape[1:] != (4, 4) or len(poses) < 2:
         raise ValueError(f"{name}: found shape {list(poses.shape)}, expected [N,4,4] camera-to-world poses, N >= 2")
     if not np.isfinite(poses).all():
-        raise ValueError(f"{name}: found {int((~np.isfinite(poses)).any(axis=(1, 2)).sum())} poses with NaN, expected finite "
-                         "numbers")
+        raise ValueError(
+            f"{name}: found {int((~np.isfinite(poses)).any(axis=(1, 2)).sum())} poses with NaN, expected finite "
+            "numbers"
+        )
     return poses
 
 

@@ -1,8 +1,8 @@
 """Depth networks. One contract: `forward(image [B,3,H,W], RGB in [0,1]) -> depth [B,1,H,W] in metres`, same H and W.
 
-`create_model("anu", width=16, max_depth=10.0)` makes one. Which class a name means is said by `models.yaml`, or for the networks of a
-paper by the table in its folder. Both are data, so that a new network leaves the keys of old runs alone. A class is imported when
-it is asked for, so a U-Net does not pay for torchvision.
+`create_model("anu", width=16, max_depth=10.0)` builds one. `models.yaml`, and for the networks of a paper the table in
+its folder, map names to classes. Both are data, so a new network does not change the keys of existing runs. Classes are
+imported on demand, so a U-Net does not import torchvision.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ def models() -> dict[str, str]:
 
 
 def model_module(name: str) -> str:
-    """The module that the model called `name` lives in. Raises ValueError for a name that is not in `models()`."""
+    """The module of the model `name`. Raises ValueError for an unknown name."""
     if name not in models():
-        raise ValueError(f"unknown model {name!r}: expected one of {', '.join(sorted(models()))}")
+        raise ValueError(f"model: found {name!r}, expected one of {', '.join(sorted(models()))}")
     return models()[name].partition(":")[0]
 
 
 def create_model(name: str, **options: object) -> nn.Module:
-    """The model called `name`, built with the keyword arguments of its class.
+    """The model `name`, built with the keyword arguments of its class.
 
     Raises:
         ValueError: `name` is not in `models()`.

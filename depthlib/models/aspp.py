@@ -1,4 +1,4 @@
-"""Atrous spatial pyramid pooling: one map seen through several fields of view. Chen et al. 2017 (DeepLab v3), Sec. 3.3."""
+"""Atrous spatial pyramid pooling. Chen et al. 2017 (DeepLab v3), Sec. 3.3."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ def conv_norm_relu(in_channels: int, out_channels: int, kernel_size: int = 3, di
 
 
 class ASPP(nn.Module):
-    """Parallel convolutions of several rates and the mean of the image, concatenated and mixed: [B,C,H,W] -> [B,out,H,W].
+    """Parallel dilated convolutions and the image mean, concatenated and mixed: [B,C,H,W] -> [B,out,H,W].
 
-    Rate 1 is a 1x1 convolution, the others are dilated 3x3 ones; each has `out` channels, batch norm and ReLU, and so has the
-    last 1x1 convolution. No dropout, which is for classification. 15,535,104 parameters from 2048 to 256 channels.
+    Rate 1 is a 1x1 convolution, the others are dilated 3x3 ones; each has `out` channels, batch norm and ReLU, and so
+    has the last 1x1 convolution. No dropout. 15,535,104 parameters from 2048 to 256 channels.
 
-    In training the batch norm of the mean needs two images at least: of one image it would leave nothing.
+    In training the batch norm of the image mean needs at least two images.
 
     Args:
         in_channels, out_channels: C and out.
-        rates: of the convolutions. The paper's were made for maps at 1/16 and DACNN uses them at 1/8.
+        rates: dilations. The default was designed for maps at 1/16; DACNN uses it at 1/8 (erratum D10).
     """
 
     def __init__(self, in_channels: int, out_channels: int, rates: Sequence[int] = RATES) -> None:

@@ -1,4 +1,4 @@
-"""Depth that does not look at the image: the floors that every network has to beat."""
+"""Predictions that ignore the image: the floors that every network has to beat."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from torch.utils.data import Dataset
 from depthlib.geometry import pixel_grid
 from depthlib.models.blocks import check_image
 
-CAMERA_HEIGHT, HALF_WIDTH, END = 1.6, 6.0, 60.0        # metres, of a street of which nothing is known
+CAMERA_HEIGHT, HALF_WIDTH, END = 1.6, 6.0, 60.0        # metres, of a typical street
 
 
 class MeanDepth(nn.Module):
-    """The same depth for every pixel of every image: the middle of the range until `fit` has seen data.
+    """One depth for every pixel of every image: `max_depth` / 2 until `fit` is called.
 
     It has no parameters to train; the value is a buffer, so it is saved with the weights.
     """
@@ -36,7 +36,7 @@ class MeanDepth(nn.Module):
             total += torch.where(valid, depth, 0).sum(dtype=torch.float64).item()
             count += int(valid.sum())
         if count == 0:
-            raise ValueError("depths has no valid pixel: expected at least one value above 0")
+            raise ValueError("depths: found no valid pixel, expected at least one value above 0")
         self.depth.fill_(total / count)
         return self
 
@@ -57,7 +57,7 @@ class FixedMap(nn.Module):
 
 
 def empty_street(K: Tensor, height: int, width: int) -> Tensor:
-    """Depth [1,H,W] of a flat road between two walls with an end, seen by a level camera with intrinsics K [3,3]."""
+    """Depth [1,H,W] of a flat road between two walls, closed at its end; level camera with intrinsics K [3,3]."""
     u, v = pixel_grid(height, width)[0]
     down, aside = (v - K[1, 2]) / K[1, 1], ((u - K[0, 2]) / K[0, 0]).abs()
     inverse = torch.stack([down / CAMERA_HEIGHT, aside / HALF_WIDTH, torch.full_like(u, 1 / END)]).amax(dim=0)
@@ -65,7 +65,7 @@ def empty_street(K: Tensor, height: int, width: int) -> Tensor:
 
 
 def mean_depth(dataset: Dataset) -> Tensor:
-    """Mean of the known depth at each pixel over a data set with labels, [1,H,W]; its mean where a pixel is never known."""
+    """Mean of the valid depth at each pixel of a data set, [1,H,W]; the overall mean where a pixel is never valid."""
     depths = torch.stack([dataset[i]["depth"] for i in range(len(dataset))])
     known = depths > 0
     mean = depths.sum(dim=0) / known.sum(dim=0).clamp(min=1)

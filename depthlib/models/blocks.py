@@ -1,4 +1,4 @@
-"""What several networks share: the guard at the door, the joint of features, the double convolution, the head that speaks metres."""
+"""Parts shared by several networks: input validation, norms, concatenation, double convolution, depth head."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ACTIVATIONS = ("sigmoid", "log", "relu")
 
 
 def check_image(image: Tensor, multiple: int = 1) -> None:
-    """Refuse what is no floating-point [B,3,H,W] batch, or whose sides are not multiples of `multiple`.
+    """Raise unless `image` is a floating-point [B,3,H,W] batch whose sides are multiples of `multiple`.
 
     Raises:
         TypeError: not a floating-point tensor (8-bit images must be divided by 255 first).
@@ -21,14 +21,14 @@ def check_image(image: Tensor, multiple: int = 1) -> None:
     """
     if not isinstance(image, Tensor) or not image.is_floating_point():
         found = image.dtype if isinstance(image, Tensor) else type(image).__name__
-        raise TypeError(f"image must be a floating-point tensor with RGB in [0, 1], got {found}")
+        raise TypeError(f"image: found {found}, expected a floating-point tensor with RGB in [0,1]")
     if image.ndim != 4 or image.shape[1] != 3:
-        raise ValueError(f"image must have shape [B, 3, H, W], got {list(image.shape)}")
+        raise ValueError(f"image: found shape {list(image.shape)}, expected [B,3,H,W]")
     height, width = image.shape[-2:]
     if height % multiple or width % multiple or not (height and width):
         padded = [max(1, math.ceil(side / multiple)) * multiple for side in (height, width)]
         raise ValueError(
-            f"image height and width must be multiples of {multiple}, got {height}x{width}: "
+            f"image: found {height}x{width}, expected height and width to be multiples of {multiple}: "
             f"resize it, or pad it to {padded[0]}x{padded[1]} and crop the depth back"
         )
 
@@ -36,8 +36,8 @@ def check_image(image: Tensor, multiple: int = 1) -> None:
 def normalization(name: str, channels: int) -> nn.Module:
     """Batch, group or instance norm over `channels`, all affine.
 
-    The paper trains with batch size 1, where batch norm uses the statistics of a single image in training and running
-    averages in evaluation (erratum A17). "gn" (groups of 8 channels) and "in" do the same in both.
+    ANUW trains with batch size 1, where batch norm uses the statistics of a single image in training and running
+    averages in evaluation (erratum A17). "gn" (groups of 8 channels) and "in" are the same in both.
 
     Raises ValueError if `name` is not in `NORMS`.
     """
@@ -47,14 +47,14 @@ def normalization(name: str, channels: int) -> nn.Module:
         return nn.GroupNorm(max(1, channels // 8), channels)
     if name == "in":
         return nn.InstanceNorm2d(channels, affine=True)
-    raise ValueError(f"norm must be one of {', '.join(NORMS)}, got {name!r}")
+    raise ValueError(f"norm: found {name!r}, expected one of {', '.join(NORMS)}")
 
 
 def join(features: Sequence[Tensor]) -> Tensor:
-    """`torch.cat(features, dim=1)`, [B,C1,H,W], [B,C2,H,W], ... -> [B,C1+C2+...,H,W], for trainings on a CPU.
+    """`torch.cat(features, dim=1)`, [B,C1,H,W], [B,C2,H,W], ... -> [B,C1+C2+...,H,W], faster in training on a CPU.
 
-    The gradient of `torch.cat` hands every part a view into the gradient of the whole, and what comes before (up-sampling above
-    all) goes through such a view with its channels far apart four times more slowly. This one hands out whole tensors.
+    The backward pass of `torch.cat` returns strided views of one gradient, which make the backward pass of the layers
+    before it (above all up-sampling) four times slower. This one returns copies.
     """
     return _Join.apply(*features) if torch.is_grad_enabled() else torch.cat(tuple(features), dim=1)
 
@@ -67,7 +67,8 @@ class _Join(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, gradient: Tensor) -> tuple[Tensor, ...]:
-        return tuple(part.clone() for part in gradient.split(ctx.channels, dim=1))      # in the memory format of the whole
+        # in the memory format of the whole
+        return tuple(part.clone() for part in gradient.split(ctx.channels, dim=1))
 
 
 class VGGBlock(nn.Sequential):
@@ -91,12 +92,12 @@ class DepthHead(nn.Module):
     activation  depth                                       range
     ==========  ==========================================  ===================================
     sigmoid     min + (max - min) * sigmoid(z)              [min, max]
-    log         min * (max / min) ** sigmoid(z)             [min, max], even steps in log depth
+    log         min * (max / min) ** sigmoid(z)             [min, max], uniform in log depth
     relu        min + relu(z)                               [min, infinity)
     ==========  ==========================================  ===================================
 
-    The default floor of one millimetre only keeps logarithms finite. z is computed in the precision of the weights even
-    under autocast: eight bits of mantissa would be visible as steps in the depth map.
+    The default minimum of 1 mm keeps logarithms finite. z is computed in the precision of the weights even under
+    autocast, since bfloat16 would be visible as steps in the depth map.
 
     Raises ValueError for an unknown activation or bounds without 0 <= min_depth < max_depth (0 < min_depth for "log").
     """
@@ -113,9 +114,12 @@ class DepthHead(nn.Module):
     ) -> None:
         super().__init__()
         if activation not in ACTIVATIONS:
-            raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, got {activation!r}")
+            raise ValueError(f"activation: found {activation!r}, expected one of {', '.join(ACTIVATIONS)}")
         if not 0 <= min_depth < max_depth or (activation == "log" and min_depth == 0):
-            raise ValueError(f"expected 0 <= min_depth < max_depth (0 < for 'log'), got {min_depth} and {max_depth}")
+            raise ValueError(
+                f"min_depth, max_depth: found {min_depth} and {max_depth}, expected 0 <= min_depth < max_depth "
+                "(0 < min_depth for 'log')"
+            )
         self.conv = nn.Conv2d(in_channels, 1, kernel_size, padding=kernel_size // 2, bias=bias)
         self.min_depth, self.max_depth, self.activation = float(min_depth), float(max_depth), activation
 

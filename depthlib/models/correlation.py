@@ -1,4 +1,4 @@
-"""Matching the two views of a rectified stereo pair. DACNN Sec. 3.2."""
+"""Correlation of the two views of a rectified stereo pair. DACNN Sec. 3.2."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ MAX_DISPLACEMENT = 24  # pixels of the map at 1/8, which are 192 of the image
 
 
 def correlation(left: Tensor, right: Tensor, max_displacement: int = MAX_DISPLACEMENT) -> Tensor:
-    """Likeness of left(y, x) and right(y, x - d) for d = 0 ... D: the mean of the product over the channels.
+    """Correlation of left(y, x) and right(y, x - d) for d = 0 ... D: the mean of the product over the channels.
 
-    In a rectified pair a point of the left view lies on the same row of the right one, further left. So one direction is
-    enough, 25 channels for the paper's D = 24 (erratum D8). 0 where x - d is outside the right view (erratum D18).
+    In a rectified pair a point of the left view lies on the same row of the right one, farther left. So one direction
+    is enough, 25 channels for the paper's D = 24 (erratum D8). 0 where x - d is outside the right view (erratum D18).
 
     Args:
         left, right: [B,C,H,W].
@@ -29,7 +29,7 @@ def correlation(left: Tensor, right: Tensor, max_displacement: int = MAX_DISPLAC
     left = require_tensor("left", left, (None, None, None, None), "[B,C,H,W] features")
     require_tensor("right", right, tuple(left.shape), f"{list(left.shape)}, as left")
     if max_displacement < 0:
-        raise ValueError(f"max_displacement must be at least 0, got {max_displacement}")
+        raise ValueError(f"max_displacement: found {max_displacement}, expected at least 0")
     width = left.shape[-1]
     planes = []
     for displacement in range(max_displacement + 1):

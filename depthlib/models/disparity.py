@@ -1,4 +1,4 @@
-"""The decoder that self-supervised networks share: up-sample, look at the encoder's map, predict inverse depth on four scales."""
+"""Decoder of the self-supervised networks: up-sampling with skip connections, inverse depth on four scales."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from torch.nn import functional as F
 
 DECODER_WIDTHS = (256, 128, 64, 32, 16)
 NEAREST = 1 / 10.01  # with max_depth 100: inverse depth 10 sigmoid(z) + 0.01, as SfMLearner; monodepth2 has 0.1
-START = 0.1  # of the usual initial weights of a head: else z starts near the ends of the sigmoid, and depth may stay flat for good
+START = 0.1  # factor on the initial weights of a head (DN-9): a saturated sigmoid may leave depth constant
 
 
 class Prediction(NamedTuple):
-    """What a network says of a batch of images [B,3,H,W].
+    """Output for a batch of images [B,3,H,W].
 
     Attributes:
         disparities: inverse depth, 1/metres up to a scale, at 1/1, 1/2, 1/4 and 1/8 of the image: [B,1,H/2^s,W/2^s].
@@ -27,16 +27,16 @@ class Prediction(NamedTuple):
 
 
 class ConvELU(nn.Sequential):
-    """Convolution padded by reflection ("as in [10]", Sec. 4.5), then ELU; bias, no norm. H and W at least k // 2 + 1."""
+    """Convolution with reflection padding (Sec. 4.5), bias, no norm, then ELU. H and W at least k // 2 + 1."""
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int = 3, stride: int = 1) -> None:
         super().__init__(_conv(in_channels, out_channels, kernel_size, stride), nn.ELU(inplace=True))
 
 
 class DisparityHead(nn.Module):
-    """[B,C,H,W] -> inverse depth [B,1,H,W] = 1/max_depth + (1/min_depth - 1/max_depth) sigmoid(z). In full precision always.
+    """[B,C,H,W] -> inverse depth [B,1,H,W] = 1/max_depth + (1/min_depth - 1/max_depth) sigmoid(z), in full precision.
 
-    Its weights start small, so that depth starts in the middle of its range everywhere; the paper does not say how it starts.
+    Its weights start small, so that depth starts in the middle of its range everywhere (DN-9).
     """
 
     def __init__(self, in_channels: int, min_depth: float, max_depth: float) -> None:
@@ -53,13 +53,13 @@ class DisparityHead(nn.Module):
 
 
 class DisparityDecoder(nn.Module):
-    """Five stages, each: convolution, nearest x2, concatenate the skip, convolution. Spec dual_synergy, 1.3 and 1.5.
+    """Five stages, each: convolution, nearest x2, concatenate the skip, convolution.
 
     forward: maps of an encoder, finest first, [B,channels[i],H/2^(i+1),W/2^(i+1)] -> `Prediction`.
 
     Args:
         channels: of the five maps.
-        widths: channels of the five stages, from the coarsest to the one at full size.
+        widths: channels of the five stages, coarsest first.
         min_depth, max_depth: metres; bounds of the depth, see `DisparityHead`.
         bottleneck: one more 3x3 convolution on the deepest map (fits the ResNet-18 row of Table 7; DN-13).
 
@@ -77,7 +77,9 @@ class DisparityDecoder(nn.Module):
     ) -> None:
         super().__init__()
         if not 0 < min_depth < max_depth:
-            raise ValueError(f"expected 0 < min_depth < max_depth, got {min_depth} and {max_depth}")
+            raise ValueError(
+                f"min_depth, max_depth: found {min_depth} and {max_depth}, expected 0 < min_depth < max_depth"
+            )
         skips = [*reversed(channels[:-1]), 0]
         self.bottleneck = ConvELU(channels[-1], channels[-1]) if bottleneck else nn.Identity()
         self.reduce = nn.ModuleList(ConvELU(i, o) for i, o in zip([channels[-1], *widths[:-1]], widths, strict=True))

@@ -1,4 +1,4 @@
-"""The hourglass network of "Single-Image Depth Perception in the Wild", the comparison network with 5.3 M parameters in Table 7."""
+"""The hourglass of Chen et al. 2016 (Depth in the Wild): 5.3 M parameters in Table 7 of the mobile paper."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from torch import Tensor, nn
 from depthlib.models.blocks import check_image
 from depthlib.models.full_precision import FullPrecision
 
-POOLS = ("original", "average")
-ENLARGE = ("nearest", "bilinear")
 # Inception blocks by name: channels of the 1x1 branch, then kernel, middle and output channels of each other one.
 BLOCKS = {
     "A": (16, (3, 64, 16), (7, 64, 16), (11, 64, 16)),
@@ -20,12 +18,12 @@ BLOCKS = {
     "D": (64, (3, 32, 64), (5, 32, 64), (7, 32, 64)),
     "F": (64, (3, 64, 64), (7, 64, 64), (11, 64, 64)),
 }
-# Of each level, finest first: the branch at its size, the blocks before and after the next level, at half the size.
+# For each level, finest first: the branch at its size; the blocks before and after the next level, at half the size.
 LEVELS = (("A", "BB", ("B'", "A'")), ("BC", "BD", ("D", "B")), ("DF", "DD", ("D", "F")), ("DD", "DDD", ()))
 
 
 class Inception(nn.Module):
-    """Four branches side by side: [B,I,H,W] -> [B,sum of branches,H,W]; every convolution has a bias, norms have no scale and shift."""
+    """Four parallel branches, concatenated: [B,I,H,W] -> [B,channels,H,W]; norms have no scale and shift."""
 
     def __init__(self, in_channels: int, name: str, width: float) -> None:
         super().__init__()
@@ -41,21 +39,25 @@ class Inception(nn.Module):
 
 
 class Level(nn.Module):
-    """An hourglass: a branch at full size plus one that halves the size, holds the next level, and doubles it again."""
+    """An hourglass: a branch at full size plus one that halves the size, holds the next level, and doubles it again.
 
-    def __init__(self, in_channels: int, index: int, width: float, pool: str, enlarge: str) -> None:
+    The two outer levels halve by maxima and the two inner ones by means, as in the original code; ports average
+    everywhere.
+    """
+
+    def __init__(self, in_channels: int, index: int, width: float) -> None:
         super().__init__()
         side, before, after = LEVELS[index]
         self.side = _chain(in_channels, side, width)
-        pooling = nn.MaxPool2d(2) if pool == "original" and index < 2 else nn.AvgPool2d(2)
+        pooling = nn.MaxPool2d(2) if index < 2 else nn.AvgPool2d(2)
         down = _chain(in_channels, before, width)
         parts: list[nn.Module] = [pooling, down]
         channels = down[-1].channels
         if index + 1 < len(LEVELS):
-            inner = Level(channels, index + 1, width, pool, enlarge)
+            inner = Level(channels, index + 1, width)
             parts += [inner, _chain(inner.channels, after, width)]
             channels = parts[-1][-1].channels
-        parts.append(nn.Upsample(scale_factor=2, mode=enlarge, align_corners=True if enlarge == "bilinear" else None))
+        parts.append(nn.Upsample(scale_factor=2, mode="nearest"))
         self.through = nn.Sequential(*parts)
         self.channels = channels
 
@@ -64,30 +66,26 @@ class Level(nn.Module):
 
 
 class DIWHourglass(nn.Module):
-    """Four nested hourglasses of inception blocks, 5,357,153 parameters ("5.3M" of Table 7), 40.3 GMAC at 256x256. Spec mobile, 6.2.
+    """Four nested hourglasses of inception blocks, 5,357,153 parameters ("5.3M" of Table 7), 40.3 GMAC at 256x256.
 
-    forward: image [B,3,H,W], RGB in [0,1], not normalised, H and W multiples of 16 -> relative depth [B,1,H,W], any real
-    number, larger = farther.
+    forward: image [B,3,H,W], RGB in [0,1], not normalised, H and W multiples of 16 -> relative depth [B,1,H,W], any
+    real number, larger = farther.
 
     Args:
         width: factor on all channels; 1 is the paper's.
-        pool: "original": maxima in the two outer levels, means in the two inner ones; "average": means everywhere, as the
-            PyTorch ports have it.
-        enlarge: "nearest", or "bilinear" with corners on corners, as in the port of the Mannequin Challenge.
 
-    Raises ValueError for unfit options, and in forward for unfit sides.
+    Raises ValueError for a width below 1/16, and in forward for invalid sizes.
     """
 
-    def __init__(self, *, width: float = 1.0, pool: str = "original", enlarge: str = "nearest") -> None:
+    def __init__(self, *, width: float = 1.0) -> None:
         super().__init__()
         if width < 1 / 16:
-            raise ValueError(f"width must be at least 1/16, where the narrowest branch has one channel, got {width}")
-        for option, value, known in (("pool", pool, POOLS), ("enlarge", enlarge, ENLARGE)):
-            if value not in known:
-                raise ValueError(f"{option} must be one of {', '.join(known)}, got {value!r}")
+            raise ValueError(
+                f"width: found {width}, expected at least 1/16, where the narrowest branch has one channel"
+            )
         stem = _scaled(128, width)
         self.stem = nn.Sequential(nn.Conv2d(3, stem, 7, padding=3), nn.BatchNorm2d(stem), nn.ReLU(inplace=True))
-        self.hourglass = Level(stem, 0, width, pool, enlarge)
+        self.hourglass = Level(stem, 0, width)
         self.head = FullPrecision(nn.Conv2d(self.hourglass.channels, 1, 3, padding=1))
 
     def forward(self, image: Tensor) -> Tensor:

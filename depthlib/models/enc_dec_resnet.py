@@ -12,11 +12,9 @@ from depthlib.models.full_precision import FullPrecision
 from depthlib.models.imagenet import Normalise
 from depthlib.models.resnet_trunk import ResNetTrunk
 
-RESIDUALS = ("relu", "identity")
 
-
-class Lesson(NamedTuple):
-    """What the teacher tells: relative depth [B,1,H,W], and `features` [B,128 * width,H/2,W/2], the input of its output head."""
+class Estimate(NamedTuple):
+    """Relative depth [B,1,H,W], and `features` [B,128 * width,H/2,W/2], the input of the output head."""
 
     depth: Tensor
     features: Tensor
@@ -25,72 +23,65 @@ class Lesson(NamedTuple):
 class ResidualUnit(nn.Module):
     """[B,C,H,W] -> the same: ReLU, 3x3 convolution, norm, ReLU, 3x3 convolution, norm, plus a shortcut.
 
-    The published code has its ReLU in place, so that the shortcut carries relu(x), "relu" here, and not x, "identity".
+    The shortcut carries relu(x), not x, as in the published code, whose ReLU works in place.
     """
 
-    def __init__(self, channels: int, residual: str) -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__()
         self.body = nn.Sequential(
             _conv(channels, channels), nn.BatchNorm2d(channels), nn.ReLU(inplace=True), _conv(channels, channels),
             nn.BatchNorm2d(channels),
         )
-        self.residual = residual
 
     def forward(self, x: Tensor) -> Tensor:
-        return (x.relu() if self.residual == "relu" else x) + self.body(x.relu())
+        return x.relu() + self.body(x.relu())
 
 
 class Fusion(nn.Module):
-    """Joins a map of the encoder with what comes from below, and doubles the size: left, below -> [B,width,2h,2w]. 6.1 of the spec."""
+    """Adds a map of the encoder, `left` [B,Cl,h,w], to `below` [B,Cb,h,w], and doubles the size: -> [B,width,2h,2w]."""
 
-    def __init__(self, left: int, below: int, width: int, residual: str) -> None:
+    def __init__(self, left: int, below: int, width: int) -> None:
         super().__init__()
-        self.left = nn.Sequential(_conv(left, width), nn.BatchNorm2d(width), ResidualUnit(width, residual))
+        self.left = nn.Sequential(_conv(left, width), nn.BatchNorm2d(width), ResidualUnit(width))
         self.below = nn.Sequential(_conv(below, width), nn.BatchNorm2d(width))
-        self.after = ResidualUnit(width, residual)
+        self.after = ResidualUnit(width)
 
     def forward(self, left: Tensor, below: Tensor) -> Tensor:
         return twice(self.after(self.left(left) + self.below(below)))
 
 
 class EncDecResNet(nn.Module):
-    """ResNet-50 and three fusions, 53,158,977 parameters ("53.1M" of Table 7). Spec mobile, 6.1.
+    """ResNet-50 and three fusions, 53,158,977 parameters ("53.1M" of Table 7).
 
-    forward: image [B,3,H,W], RGB in [0,1], H and W multiples of 32 -> relative depth [B,1,H,W], any real number, larger =
-    farther. `estimate` gives the features too.
+    forward: image [B,3,H,W], RGB in [0,1], H and W multiples of 32 -> relative depth [B,1,H,W], any real number, larger
+    = farther. `estimate` returns the features too.
 
     Args:
         width: factor on all channels; 1 is the paper's.
-        bgr: normalise BGR by the mean and deviation of RGB, as the published code does, whose weights expect it.
-        residual: see `ResidualUnit`; the published weights expect "relu".
         pretrained: load the ImageNet weights of torchvision into the trunk (downloads them unless they are cached).
 
-    Raises ValueError for unfit options, and in forward for unfit sides.
+    Raises ValueError for invalid options, and in forward for invalid sizes.
     """
 
-    def __init__(
-        self, *, width: float = 1.0, bgr: bool = False, residual: str = "relu", pretrained: bool = False
-    ) -> None:
+    def __init__(self, *, width: float = 1.0, pretrained: bool = False) -> None:
         super().__init__()
-        if residual not in RESIDUALS:
-            raise ValueError(f"residual must be one of {', '.join(RESIDUALS)}, got {residual!r}")
         self.normalise = Normalise()
         self.trunk = ResNetTrunk(width, pretrained=pretrained)
         c5 = self.trunk.out_channels
         widths = [c5 // 4, c5 // 8, c5 // 16]
         self.fusions = nn.ModuleList(
-            Fusion(left, below, out, residual) for left, below, out in zip((c5 // 2, c5 // 4, c5 // 8), (c5, *widths), widths, strict=False)
+            Fusion(left, below, out)
+            for left, below, out in zip((c5 // 2, c5 // 4, c5 // 8), (c5, *widths), widths, strict=False)
         )
         self.near = nn.Sequential(
             nn.Conv2d(widths[-1], widths[-1], 3, padding=1), nn.BatchNorm2d(widths[-1]), nn.ReLU(inplace=True)
         )
         self.head = FullPrecision(nn.Conv2d(widths[-1], 1, 3, padding=1))
-        self.bgr = bgr
 
-    def estimate(self, image: Tensor) -> Lesson:
+    def estimate(self, image: Tensor) -> Estimate:
         """Relative depth, and the features that pairwise distillation compares."""
         check_image(image, 32)
-        x = self.normalise(image.flip(1) if self.bgr else image)
+        x = self.normalise(image)
         trunk, maps = self.trunk, []
         x = trunk.maxpool(trunk.relu(trunk.bn1(trunk.conv1(x))))
         for layer in (trunk.layer1, trunk.layer2, trunk.layer3, trunk.layer4):
@@ -99,7 +90,7 @@ class EncDecResNet(nn.Module):
         x = twice(x)
         for fusion, left in zip(self.fusions, maps[2::-1], strict=True):
             x = fusion(left, x)
-        return Lesson(twice(self.head(self.near(x))), x)
+        return Estimate(twice(self.head(self.near(x))), x)
 
     def forward(self, image: Tensor) -> Tensor:
         return self.estimate(image).depth

@@ -1,4 +1,4 @@
-"""Encoders that give a pyramid of five feature maps, at 1/2 to 1/32 of the image: ResNet-18, ResNet-50, MobileNetV2."""
+"""Encoders with a pyramid of five feature maps, at 1/2 to 1/32 of the image: ResNet-18, ResNet-50, MobileNetV2."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class ResNet18Trunk(nn.Sequential):
 
 
 class ImageNetEncoder(nn.Module):
-    """An ImageNet classifier without its classifier: image -> five maps, finest first.
+    """An ImageNet backbone without its classifier: image -> five maps, finest first.
 
     ============  ==============================  ====================================================
     name          channels at width 1             maps
@@ -44,35 +44,32 @@ class ImageNetEncoder(nn.Module):
     resnet18      64, 64, 128, 256, 512           after the first ReLU, layer1, ..., layer4
     resnet50      64, 256, 512, 1024, 2048        the same
     mobilenet_v2  32, 24, 192, 576, 320           stem, block 3, the expanded maps inside the stride-2 blocks
-                                                  7 and 14, block 17 (spec dual_synergy, 1.6)
+                                                  7 and 14, block 17
     ============  ==============================  ====================================================
 
-    forward: [B,3,H,W], RGB in [0,1] -> maps [B,channels[i],H/2^(i+1),W/2^(i+1)], sides rounded up. Several images (`images`)
-    are concatenated along the channels, each normalised with the mean and deviation of ImageNet.
+    forward: [B,3,H,W], RGB in [0,1] -> maps [B,channels[i],H/2^(i+1),W/2^(i+1)], sides rounded up. Several images
+    (`images`) are concatenated along the channels, each normalised with the mean and deviation of ImageNet.
 
     Args:
         name: one of `ENCODERS`.
         width: factor on all channels.
         pretrained: load the ImageNet weights of torchvision (downloads them unless they are cached).
-        reflect: pad with reflections instead of zeros in the encoder too. Off by default: pretrained statistics have zeros.
-        images: number of images that the first convolution sees; more than 1 for resnet18 only.
+        images: number of images in the input; more than 1 for resnet18 only.
 
-    Raises ValueError for an unknown name, a width below 1/64, pretrained weights for another width than 1, or several images
-    for another encoder than ResNet-18.
+    Raises ValueError for an unknown name, a width below 1/64, pretrained weights for another width than 1, or several
+    images for another encoder than ResNet-18.
     """
 
-    def __init__(
-        self, name: str, *, width: float = 1.0, pretrained: bool = False, reflect: bool = False, images: int = 1
-    ) -> None:
+    def __init__(self, name: str, *, width: float = 1.0, pretrained: bool = False, images: int = 1) -> None:
         super().__init__()
         if name not in ENCODERS:
-            raise ValueError(f"encoder must be one of {', '.join(ENCODERS)}, got {name!r}")
+            raise ValueError(f"encoder: found {name!r}, expected one of {', '.join(ENCODERS)}")
         if width < 1 / 64:
-            raise ValueError(f"width must be at least 1/64, got {width}")
+            raise ValueError(f"width: found {width}, expected at least 1/64")
         if pretrained and width != 1:
-            raise ValueError(f"pretrained weights exist for width 1 only, got {width}")
+            raise ValueError(f"width: found {width}, expected 1 for pretrained weights")
         if images != 1 and name != "resnet18":
-            raise ValueError(f"images must be 1 for the encoder {name}, got {images}")
+            raise ValueError(f"images: found {images}, expected 1 for the encoder {name}")
         self.name = name
         self.normalise = Normalise(MEAN * images, STD * images)
         if name == "mobilenet_v2":
@@ -84,10 +81,6 @@ class ImageNetEncoder(nn.Module):
         self.channels = [_channels_out(module) for module in maps]
         if pretrained:
             self.trunk.load_state_dict(imagenet_weights(name, images))
-        if reflect:
-            for module in self.trunk.modules():
-                if isinstance(module, nn.Conv2d):
-                    module.padding_mode = "reflect"
 
     def forward(self, image: Tensor) -> list[Tensor]:
         x = self.normalise(image)

@@ -2,7 +2,7 @@
 
     depthlib export runs/<run>/weights.safetensors student.onnx
 
-Whatever is written has been run and compared with torch on two images before it gets its name.
+Each file is run and compared with torch on two images before it is moved to its final name.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from depthlib.base.paths import atomic_write
 from depthlib.base.text import one_line
 from depthlib.models.weights import load_weights
 
-TOLERANCE = 1e-4        # largest difference from torch, as a share of the largest value that torch gives; float32 leaves some 1e-6
+TOLERANCE = 1e-4        # largest difference from torch, relative to torch's largest value; float32 gives about 1e-6
 LICENCE = "Apache-2.0 (depthlib); the data of the training may set further terms"
-MEANINGS = {            # by paper; the other papers' networks say metres
+MEANINGS = {            # by paper; the other networks predict metres
     "mobile": "relative depth without a unit, larger = farther; may be negative",
     "dual": "depth up to a scale, larger = farther",
 }
@@ -36,7 +36,7 @@ Runner = Callable[[Tensor], Tensor]
 
 
 class ExportError(RuntimeError):
-    """A network cannot be written in a format, a package is missing, or the file does not say what torch says."""
+    """A network cannot be written in a format, a package is missing, or the file's output differs from torch's."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,8 @@ class Exported:
     """What was written.
 
     Attributes:
-        notes: what the file holds, and for ONNX says of itself: input, output, licence, ...
-        differences: of each of the two test images, the largest difference from torch in shares of torch's largest value.
+        notes: input, output, licence, ... of the file, in ONNX stored as metadata.
+        differences: for each of two test images, the largest difference from torch, relative to the largest value.
     """
 
     path: Path
@@ -60,19 +60,20 @@ class Format(NamedTuple):
 
 
 def export(
-    weights: str | os.PathLike[str], out: str | os.PathLike[str], *, format: str = "onnx", size: Sequence[int] | None = None
+    weights: str | os.PathLike[str], out: str | os.PathLike[str], *, format: str = "onnx",
+    size: Sequence[int] | None = None,
 ) -> Exported:
     """Write the network of a file of weights to `out`, for images of one size, in float32.
 
     Args:
         weights: as `depthlib predict` takes them.
-        out: replaced as a whole, or left as it was; its suffix must be that of the format.
+        out: replaced as a whole, or left as it was; it has the suffix of the format.
         format: one of `FORMATS`.
         size: height and width of the images; by default those of the training.
 
     Raises:
         WeightsError: the weights cannot be used.
-        ExportError: see there. ValueError: an unknown format, another suffix, or sides below 1.
+        ExportError: see there. ValueError: an unknown format, another suffix, or sizes below 1.
     """
     out = Path(out)
     if format not in FORMATS:
@@ -81,7 +82,9 @@ def export(
         raise ValueError(f"{out}: expected a name that ends in {FORMATS[format].suffix}")
     model, info = load_weights(weights)
     if getattr(model, "inputs", ("image",)) != ("image",):
-        raise ExportError(f"{weights}: {info['model']} looks at {', '.join(model.inputs)}; only networks of one image are exported")
+        raise ExportError(
+            f"{weights}: found {info['model']} with inputs {', '.join(model.inputs)}, expected a network of one image"
+        )
     height, width = _sides(size or info["input_size"])
     notes = _notes(info, (height, width))
     return Exported(out, notes, write(model, out, (height, width), format=format, notes=notes))
@@ -89,37 +92,40 @@ def export(
 
 def write(
     model: nn.Module, out: Path, size: Sequence[int], *, format: str = "onnx", notes: Mapping[str, str] | None = None,
-    tolerance: float = TOLERANCE,
 ) -> tuple[float, ...]:
-    """Write a network that is at hand; see `export`. Returns `Exported.differences`. Put into evaluation mode, on the CPU."""
+    """Write a network, which is put into evaluation mode on the CPU; see `export`. Returns `Exported.differences`."""
     model.cpu().eval()
     images = _images(*_sides(size))
     with torch.no_grad():
         try:
             expected = [model(image).float() for image in images]
         except (ValueError, RuntimeError) as error:
-            raise ExportError(f"the network does not take images of {size[0]} x {size[1]} ({one_line(error)})") from error
+            raise ExportError(
+                f"size: found {size[0]} x {size[1]}, expected a size that the network takes ({one_line(error)})"
+            ) from error
     with atomic_write(out) as temporary:
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")         # what exporters say about their own insides
+                warnings.simplefilter("ignore")         # deprecations inside the exporters
                 FORMATS[format].write(model, images[0], temporary, notes or {})
             run = FORMATS[format].runner(temporary)
             differences = tuple(_difference(run(image), wanted) for image, wanted in zip(images, expected, strict=True))
         except ExportError:
             raise
-        except Exception as error:          # exporters raise whatever their insides raise
-            raise ExportError(f"{type(model).__name__} cannot be written as {format} ({one_line(error)[:400]})") from error
-        if not max(differences) <= tolerance:           # also when it is not a number
+        except Exception as error:          # exporters raise errors of every kind
             raise ExportError(
-                f"the {format} file differs from torch by {max(differences):.2g} of the largest value, expected at most {tolerance:g}: "
-                "nothing was written"
+                f"{type(model).__name__}: cannot be written as {format} ({one_line(error)[:400]})"
+            ) from error
+        if not max(differences) <= TOLERANCE:           # also when it is NaN
+            raise ExportError(
+                f"{out}: found a difference from torch of {max(differences):.2g} of the largest value, "
+                f"expected at most {TOLERANCE:g}; nothing was written"
             )
     return differences
 
 
 def _notes(info: Mapping[str, Any], size: Sequence[int]) -> dict[str, str]:
-    """What the file says of itself: strings, as ONNX keeps them."""
+    """The metadata of a file: strings, as ONNX stores them."""
     spec = info.get("spec") or {}
     metres = "depth in metres" if spec else "depth, larger = farther"
     meaning = metres if spec.get("data") == "rooms" else MEANINGS.get(spec.get("paper"), metres)
@@ -142,7 +148,7 @@ def _sides(size: Sequence[int]) -> tuple[int, int]:
 
 
 def _images(height: int, width: int) -> list[Tensor]:
-    """Noise, and a smooth picture: a network may be right on one and wrong on the other."""
+    """Noise, and a smooth picture: an error may show in one of them only."""
     y, x = torch.meshgrid(torch.linspace(0, 1, height), torch.linspace(0, 1, width), indexing="ij")
     noise = torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(0))
     return [noise, torch.stack([y, x, 0.5 + 0.5 * torch.sin(8 * (x + y))])[None]]
@@ -150,12 +156,12 @@ def _images(height: int, width: int) -> list[Tensor]:
 
 def _difference(found: Tensor, expected: Tensor) -> float:
     if found.shape != expected.shape:
-        raise ExportError(f"the file gives shape {list(found.shape)}, torch {list(expected.shape)}")
+        raise ExportError(f"output: found shape {list(found.shape)}, expected {list(expected.shape)} as from torch")
     return ((found - expected).abs().max() / expected.abs().max().clamp_min(1e-12)).item()
 
 
 def needed(module: str, package: str) -> Any:
-    """A module that is not always there. Raises ExportError that says how to get it."""
+    """Import an optional module. Raises ExportError that says how to install it."""
     try:
         return importlib.import_module(module)
     except ImportError as error:
@@ -181,9 +187,9 @@ def _write_onnx(model: nn.Module, image: Tensor, path: Path, notes: Mapping[str,
 
 
 def write_graph(model: nn.Module, image: Tensor, path: Path) -> None:
-    """An ONNX file that is only timed: with torch's older exporter, which needs a second where the other needs up to twenty.
+    """An ONNX file for timing alone, by torch's older exporter, up to twenty times faster than the other.
 
-    What is handed out is written by `export`, and compared with torch.
+    Files to be used are written by `export`, which compares them with torch.
     """
     needed("onnx", EXTRA)
     with warnings.catch_warnings():
@@ -192,14 +198,14 @@ def write_graph(model: nn.Module, image: Tensor, path: Path) -> None:
 
 
 def _forget_tracing(graph: Any) -> None:
-    """Remove what the exporter notes at each node: lines and folders of the source code on this machine."""
+    """Remove what the exporter records at each node: paths and lines of the source code on this machine."""
     for part in (graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
         part.ClearField("metadata_props")
         part.ClearField("doc_string")
 
 
 def onnx_session(path: str | os.PathLike[str], threads: int = 1) -> Any:
-    """An ONNX Runtime session on the CPU with `threads` threads. Raises ExportError where ONNX Runtime is not installed."""
+    """An ONNX Runtime session on the CPU. Raises ExportError where ONNX Runtime is not installed."""
     try:
         import onnxruntime
     except ImportError as error:
@@ -238,7 +244,7 @@ def _executorch_runner(path: Path) -> Runner:
 
 
 EXTRA = "pip install depthlib[export]"
-LITERT = "pip install litert-torch, in an environment of its own: it asks for other versions than the rest of depthlib"
+LITERT = "pip install litert-torch, in an environment of its own: it needs other versions than the rest of depthlib"
 EXECUTORCH = "uv sync --group executorch, or pip install executorch"
 FORMATS = {
     "onnx": Format(".onnx", _write_onnx, _onnx_runner),
@@ -248,7 +254,7 @@ FORMATS = {
 
 
 def run(weights: Path, out: Path, format: str, size: Sequence[int] | None) -> int:
-    """The command line's `export`: print what was written or what is wrong. Returns 0 or 1."""
+    """The command `depthlib export`: print what was written, or the error. Returns 0 or 1."""
     try:
         done = export(weights, out, format=format, size=size)
     except (ExportError, ValueError, OSError) as error:
@@ -257,5 +263,7 @@ def run(weights: Path, out: Path, format: str, size: Sequence[int] | None) -> in
     print(f"{done.path}: {done.notes['model']}, {done.path.stat().st_size / 1e6:.2f} MB")
     print(f"  input   {done.notes['input']}\n  output  {done.notes['output']}\n  licence {done.notes['license']}")
     found = " and ".join(f"{difference:.1g}" for difference in done.differences)
-    print(f"  checked against torch on two images: differs by {found} of the largest value, at most {TOLERANCE:g} allowed")
+    print(
+        f"  checked against torch on two images: differs by {found} of the largest value, at most {TOLERANCE:g} allowed"
+    )
     return 0

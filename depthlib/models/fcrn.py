@@ -11,28 +11,15 @@ from depthlib.models.imagenet import Normalise
 from depthlib.models.resnet_trunk import ResNetTrunk
 
 
-def unpool(x: Tensor) -> Tensor:
-    """[B,C,h,w] -> [B,C,2h,2w]: each value at the top left of a 2x2 cell of zeros."""
-    output = x.new_zeros(*x.shape[:2], 2 * x.shape[2], 2 * x.shape[3])
-    output[..., ::2, ::2] = x
-    return output
+def unpool_conv(x: Tensor, weight: Tensor) -> Tensor:
+    """Un-pooling, then a 5x5 convolution: [B,I,h,w], [O,I,5,5] -> [B,O,2h,2w]. Laina et al., Sec. 3.3.
 
-
-def slow_unpool_conv(x: Tensor, weight: Tensor) -> Tensor:
-    """Un-pooling, then a 5x5 convolution: [B,I,h,w], [O,I,5,5] -> [B,O,2h,2w]. Three products of four are with a 0."""
-    return F.conv2d(unpool(x), weight, padding=2)
-
-
-def fast_unpool_conv(x: Tensor, weight: Tensor, tf_padding: bool = False) -> Tensor:
-    """The same without the zeros: each output parity sees only one parity of the 5x5 kernel. Laina et al., Sec. 3.3.
-
-    Even rows meet kernel rows 0, 2, 4 and odd rows kernel rows 1, 3; likewise for columns. So the kernel splits into a
-    3x3, a 3x2, a 2x3 and a 2x2 one, and their outputs interleave. The even-sized ones reach down and to the right.
-
-    `tf_padding` lets them reach up and to the left, as the published TensorFlow code does: another network.
+    Un-pooling puts each value at the top left of a 2x2 cell of zeros. The products with 0 are left out: even rows of
+    the output see kernel rows 0, 2, 4 and odd rows kernel rows 1, 3; likewise for columns. So the kernel splits into a
+    3x3, a 3x2, a 2x3 and a 2x2 one, whose outputs are interleaved. The even-sized ones reach down and to the right. (In
+    the published TensorFlow code they reach up and to the left, which is another network.)
     """
-    near, far = (1, 0) if tf_padding else (0, 1)
-    pads = {0: (1, 1), 1: (near, far)}  # before and after, for even and odd rows or columns
+    pads = {0: (1, 1), 1: (0, 1)}  # before and after, for even and odd rows or columns
     parts = [
         F.conv2d(F.pad(x, (*pads[column], *pads[row])), weight[:, :, row::2, column::2])
         for row in (0, 1)
@@ -42,34 +29,30 @@ def fast_unpool_conv(x: Tensor, weight: Tensor, tf_padding: bool = False) -> Ten
 
 
 class UnpoolConv(nn.Module):
-    """5x5 convolution of the un-pooled map, without bias. Both forms share the one weight [out,in,5,5]."""
+    """`unpool_conv` with a weight [out,in,5,5] and no bias: [B,in,h,w] -> [B,out,2h,2w]."""
 
-    def __init__(self, in_channels: int, out_channels: int, *, fast: bool, tf_padding: bool) -> None:
+    def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(out_channels, in_channels, 5, 5))
         nn.init.kaiming_normal_(self.weight, mode="fan_out", nonlinearity="relu")
-        self.fast, self.tf_padding = fast, tf_padding
 
     def forward(self, x: Tensor) -> Tensor:
-        return fast_unpool_conv(x, self.weight, self.tf_padding) if self.fast else slow_unpool_conv(x, self.weight)
+        return unpool_conv(x, self.weight)
 
 
 class UpProjection(nn.Module):
     """[B,I,h,w] -> [B,O,2h,2w]: a residual block whose two branches un-pool. Laina et al., Fig. 2c."""
 
-    def __init__(self, in_channels: int, out_channels: int, *, fast: bool = True, tf_padding: bool = False) -> None:
+    def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
-        if tf_padding and not fast:
-            raise ValueError("tf_padding=True exists only in the fast form: use fast=True")
-        options = {"fast": fast, "tf_padding": tf_padding}
         self.branch = nn.Sequential(
-            UnpoolConv(in_channels, out_channels, **options),
+            UnpoolConv(in_channels, out_channels),
             nn.BatchNorm2d(out_channels),
             nn.ReLU(inplace=True),
             _conv(out_channels, out_channels, 3),
             nn.BatchNorm2d(out_channels),
         )
-        self.shortcut = nn.Sequential(UnpoolConv(in_channels, out_channels, **options), nn.BatchNorm2d(out_channels))
+        self.shortcut = nn.Sequential(UnpoolConv(in_channels, out_channels), nn.BatchNorm2d(out_channels))
 
     def forward(self, x: Tensor) -> Tensor:
         return F.relu(self.branch(x) + self.shortcut(x))
@@ -82,17 +65,15 @@ class FCRN(nn.Module):
     the ImageNet mean and deviation. A 228x304 image is 8x10 after layer4 and 128x160 after the decoder (width and
     height round up); the depth is then resized to the image, bilinearly.
 
-    The paper's head is a ReLU: depth is >= 0 and may be exactly 0. Whoever takes its logarithm has to clamp it, as the
-    protocols do; or use min_depth.
+    The paper's head is a ReLU, so depth may be exactly 0: clamp it before a logarithm, as the protocols do, or set
+    min_depth.
 
     Args:
         width: factor on all channels; 1 is the paper's.
         max_depth, min_depth, activation: see `DepthHead`. "relu" makes no use of max_depth.
-        fast: the up-projection without multiplications by 0. Both forms have the same weights and the same result.
-        tf_padding: pad as the published TensorFlow code does, see `fast_unpool_conv`.
         pretrained: load the ImageNet weights of torchvision into the trunk (downloads them unless they are cached).
 
-    Raises ValueError if width is below 1/64, if pretrained and width is not 1, or for tf_padding with the slow form.
+    Raises ValueError if width is below 1/64, or if pretrained and width is not 1.
     """
 
     def __init__(
@@ -102,8 +83,6 @@ class FCRN(nn.Module):
         max_depth: float = 40.0,
         min_depth: float = 0.0,
         activation: str = "relu",
-        fast: bool = True,
-        tf_padding: bool = False,
         pretrained: bool = False,
     ) -> None:
         super().__init__()
@@ -112,12 +91,7 @@ class FCRN(nn.Module):
         channels = [self.trunk.out_channels // 2**step for step in range(1, 6)]
         # No ReLU after this norm, as in the published code.
         self.bridge = nn.Sequential(_conv(self.trunk.out_channels, channels[0], 1), nn.BatchNorm2d(channels[0]))
-        self.decoder = nn.Sequential(
-            *(
-                UpProjection(i, o, fast=fast, tf_padding=tf_padding)
-                for i, o in zip(channels[:-1], channels[1:], strict=True)
-            )
-        )
+        self.decoder = nn.Sequential(*(UpProjection(i, o) for i, o in zip(channels[:-1], channels[1:], strict=True)))
         self.head = DepthHead(
             channels[-1], max_depth=max_depth, min_depth=min_depth, activation=activation, kernel_size=3, bias=False
         )

@@ -1,4 +1,4 @@
-"""The last layers of a network, in the precision of their weights also under autocast."""
+"""Layers that keep the precision of their weights under autocast."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class FullPrecision(nn.Sequential):
-    """Layers that autocast does not touch: eight bits of mantissa would be visible as steps in the depth map, and make ties of pairs."""
+    """The last layers of a network, exempt from autocast: bfloat16 causes steps in depth, and ties of pairs."""
 
     def forward(self, x: Tensor) -> Tensor:
         with torch.autocast(x.device.type, enabled=False):

@@ -1,4 +1,4 @@
-"""What networks that were trained on ImageNet expect of their input."""
+"""Input normalisation of networks pretrained on ImageNet."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)      # of RGB in [0,1]
 
 
 class Normalise(nn.Module):
-    """[B,3,H,W], RGB in [0,1] -> zero mean and unit deviation over ImageNet. Nothing of it is stored with the weights.
+    """[B,3,H,W], RGB in [0,1] -> zero mean and unit deviation over ImageNet. Not part of the weights.
 
     Args:
-        mean, std: a value a channel; several images that are joined along the channels have them repeated.
+        mean, std: one value per channel, repeated for images concatenated along the channels.
     """
 
     def __init__(self, mean: Sequence[float] = MEAN, std: Sequence[float] = STD) -> None:

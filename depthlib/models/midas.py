@@ -1,4 +1,4 @@
-"""MiDaS v2 and v2.1 small (Ranftl et al. 2020), the comparison networks with 105.3 M and 21.3 M parameters in Tables 7 and 8."""
+"""MiDaS v2 and v2.1 small (Ranftl et al. 2020): 105.3 M and 21.3 M parameters in Tables 7 and 8 of the mobile paper."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WIDTHS = {"small": (64, 128, 256, 512), "large": (256, 256, 256, 256)}
 
 
 class ResidualUnit(nn.Module):
-    """ReLU, 3x3 convolution, ReLU, 3x3 convolution, plus x, or plus relu(x) where the published code has its ReLU in place."""
+    """ReLU, 3x3 convolution, ReLU, 3x3 convolution, plus x, or plus relu(x) if the first ReLU is in place."""
 
     def __init__(self, channels: int, in_place: bool) -> None:
         super().__init__()
@@ -34,7 +34,8 @@ class ResidualUnit(nn.Module):
 class Fusion(nn.Module):
     """Adds a map of the encoder, doubles the size: below [B,C,h,w], left [B,C,h,w] or none -> [B,out,2h,2w].
 
-    The deepest one has no map to add; its `left` unit is never run, but counts, as in the published network.
+    The deepest one has no map to add; its `left` unit never runs, but its parameters count, as in the published
+    network.
     """
 
     def __init__(self, channels: int, out_channels: int | None, in_place: bool) -> None:
@@ -48,30 +49,35 @@ class Fusion(nn.Module):
 
 
 class Midas(nn.Module):
-    """An ImageNet encoder and four fusions. "small": EfficientNet-Lite3, 21,320,545 parameters; "large": ResNeXt-101, 105,362,945.
+    """An ImageNet encoder and four fusions.
 
-    forward: image [B,3,H,W], RGB in [0,1], H and W multiples of 32 -> minus inverse depth [B,1,H,W], up to scale and shift,
-    so that larger = farther as everywhere here: at most 0. Spec mobile, 6.3.
+    "small": EfficientNet-Lite3, 21,320,545 parameters; "large": ResNeXt-101, 105,362,945.
+
+    forward: image [B,3,H,W], RGB in [0,1], H and W multiples of 32 -> minus inverse depth [B,1,H,W], up to scale and
+    shift, so that larger = farther as everywhere here: at most 0.
 
     Args:
         variant: "small" (v2.1) or "large" (v2).
         width: factor on the channels of the decoder.
-        pretrained: load ImageNet weights (downloads them unless they are cached). MiDaS' own have other names.
+        pretrained: load ImageNet weights (downloads them unless they are cached). The published MiDaS weights have
+            other names.
 
-    Raises ValueError for unfit options, and in forward for unfit sides.
+    Raises ValueError for invalid options, and in forward for invalid sizes.
     """
 
     def __init__(self, *, variant: str = "small", width: float = 1.0, pretrained: bool = False) -> None:
         super().__init__()
         if variant not in MAPS:
-            raise ValueError(f"variant must be one of {', '.join(MAPS)}, got {variant!r}")
+            raise ValueError(f"variant: found {variant!r}, expected one of {', '.join(MAPS)}")
         if width < 1 / 32:
-            raise ValueError(f"width must be at least 1/32, got {width}")
+            raise ValueError(f"width: found {width}, expected at least 1/32")
         small = variant == "small"
         self.stages, (mean, std) = _lite3(pretrained) if small else _resnext(pretrained)
         self.normalise = Normalise(mean, std)
         widths = [max(2, round(channels * width)) for channels in WIDTHS[variant]]
-        self.reduce = nn.ModuleList(nn.Conv2d(i, o, 3, padding=1, bias=False) for i, o in zip(MAPS[variant], widths, strict=True))
+        self.reduce = nn.ModuleList(
+            nn.Conv2d(i, o, 3, padding=1, bias=False) for i, o in zip(MAPS[variant], widths, strict=True)
+        )
         outs: Sequence[int | None] = [widths[0], *widths[:-1]] if small else [None] * 4
         self.fusions = nn.ModuleList(Fusion(w, out, in_place=not small) for w, out in zip(widths, outs, strict=True))
         half = widths[0] // 2

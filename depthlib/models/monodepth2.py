@@ -1,4 +1,4 @@
-"""Monodepth2's depth network (Godard et al. 2019), also the body of LR-Net and of the two baselines of Table 7 of the dual networks."""
+"""Monodepth2's depth network (Godard et al. 2019); also LR-Net and two baselines in Table 7 of the dual networks."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from depthlib.models.blocks import check_image
 from depthlib.models.disparity import DECODER_WIDTHS, NEAREST, DisparityDecoder, Prediction, scaled
 from depthlib.models.encoders import ImageNetEncoder
 
-SMALLEST = 64  # reflection needs two pixels in each direction, also at 1/32
+SMALLEST = 64  # reflection padding needs two pixels a side at 1/32
 
 
 def check_sides(image: Tensor, multiple: int = 32, smallest: int = SMALLEST) -> None:
-    """`check_image`, and ValueError for a side that is too short to be reflected at the deepest level."""
+    """`check_image`, and ValueError for a side too short for reflection padding at the deepest level."""
     check_image(image, multiple)
     if min(image.shape[-2:]) < smallest:
-        raise ValueError(f"image height and width must be at least {smallest}, got {image.shape[-2]}x{image.shape[-1]}")
+        raise ValueError(
+            f"image: found {image.shape[-2]}x{image.shape[-1]}, expected height and width of at least {smallest}"
+        )
 
 
 class Monodepth2(nn.Module):
@@ -30,15 +32,15 @@ class Monodepth2(nn.Module):
     resnet50      no          32,522,132  64.56 G                -
     ============  ==========  ==========  =====================  ========================================
 
-    forward: image [B,3,H,W], RGB in [0,1], H and W multiples of 32, at least 64 -> depth [B,1,H,W] in metres up to a scale.
+    forward: image [B,3,H,W], RGB in [0,1], H and W multiples of 32, at least 64 -> depth [B,1,H,W] in metres up to a
+    scale.
 
     Args:
         encoder, pretrained: see `ImageNetEncoder`.
         width: factor on all channels, of the encoder and of the decoder.
         bottleneck, min_depth, max_depth: see `DisparityDecoder`.
-        reflect_encoder: reflection instead of zero padding in the encoder too.
 
-    Raises ValueError for unfit options, and in forward for unfit sides.
+    Raises ValueError for invalid options, and in forward for invalid sizes.
     """
 
     def __init__(
@@ -50,10 +52,9 @@ class Monodepth2(nn.Module):
         min_depth: float = NEAREST,
         max_depth: float = 100.0,
         pretrained: bool = False,
-        reflect_encoder: bool = False,
     ) -> None:
         super().__init__()
-        self.encoder = ImageNetEncoder(encoder, width=width, pretrained=pretrained, reflect=reflect_encoder)
+        self.encoder = ImageNetEncoder(encoder, width=width, pretrained=pretrained)
         self.decoder = DisparityDecoder(
             self.encoder.channels,
             scaled(DECODER_WIDTHS, width),
@@ -63,7 +64,7 @@ class Monodepth2(nn.Module):
         )
 
     def predict(self, image: Tensor) -> Prediction:
-        """Inverse depth on four scales, and the last features: what the losses need."""
+        """Inverse depth on four scales, and the last features, as the losses need them."""
         check_sides(image)
         return self.decoder(self.encoder(image))
 

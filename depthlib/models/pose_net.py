@@ -1,4 +1,4 @@
-"""PoseNet: how the camera moved, from a target image and its neighbours. The network of SfMLearner (Zhou et al. 2017)."""
+"""PoseNet of SfMLearner (Zhou et al. 2017), also in the dual networks (Sec. 4.3): camera motion between images."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from depthlib.models.blocks import check_image
 
 KERNELS = (7, 5, 3, 3, 3, 3, 3)
 GROWTH = (1, 2, 4, 8, 16, 16, 16)
-SMALL = 0.01  # the first guess is almost no motion
+SMALL = 0.01  # factor on the outputs: training starts near the identity pose
 
 
 def check_triplet(target: Tensor, sources: Tensor, count: int) -> None:
@@ -23,29 +23,31 @@ def check_triplet(target: Tensor, sources: Tensor, count: int) -> None:
 
 
 def spatial_mean(features: Tensor) -> Tensor:
-    """[B,C,H,W] -> [B,C], at least in float32: a pose in half precision moves the image by pixels."""
+    """[B,C,H,W] -> [B,C], at least in float32: a pose rounded to half precision moves the image by pixels."""
     return features.to(torch.promote_types(features.dtype, torch.float32)).mean(dim=(2, 3))
 
 
 class PoseNet(nn.Module):
-    """Seven stride-2 convolutions, 1x1 convolution, mean over the image; 1,590,668 parameters at width 16, two sources.
+    """Seven stride-2 convolutions, 1x1 convolution, spatial mean; 1,590,668 parameters at width 16, two sources.
 
-    forward: target [B,3,H,W] and sources [B,S,3,H,W], RGB in [0,1] -> T_source_target [B,S,4,4]: maps points of the target's
-    camera into each source's. The translation has the scale of the depth that the network is trained with.
+    forward: target [B,3,H,W] and sources [B,S,3,H,W], RGB in [0,1] -> T_source_target [B,S,4,4]: maps points of the
+    target's camera into each source's. The translation has the scale of the depth that the network is trained with.
 
     Args:
         sources: S; the triplet of the dual networks has the previous and the next frame.
         width: channels of the first convolution; the last three have 16 times as many.
-        reflect: reflection padding (Sec. 4.5), for sides above 64; off: zeros, any size.
-        contrast: None shows the images side by side. A number shows each source as its difference from the target times that
-            number, which the first convolution could also form by itself, but does not find in a few hundred steps.
-        scale: factor on the six numbers; at the paper's rates and 100,000 steps 0.01.
+        reflect: reflection padding (dual networks, Sec. 4.5), for sides above 64; off: zeros, any size.
+        contrast: None concatenates the images. A number replaces each source by its difference from the target times
+            that number, which helps where training lasts a few hundred steps.
+        scale: factor on the six outputs; 0.01 suits the paper's learning rates and 100,000 steps.
 
-    Source: spec dual_synergy, section 2. Raises ValueError or TypeError for other shapes.
+    Raises ValueError or TypeError for other shapes.
     """
 
-    def __init__(self, *, sources: int = 2, width: int = 16, reflect: bool = True, contrast: float | None = None,
-                 scale: float = SMALL) -> None:
+    def __init__(
+        self, *, sources: int = 2, width: int = 16, reflect: bool = True, contrast: float | None = None,
+        scale: float = SMALL,
+    ) -> None:
         super().__init__()
         self.sources, self.smallest, self.contrast, self.scale = sources, 65 if reflect else 1, contrast, scale
         widths = [3 * (1 + sources), *(width * factor for factor in GROWTH)]
@@ -57,14 +59,17 @@ class PoseNet(nn.Module):
         self.head = nn.Conv2d(widths[-1], 6 * sources, 1)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")     # Xavier's would fade in seven layers of ReLU
+                # Xavier's would fade over seven ReLU layers
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
                 nn.init.zeros_(module.bias)
 
     def vectors(self, target: Tensor, sources: Tensor) -> Tensor:
         """(tx, ty, tz, rx, ry, rz) of each source, [B,S,6], see `pose_from_euler`."""
         check_triplet(target, sources, self.sources)
         if min(target.shape[-2:]) < self.smallest:
-            raise ValueError(f"target height and width must be at least {self.smallest}, got {list(target.shape[-2:])}")
+            raise ValueError(
+                f"target: found {list(target.shape[-2:])}, expected height and width of at least {self.smallest}"
+            )
         others = sources * 2 - 1 if self.contrast is None else (sources - target.unsqueeze(1)) * self.contrast
         features = self.head(self.convs(torch.cat([target * 2 - 1, others.flatten(1, 2)], dim=1)))
         return self.scale * spatial_mean(features).unflatten(1, (self.sources, 6))

@@ -1,4 +1,4 @@
-"""Monodepth2's pose network (Godard et al. 2019): a ResNet-18 sees two images, a small decoder gives one motion."""
+"""Monodepth2's pose network (Godard et al. 2019): ResNet-18 on a pair of images, and a small decoder for one pose."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from depthlib.models.pose_net import SMALL, check_triplet, spatial_mean
 class PoseResNet(nn.Module):
     """ResNet-18 on pairs, then four convolutions and a mean over the image; 12,498,950 parameters at width 1.
 
-    Pairs are always shown in the order of time, so the network learns one kind of motion; for the previous frame the
-    pose it gives, from previous to target, is inverted. (Monodepth2 predicts two poses a pair and uses the first.)
+    Pairs are always in temporal order; for the previous frame the predicted pose, from previous to target, is inverted.
+    (Monodepth2 predicts two poses per pair and uses the first.)
 
     forward: target [B,3,H,W] and sources [B,2,3,H,W], previous and next, RGB in [0,1] -> T_source_target [B,2,4,4].
 
@@ -22,7 +22,7 @@ class PoseResNet(nn.Module):
         width: factor on all channels.
         pretrained: ImageNet weights of torchvision in the encoder.
 
-    Source: spec dual_synergy, section 2. Raises ValueError or TypeError for other shapes.
+    Raises ValueError or TypeError for other shapes.
     """
 
     def __init__(self, *, width: float = 1.0, pretrained: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""The ResNet-50 that several networks stand on, of any width."""
+"""ResNet-50 of any width, the encoder of several networks."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class ResNetTrunk(nn.Sequential):
 
     def __init__(self, width: float = 1.0, *, pretrained: bool = False) -> None:
         if width < 1 / 64:
-            raise ValueError(f"width must be at least 1/64, got {width}")
+            raise ValueError(f"width: found {width}, expected at least 1/64")
         if pretrained and width != 1:
-            raise ValueError(f"pretrained weights exist for width 1 only, got {width}")
+            raise ValueError(f"width: found {width}, expected 1 for pretrained weights")
         stages = [max(1, round(planes * width)) for planes in (64, 128, 256, 512)]
         super().__init__()
         self.conv1 = nn.Conv2d(3, stages[0], 7, stride=2, padding=3, bias=False)
@@ -35,7 +35,9 @@ class ResNetTrunk(nn.Sequential):
             stride, out = min(index + 1, 2), planes * Bottleneck.expansion
             shortcut = nn.Sequential(nn.Conv2d(channels, out, 1, stride=stride, bias=False), nn.BatchNorm2d(out))
             first = Bottleneck(channels, planes, stride, downsample=shortcut)
-            self.add_module(f"layer{index + 1}", nn.Sequential(first, *(Bottleneck(out, planes) for _ in range(depth - 1))))
+            self.add_module(
+                f"layer{index + 1}", nn.Sequential(first, *(Bottleneck(out, planes) for _ in range(depth - 1))),
+            )
             channels = out
         self.out_channels = channels
         for module in self.modules():

@@ -1,4 +1,4 @@
-"""U-Net++ (Zhou et al. 2018): a U-Net whose skip connections are dense. The body of ANU, and row A of ANUW Table 1."""
+"""U-Net++ (Zhou et al. 2018): a U-Net with dense skip connections. The base of ANU, and row A of ANUW Table 1."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Weights on disk: safetensors whose metadata says which network they belong to. Loading executes no code."""
+"""Weights on disk: safetensors whose metadata names the network they belong to. Loading executes no code."""
 
 from __future__ import annotations
 
@@ -18,20 +18,24 @@ from depthlib.models import create_model
 
 
 class WeightsError(ValueError):
-    """A weights file is missing, damaged, or not one of ours."""
+    """A weights file is missing, damaged, or not written by depthlib."""
 
 
 def round_to_half(model: nn.Module) -> None:
-    """Round the parameters to what half precision can hold, in place; buffers (running statistics) stay as they are."""
+    """Round the parameters to half precision, in place; buffers (running statistics) stay as they are."""
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.copy_(parameter.half())
 
 
-def save_weights(model: nn.Module, path: str | os.PathLike[str], *, model_name: str, options: dict[str, Any], **info: Any) -> None:
-    """Write parameters in half precision and buffers in full, with `model_name`, `options` and `info` (JSON values) as metadata."""
+def save_weights(
+    model: nn.Module, path: str | os.PathLike[str], *, model_name: str, options: dict[str, Any], **info: Any,
+) -> None:
+    """Write parameters in half precision, buffers in full, and `model_name`, `options`, `info` as JSON metadata."""
     parameters = {name for name, _ in model.named_parameters()}
-    tensors = {name: (value.half() if name in parameters else value).contiguous() for name, value in model.state_dict().items()}
+    tensors = {
+        name: (value.half() if name in parameters else value).contiguous() for name, value in model.state_dict().items()
+    }
     header = json.dumps({"model": model_name, "options": options, **info}, sort_keys=True)
     with atomic_write(path) as temporary:
         save_file(tensors, temporary, metadata={"depthlib": header})
@@ -59,9 +63,13 @@ def load_weights(path: str | os.PathLike[str]) -> tuple[nn.Module, dict[str, Any
     try:
         info = json.loads(header)
         model = create_model(info["model"], **info["options"])
-        model.load_state_dict({name: value.float() if value.is_floating_point() else value for name, value in state.items()})
+        model.load_state_dict(
+            {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
+        )
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise WeightsError(f"{path}: weights do not fit the network they name ({one_line(error)[:400]})") from error
     if bad := [name for name, value in model.state_dict().items() if not torch.isfinite(value).all()]:
-        raise WeightsError(f"{path}: non-finite values in {bad[0]} ({len(bad)} such tensors)")
+        raise WeightsError(
+            f"{path}: found non-finite values in {bad[0]} ({len(bad)} such tensors), expected finite weights"
+        )
     return model.eval(), info

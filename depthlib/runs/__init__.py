@@ -1,1 +1,1 @@
-"""Runs: what they are asked for, how they are carried out, where they are kept."""
+"""Runs: specification, execution, storage."""

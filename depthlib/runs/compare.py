@@ -1,4 +1,4 @@
-"""How far two records of one run are apart."""
+"""Comparison of two records of one run."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from depthlib.runs.store import RunRecord
 
 @dataclass(frozen=True)
 class RecordDifference:
-    """How far two records of one run are apart, and whether they may be.
+    """Differences between two records of one run.
 
     Attributes:
-        same_bits: everything that was measured is equal. same_machine: it should be, for device, threads and torch are.
+        same_bits: all measured values are equal. same_machine: device, threads and torch version are equal, so they
+            should be.
         first_losses: largest relative difference of the first five losses.
-        metrics: largest difference of a mean metric, relative, or 12.5 times the absolute one where that is less (0.02 -> 0.25).
+        metrics: largest difference of a mean metric, relative, or 12.5 times the absolute one where that is less (0.02
+            -> 0.25).
     """
 
     same_bits: bool
@@ -31,7 +33,7 @@ class RecordDifference:
 
 
 def compare_records(a: RunRecord, b: RunRecord) -> RecordDifference:
-    """Compare what two records of the same run measured."""
+    """Compare the measured values of two records of the same run."""
 
     def relative(x: float, y: float) -> float:
         return abs(x - y) / max(abs(x), abs(y), 1e-12)
@@ -42,4 +44,5 @@ def compare_records(a: RunRecord, b: RunRecord) -> RecordDifference:
     metrics = [min(relative(x, y), 12.5 * abs(x - y)) for x, y in pairs]
     same = json.dumps(a.result, sort_keys=True) == json.dumps(b.result, sort_keys=True)
     machine = all(a.provenance.get(key) == b.provenance.get(key) for key in ("device", "threads", "torch"))
-    return RecordDifference(same, machine, float(np.max(losses, initial=0.0)), float(np.max(metrics, initial=0.0)))      # NaN stays NaN
+    # NaN stays NaN
+    return RecordDifference(same, machine, float(np.max(losses, initial=0.0)), float(np.max(metrics, initial=0.0)))

@@ -1,4 +1,4 @@
-"""JSON as records are written: whole or not at all, one top-level entry a line, the same bytes for the same content."""
+"""JSON files of records: written atomically, one top-level entry per line, the same bytes for the same content."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from depthlib.base.paths import atomic_write
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Numbers are written with nine digits, which hold a float32 exactly."""
+    """Write `content`, floats with nine digits, which represent a float32 exactly."""
     lines = [f"{json.dumps(key)}: {json.dumps(_nine_digits(value))}" for key, value in content.items()]
     with atomic_write(path) as temporary:
         temporary.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")

@@ -1,7 +1,8 @@
-"""What a result depends on, as short hashes: the key of a training, and the key of each score.
+"""Short hashes of what a result depends on: the key of a training, and the key of each score.
 
-A training is keyed by what trains: network, loss, task, data, plan, seed, the trainings it starts from, and the code behind them. A
-score is keyed by its training, the test set, the measure and the code of these. So a new metric, protocol or table retrains nothing.
+The key of a training covers network, loss, task, data, plan, seed, the trainings it starts from, and the code of these.
+The key of a score covers its training, the test set, the measure and the code of these. So a new metric, protocol or
+table retrains nothing.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ TARGET = re.compile(r"depthlib(\.\w+)+(?=:\w+)")
 
 
 def training_key(spec: RunSpec) -> str:
-    """12 hexadecimal digits over the spec, the training half of its recipe, and the code that carries it out."""
+    """12 hexadecimal digits over the spec, the training half of its recipe, and its code."""
     code = code_fingerprint(training_modules(spec.recipe), without=SILENT)
     return _hash({"spec": asdict(spec), "recipe": spec.recipe.training(), "code": code})
 

@@ -1,4 +1,4 @@
-"""Profiles: how large a run is. A profile is data; the others are `QUICK` with some fields replaced."""
+"""Profiles: the scale of runs. All are `QUICK` with some fields replaced."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True)
 class Profile:
-    """The scale at which every paper is run; a paper may replace single fields (`RunSpec.scaled`).
+    """The scale of all papers; a paper may replace single fields (`RunSpec.scaled`).
 
     Attributes:
         train_scenes, test_scenes: frames drawn from the scenes benchmark.
-        steps, batch_size: optimisation steps, and images per step.
+        steps, batch_size: optimisation steps, images per step.
         width: channels of a network's first level; the papers' own value is 32.
-        seeds: one training run each; the intervals in the tables include the spread over them.
-        meaningful: False where the numbers only prove that the code runs and are never shown as results.
+        seeds: one training run each; intervals in tables include the spread over seeds.
+        meaningful: False where the numbers only show that the code runs and are never presented as results.
         reduced: True where the scale is below the papers'; such a run is never called a reproduction.
     """
 
@@ -42,7 +42,7 @@ PROFILES = {profile.name: profile for profile in (SMOKE, QUICK, FULL, PAPER)}
 
 
 def get_profile(name: str) -> Profile:
-    """The profile of that name. Raises ValueError that lists the known names."""
+    """The profile of that name. Raises ValueError for an unknown name."""
     if name not in PROFILES:
-        raise ValueError(f"unknown profile {name!r}: expected one of {', '.join(PROFILES)}")
+        raise ValueError(f"profile: found {name!r}, expected one of {', '.join(PROFILES)}")
     return PROFILES[name]

@@ -1,4 +1,4 @@
-"""A recipe: all that defines a training and its evaluation, as data. Papers write recipes; `runs` carries them out."""
+"""Recipes: the definition of a training and its evaluation, as data. Papers define recipes; `runs` executes them."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ class Recipe:
 
     Attributes:
         model, model_options: arguments of `create_model`.
-        task: how a batch becomes a loss.
+        task: computes the loss of a batch.
         train: the training set.
-        tests: name -> (dataset, how it is scored): the name of a protocol for depth maps, or a `Build` of a
-            `depthlib.protocols.inference.Measure` for whatever else a network says.
+        tests: name -> (dataset, measure): the name of a protocol for depth maps, or a `Build` of a
+            `depthlib.protocols.inference.Measure` for other outputs of a network.
         plan: steps, batch size, optimiser.
-        pictures: test -> how many of its predictions are kept for pictures; only where a protocol scores.
+        pictures: test -> number of predictions kept for pictures; only for tests scored by a protocol.
         ship_weights: whether the weights are committed with the reference results.
-        start: the run whose network this one goes on from; None for weights drawn from the seed.
-        networks: finished runs whose networks the task gets as keyword arguments, such as a teacher.
+        start: the run whose weights are the initial ones; None: initial weights drawn from the seed.
+        networks: runs whose trained networks are keyword arguments of the task, such as a teacher.
     """
 
     model: str
@@ -42,13 +42,14 @@ class Recipe:
     networks: dict[str, RunSpec] = field(default_factory=dict)
 
     def needs(self) -> dict[str, RunSpec]:
-        """The runs that must be trained first, by what they are for: "start", or the name of a network of the task."""
+        """The runs to train first, by purpose: "start", or the name of a network of the task."""
         return ({"start": self.start} if self.start else {}) | self.networks
 
     def training(self) -> dict[str, Any]:
-        """What decides the weights, as plain JSON values, other runs by their names: part of a run's key, and of its record."""
+        """All that determines the weights, as JSON values, other runs by name: part of the key and of the record."""
         content = {
-            "model": self.model, "model_options": self.model_options, "task": asdict(self.task), "train": asdict(self.train),
-            "plan": asdict(self.plan), "needs": {purpose: spec.name for purpose, spec in self.needs().items()},
+            "model": self.model, "model_options": self.model_options, "task": asdict(self.task),
+            "train": asdict(self.train), "plan": asdict(self.plan),
+            "needs": {purpose: spec.name for purpose, spec in self.needs().items()},
         }
         return json.loads(json.dumps(content))

@@ -1,4 +1,4 @@
-"""Carrying out the other half of a recipe: finished weights, the test sets, the measures; one file of scores a test."""
+"""The evaluation half of a recipe: trained weights, test sets, measures; one file of scores per test."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def score(
 ) -> None:
     """Write `<test>.json` for each test, and `<test>.safetensors` where the measure keeps tensors, into `folder`.
 
-    Tests on one data set share one pass over it.
+    Tests on one data set share one pass of inference.
 
     Args:
-        identity: by test, what the file says of itself besides the scores: its key, and which weights were scored.
+        identity: by test, the key of the score and the hash of the weights, stored in the file.
     """
     chosen = pick_device(device)
     for dataset, named in _by_dataset(recipe, tests):
@@ -41,7 +41,7 @@ def score(
 
 
 def _by_dataset(recipe: Recipe, tests: Iterable[str]) -> list[tuple[Build, dict[str, Measure]]]:
-    """Each data set with the measures, by the name of the test, that look at it."""
+    """Each data set with its measures, by the name of the test."""
     found: dict[str, tuple[Build, dict[str, Measure]]] = {}
     for name in tests:
         dataset, wanted = recipe.tests[name]
@@ -51,14 +51,18 @@ def _by_dataset(recipe: Recipe, tests: Iterable[str]) -> list[tuple[Build, dict[
 
 
 def _write(path: Path, evaluation: Evaluation, identity: dict[str, Any]) -> None:
-    """The tensors first: the scores mark both as there."""
+    """Write the tensors first: the file of scores marks both as complete."""
     tensors = path.with_suffix(".safetensors")
     if evaluation.tensors:
         with atomic_write(tensors) as temporary:
             save_file({name: value.half().contiguous() for name, value in evaluation.tensors.items()}, temporary)
     else:
         tensors.unlink(missing_ok=True)
-    write_json(path, identity | {
-        "protocol": evaluation.protocol, "images": evaluation.images, "metrics": evaluation.metrics, "skipped": evaluation.skipped,
-        "pixels": evaluation.pixels,
-    })
+    write_json(
+        path,
+        identity
+        | {
+            "protocol": evaluation.protocol, "images": evaluation.images, "metrics": evaluation.metrics,
+            "skipped": evaluation.skipped, "pixels": evaluation.pixels,
+        },
+    )

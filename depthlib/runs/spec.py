@@ -1,4 +1,4 @@
-"""What a run is asked for: names and numbers that resolve to a recipe."""
+"""Specification of a run: names and numbers that resolve to a recipe."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from depthlib.runs.recipe import Recipe
 
 @dataclass(frozen=True)
 class RunSpec:
-    """Everything a run needs.
+    """All that determines a run.
 
     Attributes:
-        paper, variant: which recipe, e.g. "start", "unet". A key of a former release is replaced by today's.
-        data: what it is trained on, e.g. "rooms".
+        paper, variant: which recipe, e.g. "start", "unet". A former key is replaced by the current one.
+        data: the training data, e.g. "rooms".
         profile: "smoke", "quick", "full", "paper".
         seed: of the weights, the order of the data, the augmentation.
         overrides: fields of the profile that differ, e.g. {"steps": 20}.
@@ -40,13 +40,13 @@ class RunSpec:
         known = set(get_profile(self.profile).__dataclass_fields__) - {"name", "seeds", "meaningful", "reduced"}
         if wrong := set(self.overrides) - known:
             names, expected = ", ".join(sorted(wrong)), ", ".join(sorted(known))
-            raise ValueError(f"unknown override {names}: expected some of {expected}")
+            raise ValueError(f"overrides: found {names}, expected some of {expected}")
         for name, value in self.overrides.items():
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(f"override {name}: found {value!r}, expected an integer of at least 1")
+                raise ValueError(f"overrides[{name!r}]: found {value!r}, expected an integer of at least 1")
 
     def scaled(self, **fields: Any) -> Profile:
-        """The profile with the `fields` that a paper sets for itself, and with the spec's overrides, which win."""
+        """The profile with the `fields` replaced by a paper and the overrides of this spec, which take precedence."""
         return replace(get_profile(self.profile), **{**fields, **self.overrides})
 
     @cached_property
@@ -55,7 +55,7 @@ class RunSpec:
 
     @cached_property
     def key(self) -> str:
-        """12 hexadecimal digits over all that decides the weights, see `training_key`."""
+        """12 hexadecimal digits over all that determines the weights, see `training_key`."""
         return training_key(self)
 
     @property

@@ -1,4 +1,4 @@
-"""Carrying out the training half of a recipe: build, train, round, write the weights and what is known of them."""
+"""The training half of a recipe: build, train, round, write the weights and their metadata."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ Networks = Mapping[str, torch.nn.Module]
 
 
 def build_model(recipe: Recipe, seed: int, start: torch.nn.Module | None = None) -> torch.nn.Module:
-    """The network before its first step: drawn from the seed alone, or what `start` has learned.
+    """The network before its first step, with weights drawn from the seed or copied from `start`.
 
-    A network that is not of the kind of `start` says itself what it takes over, with a method `load_from`.
+    A network of another class than `start` selects what to copy in a method `load_from`.
     """
     torch.manual_seed(seed)
     model = create_model(recipe.model, **recipe.model_options)
@@ -41,17 +41,15 @@ def build_model(recipe: Recipe, seed: int, start: torch.nn.Module | None = None)
 
 
 def build_task(recipe: Recipe, networks: Networks) -> Task:
-    """The task, with the finished networks that it asks for."""
+    """The task, with the trained networks it needs."""
     return recipe.task.make(**{name: networks[name] for name in recipe.networks})
 
 
 def first_steps(recipe: Recipe, *, seed: int, steps: int = 20, networks: Networks | None = None) -> Curve:
-    """Really train the first steps, on the CPU, outside any store: what a stored notebook is checked with.
+    """Train the first steps on the CPU, outside any store, as the check of a stored notebook.
 
-    `networks` are those that the recipe needs, see `Store.networks`.
-
-    One thread, whatever the machine has: the number of threads decides in which order numbers are added, and at a high
-    learning rate the rounding is visible after ten steps.
+    `networks` are those of `Store.networks`. Uses one thread: the number of threads determines the order of summation,
+    and at a high learning rate the rounding is visible after ten steps.
     """
     threads, networks = torch.get_num_threads(), networks or {}
     torch.set_num_threads(1)
@@ -66,20 +64,20 @@ def train(
     recipe: Recipe, folder: Path, *, seed: int, identity: dict[str, Any], networks: Networks, device: str = "auto",
     on_step: OnStep | None = None, checkpoint_seconds: float = 20.0,
 ) -> tuple[dict[str, Any], dict[str, Any]] | None:
-    """Train, and write `weights.safetensors` into `folder`. Resumes from a checkpoint there, which it leaves to be removed.
+    """Train, and write `weights.safetensors` into `folder`. Resumes from a checkpoint there, which the caller removes.
 
     Args:
-        identity: what the weights say of themselves besides the network: the run's key and spec.
-        networks: what `recipe.needs()` names.
+        identity: the key and spec of the run, stored with the weights.
+        networks: those of `recipe.needs()`.
         on_step: see `fit`.
-        checkpoint_seconds: how much work a kill may cost.
+        checkpoint_seconds: time between checkpoints.
 
     Returns:
-        what came out, which is the same on every repetition, and its provenance; None in all processes but the first.
+        the result, which is the same on every repetition, and its provenance; None in all processes but the first.
     """
     clock = [time.monotonic()]
     chosen = join(pick_device(device))
-    if chosen.type == "cuda":       # the same bits on every repetition, where torch has a deterministic form
+    if chosen.type == "cuda":       # the same bits on every repetition, where torch has a deterministic kernel
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True, warn_only=True)
     dataset = recipe.train.make()
@@ -87,12 +85,13 @@ def train(
     model = build_model(recipe, seed, networks.get("start"))
     checkpoint = Checkpoint(folder / "checkpoint.pt", checkpoint_seconds)
     curve = fit(
-        model, build_task(recipe, networks), dataset, recipe.plan, seed=seed, device=chosen, checkpoint=checkpoint, on_step=on_step,
+        model, build_task(recipe, networks), dataset, recipe.plan, seed=seed, device=chosen, checkpoint=checkpoint,
+        on_step=on_step,
     )
     if rank_and_size()[0] > 0:      # the first process writes for all
         return None
     clock.append(time.monotonic())
-    round_to_half(model)            # what is measured is what is kept
+    round_to_half(model)            # the scores are those of the stored weights
     weights = folder / "weights.safetensors"
     save_weights(
         model.cpu(), weights, model_name=recipe.model, options=recipe.model_options,
@@ -106,17 +105,17 @@ def train(
 
 
 def sha256(path: Path) -> str:
-    """Of a file's content, 64 hexadecimal digits."""
+    """SHA-256 of a file, 64 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def provenance(device: torch.device, clock: list[float]) -> dict[str, Any]:
-    """What a record does not depend on, and a reader wants to know.
+    """Information about a run on which its result does not depend.
 
     Args:
-        clock: seconds at the start, after the training data were there, and after the training. Of a run that was interrupted
-            they count the last part.
+        clock: seconds at the start, after loading the training data, and after the training; for an interrupted run
+            those of its last part.
     """
     import numpy
 
@@ -125,8 +124,8 @@ def provenance(device: torch.device, clock: list[float]) -> dict[str, Any]:
     data, training = (round(b - a, 1) for a, b in zip(clock, clock[1:], strict=False))
     instructions = torch.backends.cpu.get_cpu_capability()
     return {
-        "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "seconds": round(time.monotonic() - clock[0], 1),
-        "seconds_data": data, "seconds_training": training,
+        "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "seconds": round(time.monotonic() - clock[0], 1), "seconds_data": data, "seconds_training": training,
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else f"{device.type} ({instructions})",
         "threads": torch.get_num_threads(), "python": platform.python_version(), "torch": torch.__version__,
         "numpy": numpy.__version__, "depthlib": __version__,

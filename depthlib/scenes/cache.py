@@ -1,7 +1,7 @@
 """Rendered frames on disk: one file a view, whole or absent, checked by its hash when read.
 
 A file is the SHA-256 of what follows (32 bytes) and a compressed npz archive. The folder's name is a hash of the
-distribution and of the renderer's source, so that neither other knobs nor newer code are served old pixels.
+distribution and of the renderer's source, so that other knobs or newer code never get old pixels.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from depthlib.scenes.frame import FIELDS, StoredFrame
 
 @cache
 def renderer_fingerprint() -> str:
-    """SHA-256 of the code that pixels come from."""
+    """SHA-256 of the renderer's code."""
     return code_fingerprint(("depthlib.scenes.frame", "depthlib.scenes.generate"))
 
 
 def folder(distribution: SceneDistribution) -> Path:
-    """Where the frames of a distribution lie."""
+    """The folder of the frames of a distribution."""
     key = f"{distribution.rendering_key()} {renderer_fingerprint()}"
     return paths.cache_dir() / VERSION / hashlib.sha256(key.encode()).hexdigest()[:20]
 
@@ -38,7 +38,7 @@ def frame_path(distribution: SceneDistribution, split: str, index: int, view: st
 
 
 def save(path: Path, frame: StoredFrame) -> None:
-    """Write a frame; when two processes write the same one, the last whole file stays."""
+    """Write a frame; if two processes write the same one, the last complete file is kept."""
     archive = io.BytesIO()
     np.savez_compressed(archive, **{name: getattr(frame, name) for name in FIELDS})
     content = archive.getvalue()
@@ -47,7 +47,7 @@ def save(path: Path, frame: StoredFrame) -> None:
 
 
 def load(path: Path) -> StoredFrame | None:
-    """The frame, or None where the file is missing or damaged."""
+    """The frame, or None if the file is missing or damaged."""
     try:
         content = path.read_bytes()
     except OSError:

@@ -37,7 +37,7 @@ class SceneDataset(Dataset):
         With the extra "normals": float32 [3, H, W] in the camera's frame, 0 on the sky; "instances": int64 [H, W];
         "disparity": float32 [1, H, W], pixels between this image and the right one, 0 where depth_true is invalid.
         With a defect_share above 0: depth and valid lack the defective labels; depth_true float32 [1, H, W] has them,
-        and defect, bool [1, H, W], says which they are.
+        and defect, bool [1, H, W], marks them.
 
     Args:
         distribution: family, size and knobs.
@@ -77,7 +77,7 @@ class SceneDataset(Dataset):
         self._scenes = [found[index] for index in range(first, first + count)]
 
     def _obtain(self, index: int, cache: bool) -> dict[str, StoredFrame]:
-        """The asked-for views of a scene, from disk where they are there and sound."""
+        """The requested views of a scene, from disk if their files are valid."""
         scene, frames = None, {}
         for view in self.views:
             path = disk.frame_path(self.distribution, self.split, index, view)
@@ -92,7 +92,7 @@ class SceneDataset(Dataset):
         return frames
 
     def _lean(self, frame: StoredFrame) -> StoredFrame:
-        """Drop what no item will show, to spare memory."""
+        """Drop arrays that no item needs, to save memory."""
         nothing = np.empty(0)
         keep = {
             "normals": "normals" in self.extras,
@@ -142,14 +142,14 @@ class SceneDataset(Dataset):
         return torch.from_numpy((frame.depth / self.distribution.depth_scale).astype(np.float32))[None]
 
     def fingerprint(self) -> str:
-        """SHA-256 of the data that the items show: names, pixels, poses, and the share of defective labels."""
+        """SHA-256 of the data in the items: names, pixels, poses, and the share of defective labels."""
         digest = hashlib.sha256(f"{VERSION} {self.views} {self.extras} {self.distribution.defect_share}".encode())
         for position, frames in enumerate(self._scenes):
             digest.update(self.name(position).encode())
             for view in self.views:
                 digest.update(frames[view].digest().encode())
                 for array in (frames[view].position, frames[view].axes, frames[view].baseline):
-                    # micrometres: the last bits of a cosine differ from one machine to the next, and would change the hash
+                    # micrometres: the last bits of a cosine differ between machines and would change the hash
                     digest.update(np.ascontiguousarray(np.round(np.asarray(array) * 1e6), dtype="<i8").tobytes())
         return digest.hexdigest()
 
@@ -165,9 +165,9 @@ def _chosen(name: str, found: Sequence[str], known: tuple[str, ...]) -> tuple[st
 
 
 def _rotated(numbers: Sequence[int]) -> list[int]:
-    """In order, but beginning somewhere: runs that start together each find in the cache what the other has rendered.
+    """In order from a start that depends on the process, so that simultaneous runs render different frames first.
 
-    Processes with neighbouring numbers begin far apart (golden ratio).
+    Processes with neighbouring numbers start far apart (golden ratio).
     """
     start = int(os.getpid() * 0.6180339887498949 % 1 * len(numbers))
     return [*numbers[start:], *numbers[:start]]

@@ -53,11 +53,11 @@ def ordinal_pairs(
     depth: Tensor, valid: Tensor, seed: int, pairs: int = 1, *, symmetric: float = 0.5, equal_ratio: float = 0.0,
     keep_equal: bool = False,
 ) -> OrdinalPairs:
-    """Draw pairs of points and say which one is farther, as people did for DIW.
+    """Draw pairs of points and their order in depth, as human annotators did for DIW.
 
-    As in DIW (Chen et al. 2016, Sec. 3; spec mobile, 2.1 and 7), half of the pairs lie in one row at mirrored distances from
-    the image's vertical centre line, so that knowing "the lower point is nearer" or a central bias does not help; the
-    others are two random points. DIW has no pairs called equal: pairs closer than `equal_ratio` are drawn again,
+    As in DIW (Chen et al. 2016, Sec. 3), half of the pairs lie in one row, symmetric about the image's vertical centre line,
+    so that the prior "the lower point is nearer" or a central bias does not help; the others are two random points. DIW has
+    no equal pairs: pairs closer than `equal_ratio` are drawn again,
     unless `keep_equal`, which labels them 0.
 
     Args:
@@ -70,7 +70,7 @@ def ordinal_pairs(
         Exactly `pairs` pairs on the CPU.
 
     Raises:
-        ValueError: wrong shapes or values, or an image in which no such pair exists.
+        ValueError: wrong shapes or values, or an image without such a pair.
     """
     _check_depth(depth, valid)
     if isinstance(pairs, bool) or not isinstance(pairs, int) or pairs < 1:
@@ -125,11 +125,11 @@ def _smooth_field(shape: tuple[int, int], generator: torch.Generator) -> Tensor:
 def defective_labels(
     depth: Tensor, valid: Tensor, seed: int, *, share: float, glossy: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Take labels away as the sensors of real data sets do: in whole regions, on glossy surfaces first.
+    """Remove labels as real sensors do: in whole regions, on glossy surfaces first.
 
-    Labels are missing on glass and polish (ANUW's data have depth 0 there and on the sky; spec anuw_dacnn, Sec. 3). Where
-    these are not enough for `share`, blobs of other surface follow; where they are more, the blobs among them that
-    come first by the seed. So the share is exact (to a pixel) and a larger share contains a smaller one.
+    Labels are missing on glossy surfaces (ANUW's data have depth 0 where light is not reflected; Sec. 3.3). If these are
+    fewer than `share`, blobs of other surfaces are added; if they are more, blobs of them are selected, both in an order
+    given by the seed. So the share is exact (to a pixel) and a larger share contains a smaller one.
 
     Args:
         depth: [1, H, W] metres, 0 where invalid. valid: [1, H, W] bool.

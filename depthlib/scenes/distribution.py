@@ -1,4 +1,4 @@
-"""What scenes to draw: the family, the size of the frames, and the knobs with which causal claims are tested."""
+"""The distribution of scenes: the family, the size of the frames, and the knobs for causal claims."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class SceneDistribution:
     Attributes:
         family: "rooms" (0.5 to 10 m, 13 classes) or "streets" (2 to 80 m and sky, 8 classes).
         height, width: size of the frames in pixels; None takes 96 x 128 for rooms and 96 x 192 for streets.
-        texture_contrast: 0 gives flat colours, 1 the usual surfaces, up to 2; shapes and light stay as they are.
+        texture_contrast: 0 gives flat colours, 1 the default surfaces, up to 2; shapes and light do not change.
         thin_structures: factor on the number of poles, legs, fences, lamps; 0 (none) to 4.
-        depth_tail: how much far depth there is: 0 (short rooms and streets) over 1 (the usual) to 4.
+        depth_tail: amount of far depth, from 0 (short rooms and streets) over 1 (default) to 4.
         defect_share: share of the labelled pixels whose label is missing although the surface is there, 0 to 0.9.
         antialias: the colour of a pixel is the mean over antialias x antialias rays, 1 to 4. Depth, normals and ids
             always come from the ray through the pixel's centre.
@@ -75,7 +75,7 @@ class SceneDistribution:
 
 
 def scene_seed(family: str, split: str, index: int) -> int:
-    """64-bit seed of a scene. The knobs do not enter, so that the same scene can be seen under different knobs.
+    """64-bit seed of a scene. It does not depend on the knobs, so that a scene can be rendered under different knobs.
 
     Raises:
         ValueError: unknown family or split, or a negative index.

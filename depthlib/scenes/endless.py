@@ -1,4 +1,4 @@
-"""New scenes without end: built by worker processes, rendered in float32 on the device that trains."""
+"""An unlimited stream of new scenes, built by worker processes and rendered in float32 on the training device."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ def endless_scenes(
     The batches do not depend on the number of workers.
 
     Args:
-        batch_size: scenes in a batch, B. A GPU wants 64 or more; a picture of 96 x 192 takes about 50 MB while it is rendered.
-        workers: processes that build scenes; 0 builds them in this one. One built 90 (streets) to 270 (rooms) a second where it was tried.
+        batch_size: scenes in a batch, B. 64 or more on a GPU; an image of 96 x 192 needs about 50 MB while it is rendered.
+        workers: processes that build scenes; 0 builds them in this one. One process built 90 (streets) to 270 (rooms) a second in a measurement.
 
     Yields:
-        image [B, 3, H, W] in [0, 1]; depth [B, 1, H, W] metres, 0 where there is no surface; valid [B, 1, H, W] bool;
+        image [B, 3, H, W] in [0, 1]; depth [B, 1, H, W] metres, 0 without a surface; valid [B, 1, H, W] bool;
         semantics [B, H, W] int64; K [B, 3, 3] pixels; all on `device`.
 
     Raises:
-        TypeError, ValueError: an argument is not of the kind or below its least value, or labels are to be defective.
+        TypeError, ValueError: another type of argument, one below its minimum, or a `defect_share` above 0.
     """
     if not isinstance(distribution, SceneDistribution):
         raise TypeError(f"distribution: found {type(distribution).__name__}, expected a SceneDistribution")

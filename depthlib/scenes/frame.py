@@ -1,4 +1,4 @@
-"""One rendered view as it is stored, hashed and served: small integers, exact on every machine."""
+"""A rendered view in its stored form: small integers, exact on every machine."""
 
 from __future__ import annotations
 

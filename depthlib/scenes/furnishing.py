@@ -1,4 +1,4 @@
-"""Furniture and pictures find their places in a room."""
+"""Placement of furniture and pictures in a room."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from depthlib.scenes.solids import Frame, place
 
 
 def thin(room: Room, dice: Dice, amount: float) -> None:
-    """Lamps and stands. They come last, so that however many there are the rest of the room is the same."""
+    """Lamps and stands. They come last, so that their number does not change the rest of the room."""
     for i in range(dice.count(1.3 * amount)):
         one = dice.fork(i)
         if one.chance(0.65):
@@ -52,7 +52,7 @@ def furnish(room: Room, dice: Dice, slender: bool) -> None:
                 screen = f.at(0, -0.2, size.height).another(label("tv"))
                 screen.box((0, 0, 0.29), (0.56, 0.04, 0.34), m.screen(dice))
                 screen.box((0, 0.01, 0.07), (0.06, 0.03, 0.14), m.metal(dice))
-    # Whatever else finds room.
+    # Further pieces, while there is space.
     for _ in range(dice.integer(4, 7)):
         what = dice.unit()
         if what < 0.3:
@@ -82,7 +82,7 @@ def furnish(room: Room, dice: Dice, slender: bool) -> None:
 
 
 def _rectangle(f: Frame, width: float, depth: float) -> tuple[float, float, float, float]:
-    """Ground of a piece of `width` x `depth` around the frame's origin, whatever way it is turned."""
+    """Ground of a piece of `width` x `depth` around the frame's origin, in any orientation."""
     c, s = abs(f.axes[0][0]), abs(f.axes[0][1])
     x, y = (c * width + s * depth) / 2, (s * width + c * depth) / 2
     return f.origin[0] - x, f.origin[1] - y, f.origin[0] + x, f.origin[1] + y

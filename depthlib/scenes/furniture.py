@@ -1,4 +1,4 @@
-"""Things that stand in rooms. Each function builds one object in a frame whose origin is the middle of its back edge on
+"""Objects of rooms. Each function builds one object in a frame whose origin is the middle of its back edge on
 the floor; it reaches from y = 0 (the wall) to y = -depth (the room), and is `width` wide.
 """
 
@@ -19,7 +19,7 @@ def label(name: str) -> int:
 
 @dataclass(frozen=True)
 class Footprint:
-    """Ground that a piece takes, and its height."""
+    """Ground area of a piece, and its height."""
 
     width: float
     depth: float
@@ -27,7 +27,7 @@ class Footprint:
 
 
 def legs(f: Frame, width: float, depth: float, top: float, thickness: float, material: Material, slender: bool) -> None:
-    """Four legs, or two solid ends where thin structures are switched off."""
+    """Four legs, or two solid ends if thin structures are switched off."""
     for side in (-1, 1):
         x = side * (width / 2 - thickness)
         if slender:
@@ -47,7 +47,7 @@ def table(f: Frame, dice: Dice, size: Footprint, slender: bool) -> None:
 
 
 def clutter(f: Frame, dice: Dice, width: float, depth: float, count: int) -> None:
-    """Small things side by side on a top whose centre is the frame's origin."""
+    """Small objects side by side on a top whose centre is the frame's origin."""
     for i in range(count):
         x = width * ((i + dice.uniform(0.25, 0.75)) / count - 0.5)
         room = width / count

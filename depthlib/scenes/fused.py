@@ -1,4 +1,4 @@
-"""Chains of small operations as one kernel on a GPU, whose time would go to starting kernels and to memory otherwise."""
+"""Compiling chains of small operations into one GPU kernel, to avoid launch and memory overhead."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def fused(function: Function) -> Function:
     """Compile a function for GPUs, for any sizes. It takes tensors, and functions and whole numbers that are built
     in; its steps never depend on the values of the tensors.
 
-    A CPU runs it as it is written: canonical frames do not depend on a compiler.
+    On a CPU the function is not compiled: canonical frames do not depend on a compiler.
     """
     @functools.wraps(function)
     def call(*inputs: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The classes of the scenes as networks learn them: the 13 of rooms as they are or as the 4 of NYU, the 8 of streets."""
+"""The class labels of the scenes for training: 13 or 4 (as in NYU) for rooms, 8 for streets."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def class_names(classes: int) -> tuple[str, ...]:
 
 
 def scene_labels(semantics: Tensor, classes: int) -> Tensor:
-    """The `semantics` of a scene, int64 of any shape, in `classes` classes: 13 and 8 as they are, 4 from the 13 of a room.
+    """The `semantics` of a scene, int64 of any shape, in `classes` classes: 13 and 8 unchanged, 4 mapped from the 13 of rooms.
 
     Raises ValueError as `class_names`.
     """

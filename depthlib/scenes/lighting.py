@@ -1,7 +1,7 @@
-"""Light that arrives at a point: soft shadows of balls of light, and the darkening where surfaces come close.
+"""Light at a point: soft shadows of spherical lights, and ambient occlusion.
 
 Both are smooth functions of the point in the world alone, never of the camera or of random samples, so that all views
-of a scene agree and no noise is left.
+of a scene agree, without noise.
 """
 
 from __future__ import annotations
@@ -113,12 +113,12 @@ def transmittance(
     facing: Tensor,
     bounds: Bounds,
 ) -> Tensor:
-    """Share [N, R] of a light that no solid hides.
+    """Share [N, R] of a light that is not hidden.
 
     Args:
         light: [B, 8], one light of each scene.
         point: three [N, R] world coordinates. solid: [N, R] the solid each lies on, which cannot hide its own light.
-        hit: [N, R] bool. facing: [N, R] bool, False where the light is behind the surface and no answer is needed.
+        hit: [N, R] bool. facing: [N, R] bool, False where the light is behind the surface; such points are skipped.
         bounds: of `tile_bounds`.
     """
     dtype = point[0].dtype
@@ -218,7 +218,7 @@ def _may_shade(row: Tensor, which: int, centre: Tensor, extent: Tensor, light: T
     else:
         grow, sides = [1 / row[12 + i] for i in range(3)], (0, 1, 2)
         edge, slope = _edge_of_box(start, end, reach, grow, radius)
-    # what is nearer than a millimetre hides nothing
+    # solids nearer than a millimetre hide nothing
     skipped = 0.99e-3 / ((light[:3] - centre).norm(dim=0) + extent.norm(dim=0))
     first, last = torch.zeros_like(radius), torch.ones_like(radius)
     beside = torch.zeros_like(radius, dtype=torch.bool)

@@ -1,4 +1,4 @@
-"""The manifest of the benchmark: what its numbers mean, and the hash of every canonical frame.
+"""The manifest of the benchmark: the meaning of its numbers, and the hash of every canonical frame.
 
 `python -m depthlib.scenes.manifest` writes it (`--check 4` renders four frames of each split and compares them).
 """
@@ -86,12 +86,12 @@ def write_manifest(progress: bool = False) -> None:
 
 
 def read_manifest() -> dict[str, Any]:
-    """The manifest as it lies in the repository."""
+    """The manifest in the repository."""
     return read_yaml(paths.manifests_dir() / FILE)
 
 
 def check_manifest(count: int) -> list[str]:
-    """Render the first `count` frames of each split again; names of those whose hash differs."""
+    """Render the first `count` frames of each split again; returns the names of those whose hash differs."""
     differing = []
     for family, described in read_manifest()["families"].items():
         for split, hashes in described["frames"].items():

@@ -1,4 +1,4 @@
-"""Materials as one finds them: woods, walls, cloths, stones, leaves. Each call draws a new one."""
+"""Random materials: woods, walls, cloths, stones, leaves. Each call draws a new one."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from depthlib.scenes.solids import Material, Vector
 
 
 def srgb(text: str) -> Vector:
-    """A colour as one reads it off a screen ("a0522d") as a linear albedo."""
+    """An sRGB hex colour ("a0522d") as a linear albedo."""
     return tuple((int(text[i:i + 2], 16) / 255) ** 2.2 for i in (0, 2, 4))  # type: ignore[return-value]
 
 
 def _drawn(dice: Dice, options: tuple[str, ...], spread: float = 0.12) -> Vector:
-    """One of the colours, a little lighter or darker and with a little other hue."""
+    """One of the colours, with small random changes of brightness and hue."""
     base, level = srgb(dice.choice(options)), 1 + spread * dice.uniform(-1, 1)
     drawn = (c * level * (1 + 0.4 * spread * dice.uniform(-1, 1)) for c in base)
     return tuple(min(0.9, max(0.015, c)) for c in drawn)  # type: ignore[return-value]
@@ -160,7 +160,7 @@ def books(dice: Dice) -> Material:
 
 def daylight(dice: Dice) -> Material:
     sky = _drawn(dice, ("e6edf4", "dbe6f2", "eef0f1", "e2e9ec"), 0.04)
-    far = tuple(0.45 * green + 0.14 for green in _drawn(dice, _LEAVES))         # haze lies over what is far
+    far = tuple(0.45 * green + 0.14 for green in _drawn(dice, _LEAVES))         # haze on distant surfaces
     return _material(dice, Pattern.DAYLIGHT, sky, far, 0.3, glossy=True, glow=dice.uniform(1.6, 2.6))
 
 

@@ -1,7 +1,7 @@
-"""Noise from integer hashes, equal on every device, and band-limited lines: what all textures are made of.
+"""Noise from integer hashes, equal on every device, and band-limited lines: the basis of all textures.
 
-Every function takes the footprint (the width of a pixel on the surface, metres) and removes what a pixel cannot
-resolve, so that distant surfaces do not flicker and neighbouring views agree.
+Every function takes the footprint (the width of a pixel on the surface, metres) and removes detail below the resolution
+of a pixel, so that distant surfaces do not flicker and neighbouring views agree.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def noise2(x: Tensor, y: Tensor, seed: Tensor) -> Tensor:
 
 
 def _cells(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Where in its cell a point lies, eased, and its cell's two parts of the hash."""
+    """Smoothed position of a point in its cell, and the two parts of the cell's hash."""
     ix, iy = x.floor(), y.floor()
     return _ease(x - ix), _ease(y - iy), ix.to(torch.int64) * 0x1B873593, iy.to(torch.int64) * 0x19D699A5
 

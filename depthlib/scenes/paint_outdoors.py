@@ -1,4 +1,4 @@
-"""How the surfaces of a street are painted: from points on solids [n] to albedos [3, n], some with a share of glass [n]."""
+"""Textures of outdoor surfaces: from points on solids [n] to albedos [3, n], some with a share of glass [n]."""
 
 from __future__ import annotations
 

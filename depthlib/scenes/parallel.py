@@ -1,4 +1,4 @@
-"""Several scenes at once, one thread each: on a busy machine this is far faster than many threads inside one operation."""
+"""Several scenes in parallel, one thread each: far faster than many threads in one operation on a busy machine."""
 
 from __future__ import annotations
 
@@ -27,4 +27,4 @@ def in_threads(function: Callable[[Item], Result], items: Iterable[Item]) -> Ite
             yield from pool.map(function, items)
         finally:
             pool.shutdown(cancel_futures=True)
-            torch.set_num_threads(threads)          # the workers' setting reaches some libraries as a whole
+            torch.set_num_threads(threads)          # the workers' setting affects the whole process in some libraries

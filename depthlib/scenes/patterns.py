@@ -1,4 +1,4 @@
-"""The names of the surface patterns; `textures` says how each is painted."""
+"""The names of the surface patterns, which `textures` implements."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class Pattern(IntEnum):
     FACADE = 7          # rows of windows
     ASPHALT = 8         # road with lane markings
     SLABS = 9           # pavement
-    FOLIAGE = 10        # leaves and the dark between them
+    FOLIAGE = 10        # leaves and the dark gaps between them
     GRASS = 11
     PICTURE = 12        # a framed painting or photograph
     SPINES = 13         # a row of books
-    DAYLIGHT = 14       # what is seen through a window
+    DAYLIGHT = 14       # the view through a window
     CABIN = 15          # the upper half of a car: roof, pillars, glass
     RUG = 16            # a carpet with borders
     FOLDS = 17          # curtains

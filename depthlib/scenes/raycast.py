@@ -1,4 +1,4 @@
-"""Primary visibility: which solid each ray meets first, and at what depth.
+"""Primary visibility: the first solid along each ray, and its depth.
 
 The image is cut into tiles of 8 x 8 pixels. A solid is tested only in the tiles that its bounding box can be seen in,
 so the work is a list of (tile, solid) pairs; the k-th candidates of all tiles are tested together.
@@ -18,7 +18,7 @@ from depthlib.scenes.fused import fused
 
 TILE = 8
 NEAR = 0.05
-# Where faces of two solids coincide the one that was built first wins, in every precision.
+# If faces of two solids coincide, the one that was built first wins, in every precision.
 _TIE = 1 - 5e-6
 _TINY = 1e-20       # keeps 1 / direction finite where a direction is exactly 0
 
@@ -112,8 +112,8 @@ def first_hit(scenes: SceneBatch, position: Tensor, rotation: Tensor, inverse_k:
         rays: their dtype decides in which precision the rays are traced.
 
     Returns:
-        depth [N, R] along the camera's z, infinite where nothing is met; solid [N, R] int64, its number within the
-        batch (scene x P + column), 0 where nothing is met.
+        depth [N, R] along the camera's z, infinite without a hit; solid [N, R] int64, its number within the
+        batch (scene x P + column), 0 without a hit.
     """
     dtype = rays.u.dtype
     unit = scenes.axes / scenes.half[..., None]

@@ -100,7 +100,7 @@ def render_packed(
 
 
 class _Hits:
-    """Points on solids and what is needed to shade them; all [N, R]."""
+    """Points on solids and the quantities to shade them; all [N, R]."""
 
     def __init__(self, batch: SceneBatch, position: Tensor, rotation: Tensor, inverse_k: Tensor, u: Tensor, v: Tensor,
                  depth: Tensor, solid: Tensor) -> None:
@@ -126,7 +126,7 @@ class _Hits:
 
 
 def _columns(table: Tensor, number: Tensor, dtype: torch.dtype) -> Tensor:
-    """What a table [B, P, C] holds for solids [n] of these numbers within the batch: [C, n]."""
+    """Rows of a table [B, P, C] for solids [n], numbered within the batch: [C, n]."""
     return table.flatten(0, 1).to(dtype).T.contiguous().gather(1, number.expand(table.shape[-1], -1))
 
 
@@ -188,7 +188,7 @@ def _shade(
 
 
 def _ruffled(normal: list[Tensor], surface: Surface, pattern: Tensor) -> list[Tensor]:
-    """Normals for shading: those of leaves point every way. The geometry stays as it is."""
+    """Normals for shading: those of leaves are random. The geometry does not change."""
     index = (pattern == Pattern.FOLIAGE).nonzero()[:, 0]
     if index.numel() == 0:
         return normal
@@ -205,7 +205,7 @@ def _ruffled(normal: list[Tensor], surface: Surface, pattern: Tensor) -> list[Te
 
 
 def _light(batch: SceneBatch, points: _Hits, normal: list[Tensor], leafy: Tensor, world: Tensor, family: str) -> Tensor:
-    """Light [3, N, R] that arrives at the points. Leaves let light through where they meet, so no seams darken there."""
+    """Light [3, N, R] that arrives at the points. Leaves transmit light where they meet, so there are no dark seams."""
     bounds = tile_bounds(points.point, points.hit)
     open_share = openness(batch, _AMBIENT_REACH[family], points.point, normal, points.solid, bounds)
     open_share = torch.where(leafy, 0.5 + 0.5 * open_share, open_share)
@@ -220,7 +220,7 @@ def _light(batch: SceneBatch, points: _Hits, normal: list[Tensor], leafy: Tensor
         way = [lamp[j] - points.point[j] for j in range(3)]
         distance = sum(w.square() for w in way).sqrt()
         cosine = sum(w * n for w, n in zip(way, normal, strict=True)) / distance
-        # A large lamp lights surfaces that its centre has just sunk below.
+        # A large lamp lights surfaces although its centre is slightly below their horizon.
         wrap = (lamp[3] / distance).clamp(max=0.5)
         cosine = ((cosine + wrap) / (1 + wrap)).clamp(min=0)
         passed = transmittance(batch, light, points.point, points.solid, points.hit, cosine > 0, bounds)
@@ -231,7 +231,7 @@ def _light(batch: SceneBatch, points: _Hits, normal: list[Tensor], leafy: Tensor
 
 @fused
 def _corners(world: Tensor, point: list[Tensor], normal: list[Tensor]) -> Tensor:
-    """Darkening where the planes of a room meet; planes that a surface itself lies in do not count."""
+    """Darkening at the corners of a room; planes that contain the surface are ignored."""
     left = torch.ones_like(point[0])
     strength = 0.3 * (world[18] > world[15])                    # 0 where the scene is no room
     for i in range(3):

@@ -1,4 +1,4 @@
-"""Seeded draws that are the same on every machine and every Python version."""
+"""A random number generator with the same stream on every machine and Python version."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ T = TypeVar("T")
 
 
 class Dice:
-    """A stream of draws. `fork(name)` gives an independent stream, so that one part of a scene can be drawn more or
-    less often (a knob) without changing the rest. Only `random.Random.random` is used, whose stream Python guarantees.
+    """A seeded stream of random numbers. `fork(name)` gives an independent stream, so that the number of draws in one part
+    of a scene (a knob) does not change the rest. Uses only `random.Random.random`, whose stream Python guarantees.
     """
 
     def __init__(self, seed: int) -> None:
@@ -42,7 +42,7 @@ class Dice:
         return 1.0 if self._random() < 0.5 else -1.0
 
     def count(self, expected: float) -> int:
-        """A whole number whose mean is `expected`; it never falls when `expected` rises."""
+        """A whole number with mean `expected`, non-decreasing in `expected`."""
         return int(expected + self._random())
 
     def shuffled(self, options: Sequence[T]) -> list[T]:

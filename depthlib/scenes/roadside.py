@@ -1,4 +1,4 @@
-"""Things that stand at streets. Each function builds one object in a frame on the ground; x is its right, y its front."""
+"""Objects of streets. Each function builds one object in a frame on the ground; x is its right, y its front."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A room under construction: which ground and which stretches of wall are still free."""
+"""Floor plan of a room: the ground and the wall segments that are still free."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from depthlib.scenes.rng import Dice
 from depthlib.scenes.solids import Frame, Scene, place
 
 _MARGIN = 0.04                      # between a piece and the wall
-_CLEAR = 0.95                       # nothing stands this near to the camera
+_CLEAR = 0.95                       # free radius around the camera
 # Each wall: the angle of a frame whose y points into it.
 _WALLS = {"far": 0.0, "left": math.pi / 2, "right": -math.pi / 2}
 WALLS = tuple(_WALLS)
@@ -22,7 +22,7 @@ def label(name: str) -> int:
 
 
 class Room:
-    """A room under construction: its extent, and which ground and which stretches of wall are taken."""
+    """Floor plan of a room: its extent, and the occupied ground and wall segments."""
 
     def __init__(self, scene: Scene, left: float, right: float, back: float, far: float, height: float) -> None:
         self.scene, self.left, self.right, self.back, self.far, self.height = scene, left, right, back, far, height
@@ -64,7 +64,7 @@ class Room:
     def stand(
         self, dice: Dice, name: str, size: Footprint, walls: Sequence[str], tries: int = 6
     ) -> tuple[Frame, str, float] | None:
-        """Find a free stretch of wall for a piece and take it."""
+        """Find a free wall segment for a piece and occupy it."""
         for _ in range(tries):
             wall = dice.choice(walls)
             span = self.length(wall) - size.width - 0.1
@@ -88,7 +88,7 @@ class Room:
     def hang(
         self, dice: Dice, name: str, width: float, low: float, high: float, walls: Sequence[str], tries: int = 6
     ) -> tuple[Frame, str] | None:
-        """Find a free piece of wall between two heights and take it; the frame's origin is its lower middle."""
+        """Find a free wall segment between two heights and occupy it; the frame's origin is its lower middle."""
         for _ in range(tries):
             wall = dice.choice(walls)
             span = self.length(wall) - width - 0.4

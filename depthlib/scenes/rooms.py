@@ -99,13 +99,13 @@ def _door(room: Room, dice: Dice) -> None:
         for z, tall in ((0.5, 0.7), (1.4, 0.8)):
             f.box((0, -0.022, z), (0.6, 0.02, tall), leaf)
         f.box((0.34, -0.05, 1.02), (0.12, 0.03, 0.025), m.metal(dice))
-        # Furniture stays out of the way of the door.
+        # Furniture keeps the door free.
         ahead = f.at(0, -0.45, 0).origin
         room.taken.append((ahead[0] - 0.42, ahead[1] - 0.42, ahead[0] + 0.42, ahead[1] + 0.42))
 
 
 def _light(room: Room, dice: Dice, window_wall: str) -> None:
-    """Daylight from the window's side, a lamp under the ceiling, and what the walls throw back."""
+    """Daylight from the window's side, a ceiling lamp, and light reflected by the walls."""
     scene = room.scene
     middle_x, middle_y = (room.left + room.right) / 2, (max(room.back, 0.0) + room.far) / 2
     warm = dice.uniform(0.0, 1.0)

@@ -1,4 +1,4 @@
-"""What a scene is made of: two kinds of convex solids, their materials, lamps, and local frames to build them in.
+"""Elements of a scene: two kinds of convex solids, their materials, lamps, and local frames.
 
 World: x right, y forward, z up, metres. All solids are closed and the camera stands outside of them.
 """
@@ -27,7 +27,7 @@ def taper(top: float) -> Profile:
 
 @dataclass(frozen=True)
 class Material:
-    """How a surface looks. Colours are linear albedos; `scale` is the pattern's characteristic length in metres."""
+    """Appearance of a surface. Colours are linear albedos; `scale` is the pattern's characteristic length in metres."""
 
     pattern: Pattern
     colour: Vector
@@ -63,7 +63,7 @@ class Light:
 
 @dataclass(frozen=True)
 class Camera:
-    """Where a camera stands and looks. `axes` rows are its right, down and forward directions in the world."""
+    """Pose of a camera. `axes` rows are its right, down and forward directions in the world."""
 
     position: Vector
     axes: tuple[Vector, Vector, Vector]
@@ -79,7 +79,7 @@ class Scene:
     lights: list[Light] = field(default_factory=list)
     cameras: dict[str, Camera] = field(default_factory=dict)
     baseline: float = 0.0
-    ambient_up: Vector = (0.0, 0.0, 0.0)        # light that falls on surfaces which face up
+    ambient_up: Vector = (0.0, 0.0, 0.0)        # ambient light on surfaces that face up
     ambient_down: Vector = (0.0, 0.0, 0.0)
     haze: Vector = (0.7, 0.8, 0.9)
     haze_length: float = 1e6                    # metres after which haze has taken 63 %
@@ -87,7 +87,7 @@ class Scene:
     clouds: float = 0.0
     exposure: float = 1.0
     corner: Vector = (0.0, 0.0, 0.0)            # room: its lowest and
-    opposite: Vector = (0.0, 0.0, 0.0)          # highest corner, where walls darken each other; equal if there is none
+    opposite: Vector = (0.0, 0.0, 0.0)          # highest corner, for the darkening of corners; equal if there is none
     _instances: int = 0
 
     def new_instance(self) -> int:

@@ -1,4 +1,4 @@
-"""Traffic, people, trees and poles find their places along a street."""
+"""Placement of traffic, people, trees and poles along a street."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def _ground(plan: Plan, dice: Dice) -> None:
 
 
 def _rows(plan: Plan, dice: Dice) -> None:
-    """Buildings on both sides, with gaps through which side streets and gardens are seen."""
+    """Buildings on both sides, with gaps for side streets and gardens."""
     for side in (-1.0, 1.0):
         one = dice.fork(side)
         if plan.style == "park" and one.chance(0.6):
@@ -78,7 +78,7 @@ def _rows(plan: Plan, dice: Dice) -> None:
 
 
 def _end(plan: Plan, dice: Dice) -> None:
-    """What closes the view: houses across a junction, or trees, and hills of woods behind."""
+    """The end of a street: houses across a junction, or trees, with wooded hills behind."""
     scene = plan.scene
     if dice.chance(0.5) and plan.style != "park":
         x = plan.left_walk - 8.0

@@ -1,4 +1,4 @@
-"""A set of points on solids, as the texture painters see them."""
+"""A set of points on solids, the input of textures."""
 
 from __future__ import annotations
 

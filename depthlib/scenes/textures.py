@@ -1,4 +1,4 @@
-"""The texture of every point: each pattern's painter is applied to the points that show it."""
+"""The texture of every point: each pattern's function is applied to its points."""
 
 from __future__ import annotations
 

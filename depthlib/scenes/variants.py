@@ -1,7 +1,7 @@
-"""Scenes as the data sets of relative depth show them: one pair an image, 8-bit maps, depth without a scale.
+"""Scenes with the labels of relative-depth data sets: one pair per image, 8-bit maps, depth without a scale.
 
-Each set gives away less than the dense metres of the scenes, in the way of the data set that it stands in for (spec mobile,
-sections 2 and 7). What it keeps back is not in its items.
+Each set has weaker labels than the dense metres of the scenes, like the data set that it replaces (the mobile paper,
+Sec. 3.2.2). Information that it withholds is not in its items.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ KEPT = ("image", "depth", "valid", "semantics", "name")
 class Frames(Dataset):
     """Frames of several distributions, one after the other, all at one size.
 
-    Items: image [3,H,W], depth [1,H,W] in metres, valid [1,H,W], semantics [H,W], name. Frames of another shape are squeezed, as the
-    paper squeezes the photographs of DIW to 224 x 448: images with antialiasing, labels by the nearest pixel.
+    Items: image [3,H,W], depth [1,H,W] in metres, valid [1,H,W], semantics [H,W], name. Frames of another shape are resized, as in
+    the paper DIW to 224 x 448 (Sec. 4.1): images with antialiasing, labels by the nearest pixel.
 
     Args:
         parts: for each distribution `family`, `first` and `count` of its scenes, and fields of `SceneDistribution`. Scenes of
-            one family, split and number are one scene under all knobs: sets that must share none begin at other numbers.
+            one family, split and number are the same scene under all knobs: disjoint sets use different numbers.
         split: "train", "val" or "test". size: rows and columns.
     """
 
@@ -56,13 +56,13 @@ class Frames(Dataset):
 
 
 class OrdinalFrames(Dataset):
-    """As DIW: people's word on which of two points is farther, and nothing else. Items: image, pairs [P,5], name.
+    """As DIW: only human annotations of which of two points is farther. Items: image, pairs [P,5], name.
 
     pairs: int64 rows (y1, x1, y2, x2, relation), relation +1 where the first point is farther, -1 where it is nearer.
 
     Args:
         frames: items with depth and valid. pairs: of each image; 1 in DIW.
-        equal_ratio: points with depths whose ratio is below 1 + this are not asked about: people could not tell.
+        equal_ratio: pairs with a depth ratio below 1 + this are not drawn, since annotators could not order them.
     """
 
     def __init__(self, frames: Frames, pairs: int = 1, equal_ratio: float = 0.1) -> None:
@@ -108,8 +108,8 @@ class RelativeFrames(Dataset):
 class ScaleFreeFrames(Dataset):
     """As Mannequin Challenge: dense depth with holes, of unknown scale. Items: image, depth, valid, name.
 
-    depth: divided by its median over the valid pixels, so that no metre is left in it; 0 where invalid. Holes come with the frames,
-    see `defect_share` of `SceneDistribution`.
+    depth: divided by its median over the valid pixels, without metric scale; 0 where invalid. Holes are those of the
+    frames, see `defect_share` of `SceneDistribution`.
     """
 
     def __init__(self, frames: Frames) -> None:
@@ -128,9 +128,9 @@ class ScaleFreeFrames(Dataset):
 
 
 def relative_map(depth: Tensor, valid: Tensor) -> Tensor:
-    """What a file of ReDWeb would hold of a depth map, divided by 255: [...,1,H,W] metres, bool -> float32 in [0,1].
+    """The contents of a ReDWeb file for a depth map, divided by 255: [...,1,H,W] metres, bool -> float32 in [0,1].
 
-    255 - 255 (1/d - min 1/d) / (max 1/d - min 1/d), rounded; 255 where there is no depth: sky, as in ReDWeb.
+    255 - 255 (1/d - min 1/d) / (max 1/d - min 1/d), rounded; 255 without depth (sky), as in ReDWeb.
     """
     disparity = torch.where(valid, 1 / depth.clamp_min(1e-6), 0)
     farthest, nearest = disparity[valid].min(), disparity[valid].max()
@@ -139,7 +139,7 @@ def relative_map(depth: Tensor, valid: Tensor) -> Tensor:
 
 
 def _seed(name: str) -> int:
-    """Of the pairs of an image: the same in every set that has it."""
+    """Seed of the pairs of an image: the same in every set."""
     return int.from_bytes(hashlib.sha256(f"pairs of {name}".encode()).digest()[:7], "big")
 
 

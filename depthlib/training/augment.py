@@ -1,4 +1,4 @@
-"""The random changes that the fit loop makes to a batch; what they are is said in `depthlib.data.transforms`."""
+"""Augmentation of a batch in the training loop; see `depthlib.data.transforms`."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from depthlib.data.transforms.draws import generator_of
 def augment(
     batch: dict[str, Any], *, seed: int, step: int, flip: float, colour: float, positions: Sequence[int] | None = None,
 ) -> dict[str, Any]:
-    """Mirror single images with probability `flip`, then multiply brightness, contrast and saturation by factors in 1 +- `colour`.
+    """Flip each image with probability `flip`, then scale brightness, contrast, saturation by 1 +- `colour`.
 
     Args:
-        batch: dictionary with `image` [B,3,H,W] in [0,1]; labels, intrinsics, poses and other views follow.
-        seed, step: the draw is a function of these two and the place in the batch alone, so a resumed run repeats it.
-        positions: the places of the images in the whole batch, if this is a share of it.
+        batch: dictionary with `image` [B,3,H,W] in [0,1]; labels, intrinsics, poses and other views are changed alike.
+        seed, step: the draws depend on these and the position in the batch alone, so a resumed run repeats them.
+        positions: of the images in the whole batch, if `batch` is a share of it.
     Returns:
-        A new dictionary; the given tensors are not changed.
+        a new dictionary; the given tensors are not changed.
     Raises:
-        ValueError: a flip is asked for a stereo pair or for disparities (see `RandomFlip`).
+        ValueError: `flip` is above 0 for a stereo pair or disparities (see `RandomFlip`).
     """
     batch = dict(batch)
     if flip <= 0 and colour <= 0:

@@ -1,4 +1,4 @@
-"""Saving a training in progress, so that it can be killed at any moment."""
+"""Checkpoints of a training, so that it can be interrupted at any time."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class CheckpointError(RuntimeError):
 
 
 class Checkpoint:
-    """One file that is replaced as a whole. Read with `weights_only=True`: loading it never executes code.
+    """A file that is replaced atomically and loaded with `weights_only=True`, so that loading never executes code.
 
     Args:
         path: the file.
-        every_seconds: how much work may be lost; 0 saves after every step. A large state is saved less often, so that saving
-            takes at most a twentieth of the time.
+        every_seconds: between two checkpoints; 0 saves after every step. A large state is saved less often, so that
+            saving takes at most a twentieth of the time.
     """
 
     def __init__(self, path: str | os.PathLike[str], every_seconds: float = 20.0):
@@ -47,12 +47,14 @@ class Checkpoint:
         if not self.path.exists():
             return None
         try:
-            with zipfile.ZipFile(self.path) as archive:       # its checksums; torch.load itself does not verify them
+            with zipfile.ZipFile(self.path) as archive:       # checksums, which torch.load does not verify
                 if (bad := archive.testzip()) is not None:
                     raise zipfile.BadZipFile(f"checksum of {bad} is wrong")
             return torch.load(self.path, map_location=device, weights_only=True)
         except (OSError, EOFError, KeyError, zipfile.BadZipFile, pickle.UnpicklingError) as error:
-            raise CheckpointError(f"{self.path}: damaged checkpoint ({error}); delete it to train this run from the start") from error
+            raise CheckpointError(
+                f"{self.path}: damaged checkpoint ({error}); delete it to train this run from the start"
+            ) from error
 
     def remove(self) -> None:
         self.path.unlink(missing_ok=True)

@@ -1,8 +1,8 @@
-"""The one training loop. Read it from top to bottom: nothing happens elsewhere.
+"""The training loop, shared by all papers.
 
-Everything random is drawn from the seed: the order of the images is a function of (seed, epoch), an augmentation of
-(seed, step), and the state of torch's own generator travels in the checkpoint. So a run that was killed and started
-again ends in the same bits as an unbroken one (same machine, same number of threads).
+All randomness derives from the seed: the order of the images is a function of (seed, epoch), an augmentation of (seed,
+step), and the state of torch's own generator is part of the checkpoint. So an interrupted and resumed run ends in the
+same bits as an uninterrupted one (same machine, same number of threads).
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ class Task(Protocol):
         """Called once before the first step; may freeze parts of the network."""
 
     def parameter_groups(self, model: nn.Module) -> list[dict[str, Any]]:
-        """What the optimiser moves: {"params": [...]}, with its own initial "lr" where that is not the plan's."""
+        """Groups for the optimiser: {"params": [...]}, with an initial "lr" where it is not that of the plan."""
 
     def loss(self, model: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        """The scalar to minimise and its named terms, for the log; "mtadam" minimises the terms that have a gradient instead."""
+        """The scalar to minimise and its named terms; "mtadam" minimises those terms that have a gradient."""
 
     def state_dict(self) -> dict[str, Any]: ...
 
@@ -50,11 +50,11 @@ class Plan:
 
     Attributes:
         optimizer: "adam", "sgd" or "mtadam", see `make_optimizer`.
-        lr: at the first step, of every parameter group that does not bring its own.
-        betas, eps: of Adam; the first of `betas` is the momentum of SGD.
+        lr: initial, for every parameter group without its own.
+        betas, eps: of Adam; `betas[0]` is the momentum of SGD.
         schedule, power, milestones, drop: see `rate_factor`.
         clip: largest gradient norm, or None.
-        flip: probability of mirroring an image with everything that belongs to it.
+        flip: probability of a horizontal flip of an image and its labels.
         colour: half-width of the random brightness, contrast and saturation factors, e.g. 0.1 for 0.9..1.1.
         amp: bfloat16 autocast where the device is CUDA (no loss scaling needed).
     """
@@ -78,13 +78,14 @@ class Plan:
 
 @dataclass
 class Curve:
-    """What was logged at each step: `loss`, the learning rate and the named terms of the loss; None where a step lacks a term."""
+    """Values logged at each step: `loss`, learning rate, terms of the loss; None where a step lacks a term."""
 
     values: dict[str, list[float | None]] = field(default_factory=dict)
 
     def append(self, row: Mapping[str, float]) -> None:
         steps = len(self)
-        for name in [*self.values, *(name for name in row if name not in self.values)]:     # a fixed order: records are compared
+        # a fixed order, since records are compared
+        for name in [*self.values, *(name for name in row if name not in self.values)]:
             self.values.setdefault(name, [None] * steps).append(row.get(name))
 
     def __len__(self) -> int:
@@ -115,12 +116,12 @@ def fit(
         dataset: map-style; its items are dictionaries of tensors.
         plan: steps, batch size, optimiser, schedule.
         seed: of the order of the data and of the augmentation. The weights are drawn before this function.
-        checkpoint: where to save the state now and then, and to resume from when it exists.
+        checkpoint: where to save the state from time to time; an existing one is resumed.
         on_step: called with (step, loss, images per second) after every step.
-        stop_after: end after this many steps although the plan is longer; the schedule stays that of the whole plan.
+        stop_after: end after this many steps; the schedule remains that of the whole plan.
     Raises:
-        ValueError: the dataset is smaller than one batch, a batch cannot be shared out to the processes evenly, or the
-            optimizer is unknown or does not fit the plan.
+        ValueError: the dataset is smaller than one batch, the batch size is no multiple of the number of processes, or
+            the optimizer is unknown or does not fit the plan.
         TrainingDiverged: the loss became NaN or infinite; names the step and the terms.
     """
     device = torch.device(device)
@@ -128,12 +129,15 @@ def fit(
     torch.manual_seed(seed)
     task.prepare(model, dataset)
     optimizer = make_optimizer(
-        plan.optimizer, task.parameter_groups(model), lr=plan.lr, betas=plan.betas, eps=plan.eps, weight_decay=plan.weight_decay,
+        plan.optimizer, task.parameter_groups(model), lr=plan.lr, betas=plan.betas, eps=plan.eps,
+        weight_decay=plan.weight_decay,
     )
     rates = [group["lr"] for group in optimizer.param_groups]
-    rank, processes = rank_and_size()       # 0 and 1, unless torchrun started several: each has a share of the batch
+    rank, processes = rank_and_size()       # 0 and 1, except under torchrun, where each has a share of the batch
     if isinstance(optimizer, MTAdam) and (processes > 1 or plan.clip is not None):
-        raise ValueError("mtadam makes its own gradients: expected one process and no clip")
+        raise ValueError(
+            f"optimizer: found mtadam with {processes} processes and clip {plan.clip}, expected one process and no clip"
+        )
     loss_of = in_parallel(model, task, device)
     curve = Curve()
     first = 0
@@ -148,7 +152,7 @@ def fit(
     batches = DataLoader(
         dataset, batch_sampler=BatchOrder(len(dataset), plan.batch_size, seed, first, steps, rank, processes),
         pin_memory=device.type == "cuda",
-        generator=torch.Generator(),       # else starting to load draws from the generator that dropout draws from
+        generator=torch.Generator(),       # else the loader would draw from the generator of dropout
     )
     started = time.perf_counter()
     for step, batch in enumerate(batches, start=first):
@@ -164,7 +168,9 @@ def fit(
             group["lr"] = rate * factor
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=plan.amp and device.type == "cuda"):
             loss, terms = loss_of(batch)
-        row = mean_over_processes({"loss": float(loss.detach()), **{name: float(term.detach()) for name, term in terms.items()}})
+        row = mean_over_processes(
+            {"loss": float(loss.detach()), **{name: float(term.detach()) for name, term in terms.items()}}
+        )
         if not math.isfinite(row["loss"]):
             raise TrainingDiverged(f"step {step}: " + ", ".join(f"{name} = {value:.4g}" for name, value in row.items()))
         if isinstance(optimizer, MTAdam):
@@ -178,7 +184,10 @@ def fit(
 
         curve.append(row | {"lr": plan.lr * factor})
         if on_step is not None:
-            on_step(step + 1, curve.values["loss"][-1], plan.batch_size * (step + 1 - first) / (time.perf_counter() - started))
+            on_step(
+                step + 1, curve.values["loss"][-1],
+                plan.batch_size * (step + 1 - first) / (time.perf_counter() - started),
+            )
         if checkpoint is not None and rank == 0 and step + 1 < steps and checkpoint.due():
             checkpoint.save({
                 "model": model.state_dict(), "optimizer": optimizer.state_dict(), "task": task.state_dict(),
@@ -188,16 +197,18 @@ def fit(
 
 
 class BatchOrder:
-    """Yields the indices of each batch from step `first` to `steps`: a fresh permutation every epoch, last partial batch dropped.
+    """Yields the indices of each batch of steps `first` to `steps`: a new permutation every epoch, full batches only.
 
-    Of several processes, number `rank` gets every `processes`-th image of each batch.
+    With several processes, process `rank` gets every `processes`-th image of each batch.
     """
 
-    def __init__(self, size: int, batch_size: int, seed: int, first: int, steps: int, rank: int = 0, processes: int = 1):
+    def __init__(
+        self, size: int, batch_size: int, seed: int, first: int, steps: int, rank: int = 0, processes: int = 1,
+    ):
         if steps > 0 and size < batch_size:
-            raise ValueError(f"dataset has {size} images, expected at least one batch of {batch_size}")
+            raise ValueError(f"dataset: found {size} images, expected at least one batch of {batch_size}")
         if batch_size % processes:
-            raise ValueError(f"batch size {batch_size} cannot be shared by {processes} processes: expected a multiple of {processes}")
+            raise ValueError(f"batch_size: found {batch_size}, expected a multiple of the {processes} processes")
         self.rank, self.processes = rank, processes
         self.size, self.batch_size, self.seed, self.first, self.steps = size, batch_size, seed, first, steps
 
@@ -221,7 +232,7 @@ def random_state() -> dict[str, Any]:
 
 
 def restore_random_state(state: Mapping[str, Any]) -> None:
-    """Undo `random_state`; a state without CUDA generators leaves those alone."""
+    """Restore what `random_state` returned; CUDA generators only where it holds them."""
     torch.set_rng_state(state["cpu"].cpu())
     if state["cuda"] and torch.cuda.is_available():
         torch.cuda.set_rng_state_all([s.cpu() for s in state["cuda"]])

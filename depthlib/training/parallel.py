@@ -1,8 +1,8 @@
-"""Training across several processes, each with a share of every batch: torch's DDP under torchrun.
+"""Training in several processes, each with a share of every batch: torch's DDP under torchrun.
 
-In a single process, which is the rule, everything here does nothing. Each process takes every n-th image of the global
-batch, and DDP averages the gradients. So the steps are those of one process wherever the loss of a batch is the mean of the
-losses of its shares: the same number of valid pixels in each, no batch norm over the batch.
+In a single process nothing here has an effect. Each of n processes takes every n-th image of the global batch, and DDP
+averages the gradients. So the steps equal those of one process if the loss of a batch is the mean of the losses of its
+shares: the same number of valid pixels in each, and no batch norm.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ T = TypeVar("T")
 
 
 def rank_and_size() -> tuple[int, int]:
-    """Number of this process and how many there are; (0, 1) for a single one."""
+    """Rank of this process and number of processes; (0, 1) for a single one."""
     return (distributed.get_rank(), distributed.get_world_size()) if distributed.is_initialized() else (0, 1)
 
 
 def join(device: torch.device) -> torch.device:
-    """Under torchrun, join the other processes; gives the device of this one. Otherwise `device` as it is."""
+    """Under torchrun, join the process group and return the device of this process; otherwise return `device`."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return device
     if device.type == "cuda":
@@ -35,7 +35,7 @@ def join(device: torch.device) -> torch.device:
 
 
 def agreed(answer: T) -> T:
-    """The first process's answer, for all: what they do next must be the same."""
+    """The answer of the first process, broadcast to all, so that they proceed alike."""
     if rank_and_size()[1] == 1:
         return answer
     answers = [answer]
@@ -44,7 +44,7 @@ def agreed(answer: T) -> T:
 
 
 class LossOf(nn.Module):
-    """Network and task as one module, batch -> loss and terms: DDP works through `forward`, and a task may call what it likes."""
+    """Network and task as one module, batch -> loss and terms, since DDP hooks into `forward`."""
 
     def __init__(self, model: nn.Module, task: Any) -> None:
         super().__init__()
@@ -56,15 +56,17 @@ class LossOf(nn.Module):
 
 
 def in_parallel(model: nn.Module, task: Any, device: torch.device) -> nn.Module:
-    """`LossOf` the two, whose gradients are the mean over all processes.
+    """`LossOf(model, task)`, with gradients averaged over all processes.
 
-    Raises ValueError for several processes and a task that remembers images, since each process sees others.
+    Raises ValueError for several processes and a task with state per image, since each process sees other images.
     """
     module = LossOf(model, task)
     if rank_and_size()[1] == 1:
         return module
     if task.state_dict():
-        raise ValueError(f"{type(task).__name__} remembers the images it has seen: it cannot train in several processes, expected one")
+        raise ValueError(
+            f"processes: found {rank_and_size()[1]}, expected 1 for {type(task).__name__}, which keeps state per image"
+        )
     return nn.parallel.DistributedDataParallel(module, device_ids=[device.index] if device.type == "cuda" else None)
 
 

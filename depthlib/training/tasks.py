@@ -1,4 +1,4 @@
-"""The simplest tasks: learn from the labels of each pixel, or learn nothing but their mean."""
+"""The simplest tasks: a loss on the labels of each pixel, and the mean of the labels."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from depthlib.base.build import resolve
 
 
 class BaseTask:
-    """What most tasks have in common: they prepare nothing, move every parameter at the plan's rate and remember nothing."""
+    """Defaults of a task: no preparation, all parameters at the plan's learning rate, no state."""
 
     def prepare(self, model: nn.Module, dataset: Dataset) -> None:
         pass
@@ -45,10 +45,10 @@ class Supervised(BaseTask):
 
 
 class MeanOfLabels(BaseTask):
-    """For the baseline that knows nothing: `prepare` sets its constant, and there is no step to take."""
+    """For the constant baseline: `prepare` sets its depth, and there are no steps."""
 
     def prepare(self, model: nn.Module, dataset: Dataset) -> None:
         model.fit(dataset[i]["depth"] for i in range(len(dataset)))
 
     def loss(self, model: nn.Module, batch: dict[str, Any]) -> tuple[Tensor, dict[str, Tensor]]:
-        raise NotImplementedError("the mean is known before the first step: plan 0 steps")
+        raise NotImplementedError("steps: found a step for MeanOfLabels, which is fitted in prepare, expected 0")

@@ -26,9 +26,9 @@ def dict_of(**values):
 
 @pytest.mark.parametrize(("made", "options", "error", "message"), [
     (Supervised, {"lost": 1}, TypeError, "unexpected keyword argument 'lost'"),
-    (Supervised, {"loss": lambda: 0}, ValueError, "expected a class or function at the top of a module of depthlib"),
-    (dict_of, {}, ValueError, "expected a class or function at the top of a module of depthlib"),
-    (Supervised.loss, {}, ValueError, "expected a class or function at the top"),
+    (Supervised, {"loss": lambda: 0}, ValueError, "expected a top-level class or function of depthlib"),
+    (dict_of, {}, ValueError, "expected a top-level class or function of depthlib"),
+    (Supervised.loss, {}, ValueError, "expected a top-level class or function"),
 ])
 def test_what_cannot_be_made_is_refused_when_it_is_written(made, options, error, message):
     with pytest.raises(error, match=message):

@@ -125,7 +125,7 @@ def test_wrong_names_are_told_in_one_line():
     runner = CliRunner()
     for arguments, words in (
         (["reproduce", "99"], "unknown lesson '99'"),
-        (["reproduce", "--profile", "huge"], "unknown profile 'huge'"),
+        (["reproduce", "--profile", "huge"], "profile: found 'huge', expected one of"),
         (["bench", "x"], "unknown benchmark 'x'"),
     ):
         result = runner.invoke(cli.main, arguments)

@@ -16,7 +16,7 @@ from depthlib.data.errors import DataError
 from depthlib.data.files import read_colour, read_map
 from depthlib.data.real_samples import RealFrame, real_frames
 from depthlib.data.sevenscenes import SevenScenes
-from depthlib.data.sunrgbd import read_calibration, upright_to_camera
+from depthlib.data.sunrgbd import zero_based
 from depthlib.data.tum import TUM, associate
 from depthlib.geometry import inside, invert_pose, project, reproject, sample_pixels
 
@@ -115,8 +115,10 @@ def test_real_sunrgbd_points_fall_on_their_pixels(number: str) -> None:
     with np.load(next((folder / "lidar").glob(f"{number}.npz"))) as arrays:
         cloud = torch.from_numpy(arrays[arrays.files[0]]).double()
     image = torch.from_numpy(np.array(Image.open(next(folder.rglob(f"{number}.jpg"))))).double() / 255
-    tilt, K = read_calibration(folder / f"calib/{number}.txt")
-    points = upright_to_camera(cloud[:, :3], tilt)
+    tilt, K = read_numbers(folder / f"calib/{number}.txt", (2, 3, 3))       # a line each, column by column
+    K = zero_based(K.T)
+    x, y, z = (cloud[:, :3] @ torch.from_numpy(tilt).T).unbind(1)           # x right, y forward, z up
+    points = torch.stack((x, -z, y), dim=1)
     assert points[:, 2].min() > 1.0 and points[:, 2].max() < 8.1
     pixels, _ = project(points.T[None], K[None].double())
     u, v = pixels[0].round().long()

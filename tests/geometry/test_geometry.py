@@ -90,12 +90,6 @@ def test_scale_intrinsics_keeps_rays_of_an_area_resize(scale):
     torch.testing.assert_close(resized[inner], rays[inner])
 
 
-def test_scale_intrinsics_literature_form_multiplies_the_principal_point():
-    K = intrinsics(8, 16)
-    expected = torch.diag(torch.tensor([0.5, 0.25, 1.0], dtype=F64)) @ K
-    torch.testing.assert_close(g.scale_intrinsics(K, 0.5, 0.25, half_pixel=False), expected)
-
-
 def test_crop_and_flip_keep_the_rays():
     K = intrinsics(8, 16)
     K[:, 0, 1] = 0.2

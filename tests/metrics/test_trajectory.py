@@ -235,7 +235,7 @@ def test_clear_errors():
         (lambda: snippets(poses, 11), "expected 2 to 10"),
         (lambda: segment_errors(poses, poses, np.arange(1, 11)), "ascending number"),
         (lambda: relative_errors(poses, poses, np.zeros((0, 2), int)), "at least one"),
-        (lambda: pairs_by_distance(poses, 1000), "expected at least two stretches"),
+        (lambda: pairs_by_distance(poses, 1000), "expected at least two segments"),
         (lambda: statistics([]), "expected finite"),
         (lambda: poses_from_quaternions(np.zeros((2, 3)), np.zeros((2, 4))), "none of length 0"),
     ]:

@@ -116,9 +116,9 @@ def left(folder: Path) -> list[str]:
 def test_nothing_is_written_when_something_is_wrong(student: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "out.onnx"
     out.write_bytes(b"as it was")
-    with pytest.raises(ExportError, match="Stubborn cannot be written as onnx"):
+    with pytest.raises(ExportError, match="Stubborn: cannot be written as onnx"):
         write(Stubborn(), out, (32, 64))
-    with pytest.raises(ExportError, match="does not take images of 50 x 60"):
+    with pytest.raises(ExportError, match="size: found 50 x 60, expected a size that the network takes"):
         export(student[0], out, size=(50, 60))
     with pytest.raises(ValueError, match=r"expected a name that ends in \.onnx"):
         export(student[0], tmp_path / "out.tflite")
@@ -138,7 +138,7 @@ def test_nothing_is_written_when_something_is_wrong(student: tuple[Path, Path], 
     faithful = module._onnx_runner
     wrong = module.Format(".onnx", module._write_onnx, lambda path: lambda image: 1.001 * faithful(path)(image))
     monkeypatch.setitem(module.FORMATS, "onnx", wrong)
-    with pytest.raises(ExportError, match=r"differs from torch by 0\.001 .* at most 0\.0001: nothing was written"):
+    with pytest.raises(ExportError, match=r"found a difference from torch of 0\.001 .* at most 0\.0001; nothing was written"):
         write(load_weights(student[0])[0], out, (32, 64))
     monkeypatch.setitem(module.FORMATS, "onnx", wrong._replace(runner=lambda path: lambda image: image[:, :1] * float("nan")))
     with pytest.raises(ExportError, match="nothing was written"):
@@ -149,7 +149,7 @@ def test_nothing_is_written_when_something_is_wrong(student: tuple[Path, Path], 
 def test_networks_of_several_images_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     weights = saved(tmp_path)
     monkeypatch.setattr("depthlib.papers.mobile.network.MobileDepth.inputs", ("image", "right"), raising=False)
-    with pytest.raises(ExportError, match="looks at image, right; only networks of one image"):
+    with pytest.raises(ExportError, match="with inputs image, right, expected a network of one image"):
         export(weights, tmp_path / "a.onnx")
 
 

@@ -376,7 +376,7 @@ def test_columns_of_numbers_are_aligned_right():
 def test_names_and_captions_are_checked(tmp_path):
     with pytest.raises(ValueError, match="notebook: found '../x'"):
         Report("../x", "quick", tmp_path)
-    with pytest.raises(ValueError, match="unknown profile 'quik'"):
+    with pytest.raises(ValueError, match="profile: found 'quik', expected one of"):
         Report("x", "quik", tmp_path)
     with pytest.raises(ValueError, match="name: found 'A b'"):
         Report("x", "quick", tmp_path).figure(panels([[RGB]]), "A b", "Caption.")

@@ -112,9 +112,9 @@ def test_a_metric_trains_nothing(edited):
 
 
 @pytest.mark.parametrize(("name", "change"), [
-    ("losses/checks.py", lambda text: text.replace("must be floating-point", "must not be integers")),
+    ("losses/checks.py", lambda text: text.replace("expected floating-point tensors", "expected no integers")),
     ("protocols/protocol.py", lambda text: text.replace("unknown protocol", "no such protocol")),
-    ("training/fit.py", lambda text: text.replace("The one training loop.", "The training loop.")),
+    ("training/fit.py", lambda text: text.replace("The training loop,", "The loop,")),
     ("models/unet.py", lambda text: text + "# a comment\n"),
 ])
 def test_a_message_or_a_docstring_lists_nothing(edited, name, change):

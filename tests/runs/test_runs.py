@@ -138,12 +138,12 @@ def test_scores_without_weights_serve_readers_and_missing_weights_are_trained_ag
 
 
 def test_override_of_an_unknown_field():
-    with pytest.raises(ValueError, match="unknown override stesp: expected some of"):
+    with pytest.raises(ValueError, match="overrides: found stesp, expected some of"):
         RunSpec("start", "unet", "rooms", "smoke", overrides={"stesp": 5})
 
 
 def test_training_can_be_forbidden(tmp_path):
-    with pytest.raises(MissingRun, match="making it is forbidden"):
+    with pytest.raises(MissingRun, match="training is forbidden here"):
         Store(tmp_path, reference=[], train=False).ensure(SPEC)
 
 
@@ -177,7 +177,7 @@ def test_damaged_scores_are_an_error_that_names_the_file(made, tmp_path, damage)
     content = json.loads(path.read_text())
     content["metrics"]["abs_rel"].pop()
     path.write_text(json.dumps(content) if damage == "lost value" else path.read_text()[:200])
-    with pytest.raises(CorruptRecord, match="metric.json: unreadable record .*delete it to make it again"):
+    with pytest.raises(CorruptRecord, match="metric.json: unreadable record .*delete it to recompute it"):
         Store(tmp_path, reference=[], train=True).get(SPEC)
 
 

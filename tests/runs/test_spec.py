@@ -9,7 +9,7 @@ from depthlib.runs.spec import RunSpec
 def test_a_paper_is_found_by_the_key_it_had_and_an_unknown_one_is_refused():
     former = RunSpec("together", "unet", "streets", "smoke")
     assert former == RunSpec("comparison", "unet", "streets", "smoke") and former.name.startswith("comparison-unet-")
-    with pytest.raises(ValueError, match="unknown paper 'dorn': expected one of anuw, comparison, "):
+    with pytest.raises(ValueError, match="paper: found 'dorn', expected one of anuw, comparison, "):
         RunSpec("dorn", "unet", "streets")
 
 
@@ -22,5 +22,5 @@ def test_overrides_win_over_the_fields_of_a_paper_and_these_over_the_profile():
 
 @pytest.mark.parametrize("value", [0, 2.5, True, "9"])
 def test_overrides_are_positive_integers(value):
-    with pytest.raises(ValueError, match="override steps: found .*, expected an integer of at least 1"):
+    with pytest.raises(ValueError, match=r"overrides\['steps'\]: found .*, expected an integer of at least 1"):
         RunSpec("start", "unet", "rooms", overrides={"steps": value})

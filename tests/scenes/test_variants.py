@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from depthlib.data import mannequin
-from depthlib.data.diw import DIW, read_annotations, scale_pairs
+from depthlib.data.diw import DIW, read_annotations
 from depthlib.data.errors import DataError
 from depthlib.data.manifest import load_manifest
 from depthlib.data.mannequin import Mannequin, read_clip
@@ -77,18 +77,6 @@ def test_diw_list_of_many_images_is_read_quickly(tmp_path: Path) -> None:
     file.write_text("./DIW_train_val/a.thumb\n20,30,1,2,<,30,20\n" * 50_000)
     names, values = read_annotations(file)
     assert len(names) == 50_000 and values.shape == (50_000, 7) and values[-1].tolist() == [19, 29, 0, 1, -1, 30, 20]
-
-
-def test_pairs_follow_a_resize() -> None:
-    pairs = torch.tensor([[0, 0, 479, 639, 1], [100, 200, 100, 201, -1], [0, 5, 0, 6, 1]])
-    found = scale_pairs(pairs, (480, 640), (48, 64))
-    assert found.tolist() == [[0, 0, 47, 63, 1], [8, 19, 9, 19, -1], [1, 0, 0, 0, 1]]
-    assert torch.equal(scale_pairs(pairs, (480, 640), (480, 640)), pairs)
-    many = torch.cat([torch.randint(0, 480, (500, 4)), torch.ones(500, 1, dtype=torch.int64)], dim=1)
-    small = scale_pairs(many, (480, 640), (24, 24))
-    assert small.min() >= 0 and small[:, :4].max() < 24 and (small[:, :2] != small[:, 2:4]).any(1).all()
-    with pytest.raises(ValueError, match="pairs"):
-        scale_pairs(pairs.float(), (480, 640), (48, 64))
 
 
 def test_redweb_keeps_the_order_of_depth(streets: SceneDataset, tmp_path: Path) -> None:

@@ -132,7 +132,7 @@ def test_diverged_training_says_where():
 
 
 def test_dataset_smaller_than_a_batch():
-    with pytest.raises(ValueError, match="dataset has 12 images, expected at least one batch of 13"):
+    with pytest.raises(ValueError, match="dataset: found 12 images, expected at least one batch of 13"):
         train(Plan(steps=1, batch_size=13))
 
 
@@ -279,7 +279,7 @@ def test_two_processes_train_as_one_does(tmp_path):
 def test_several_processes_refuse_what_would_go_wrong(monkeypatch):
     from depthlib.training import parallel
 
-    with pytest.raises(ValueError, match="batch size 5 cannot be shared by 2 processes"):
+    with pytest.raises(ValueError, match="batch_size: found 5, expected a multiple of the 2 processes"):
         BatchOrder(12, 5, seed=0, first=0, steps=1, processes=2)
     monkeypatch.setattr(parallel, "rank_and_size", lambda: (0, 2))
 
@@ -287,5 +287,5 @@ def test_several_processes_refuse_what_would_go_wrong(monkeypatch):
         def state_dict(self):
             return {"seen": 1}
 
-    with pytest.raises(ValueError, match="Remembers remembers the images it has seen"):
+    with pytest.raises(ValueError, match="processes: found 2, expected 1 for Remembers"):
         parallel.in_parallel(Linear(), Remembers(L1), torch.device("cpu"))

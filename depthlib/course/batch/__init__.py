@@ -1,6 +1,6 @@
-"""Many runs and notebooks at once: the plan, the workflow that carries it out, and what a person sees of it.
+"""Many runs and notebooks in parallel: the plan, the workflow that executes it, and the display of its progress.
 
-`plan` writes down what is missing and what depends on what; `Snakefile` is the workflow over that; each job of it is a call
-of `job`; `engine` starts the workflow and reports. Everything that is finished is a file of the run store, so a batch that
-is killed is started again and goes on.
+`plan` lists the missing results and their dependencies; `Snakefile` is the workflow for them; each of its jobs is a call of
+`worker`; `engine` starts the workflow and reports. Every finished job is a file of the run store, so an interrupted batch
+resumes when it is started again.
 """

@@ -1,4 +1,4 @@
-"""Starting the workflow and seeing it through: what runs, what is done, what is left, what failed and why."""
+"""Running the workflow: start, progress, end, and a summary of what failed and why."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from depthlib.course.batch.status import read_status, status_file
 DONE, FAILED, REFUSED, OUT_OF_TIME = 0, 1, 2, 3      # exit statuses of a batch
 SNAKEFILE = Path(__file__).with_name("Snakefile")
 LOG_LINES = 12
-# The C library of Linux gives every large block back to the system and has it wiped again at the next step; told to keep
-# them, a training on the CPU is a tenth faster.
+# By default glibc returns every large block to the system, which clears it again at the next step; keeping them makes a
+# training on the CPU a tenth faster.
 MALLOC = {"MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_": str(2 << 30), "MALLOC_TOP_PAD_": str(64 << 20)}
 
 
@@ -38,14 +38,14 @@ def run_batch(
 ) -> int:
     """Carry out `plan` and return the status of the batch: DONE, FAILED (some job did), or OUT_OF_TIME.
 
-    Every finished job is a file, and a training that is cut off goes on from its checkpoint, so a batch may be stopped in any
-    way at any time, and started again.
+    Every finished job is a file, and an interrupted training resumes from its checkpoint, so a batch may be stopped at any
+    time and started again.
 
     Args:
         jobs: how many at once.
         max_minutes: stop then, cleanly; None: no limit.
         options: more options for Snakemake, such as ["--executor", "slurm"].
-        dry_run: only print what would be done.
+        dry_run: only print the jobs.
 
     Raises:
         AnotherBatch: the store is in use by another batch.
@@ -57,7 +57,7 @@ def run_batch(
         lock.acquire(timeout=0)
     except Timeout:
         raise AnotherBatch(
-            f"another batch of profile {plan.profile} works on the store {plan.store}: wait for it, or name another store "
+            f"{plan.store}: found another batch of profile {plan.profile}, expected none: wait for it, or set another store "
             "with DEPTHLIB_STORE"
         ) from None
     with lock:
@@ -83,7 +83,7 @@ def run_batch(
                     time.sleep(0.3)
             out_of_time = process.poll() is None
         finally:
-            _end(process)                   # also after Ctrl-C and SIGTERM: nothing of a batch outlives it
+            _end(process)                   # also after Ctrl-C and SIGTERM: no process of a batch outlives it
             if helper:
                 helper.terminate()
                 helper.communicate()
@@ -92,12 +92,12 @@ def run_batch(
 
 
 def _command(plan: Plan, plan_file: Path, jobs: int, options: Sequence[str]) -> list[str]:
-    # Here the cores and GPUs are shared out; elsewhere (options name an executor) that is the cluster's business.
+    # Cores and GPUs are assigned here; with another executor (in options) the cluster does that.
     here = ["--cores", str(jobs * plan.threads), "--resources", f"gpu={plan.gpus}"]
     last = plan.last_of_longest_chain()
     first = ["--prioritize", plan.runs[last].stamp] if last else []
-    # Outputs appear whole or not at all, so Snakemake's own locks and marks of incomplete files are needless, and after a kill
-    # they would be in the way.
+    # Outputs are written atomically, so Snakemake's own locks and marks of incomplete files are not needed; after a kill
+    # they would block a restart.
     return [
         plan.python, "-m", "snakemake", "--snakefile", str(SNAKEFILE), "--directory", plan.folder, "--config", f"plan={plan_file}",
         *first, "--keep-going", "--nolock", "--ignore-incomplete", "--rerun-triggers", "mtime", "--scheduler", "greedy",
@@ -111,8 +111,8 @@ def _elsewhere(options: Sequence[str]) -> bool:
 
 @contextmanager
 def _sigterm_raises() -> Iterator[None]:
-    """Within, SIGTERM (from `kill`, `timeout`, a cluster's end of time) raises SystemExit instead of ending Python on the spot."""
-    if threading.current_thread() is not threading.main_thread():       # only the main one may say what a signal does
+    """Inside, SIGTERM (from `kill`, `timeout` or a cluster's time limit) raises SystemExit instead of ending Python at once."""
+    if threading.current_thread() is not threading.main_thread():       # only the main thread may set signal handlers
         yield
         return
     before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
@@ -123,7 +123,7 @@ def _sigterm_raises() -> Iterator[None]:
 
 
 def _end(process: subprocess.Popen) -> None:
-    """Stop the workflow and its jobs; those that do not listen for ten seconds are killed."""
+    """Stop the workflow and its jobs; those that do not end within ten seconds are killed."""
     if process.poll() is not None:
         return
     family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
@@ -138,7 +138,7 @@ def _end(process: subprocess.Popen) -> None:
 
 
 def _summary(plan: Plan, returncode: int, out_of_time: bool, console: Console) -> int:
-    """Say what is missing and why; gives the batch's status."""
+    """Print what is missing and why; returns the batch's status."""
     missing = [*plan.missing_runs(), *plan.missing_notebooks()]
     failed = [name for name in missing if (status := read_status(status_file(plan, name))) and status.state == "failed"]
     for name in failed:
@@ -150,7 +150,7 @@ def _summary(plan: Plan, returncode: int, out_of_time: bool, console: Console) -
     if out_of_time:
         console.print(f"time is up: {len(missing)} jobs are left; the same command goes on where this one stopped", highlight=False)
         return OUT_OF_TIME
-    if missing and not failed:              # the workflow itself, or a job that was killed from outside
+    if missing and not failed:              # the workflow itself, or an externally killed job
         tail = Path(plan.folder, "snakemake.log").read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:]
         console.print(f"[red]stopped[/] {len(missing)} jobs are left, the first is {missing[0]}; the workflow's last words:")
         console.print("\n".join(f"    {line}" for line in tail), markup=False, highlight=False, soft_wrap=True)
@@ -175,7 +175,7 @@ def default_jobs(gpus: int) -> int:
 
 
 def gpu_count(device: str) -> int:
-    """How many CUDA devices "auto", "cpu", ... stands for here. Raises ValueError as `pick_device` does."""
+    """Number of CUDA devices that "auto", "cpu", ... selects on this machine. Raises ValueError as `pick_device` does."""
     import torch
 
     from depthlib.base.devices import pick_device

@@ -1,4 +1,4 @@
-"""Asking the fork server of a batch to do a job. Imports nothing that is slow: whoever asks has to be quick."""
+"""Client of the fork server of a batch. Imports only fast modules, since each job starts with it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ BEGUN = b"b"            # the first byte of an answer; the second one is the exi
 
 
 def ask(kind: str, plan_file: str, name: str) -> int | None:
-    """Have a job ("run" or "notebook") done and wait for it: its exit status, or None if nobody began. Works in the batch's folder."""
-    os.chdir(Path(plan_file).parent)        # a socket's address is short, and a folder's path need not be
+    """Request a job ("run" or "notebook") and wait for it: its exit status, or None if it was not accepted. Uses the batch's
+    folder.
+    """
+    os.chdir(Path(plan_file).parent)        # the address of a socket is limited in length, so it is relative
     with socket.socket(socket.AF_UNIX) as connection:
         try:
             connection.connect(SOCKET)

@@ -1,10 +1,9 @@
-"""One process that has loaded everything, and from which the jobs of a batch are forked.
+"""A process with all imports loaded, from which the jobs of a batch are forked.
 
-To load torch, its compiler (any optimiser of torch imports it) and the package, and to compute the keys, costs four seconds
-of CPU time: more than some small runs train, and a notebook pays it before its kernel even starts. Here it is paid once a
-batch: `serve` loads, then listens at a socket in the batch's folder; a job asks there (`fork_client.ask`), hands over where its
-output goes, and waits for its fork. Where nobody listens, on the node of a cluster or with a GPU, which does not survive a fork
-once it is in use, the job does its work itself.
+Importing torch, its compiler (which every optimiser of torch imports) and the package, and computing the keys, takes four
+seconds of CPU time, more than some small trainings. With a fork server this happens once per batch: `serve` imports, then
+listens at a socket in the batch's folder; a job connects (`fork_client.ask`), passes its output, and waits for its fork.
+Without a server, on the node of a cluster or with a GPU, whose context does not survive a fork, the job runs directly.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def start(plan: Plan, plan_file: Path, log: IO[bytes], environment: Mapping[str, str]) -> subprocess.Popen | None:
-    """Start `serve` in a process of its own, for as long as its standard input is open. None where it would not help or not work."""
+    """Start `serve` in a separate process, which ends with its standard input. None if it would not help or not work."""
     if sys.platform != "linux" or plan.gpus or len(plan.missing_runs()) + len(plan.missing_notebooks()) < 2:
         return None
     command = [plan.python, "-m", "depthlib.course.batch.fork_server", str(plan_file)]
@@ -40,17 +39,17 @@ def start(plan: Plan, plan_file: Path, log: IO[bytes], environment: Mapping[str,
 
 
 def serve(plan_file: str) -> None:
-    """Fork a process for each job that asks, until standard input is closed or it is told to end; then end those that still work."""
+    """Fork a process for each job that connects, until standard input is closed or SIGTERM; then end the remaining forks."""
     from depthlib.course.batch.worker import set_threads
 
     set_threads(plan_file)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit())        # by way of what stands under `finally`
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())        # runs the `finally` block
     address = Path(SOCKET)
     address.unlink(missing_ok=True)         # of a batch that was killed
     forks: set[int] = set()
     with socket.socket(socket.AF_UNIX) as door:
         door.bind(SOCKET)
-        door.listen(64)                     # from now on a job waits here, also while this process loads
+        door.listen(64)                     # from now on jobs wait here, also during the imports
         try:
             load(plan_file)
             while sys.stdin not in select.select([door, sys.stdin], [], [])[0]:
@@ -69,9 +68,9 @@ def serve(plan_file: str) -> None:
 
 
 def load(plan_file: str) -> None:
-    """Import what the missing jobs execute, all of it, so that their keys and the code that runs come from the same files.
+    """Import all code of the missing jobs, so that their keys and the executed code come from the same files.
 
-    Only what starts no thread and no event loop, which a fork would not have: a notebook's are started by its fork.
+    Only modules that start no thread and no event loop, which a fork would not have; a notebook's are started by its fork.
     """
     import papermill  # noqa: F401
     import torch._dynamo  # noqa: F401
@@ -90,7 +89,7 @@ def load(plan_file: str) -> None:
     modules = {training_modules(recipe) for recipe in recipes}
     modules |= {score_modules(recipe, test) for recipe in recipes for test in recipe.tests}
     for name in closure(name for names in modules for name in names):
-        with contextlib.suppress(ImportError):          # of a part that needs a package which is not installed
+        with contextlib.suppress(ImportError):          # a module that needs a package which is not installed
             importlib.import_module(name)
     for names in modules:
         code_fingerprint(names, without=SILENT)
@@ -99,12 +98,12 @@ def load(plan_file: str) -> None:
 
 
 def _alive(forks: set[int]) -> set[int]:
-    """Those that are not done; the others are buried."""
+    """The running processes; the others are reaped."""
     return {fork for fork in forks if os.waitpid(fork, os.WNOHANG)[0] == 0}
 
 
 def _work(connection: socket.socket, plan_file: str) -> None:
-    """The fork: do one job with the output of the job that asked, answer with the exit status, and end."""
+    """The fork: do one job with the output of the client, answer with the exit status, and end."""
     status = 1
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
@@ -125,18 +124,18 @@ def _work(connection: socket.socket, plan_file: str) -> None:
         sys.stderr.flush()
         with contextlib.suppress(OSError):
             connection.send(bytes([status]))
-        os._exit(status)                    # not through what the process it was forked from has open
+        os._exit(status)                    # without flushing what the parent process has open
 
 
 def _end_with(connection: socket.socket) -> None:
-    """When the job that asked is killed, this process ends too."""
+    """End this process when its client is killed."""
     with contextlib.suppress(OSError):
         connection.recv(1)
     _end(os.getpid())
 
 
 def _end(fork: int) -> None:
-    """End a fork and what it started: the kernel of a notebook would not hear of it for a second, and its workers never."""
+    """End a fork and its children: the kernel of a notebook would notice only after a second, and its workers never."""
     process = psutil.Process(fork)
     for member in [*process.children(recursive=True), process]:
         with contextlib.suppress(psutil.NoSuchProcess):

@@ -1,4 +1,4 @@
-"""Runs made on several machines, brought together: folders are copied, and runs that contradict one another are found."""
+"""Merging runs of several machines: folders are copied, and contradicting runs are reported."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from depthlib.runs.store import CHECKPOINT, RECORD, CorruptRecord, Store, copy_r
 
 @dataclass
 class Merged:
-    """What `merge` did, run by run, by name.
+    """The result of `merge`: names of runs.
 
     Attributes:
-        copied: were not in the store. same: were, with the same bits. agree: were, made on another machine, within rounding.
-        conflicts: were, and differ by more than that; the store keeps its own. unreadable: sentences.
+        copied: new in the store. same: present with the same bits. agree: present from another machine, equal within rounding.
+        conflicts: present and different; the store keeps its own. unreadable: sentences.
     """
 
     copied: list[str] = field(default_factory=list)
@@ -33,7 +33,7 @@ class Merged:
 
 
 def merge(source: str | os.PathLike[str], store: Store) -> Merged:
-    """Copy the finished runs of another store, or of `results/<profile>/runs`, into `store`. Nothing that is there is replaced.
+    """Copy the finished runs of another store, or of `results/<profile>/runs`, into `store`. Existing runs are not replaced.
 
     Raises:
         FileNotFoundError: no such folder.
@@ -51,7 +51,7 @@ def merge(source: str | os.PathLike[str], store: Store) -> Merged:
             continue
         if ours is None:
             copy_run(file.parent, target)
-            (target / CHECKPOINT).unlink(missing_ok=True)           # of a training that was cut off here
+            (target / CHECKPOINT).unlink(missing_ok=True)           # of an interrupted training here
             merged.copied.append(name)
             continue
         difference = compare_records(ours, theirs)

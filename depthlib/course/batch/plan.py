@@ -1,4 +1,4 @@
-"""What a batch has to do, as data: a JSON file that the workflow and its jobs read, so that only one process works it out."""
+"""The plan of a batch: a JSON file that the workflow and its jobs read, so that only one process computes it."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from depthlib.runs.store import RECORD, Store
 
 @dataclass(frozen=True)
 class RunJob:
-    """A run: its spec as plain values, the runs it needs first, and how many steps its training takes.
+    """A run: its spec as plain values, the runs it depends on, and the steps of its training.
 
-    `stamp` is the file that says that it was trained, and scored by today's measures; `trained`: only the scores may be missing.
+    `stamp`: the file that marks it as trained, and scored by the current measures. `trained`: only scores may be missing.
     """
 
     spec: dict[str, Any]
@@ -34,7 +34,7 @@ class RunJob:
 
 @dataclass(frozen=True)
 class NotebookJob:
-    """A notebook with the runs it shows. `stamp` is the file that says that it was executed with these very runs and this code."""
+    """A notebook with the runs it shows. `stamp`: the file that marks it as executed with these runs and this code."""
 
     runs: list[str]
     stamp: str
@@ -45,11 +45,11 @@ class Plan:
     """A batch.
 
     Attributes:
-        python: the interpreter that carries out the jobs.
+        python: the interpreter of the jobs.
         store, folder: the run store, and the batch's own files in it.
-        threads: of a job. gpus: how many jobs may use a GPU at once; 0: they run on the CPU.
-        runs, notebooks: by name, those that are done included.
-        checkpoint_seconds: how much training a kill may cost.
+        threads: of a job. gpus: how many jobs may use a GPU at once; 0 for the CPU.
+        runs, notebooks: by name, including finished ones.
+        checkpoint_seconds: time between checkpoints, the most that an interruption loses.
     """
 
     python: str
@@ -70,9 +70,9 @@ class Plan:
         return [name for name, job in self.notebooks.items() if not Path(job.stamp).exists()]
 
     def last_of_longest_chain(self) -> str | None:
-        """The missing run at the end of the most missing runs that need each other: begun late, they hold up the end of a batch."""
+        """The last run of the longest chain of missing runs: started late, it would delay the end of a batch."""
         length: dict[str, int] = {}
-        for name in self.missing_runs():        # a run comes after those that it needs
+        for name in self.missing_runs():        # a run comes after its dependencies
             length[name] = 1 + max((length.get(need, 0) for need in self.runs[name].needs), default=0)
         return max(length, key=length.__getitem__, default=None)
 
@@ -97,12 +97,12 @@ def make_plan(
     """The plan for these lessons.
 
     Args:
-        later: lessons whose runs are made in this batch and whose notebooks are not, so that no core waits between two batches.
-        jobs: how many run at once; the cores are shared out among them. gpus: how many there are for them.
+        later: lessons whose runs belong to this batch and whose notebooks do not, so that no core idles between two batches.
+        jobs: how many run at once; they share the cores. gpus: how many they share.
 
     Raises:
         ValueError: an unknown profile.
-        CorruptRecord: a record of the store that cannot be trusted, named.
+        CorruptRecord: an invalid record of the store; the message names it.
     """
     store = store or Store()
     folder = store.root / ".batch" / profile
@@ -125,10 +125,10 @@ def make_plan(
 
 
 def add_run(spec: RunSpec, runs: dict[str, RunJob], store: Store, folder: Path) -> None:
-    """Put the run into `runs` and, before it, the runs that it needs. Raises CorruptRecord, as `make_plan` does."""
+    """Add the run to `runs` and, before it, its dependencies. Raises CorruptRecord, as `make_plan` does."""
     if spec.name in runs:
         return
-    whole = store.get(spec) is not None     # raises for a record that is there and cannot be trusted
+    whole = store.get(spec) is not None     # raises for an invalid record
     needs = list(spec.recipe.needs().values())
     for needed in needs:
         add_run(needed, runs, store, folder)
@@ -149,7 +149,7 @@ def _run_stamp(spec: RunSpec, folder: Path) -> Path:
 
 
 def _notebook_stamp(lesson: Lesson, specs: list[RunSpec], shown: list[str], profile: str, device: str, folder: Path) -> Path:
-    """Its name changes with all that the executed notebook depends on; it is removed if that notebook is not there any more.
+    """Its name changes with everything the executed notebook depends on; it is removed if that notebook no longer exists.
 
     `shown` are the stamps of the runs, whose names change with what was trained and scored.
     """

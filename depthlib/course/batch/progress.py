@@ -1,4 +1,4 @@
-"""What a person sees of a batch: a line for everything that is finished, and what is going on right now."""
+"""Display of a batch: a line per finished job, and the state of the running ones."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from depthlib.runs.store import PROVENANCE
 
 
 class BatchProgress:
-    """Looks at the files of a batch, again and again, and prints what is new. On a terminal the running jobs have a bar each."""
+    """Polls the files of a batch and prints news. On a terminal each running job has a bar."""
 
     def __init__(self, plan: Plan, console: Console) -> None:
         self.plan, self.console = plan, console
@@ -38,7 +38,7 @@ class BatchProgress:
             self.live.start()
 
     def look(self) -> None:
-        """Print what was finished since the last look."""
+        """Print the jobs that finished since the last call."""
         left = set(self.plan.missing_runs()) | set(self.plan.missing_notebooks())
         for name in [name for name in self.missing if name not in left]:
             self.missing.remove(name)
@@ -69,6 +69,6 @@ class BatchProgress:
         return Group(table, Text(f"{self.total - len(self.missing)} of {self.total} done{self._left()}"))
 
     def _left(self) -> str:
-        """How long it will take, from how long what is done has taken."""
+        """The remaining time, estimated from the finished jobs."""
         done, passed = self.total - len(self.missing), time.monotonic() - self.started
         return f", about {passed / done * len(self.missing) / 60:.0f} min left" if done > 1 else ""

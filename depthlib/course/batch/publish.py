@@ -17,10 +17,10 @@ def render(
     lesson_name: str, *, profile: str, device: str, store: str | os.PathLike[str], threads: int | None = None,
     progress: Progress | None = None,
 ) -> Path:
-    """Execute a lesson's notebook, if its result is not current, and publish its runs. All of them must be in the store.
+    """Execute a lesson's notebook, unless its result is current, and publish its runs. All of them must be in the store.
 
-    A notebook is current if it was executed with the runs that are published beside it. So runs that are new are published
-    after the notebook: a batch that is killed in between executes it again. One that sums up is always executed.
+    A notebook is current if it was executed with the runs published beside it. So new runs are published after the notebook:
+    a batch that is interrupted in between executes it again. One that sums up is always executed.
     """
     (lesson,) = pick_lessons([lesson_name])
     source = paths.notebooks_dir() / f"{lesson.notebook}.ipynb"
@@ -37,14 +37,14 @@ def render(
 
 
 def same_record(record: RunRecord, published: Path) -> bool:
-    """Whether this very record is published already, with these very scores."""
+    """Whether this record is already published with the same scores."""
     ours = [record.folder / RECORD, *sorted((record.folder / SCORES).glob("*.json"))]
     pairs = [(path, published / path.relative_to(record.folder.parent)) for path in ours]
     return all(copy.exists() and copy.read_bytes() == path.read_bytes() for path, copy in pairs)
 
 
 def remove_unknown_runs(lesson: Lesson, profile: str, target: Path) -> None:
-    """Published runs of this paper that the lesson no longer has: results of code that is gone."""
+    """Remove published runs of this paper that the lesson no longer has."""
     known = {spec.name for spec in lesson.runs(profile)}
     for folder in target.glob(f"{lesson.paper}-*"):
         if folder.name not in known:

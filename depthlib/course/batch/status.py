@@ -1,4 +1,4 @@
-"""What a job is doing, as a small file for whoever watches."""
+"""The state of a job, as a small file for the progress display."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Status:
-    """What a job is doing.
+    """The state of a job.
 
     Attributes:
         state: "running" or "failed". pid: of its process.
@@ -36,7 +36,7 @@ class Status:
 
 
 def status_file(plan: Plan, name: str) -> Path:
-    """Of a run in its folder, of a notebook in the batch's."""
+    """The file of a job: of a run in its folder, of a notebook in the batch's."""
     return Path(plan.store, name, "status.json") if name in plan.runs else Path(plan.folder, name, "status.json")
 
 

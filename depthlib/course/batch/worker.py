@@ -1,8 +1,8 @@
 """One job of a batch, in a process of its own: `python -m depthlib.course.batch.worker run|notebook PLAN NAME`.
 
-A run is trained, unless it has been, and scored where its scores are not current. What the job is doing stands in its `Status`; what
-it prints goes to its log. On the machine of the batch it is forked from a process that has everything loaded, see
-`depthlib.course.batch.fork_server`; so nothing slow is imported here.
+A run is trained and scored, unless both are current. The state of the job is in its `Status`, its output in its log. On the
+machine of the batch it is forked from a process with all imports loaded, see `depthlib.course.batch.fork_server`; so no slow
+module is imported here.
 """
 
 from __future__ import annotations
@@ -61,7 +61,9 @@ def _run(plan: Plan, name: str, status: Status, file: Path) -> None:
 
     spec = RunSpec(**plan.runs[name].spec)
     if spec.name != name:
-        raise RuntimeError(f"the code changed since this batch was planned (the run would now be {spec.name}): start the batch again")
+        raise RuntimeError(
+            f"{name}: found changed code (the run would now be {spec.name}), expected that of the plan: start the batch again"
+        )
     shown = [time.monotonic()]
 
     def show(done: int, total: int, note: str) -> None:
@@ -95,7 +97,7 @@ def _notebook(plan: Plan, name: str, status: Status, file: Path) -> None:
 
 
 def _mark(stamp: str, name: str) -> None:
-    """What the workflow waits for."""
+    """Write the stamp that the workflow waits for."""
     with paths.atomic_write(stamp) as temporary:
         temporary.write_text(name, encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""Notebook files as lists of cells: reading, writing, tags, and which metadata is worth keeping."""
+"""Notebook files as lists of cells: reading, writing, tags, and the metadata to keep."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from nbformat import NotebookNode
 from depthlib.base.paths import atomic_write
 
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
-CELL_METADATA = ("tags", "jupyter", "slideshow")        # all else in a cell's metadata is a trace of some run or editor
+CELL_METADATA = ("tags", "jupyter", "slideshow")        # all other metadata of a cell comes from runs or editors
 NOTEBOOK_METADATA = ("course", "depthlib")              # lesson front matter; the stamp of an executed notebook
 INJECTED = "injected-parameters"
 
 
 def read_notebook(path: str | os.PathLike[str]) -> NotebookNode:
-    """Read a notebook in format 4. Raises ValueError that names the file when it is not one."""
+    """Read a notebook in format 4. Raises ValueError that names the file if it is not one."""
     try:
         return nbformat.read(Path(path), as_version=4)
     except (ValueError, KeyError, AttributeError, nbformat.ValidationError) as error:
@@ -26,7 +26,7 @@ def read_notebook(path: str | os.PathLike[str]) -> NotebookNode:
 
 
 def write_notebook(notebook: NotebookNode, path: str | os.PathLike[str]) -> None:
-    """Write whole or not at all, in the one layout that git sees: sorted keys, one space, a newline at the end."""
+    """Write atomically, in the layout of the repository: sorted keys, one space, a newline at the end."""
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     nbformat.validate(notebook)
     with atomic_write(path) as temporary:
@@ -43,7 +43,7 @@ def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
 
 
 def label(notebook: NotebookNode, cell: NotebookNode) -> str:
-    """How a message names a cell: its place from 1, and its id."""
+    """Name of a cell in messages: its position from 1, and its id."""
     return f"cell {notebook.cells.index(cell) + 1} ({cell.get('id', 'no id')})"
 
 
@@ -64,7 +64,7 @@ def syntax_tree(notebook: NotebookNode) -> ast.Module:
 
 
 def keep_metadata(notebook: NotebookNode) -> None:
-    """Drop timings, versions, editor state and widget state, in place; what stays is equal on every machine."""
+    """Drop timings, versions, editor state and widget state, in place; the rest is equal on every machine."""
     kept = {name: notebook.metadata[name] for name in NOTEBOOK_METADATA if name in notebook.metadata}
     notebook.metadata = nbformat.from_dict({"kernelspec": KERNEL, "language_info": {"name": "python"}, **kept})
     for cell in notebook.cells:

@@ -1,4 +1,4 @@
-"""Source notebooks hold text and code and nothing that a run or an editor left behind."""
+"""Cleaning source notebooks: text and code without traces of runs or editors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from depthlib.course.notebooks.parameters import declared_parameters
 
 MAX_LINES = 25
 READABLE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-RANDOM = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?=[a-f]*[0-9])[0-9a-f]{6,}")     # what editors make up
+RANDOM = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?=[a-f]*[0-9])[0-9a-f]{6,}")     # random ids of editors
 MAX_ID = 64                                                                                       # nbformat's limit
 
 
@@ -52,7 +52,7 @@ def strip(notebook: NotebookNode) -> NotebookNode:
 
 
 def strip_file(path: str | os.PathLike[str]) -> bool:
-    """Strip a notebook in place; True if that changed the file. Raises ValueError that names it when it cannot."""
+    """Strip a notebook in place; True if that changed the file. Raises ValueError that names it on failure."""
     before = Path(path).read_bytes()
     try:
         write_notebook(strip(read_notebook(path)), path)
@@ -93,7 +93,7 @@ def check_source(path: str | os.PathLike[str]) -> list[str]:
 
 
 def is_readable(name: str) -> bool:
-    """Words with hyphens, and none of the random ids that editors make up."""
+    """Whether an id consists of hyphenated words, unlike the random ids of editors."""
     return bool(READABLE.fullmatch(name)) and not RANDOM.fullmatch(name) and len(name) <= MAX_ID
 
 

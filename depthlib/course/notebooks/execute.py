@@ -1,4 +1,4 @@
-"""Run one notebook with papermill, safely: plain parameters, whole files, no traces of the machine."""
+"""Run one notebook with papermill: plain parameters, atomic writes, no traces of the machine."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class NotebookFailed(RuntimeError):
     """A cell raised, ran out of time, or its kernel died.
 
     Attributes:
-        cell: place and id of the cell.
-        error: what happened, as "Type: message".
-        partial: the notebook as far as it got, `<name>.failed.ipynb` beside the result that was to be.
+        cell: position and id of the cell.
+        error: "Type: message".
+        partial: the partly executed notebook, `<name>.failed.ipynb` in the folder of the result.
     """
 
     def __init__(self, notebook: str, cell: str, error: str, partial: Path) -> None:
@@ -45,7 +45,7 @@ def execute(
 ) -> Path:
     """Execute `source` into `output`, which appears only when the last cell is done.
 
-    The kernel is this very interpreter, started in the folder of `output`; nothing depends on the folder one is in.
+    The kernel is this interpreter, started in the folder of `output`; the current folder has no effect.
     The result carries `depthlib: {key, parts, parameters, profile, versions}` in its metadata and no times, so that two
     runs of a notebook that prints no times are equal, byte for byte. An older result stays until the new one replaces it.
 
@@ -54,7 +54,7 @@ def execute(
         output: the executed copy; its folder is made.
         parameters: values for names of the cell tagged `parameters`; numpy numbers, tuples and paths are converted.
         progress: called before each code cell with (cells done, cells in all, cell id), and once at the end.
-        threads: for the kernel's numerical libraries (cores // jobs); None leaves the environment as it is.
+        threads: for the kernel's numerical libraries (cores // jobs); None for no change.
         cell_timeout: seconds a cell may take; None: no limit.
 
     Raises:
@@ -87,14 +87,14 @@ def execute(
 
 
 def _remove_leftovers(folder: Path, name: str) -> None:
-    """A process that was killed could not take its unfinished copy away."""
+    """Remove the unfinished copies of killed processes."""
     for left in folder.glob(f".running-{name}-*-*"):
         if not psutil.pid_exists(int(left.name.split("-")[-2])):
             shutil.rmtree(left, ignore_errors=True)
 
 
 class _Running:
-    """Where a run stands: remembers the cell that runs, and tells the caller."""
+    """State of an execution: stores the running cell, and reports it to the caller."""
 
     def __init__(self, notebook: NotebookNode, progress: Progress | None) -> None:
         self.cell = "before the first cell"
@@ -133,7 +133,7 @@ def _papermill(
             config=Config(ipc),
             resources={"metadata": {"path": str(cwd)}},
             coalesce_streams=True,                      # a progress bar is stored as its last line
-            shutdown_kernel="immediate",                # all that counts is in the notebook; a kernel's own farewell takes seconds
+            shutdown_kernel="immediate",                # all results are in the notebook; a regular shutdown of the kernel takes seconds
             on_cell_execute=running.start,
         )
 
@@ -149,7 +149,7 @@ def _kernel_manager(threads: int | None) -> type:
     from jupyter_client.kernelspec import KernelSpec
 
     limits = {} if threads is None else dict.fromkeys(THREADS, str(threads))
-    # its own log says only that it was asked to stop; what cells print and raise does not go through it
+    # its log reports only that it was stopped; output and errors of cells are separate
     command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=CRITICAL"]
     spec = KernelSpec(argv=command, display_name="Python 3", language="python", env=limits)
 
@@ -180,7 +180,7 @@ def _clean(notebook: NotebookNode) -> NotebookNode:
 
 
 def _message(error: Exception) -> str:
-    """One line: the error of the cell where papermill knows it, else of what stopped the run."""
+    """One line: the error of the cell if papermill knows it, else the error that stopped the execution."""
     name = getattr(error, "ename", None) or type(error).__name__
     text = str(getattr(error, "evalue", None) or error).strip()
     return f"{name}: {text.splitlines()[0] if text else ''}".rstrip(": ")

@@ -1,4 +1,4 @@
-"""May an executed notebook be believed? Its own metadata cannot tell: a killed run can look finished."""
+"""Checks of executed notebooks, whose metadata do not suffice: a killed execution can look finished."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ MEANING = {
 
 
 def check_executed(executed: str | os.PathLike[str], source: str | os.PathLike[str]) -> list[str]:
-    """What is wrong with an executed notebook, one sentence each; an empty list means it may be used.
+    """The faults of an executed notebook, one sentence each; an empty list if there are none.
 
-    Checks that every code cell ran, once and in order, that none raised, that the sources are today's, that the key
-    over source, parameters, code, tables and manifests is today's, and that no output shows a path of this machine.
+    Checks that every code cell ran, once and in order, that none raised, that the sources and the key over
+    source, parameters, code, tables and manifests are current, and that no output shows a path of this machine.
     """
     if not Path(executed).is_file():
         return [f"missing: no executed notebook {Path(executed).name}"]
@@ -38,7 +38,7 @@ def check_executed(executed: str | os.PathLike[str], source: str | os.PathLike[s
 def is_current(
     source: str | os.PathLike[str], output: str | os.PathLike[str], parameters: Mapping[str, object] | None = None,
 ) -> bool:
-    """Whether `output` is a finished run of today's `source` with exactly these parameters, so that running it is needless."""
+    """Whether `output` is a finished execution of the current `source` with exactly these parameters."""
     if check_executed(output, source):
         return False
     stored = read_notebook(output).metadata["depthlib"]["key"]

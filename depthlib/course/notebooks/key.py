@@ -17,11 +17,11 @@ from depthlib.course.notebooks.parameters import checked_parameters, declared_pa
 
 @dataclass(frozen=True)
 class Key:
-    """What a result depends on, each part a hash of 16 digits, so that a stale result can say what changed.
+    """The dependencies of a result, each a hash of 16 digits, so that the changed part of a stale result is known.
 
     Attributes:
         source: text and tags of all cells.
-        parameters: the values that were given, and the defaults of the others.
+        parameters: the given values, and the defaults of the others.
         code: syntax trees of all depthlib modules that the notebook can reach.
         data: protocols, published tables and claims beside those modules.
         manifests: the descriptions of the datasets.

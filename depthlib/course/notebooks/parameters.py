@@ -1,7 +1,7 @@
-"""Parameters of a notebook: which there are, and values that arrive in the kernel as what they were.
+"""Parameters of a notebook: their declarations, and values with their types preserved in the kernel.
 
-papermill turns numpy numbers, tuples and paths into strings without a word, and only warns of a name it does not know;
-both would run another experiment than the one asked for. Here they are converted or refused before anything starts.
+papermill silently turns numpy numbers, tuples and paths into strings, and only warns of an unknown name; both would run
+another experiment than requested. Here they are converted or rejected before the start.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from depthlib.course.notebooks.cells import label, tags
 
 
 def declared_parameters(notebook: NotebookNode) -> dict[str, Any]:
-    """Names and defaults of the cell tagged `parameters`; empty when there is no such cell.
+    """Names and defaults of the cell tagged `parameters`; empty if there is no such cell.
 
     Raises:
-        ValueError: more than one such cell, or a line that is not `name = literal`: a value computed there would keep
-            the default that was replaced.
+        ValueError: more than one such cell, or a line that is not `name = literal`: a computed value would use the
+            default.
     """
     found = [cell for cell in notebook.cells if cell.cell_type == "code" and "parameters" in tags(cell)]
     if len(found) > 1:
@@ -65,7 +65,7 @@ def plain(value: object, name: str) -> Any:
 
 
 def checked_parameters(notebook: NotebookNode, parameters: Mapping[str, object]) -> dict[str, Any]:
-    """The given values, plain, after a check of their names and types against the notebook's own.
+    """The given values, plain, after a check of their names and types against the notebook.
 
     Raises:
         ValueError: a name that the notebook does not declare.
@@ -73,7 +73,7 @@ def checked_parameters(notebook: NotebookNode, parameters: Mapping[str, object])
     """
     declared = declared_parameters(notebook)
     if unknown := sorted(set(parameters) - set(declared)):
-        raise ValueError(f"unknown parameter {', '.join(unknown)}: expected some of {', '.join(declared) or 'none'}")
+        raise ValueError(f"parameters: found the unknown {', '.join(unknown)}, expected some of {', '.join(declared) or 'none'}")
     values = {name: plain(value, name) for name, value in parameters.items()}
     for name, value in values.items():
         default = declared[name]

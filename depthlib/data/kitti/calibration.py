@@ -1,9 +1,9 @@
 """KITTI's calibration files: from a laser or IMU point to a pixel of one of the four rectified cameras.
 
-    pixel = P_rect_i * R_rect_00 * Tr_velo_cam * point                       (spec dual_synergy, section 3)
+    pixel = P_rect_i * R_rect_00 * Tr_velo_cam * point                       (Geiger et al. 2013)
 
 Camera 0 is the left grey one, 1 the right grey one, 2 the left and 3 the right colour camera. P_rect_i = K [I | t_i]: the fourth
-column holds K t_i, so each rectified camera sits beside camera 0, and camera 2 is not camera 0. All tensors are float64.
+column holds K t_i, the offset of camera i from camera 0; camera 2 is not camera 0. All tensors are float64.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from depthlib.data.errors import DataError
 from depthlib.data.files import read_text
 from depthlib.geometry import make_pose
 
-CAMERA_OF_SIDE = {"l": 2, "r": 3}
 BASELINE_RANGE = (0.05, 2.0)
 
 
@@ -31,9 +30,9 @@ class Calibration:
         source: the file with the cameras, for messages.
         projections: camera -> P_rect, [3, 4].
         rectification: R_rect_00 as [4, 4].
-        T_cam0_velo: laser to unrectified camera 0, [4, 4], or None where no file says it.
+        T_cam0_velo: laser to unrectified camera 0, [4, 4], or None if no file has it.
         T_velo_imu: IMU to laser, [4, 4], or None.
-        sizes: camera -> (height, width) of the rectified images; empty where the file does not say it.
+        sizes: camera -> (height, width) of the rectified images; empty if the file does not have it.
     """
 
     source: Path
@@ -45,7 +44,7 @@ class Calibration:
 
     def _projection(self, camera: int) -> Tensor:
         if camera not in self.projections:
-            raise DataError(f"{self.source}: no projection of camera {camera}, found {sorted(self.projections)}")
+            raise DataError(f"{self.source}: found projections of {sorted(self.projections)}, expected one of camera {camera}")
         return self.projections[camera]
 
     def K(self, camera: int) -> Tensor:
@@ -62,20 +61,20 @@ class Calibration:
         """Laser to `camera`, [4, 4].
 
         Raises:
-            DataError: no file says where the laser is.
+            DataError: no calibration of the laser.
         """
         if self.T_cam0_velo is None:
-            raise DataError(f"{self.source}: no calibration of the laser beside it (calib_velo_to_cam.txt, or Tr), expected one")
+            raise DataError(f"{self.source}: found no calibration of the laser, expected calib_velo_to_cam.txt beside it, or Tr")
         return self.T_camera_rect0(camera) @ self.rectification @ self.T_cam0_velo
 
     def T_camera_imu(self, camera: int) -> Tensor:
         """IMU to `camera`, [4, 4].
 
         Raises:
-            DataError: no file says where the laser or the IMU is.
+            DataError: no calibration of the laser or of the IMU.
         """
         if self.T_velo_imu is None:
-            raise DataError(f"{self.source}: no calibration of the IMU beside it (calib_imu_to_velo.txt), expected one")
+            raise DataError(f"{self.source}: found no calibration of the IMU, expected calib_imu_to_velo.txt beside it")
         return self.T_camera_velo(camera) @ self.T_velo_imu
 
     def T_right_left(self) -> Tensor:
@@ -111,7 +110,7 @@ def read_raw_calibration(folder: Path) -> Calibration:
     """The three files of one day of the raw data; those of laser and IMU may be absent.
 
     Raises:
-        DataError: a file cannot be read, lacks an entry, or holds what no calibration can be.
+        DataError: a file cannot be read, lacks an entry, or holds implausible values.
     """
     cameras = folder / "calib_cam_to_cam.txt"
     return _camera_file(cameras, _rigid(folder / "calib_velo_to_cam.txt"), _rigid(folder / "calib_imu_to_velo.txt"))
@@ -138,7 +137,7 @@ def _camera_file(cameras: Path, velo: Tensor | None, imu: Tensor | None) -> Cali
 def read_sequence_calibration(path: Path) -> Calibration:
     """`calib.txt` of an odometry sequence (P0 to P3, Tr) or a file of the object benchmark (and R0_rect, Tr_velo_to_cam).
 
-    In odometry files Tr already leads into rectified camera 0, so there the rectification is the identity.
+    In odometry files Tr already maps to rectified camera 0, so there the rectification is the identity.
 
     Raises:
         DataError: see `read_raw_calibration`.
@@ -164,7 +163,7 @@ def _entries(path: Path) -> dict[str, list[str]]:
 
 def _matrix(path: Path, entries: dict[str, list[str]], key: str, rows: int, columns: int) -> Tensor:
     if key not in entries:
-        raise DataError(f"{path}: no entry {key}, found {', '.join(list(entries)[:8])}")
+        raise DataError(f"{path}: found the entries {', '.join(list(entries)[:8])}, expected {key}")
     try:
         values = torch.tensor([float(text) for text in entries[key]], dtype=torch.float64)
     except ValueError:
@@ -193,16 +192,16 @@ def _checked(calibration: Calibration) -> Calibration:
         raise DataError(f"{source}: found projections of cameras {sorted(calibration.projections)}, expected 2 and 3 among them")
     for camera, P in calibration.projections.items():
         if not (float(P[0, 0]) > 0 and float(P[1, 1]) > 0 and P[2, :3].tolist() == [0, 0, 1] and abs(float(P[1, 0])) < 1e-9):
-            raise DataError(f"{source}: projection of camera {camera} is {P[:, :3].tolist()}, expected [fx 0 cx; 0 fy cy; 0 0 1]")
+            raise DataError(f"{source}: found the projection {P[:, :3].tolist()} of camera {camera}, expected [fx 0 cx; 0 fy cy; 0 0 1]")
     poses = {"rectification": calibration.rectification, "laser": calibration.T_cam0_velo, "IMU": calibration.T_velo_imu}
     for name, pose in poses.items():
         if pose is None:
             continue
         R = pose[:3, :3]
         if not (torch.allclose(R @ R.T, torch.eye(3, dtype=R.dtype), atol=1e-3) and float(torch.linalg.det(R)) > 0):
-            raise DataError(f"{source}: the rotation of the {name} is not one (R R^T = {(R @ R.T).tolist()})")
+            raise DataError(f"{source}: found R R^T = {(R @ R.T).tolist()} of the {name}, expected a rotation")
     if calibration.T_cam0_velo is not None and not float(calibration.T_camera_velo(2)[2, 0]) > 0.9:
-        raise DataError(f"{source}: the laser's forward axis is not the cameras' (cosine "
+        raise DataError(f"{source}: found a laser axis other than the cameras' forward axis (cosine "
                         f"{float(calibration.T_camera_velo(2)[2, 0]):.2f}), "
                         "expected the transform from laser to camera, not its inverse")
     calibration.baseline()

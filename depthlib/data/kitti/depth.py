@@ -21,7 +21,7 @@ SPLITS = {"val": "val_selection_cropped", "test": "test_depth_prediction_anonymo
 
 
 def annotated_candidates(root: Path, frame: RawFrame) -> list[Path]:
-    """Where the annotated map of a frame may lie: below train or val (the benchmark's own division of the drives)."""
+    """Possible paths of the annotated map of a frame: below train or val, the benchmark's division of the drives."""
     return [root / part / frame.drive / "proj_depth" / "groundtruth" / f"image_{frame.camera:02d}" / f"{frame.number:010d}.png"
             for part in ("train", "val")]
 
@@ -46,7 +46,7 @@ class KittiDepth(RealDataset[str]):
 
     Args:
         root: the folder "depth_selection".
-        split: "val" (1000 frames with truth) or "test" (500 without; see `depthlib.data.kitti.submission`).
+        split: "val" (1000 frames with ground truth) or "test" (500 without; see `depthlib.data.kitti.submission`).
 
     Raises:
         DataError: another split; a folder or file is missing; of an item: whatever is wrong with its files.

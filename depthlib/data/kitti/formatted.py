@@ -1,4 +1,4 @@
-"""KITTI as SfMLearner formats it for training: reduced frames, one folder a drive and camera, with cam.txt and sparse depth."""
+"""KITTI in SfMLearner's training format: reduced frames, one folder a drive and camera, with cam.txt and sparse depth."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from depthlib.data.files import checked_map, read_bytes, read_colour, read_text,
 from depthlib.data.kitti.depth import read_intrinsics
 from depthlib.data.kitti.raw import VIEWS
 
-DEPTH_RANGE = (0.2, 130.0)      # reduced maps keep returns right in front of the car
+DEPTH_RANGE = (0.2, 130.0)      # reduced maps keep returns close to the car
 
 
 class KittiFormatted(RealDataset[dict[str, Path]]):
@@ -82,4 +82,4 @@ def _read_map(path: Path, size: tuple[int, int]) -> tuple[torch.Tensor, torch.Te
     if depth.shape != size or depth.dtype.kind != "f":
         raise DataError(f"{path}: found {depth.dtype} {list(depth.shape)}, expected floating metres {list(size)} as the image")
     values = torch.from_numpy(depth)
-    return checked_map(path, values, values != 0, DEPTH_RANGE)      # NaN counts as valid here, so that it is refused
+    return checked_map(path, values, values != 0, DEPTH_RANGE)      # NaN counts as valid here, so that it raises

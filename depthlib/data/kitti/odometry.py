@@ -55,7 +55,7 @@ class KittiOdometry(RealDataset[SequenceFrame]):
         else:
             frames = parse_sequences(*chosen_lines("kitti-odometry", split, lists))
         if "right" in self.views and any(frame.side == "r" for frame in frames):
-            raise DataError("views: 'right' for frames of the right camera, which have no right partner")
+            raise DataError("views: found 'right' for frames of the right camera, expected frames of the left camera")
         self._poses: dict[str, Tensor | None] = {}
         for sequence in dict.fromkeys(frame.sequence for frame in frames):
             path = self.root / "poses" / f"{sequence}.txt"
@@ -68,7 +68,7 @@ class KittiOdometry(RealDataset[SequenceFrame]):
         return self.root / "sequences" / frame.sequence / f"image_{camera or frame.camera}" / f"{frame.number + step:06d}.png"
 
     def _sequence_frames(self, sequence: str) -> list[SequenceFrame]:
-        """All frames of a sequence, without the first or last one where those lack a neighbour."""
+        """All frames of a sequence, without the first or last one if those lack a neighbour."""
         folder = require_folder(self.root / "sequences" / sequence / "image_2", f"the left colour images of sequence {sequence}")
         numbers = sorted(int(path.stem) for path in folder.glob("*.png"))
         there = set(numbers)
@@ -76,7 +76,7 @@ class KittiOdometry(RealDataset[SequenceFrame]):
         return [SequenceFrame(sequence, n, "l") for n in numbers if all(n + step in there for step in steps)]
 
     def _check_pose(self, frame: SequenceFrame) -> None:
-        """The ground truth, where there is one, has a pose for the frame and for its neighbours."""
+        """Check that the ground truth, if there is any, has poses of the frame and of its neighbours."""
         poses = self._poses[frame.sequence]
         numbers = [frame.number + step for step in (0, *(STEPS[view] for view in self.views if view in STEPS))]
         if poses is not None and not 0 <= min(numbers) <= max(numbers) < len(poses):

@@ -1,4 +1,4 @@
-"""Where the car was: GPS/IMU records of the raw data, and the poses of the odometry benchmark. float64 throughout."""
+"""Poses of the car: GPS/IMU records of the raw data, and the odometry benchmark. float64 throughout."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def read_oxts(path: Path) -> Tensor:
 
 
 def oxts_pose(record: Tensor, latitude: float) -> Tensor:
-    """T_world_imu [4, 4] of a record: Mercator projection scaled for `latitude` (degrees, one for all that is compared), z up.
+    """T_world_imu [4, 4] of a record: Mercator projection scaled for `latitude` (degrees, the same for all poses of a drive), z up.
 
     East is x, north is y, altitude is z; the rotation is Rz(yaw) Ry(pitch) Rx(roll) (KITTI's raw data, Geiger et al. 2013).
     """
@@ -69,5 +69,5 @@ def read_poses(path: Path) -> Tensor:
     rigid = (R @ R.transpose(1, 2) - torch.eye(3, dtype=R.dtype)).abs().amax((1, 2)) < 1e-3
     if len(rows) == 0 or not bool((rigid & (torch.linalg.det(R) > 0)).all()):
         worst = int((~rigid).nonzero()[0]) + 1 if not bool(rigid.all()) else 1
-        raise DataError(f"{path}, line {worst}: the left 3 x 3 part is not a rotation, expected rows of [R | t]")
+        raise DataError(f"{path}, line {worst}: found a left 3 x 3 part that is no rotation, expected rows of [R | t]")
     return make_pose(R.contiguous(), rows[:, :, 3])

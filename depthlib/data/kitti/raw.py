@@ -80,7 +80,7 @@ class KittiRaw(Dataset):
             frames = parse_raw(*chosen_lines("kitti", split, lists))
         frames = [frame for frame in frames if sides == "both" or frame.side == sides[0]]
         if "right" in self.views and any(frame.side == "r" for frame in frames):
-            raise DataError("views: 'right' for frames of the right camera, which have no right partner; give sides='left'")
+            raise DataError("views: found 'right' for frames of the right camera, expected sides='left'")
         moving = frames if static is None else without_static(frames, parse_static(*chosen_lines("kitti", static, lists)))
         self.static_removed = len(frames) - len(moving)
         self._listing = functools.cache(_names)
@@ -100,7 +100,7 @@ class KittiRaw(Dataset):
             raise DataError(f"{self.root}: found no frame of the split ({len(moving)} entries), expected at least one")
 
     def __getstate__(self) -> dict[str, Any]:
-        """Caches of functions do not travel to worker processes."""
+        """Caches of functions cannot be pickled for worker processes."""
         return {key: value for key, value in self.__dict__.items() if key not in ("_listing", "_calibration")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -136,7 +136,7 @@ class KittiRaw(Dataset):
         return self._drive(frame) / "oxts" / "data" / f"{frame.number + step:010d}.txt"
 
     def _needed(self, frame: RawFrame) -> Iterator[list[Path]]:
-        """For each file of an entry the places where it may be."""
+        """For each file of an entry its possible paths."""
         yield self._image(frame)
         if "right" in self.views:
             yield self._image(frame, camera=3)
@@ -148,11 +148,11 @@ class KittiRaw(Dataset):
             yield self._depth_files(frame)
 
     def _there(self, choices: list[Path]) -> Path | None:
-        """The first that exists; one listing a folder instead of one question a file."""
+        """The first path that exists; lists each folder once instead of testing each file."""
         return next((path for path in choices if path.name in self._listing(path.parent)), None)
 
     def _found(self, choices: list[Path]) -> Path:
-        return self._there(choices) or choices[0]       # the reader says that it is missing
+        return self._there(choices) or choices[0]       # the reader reports that it is missing
 
     def __getitem__(self, position: int) -> dict[str, Any]:
         frame = self.frames[position]
@@ -198,14 +198,14 @@ class KittiRaw(Dataset):
         return T_camera_imu @ T_neighbour_current @ torch.linalg.inv(T_camera_imu)
 
     def fingerprint(self) -> str:
-        """SHA-256 of the names and sizes of all files that the items are read from, and of the options."""
+        """SHA-256 of the names and sizes of all files of the items, and of the options."""
         note = f"KittiRaw {self.depth} {self.along} {self.pixels} {self.views} {self.poses}"
         files = (self._found(choices) for frame in self.frames for choices in self._needed(frame))
         return fingerprint(self.root, files, note)
 
 
 def drive_frames(root: str | os.PathLike[str], drive: str, side: str = "l") -> list[RawFrame]:
-    """Every frame of a drive whose image is there, in order.
+    """Every frame of a drive whose image exists, in order.
 
     Raises:
         DataError: no such drive, or no image in it.

@@ -1,4 +1,4 @@
-"""KITTI's lists of frames, in the ways in which they are written down, and the frames in which the car stands still."""
+"""KITTI's lists of frames in their different formats, and the frames in which the car stands still."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class SequenceFrame(NamedTuple):
 
 
 def split_lines(dataset: str, split: str, lists: str | os.PathLike[str]) -> list[str]:
-    """Lines of the list that the manifest of `dataset` names `split`, read below the folder `lists`, count and sha256 checked.
+    """Lines of the list `split` of the manifest of `dataset`, read below the folder `lists`, count and sha256 checked.
 
     Raises:
         DataError: no such split, no such file, or another list than the one the manifest knows.
@@ -69,7 +69,7 @@ def split_lines(dataset: str, split: str, lists: str | os.PathLike[str]) -> list
 
 
 def chosen_lines(dataset: str, split: str | os.PathLike[str], lists: str | os.PathLike[str] | None) -> tuple[list[str], str]:
-    """Lines of a split and where they come from: a file (.txt) is read as it is, a name is looked up in the manifest.
+    """Lines of a split and their origin: a file (.txt) is read directly, a name is looked up in the manifest.
 
     Raises:
         DataError: see `split_lines`; a name without a folder of lists.
@@ -84,11 +84,11 @@ def chosen_lines(dataset: str, split: str | os.PathLike[str], lists: str | os.Pa
 def parse_raw(lines: Iterable[str], source: str) -> list[RawFrame]:
     """Frames of a list of the raw data, one a line, in their order.
 
-    Two ways of writing are understood: "date/drive number side" (monodepth2), and lines that begin with an image's path,
-    "date/drive/image_02/data/0000000069.png ..." (Eigen's list; with a partner or a ground truth behind it: monodepth, BTS).
+    Two formats are supported: "date/drive number side" (monodepth2), and lines that begin with an image's path,
+    "date/drive/image_02/data/0000000069.png ..." (Eigen's list; followed by a stereo partner or a ground truth: monodepth, BTS).
 
     Raises:
-        DataError: a line is neither; the message has its number.
+        DataError: a line in neither format; the message has its number.
     """
     frames = []
     for number, line in enumerate(lines, start=1):
@@ -108,7 +108,7 @@ def parse_sequences(lines: Iterable[str], source: str) -> list[SequenceFrame]:
     """Frames of an odometry list, "9 123 l" a line.
 
     Raises:
-        DataError: a line says something else; the message has its number.
+        DataError: a line in another format; the message has its number.
     """
     frames = []
     for number, line in enumerate(lines, start=1):
@@ -123,7 +123,7 @@ def parse_static(lines: Iterable[str], source: str) -> frozenset[tuple[str, int]
     """(drive, number) of the frames in which the car hardly moves, from lines "date drive number" (SfMLearner).
 
     Raises:
-        DataError: a line says something else; the message has its number.
+        DataError: a line in another format; the message has its number.
     """
     frames = set()
     for number, line in enumerate(lines, start=1):

@@ -33,7 +33,7 @@ def read_disparity(path: Path, size: tuple[int, int] | None = None) -> tuple[Ten
 
 
 class KittiStereo2015(RealDataset[str]):
-    """Frames of the stereo / scene flow benchmark 2015 with truth.
+    """Frames of the stereo / scene flow benchmark 2015 with ground truth.
 
     An item: image, right float32 [3, H, W], baseline float32 scalar metres, K float32 [3, 3], name "000000_10"; disparity float32
     [1, H, W] pixels, depth float32 [1, H, W] metres = fx * baseline / disparity, valid bool [1, H, W]; with `semantics` int64
@@ -42,7 +42,7 @@ class KittiStereo2015(RealDataset[str]):
     Args:
         root: the folder with `training`.
         split: "training", or the path of a list of names or of left images (.txt).
-        occluded: count pixels that the right camera does not see (disp_occ_0), or not (disp_noc_0).
+        occluded: include pixels that the right camera does not see (disp_occ_0), or not (disp_noc_0).
         semantics: also read `training/semantic`, of the separate semantic benchmark.
 
     Raises:
@@ -96,7 +96,7 @@ def raw_frames(mapping: str | os.PathLike[str]) -> dict[str, RawFrame | None]:
     """For "000000_10" and so on the frame of the raw data, or None where the devkit's train_mapping.txt has an empty line.
 
     Raises:
-        DataError: missing, not 200 lines, or a line that is no frame.
+        DataError: missing, not 200 lines, or a line that names no frame.
     """
     frames = parse_mapping(read_text(Path(mapping)), str(mapping))
     if len(frames) != 200:

@@ -1,4 +1,4 @@
-"""Predictions for KITTI's online depth benchmark: 500 PNG files of 16 bits, metres * 256, checked before they are sent."""
+"""Predictions for KITTI's online depth benchmark: 500 PNG files of 16 bits, metres * 256, checked before upload."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ PREDICTED = Encoding("png", "uint16", "metre", scale=256, invalid=(0,), along="z
 
 @dataclass(frozen=True)
 class Submission:
-    """What a folder of predictions holds.
+    """Contents of a folder of predictions.
 
     Attributes:
-        files: how many. holes: share of pixels without a value, which the devkit fills from their row.
+        files: their number. holes: share of pixels without a value, which the devkit fills from their row.
         nearest, farthest, median: metres over all values.
     """
 
@@ -60,7 +60,7 @@ def write_submission(folder: str | os.PathLike[str], index: int, depth: Tensor) 
 
 
 def read_submission(path: str | os.PathLike[str], size: tuple[int, int] | None = TEST_SIZE) -> tuple[Tensor, Tensor]:
-    """A prediction: depth float32 [1, H, W] metres, and where it has a value, bool [1, H, W].
+    """A prediction: depth float32 [1, H, W] metres, and the pixels with a value, bool [1, H, W].
 
     Raises:
         DataError: missing, not 16 bits with one channel, another size, empty, or implausible depths (another unit).
@@ -69,7 +69,7 @@ def read_submission(path: str | os.PathLike[str], size: tuple[int, int] | None =
 
 
 def check_submission(folder: str | os.PathLike[str], count: int = TEST_COUNT, size: tuple[int, int] = TEST_SIZE) -> Submission:
-    """Read every file as the benchmark will and say what is in the folder.
+    """Read every file as the benchmark does, and summarise the folder.
 
     Raises:
         DataError: a file is missing, superfluous or not what `read_submission` accepts.

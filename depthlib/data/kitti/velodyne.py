@@ -1,4 +1,4 @@
-"""Laser scans and what a camera sees of them (spec dual_synergy, section 3)."""
+"""Laser scans and their projection into a camera."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def read_scan(path: Path) -> Tensor:
         raise DataError(f"{path}: found values that are not finite, expected float32 metres")
     reach = float(np.abs(points[:, :3]).max())
     if not 1 < reach < SCAN_RANGE:
-        raise DataError(f"{path}: the farthest coordinate is {reach:g}, expected float32 metres, 1 to {SCAN_RANGE:g}")
+        raise DataError(f"{path}: found a farthest coordinate of {reach:g}, expected float32 metres, 1 to {SCAN_RANGE:g}")
     return torch.from_numpy(points.astype(np.float32))
 
 
@@ -40,12 +40,12 @@ def project_scan(
     points: Tensor, T_camera_velo: Tensor, K: Tensor, height: int, width: int, *, along: Along = "velodyne-x",
     pixels: Pixels = "matlab",
 ) -> Tensor:
-    """The sparse depth map of a scan; where several points meet in a pixel, the nearest stays.
+    """The sparse depth map of a scan; of several points in a pixel, the nearest counts.
 
-    Only points with x >= 0 count. The published evaluations (SfMLearner, monodepth2 and those who follow) store the laser's
-    forward x as "depth", some 0.27 m more than the camera's z, and place a point at round(u) - 1, the MATLAB convention; both
-    are the default, for comparability. They also let the last column of a row collide with the first of the next;
-    here it does not, which matters in columns 0 and W - 1 alone, outside the Garg crop.
+    Only points with x >= 0 count. The published evaluations (SfMLearner, monodepth2 and their successors) store the
+    laser's forward x as "depth", some 0.27 m more than the camera's z, and place a point at round(u) - 1, the MATLAB
+    convention; both are the default, for comparability. They also merge the last column of a row with the first of the
+    next; here this is corrected, with differences in columns 0 and W - 1 alone, outside the Garg crop.
 
     Args:
         points: [N, 3] or [N, 4] metres in the laser's frame.

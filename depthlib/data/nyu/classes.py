@@ -1,4 +1,4 @@
-"""The 894 labels of NYU Depth v2 as 40, 13 or 4 classes (spec dual_synergy, section 9)."""
+"""The 894 labels of NYU Depth v2 as 40, 13 or 4 classes (Gupta et al. 2013; Couprie et al. 2013; Silberman et al. 2012)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NAMES13 = (
     "bed", "books", "ceiling", "chair", "floor", "furniture", "objects", "picture", "sofa", "table", "tv", "wall", "window",
 )
 NAMES4 = ("floor", "structure", "furniture", "prop")
-# Position i - 1 holds the coarser class, counted from 1, of the i-th of the 40 classes, as the mapping files have it.
+# Position i - 1 holds the coarser class, counted from 1, of the i-th of the 40 classes, as in the mapping files.
 MAP13 = (
     12, 5, 6, 1, 4, 9, 10, 12, 13, 6, 8, 6, 13, 10, 6, 13, 6, 7, 7, 5,
     7, 3, 2, 6, 11, 7, 7, 7, 7, 7, 7, 6, 7, 7, 7, 7, 7, 7, 6, 7,
@@ -60,5 +60,5 @@ def coarsen(labels: Tensor, classes: int) -> Tensor:
 
 
 def class_table(mapping40: Tensor, classes: int) -> Tensor:
-    """[895] int64: what a label 0 to 894 is among `classes`, counted from 0; 255 for label 0. `table[labels]` maps an image."""
+    """[895] int64: the class, counted from 0, of each label 0 to 894 among `classes`; 255 for label 0. `table[labels]` maps an image."""
     return coarsen(torch.where(mapping40 == 0, IGNORE, mapping40 - 1), classes)

@@ -1,4 +1,4 @@
-"""The 48K images of NYU Depth v2 as one HDF5 file each (spec mobile, section 7; the format of FastDepth and sparse-to-dense)."""
+"""The 48K images of NYU Depth v2 as one HDF5 file each, in the format of FastDepth and sparse-to-dense."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from depthlib.data.files import read_bytes, require_folder
 from depthlib.data.manifest import Encoding
 from depthlib.data.nyu.labelled import CAMERA
 
-# Names of the files of a training scene that FastDepth keeps for validation.
+# Files of a training scene that FastDepth holds out for validation.
 HELD_OUT = ("00001.h5", "00201.h5")
 DEPTH = Encoding("h5", "float32", "metre", scale=1, invalid=(0,), along="z", range=(0.4, 12), key="depth")
 

@@ -1,4 +1,4 @@
-"""The labelled set of NYU Depth v2: 1449 images in one MATLAB 7.3 file (spec dual_synergy, section 9)."""
+"""The labelled set of NYU Depth v2: 1449 images in one MATLAB 7.3 file (Silberman et al. 2012)."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ DEPTH = {name: Encoding("mat", "float32", "metre", scale=1, invalid=(0,), along=
 class NYULabelled(torch.utils.data.Dataset):
     """NYU Depth v2, labelled: image, depth, valid, K, name ("0001": the image's number, from 1), and semantics if asked for.
 
-    The file is written by MATLAB, so HDF5 sees every array with its axes reversed; they are turned back here. It is opened
-    once a process, at the first item.
+    The file is written by MATLAB, so in HDF5 every array has its axes reversed; they are restored here. It is opened once
+    per process, at the first item.
 
     Args:
         root: folder with nyu_depth_v2_labeled.mat and splits.mat (and classMapping40.mat for `classes`).
         split: "train" (795), "test" (654) or "all"; with nyusplits.mat also "val" and "trainval".
         depth: "filled" (in-painted, valid everywhere) or "raw" (the sensor's, with holes).
-        classes: 40, 13 or 4; None gives no semantics. semantics is int64 [H,W] from 0, 255 where there is no label.
+        classes: 40, 13 or 4; None gives no semantics. semantics is int64 [H,W] from 0, 255 without a label.
         split_file: name of the split's file under the root.
         camera: fx, fy, cx, cy for files of another size than 640 x 480.
 
@@ -65,7 +65,7 @@ class NYULabelled(torch.utils.data.Dataset):
         if missing := [key for key in keys if key not in file]:
             raise DataError(f"{self.path}: found the arrays {', '.join(file)}, expected {missing[0]}")
         shape = file["images"].shape
-        # Pictures are wider than high; reversed axes put the width before the height.
+        # Images are wider than high; reversed axes put the width before the height.
         if len(shape) != 4 or shape[1] != 3 or shape[2] <= shape[3]:
             raise DataError(f"{self.path}: found images {list(shape)}, expected [N, 3, width, height] as MATLAB writes it, wider "
                             "than high: transposed?")
@@ -113,6 +113,6 @@ class NYULabelled(torch.utils.data.Dataset):
             raise DataError(f"{self.path}: {key} of image {number} is damaged or cut off ({one_line(error)})") from error
 
     def fingerprint(self) -> str:
-        """SHA-256 over the file's name and size, the split's numbers, and which depth and classes are shown."""
+        """SHA-256 over the file's name and size, the split's numbers, and the options `depth` and `classes`."""
         note = f"NYULabelled {self.encoding.key} {self.classes} {self.numbers.tolist()}\n"
         return fingerprint(self.root, [self.path], note=note)

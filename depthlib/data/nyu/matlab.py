@@ -44,7 +44,7 @@ def read_split(path: Path, split: str) -> np.ndarray:
         path: splits.mat (train 795, test 654), or nyusplits.mat (train 381, val 414, trainval 795, test 654; index + 5000).
 
     Raises:
-        DataError: no such split in the file, numbers below 1 or twice there, or shared with the test images.
+        DataError: no such split in the file, numbers below 1 or twice there, or numbers of test images.
     """
     keys = SPLIT_KEYS_5000 if path.name.startswith("nyusplits") else SPLIT_KEYS
     offset = 5000 if keys is SPLIT_KEYS_5000 else 0

@@ -1,4 +1,4 @@
-"""Frames of NYU Depth v2's raw video: synchronised pairs of pictures, and the Kinect's own files."""
+"""Frames of NYU Depth v2's raw video: synchronised pairs of images, and the Kinect's raw files."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ RANGE = (0.3, 20.0)
 
 
 class NYURaw(RealDataset[tuple[Path, Path]]):
-    """Synchronised frames, as lists of "scene/rgb_00045.jpg scene/sync_depth_00045.png 518.8579" name them.
+    """Synchronised frames of lists such as "scene/rgb_00045.jpg scene/sync_depth_00045.png 518.8579".
 
     Items: image, depth (millimetres in the file, 0 invalid), valid, K, name ("bathroom/rgb_00045").
 
     Args:
-        root: the folder that the list's paths start from (a leading slash is taken as nothing).
+        root: the folder that the list's paths start from (a leading slash is ignored).
         split: "train" or "test".
         list_file: the list; None takes the one of the usual name under the root.
         camera: fx, fy, cx, cy for files of another size than 640 x 480.
@@ -68,7 +68,7 @@ def read_kinect_pgm(path: Path) -> tuple[Tensor, Tensor]:
     data = read_bytes(path)
     header = re.match(rb"P5\s+(?:#[^\n]*\n\s*)*(\d+)\s+(\d+)\s+(\d+)\s", data)
     if header is None or int(header[3]) < 256:
-        raise DataError(f"{path}: not a 16-bit binary PGM file")
+        raise DataError(f"{path}: found another file, expected a 16-bit binary PGM")
     width, height = int(header[1]), int(header[2])
     if len(data) - header.end() != 2 * width * height:
         raise DataError(f"{path}: found {len(data) - header.end()} bytes of pixels, expected {2 * width * height}: cut off?")
@@ -77,5 +77,5 @@ def read_kinect_pgm(path: Path) -> tuple[Tensor, Tensor]:
         raise DataError(f"{path}: found {beyond:.0%} of the values above 2047, expected 11 bits: are the bytes in another order?")
     disparity = torch.from_numpy(stored.astype(np.float64))
     depth = 351.3 / (1092.5 - disparity)
-    # No measurement is coded as 2047, and beyond some 17 m (disparity 1072) the fit means nothing.
+    # 2047 means no measurement, and beyond some 17 m (disparity 1072) the fit is not valid.
     return checked_map(path, depth, (depth > 0) & (disparity < 1072), RANGE)

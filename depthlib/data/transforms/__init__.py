@@ -1,7 +1,7 @@
-"""Random and fixed changes of a Sample, on one item in a loader's worker or on a whole batch on the GPU.
+"""Random and fixed transforms of a Sample, on one item in a loader's worker or on a whole batch on the GPU.
 
-A transform takes a sample (see `depthlib.scenes.SceneDataset` for its keys) and a random generator, and gives a new
-sample; the one it was given is not changed. Whatever depends on where a pixel lies or on the camera follows: images,
+A transform takes a sample (see `depthlib.scenes.SceneDataset` for its keys) and a random generator, and returns a
+new sample; its input is not changed. All fields that depend on pixel positions or on the camera are transformed: images,
 depth, labels, intrinsics, poses, point pairs. For example the dual networks' "augment, then down-sample":
 
     train = Compose((RandomFlip(), RandomScaleCrop((1, 1.15)), Resize((384, 1248), {"low": (128, 416)})))

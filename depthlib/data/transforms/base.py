@@ -1,4 +1,4 @@
-"""What all transforms share, and how they are put together."""
+"""Base class and composition of transforms."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ class Transform:
     """A callable `transform(sample, generator)`; subclasses change a batch, and a single item is a batch of one."""
 
     def __call__(self, sample: Sample, generator: Generators = None) -> Sample:
-        """The changed sample.
+        """The transformed sample.
 
         Args:
             sample: a single item (`image` [3,H,W]) or a batch ([B,3,H,W]) on any device.
-            generator: for an item a torch.Generator; for a batch one for each image (`generators`), or a single one from which
-                the images draw in turn. Fixed transforms need none.
+            generator: for an item a torch.Generator; for a batch one for each image (`generators`), or a single one for
+                all images in turn. Fixed transforms need none.
 
         Raises:
-            TypeError, ValueError: the sample or the generator is not of this kind; names what was found and expected.
+            TypeError, ValueError: another sample or generator; the message names what was found and expected.
         """
         batch, single = as_batch(sample)
         out = self.apply(batch, draws(generator, batch["image"].shape[0]))
@@ -46,7 +46,7 @@ class Compose(Transform):
 
 @dataclass(frozen=True)
 class Drop(Transform):
-    """Without these keys, for example without labels that self-supervision must not see. Absent keys are no error."""
+    """Remove these keys, for example labels in self-supervised training. Absent keys are no error."""
 
     keys: Sequence[str]
 

@@ -1,4 +1,4 @@
-"""Other light, other camera: colours change, geometry does not."""
+"""Photometric augmentation: colours change, geometry does not."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ SAME = (1.0, 1.0)
 class ColourJitter(Transform):
     """Random brightness, contrast, saturation, hue and channel gains, in a random order, with probability `p`.
 
-    All views of a sample undergo the same function of the colour, so that what looked alike in two views still does:
-    they have the same factors, and contrast stretches about the mean grey of all views together.
+    All views of a sample undergo the same colour transform, so that corresponding colours stay equal: they share the
+    factors, and contrast is relative to the mean grey of all views together.
 
     Args:
-        brightness, contrast, saturation: ranges of factors, (0.9, 1.1) in DACNN (spec anuw_dacnn, 7), (0.6, 1.4) in
-            FastDepth (spec mobile, 7).
+        brightness, contrast, saturation: ranges of factors, (0.9, 1.1) in DACNN (Sec. 4; erratum D17), (0.6, 1.4) in
+            FastDepth.
         hue: range of shifts, in turns, within -0.5 to 0.5.
-        gain: range of factors drawn for R, G and B separately ((0.8, 1.2) in "Look Deeper"; spec dual_synergy, 8.6).
-        p: probability, image by image. Steps with probabilities of their own are several `ColourJitter`.
+        gain: range of factors drawn for R, G and B separately ((0.8, 1.2) in Look Deeper, Sec. 4.1).
+        p: probability per image. For separate probabilities use several `ColourJitter`.
 
     Raises:
-        ValueError: a range that is not of this kind.
+        ValueError: another range.
     """
 
     brightness: Range = SAME
@@ -62,7 +62,7 @@ class ColourJitter(Transform):
         def change(one: Sample, i: int) -> Sample:
             if not chosen[i]:
                 return one
-            # Views side by side as one strip of pixels: torchvision then takes contrast about their common mean.
+            # Views side by side as one image, so that torchvision computes contrast about their common mean.
             strip = torch.cat([one[view].flatten(2) for view in views], dim=2).unsqueeze(2)
             strip = self._coloured(strip, factors[i], gains[i], order[i])
             parts = strip.squeeze(2).split([one[view][0, 0].numel() for view in views], dim=2)

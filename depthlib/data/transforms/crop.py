@@ -1,4 +1,4 @@
-"""Windows of the image, at its own scale or enlarged. All views of a sample get the same window."""
+"""Crops of the image, at its own scale or enlarged. All views of a sample get the same window."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Size = tuple[int, int]
 class RandomCrop(Transform):
     """A window of `size` (height, width) anywhere in the image (DACNN: 256 x 512, the same in both views of a pair).
 
-    Pairs of points of which one is cut off keep their place in the list, with `pairs_valid` [P] false.
+    Pairs of which a point is cropped keep their position in the list, with `pairs_valid` [P] false.
 
     Raises:
         ValueError: a size that is not of whole numbers, or larger than the image.
@@ -57,16 +57,16 @@ class CenterCrop(Transform):
 
 @dataclass(frozen=True)
 class RandomScaleCrop(Transform):
-    """Enlarge, then cut back to the old size anywhere (SfMLearner; spec dual_synergy, 1.7: "random scale in [1, 1.15]").
+    """Enlarge at random, then crop to the original size (SfMLearner; dual networks, Sec. 4.5).
 
     Depth keeps its values: the focal length grows instead. Images bilinear, depth and labels nearest.
 
     Args:
         scale: lowest and highest factor, at least 1.
-        independent: draw the factors of width and height separately, else they are one.
+        independent: draw the factors of width and height separately.
 
     Raises:
-        ValueError: a range that is not of this kind.
+        ValueError: another range.
     """
 
     scale: tuple[float, float] = (1.0, 1.15)
@@ -105,7 +105,7 @@ def crop(batch: Sample, top: int, left: int, size: Size) -> Sample:
             points = value[..., :4] - value.new_tensor([top, left, top, left])
             last = value.new_tensor([height - 1, width - 1, height - 1, width - 1])
             inside = ((points >= 0) & (points <= last)).all(dim=-1)
-            # A pair that lost a point still has to be a place in the image for who reads depth there before masking.
+            # A pair that lost a point must still index into the image, since depth may be read before masking.
             out[key] = torch.cat((torch.minimum(points.clamp(min=0), last), value[..., 4:]), dim=-1)
             out["pairs_valid"] = inside & batch.get("pairs_valid", torch.ones_like(inside))
     return out

@@ -1,4 +1,4 @@
-"""Transforms inside a loader's workers."""
+"""Transforms in a loader's workers."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ class Transformed(Dataset):
     """A data set whose items are transformed as they are read.
 
     An index is a position, or (position, step) as `StepSampler` gives it; the draw is a function of (seed, step, position)
-    alone, whichever worker makes it and whenever. A bare position stands for step 0: the same draw every time.
+    alone, independent of the worker. A position alone means step 0: the same draw every time.
 
     Args:
-        dataset: a map-style set of samples. transform: what becomes of each. seed: of the draws.
+        dataset: a map-style set of samples. transform: applied to each. seed: of the draws.
     """
 
     def __init__(self, dataset: Dataset, transform: Transform, seed: int) -> None:

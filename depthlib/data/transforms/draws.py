@@ -1,4 +1,4 @@
-"""Random numbers of transforms: every image has a generator of its own, so that its draw does not depend on its neighbours."""
+"""Random numbers of transforms: one generator per image, so that a draw does not depend on the batch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Draw = Callable[[int], Tensor]
 
 
 def generator_of(seed: int, step: int, position: int) -> torch.Generator:
-    """The generator of an image: a function of these three numbers alone, so a run that is resumed repeats it.
+    """The generator of an image: a function of these three numbers alone, so a resumed run repeats it.
 
     Args:
         seed: of the run. step: which draw of the run it is. position: of the image, in its batch or in its set.
@@ -24,7 +24,7 @@ def generator_of(seed: int, step: int, position: int) -> torch.Generator:
     for name, value in (("seed", seed), ("step", step), ("position", position)):
         if isinstance(value, bool) or not isinstance(value, int):
             raise TypeError(f"{name}: found {value!r}, expected a whole number")
-    # Hashed: a sum of the three would give different images of neighbouring steps the same draw.
+    # Hashed: a sum would give different images of neighbouring steps the same draw.
     digest = hashlib.sha256(f"transforms {seed} {step} {position}".encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") % 2**63)
 
@@ -37,7 +37,7 @@ def generators(seed: int, step: int, count: int) -> list[torch.Generator]:
 def draws(source: Generators, count: int) -> Draw:
     """A function that gives [count, n] float64 numbers in [0, 1) on the CPU, a row from each image's generator.
 
-    One generator may serve a whole batch: its images draw one after the other.
+    With one generator for a batch the images draw in turn.
 
     Raises (the function):
         ValueError: no generator, not one for each image, or one that is not on the CPU.

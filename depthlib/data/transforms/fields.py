@@ -1,4 +1,4 @@
-"""What the keys of a Sample mean to a transform, and the one form in which transforms see it: a checked batch."""
+"""The meaning of the keys of a Sample to transforms, and its conversion to a checked batch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Sample = dict[str, Any]
 IMAGES = ("image", "right", "previous", "next")
 MAPS = ("depth", "depth_true", "disparity", "relative")      # measured values, some of which are invalid
 LABELS = ("valid", "disparity_valid", "defect", "semantics", "instances")
-GRID = (*IMAGES, *MAPS, *LABELS, "normals")                 # all that lives on the pixels of the image
+GRID = (*IMAGES, *MAPS, *LABELS, "normals")                 # all per-pixel fields
 CAMERAS = ("K", "K_right")
 POINTS = ("pairs", "pairs_valid")
 FLAT = ("semantics", "instances")                           # [H, W], without an axis of channels
@@ -25,7 +25,7 @@ def is_pose(key: str) -> bool:
 
 
 def disparity_in_pixels(batch: Sample) -> bool:
-    """Whether `disparity` counts pixels of a stereo pair. Sets of relative depth use the word for 1 - `relative`."""
+    """Whether `disparity` counts pixels of a stereo pair. Sets of relative depth use the name for 1 - `relative`."""
     return "disparity" in batch and "relative" not in batch
 
 
@@ -35,7 +35,7 @@ def as_batch(sample: Sample) -> tuple[Sample, bool]:
     Raises:
         TypeError: not a dictionary, or `image` is not a floating tensor.
         ValueError: `image` is not [3,H,W] or [B,3,H,W]; a map, camera, pose or pairs of another shape; a tensor of more than one
-            axis whose meaning is unknown, which would silently stay behind.
+            axis with an unknown key, which would not be transformed.
     """
     if not isinstance(sample, dict):
         raise TypeError(f"sample: found {type(sample).__name__}, expected a dictionary with the key 'image'")
@@ -60,7 +60,7 @@ def as_item(batch: Sample) -> Sample:
 
 
 def per_image(batch: Sample, change: Callable[[Sample, int], Sample]) -> Sample:
-    """`change(batch of one, position)` of every image, put together again: for changes that differ in more than a number."""
+    """`change(batch of one, position)` of every image, stacked again: for transforms that cannot be batched."""
     count = batch["image"].shape[0]
     if count == 1:
         return change(batch, 0)

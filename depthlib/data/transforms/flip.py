@@ -1,4 +1,4 @@
-"""Left and right exchanged: the same scene in a mirror, seen by a mirrored camera."""
+"""Horizontal flips: the mirrored scene, seen by a mirrored camera."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from depthlib.data.transforms.draws import Draw
 from depthlib.data.transforms.fields import CAMERAS, GRID, Sample, choose, disparity_in_pixels, is_pose
 from depthlib.geometry import flip_intrinsics, invert_pose
 
-# What still belongs to the pair when its views change places; labels and neighbours in time belong to the left view alone.
+# Fields that remain valid when the views are swapped; labels and neighbours in time belong to the left view alone.
 OF_BOTH_VIEWS = ("image", "right", "K", "K_right", "baseline", "T_right_current")
 
 
 @dataclass(frozen=True)
 class RandomFlip(Transform):
-    """Mirror an image and all that belongs to it with probability `p` (spec dual_synergy, 1.7).
+    """Mirror an image with its labels, cameras, poses and pairs, with probability `p`.
 
     A point (x, y, z) becomes (-x, y, z): pixels u -> W - 1 - u, cx -> W - 1 - cx, poses M T M with M = diag(-1, 1, 1, 1), the
-    normals' x changes its sign, points of pairs move.
+    normals' x changes its sign, points of pairs are mirrored.
 
     Args:
-        p: probability, image by image.
-        swap_views: for stereo pairs. In a mirror the right camera stands to the left, so the views also change places: the
-            mirrored right view becomes `image`. Labels of the left view, which the right one lacks, cannot follow.
+        p: probability per image.
+        swap_views: for stereo pairs. Mirroring exchanges left and right, so the views are also swapped: the mirrored right
+            view becomes `image`. Labels of the left view, which the right one lacks, are not allowed.
 
     Raises:
         ValueError: `p` outside 0 to 1; a sample with `right` or disparity in pixels without `swap_views`; with it, a sample
-            without `right` or with labels or neighbours of the left view (take them out with `Drop`).
+            without `right` or with labels or neighbours of the left view (remove them with `Drop`).
     """
 
     p: float = 0.5
@@ -63,7 +63,7 @@ class RandomFlip(Transform):
 
 
 def mirror(batch: Sample) -> Sample:
-    """All images of a batch mirrored, with their labels, cameras, poses and pairs. Views do not change places."""
+    """All images of a batch mirrored, with their labels, cameras, poses and pairs. Views are not swapped."""
     out, width = dict(batch), batch["image"].shape[-1]
     for key, value in batch.items():
         if key in GRID:
@@ -82,7 +82,7 @@ def mirror(batch: Sample) -> Sample:
 
 
 def _exchanged(batch: Sample) -> Sample:
-    """The pair with its views in each other's place."""
+    """The pair with its views swapped."""
     out = batch | {"image": batch["right"], "right": batch["image"]}
     if "K_right" in batch:
         out |= {"K": batch["K_right"], "K_right": batch["K"]}

@@ -1,4 +1,4 @@
-"""Another number of pixels for the same view."""
+"""Resizing, with labels and cameras."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ DepthFilter = Literal["nearest", "mean"]
 
 @dataclass(frozen=True)
 class Resize(Transform):
-    """The sample at `size` (height, width), and at further sizes under names of their own.
+    """The sample at `size` (height, width), and at further named sizes.
 
-    All sizes are made from the sample as it comes in: after random changes at full size this is "augment, then
-    down-sample" (dual networks; spec dual_synergy, 1.7). `named={"low": (128, 416)}` adds image_low, K_low, depth_low and
-    so on; poses and baseline hold for every size. Transforms refuse a sample with such keys, so this one comes last.
+    All sizes are made from the input sample: after random transforms at full size this is "augment, then down-sample"
+    (dual networks, Sec. 4.5). `named={"low": (128, 416)}` adds image_low, K_low, depth_low and
+    so on; poses and baseline hold for every size. Transforms reject a sample with such keys, so this one comes last.
 
-    Disparity in pixels is scaled with the width. Labels and normals come from the nearest pixel, so that nothing is mixed.
+    Disparity in pixels is scaled with the width. Labels and normals come from the nearest pixel, without averaging.
     Points of pairs go to the pixel they fall into; pairs that fall into one pixel get `pairs_valid` [P] false.
 
     Args:
@@ -38,7 +38,7 @@ class Resize(Transform):
             where the nearest one is.
 
     Raises:
-        ValueError: a size or a name that is not of this kind, or an unknown filter.
+        ValueError: another size or name, or an unknown filter.
     """
 
     size: Size
@@ -110,11 +110,11 @@ def _resize_image(value: Tensor, size: Size, how: ImageFilter) -> Tensor:
 
 
 def _area(value: Tensor, axis: int, new: int) -> Tensor:
-    """Mean over the stretch of an axis that each new pixel covers. PyTorch's "area" counts pixels covered in part in full."""
+    """Mean over the interval of an axis that each new pixel covers. PyTorch's "area" counts partly covered pixels in full."""
     old = value.shape[axis]
     edges = torch.arange(new + 1, dtype=torch.float64, device=value.device) * (old / new)
     first, total = edges[:-1].floor(), torch.zeros((), dtype=value.dtype, device=value.device)
-    for tap in range(int(old / new) + 2):           # the pixels that a stretch can touch
+    for tap in range(int(old / new) + 2):           # the pixels that an interval can touch
         pixel = first + tap
         share = (torch.minimum(edges[1:], pixel + 1) - torch.maximum(edges[:-1], pixel)).clamp(min=0) * (new / old)
         share = share.to(value.dtype).view(-1, *[1] * (-1 - axis))
@@ -123,7 +123,7 @@ def _area(value: Tensor, axis: int, new: int) -> Tensor:
 
 
 def _known(batch: Sample, key: str) -> Tensor:
-    """Where a map holds a measured value, bool [B,1,H,W]."""
+    """The measured pixels of a map, bool [B,1,H,W]."""
     value = batch[key]
     mask = next((batch[name] for name in _masks(key) if name in batch), torch.ones_like(value, dtype=torch.bool))
     return mask & (value > 0) if key in ("depth", "depth_true") else mask & value.isfinite()
@@ -137,7 +137,7 @@ def _masks(key: str) -> tuple[str, ...]:
 def _mean(value: Tensor, known: Tensor, size: Size) -> Tensor:
     total = _resize_image(torch.where(known, value, 0), size, "bilinear")
     weight = _resize_image(known.to(value.dtype), size, "bilinear")
-    return total / weight.clamp(min=1e-6)       # where the nearest pixel is known the weight is far above that
+    return total / weight.clamp(min=1e-6)       # where the nearest pixel is known the weight is far larger
 
 
 def _resize_pairs(pairs: Tensor, old: Size, new: Size) -> tuple[Tensor, Tensor]:

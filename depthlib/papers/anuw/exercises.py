@@ -18,10 +18,10 @@ SOFT_TARGET = Exercise(
     right=lambda depth, valid, soft: torch.where(valid, depth, soft),
     cases=_labels,
     mistakes={
-        "the roles are exchanged: where there is a label, the label counts.": lambda d, v, s: torch.where(v, s, d),
-        "the soft label is everywhere: it belongs into the gaps alone.": lambda d, v, s: s,
+        "the roles are exchanged: use the label where there is one.": lambda d, v, s: torch.where(v, s, d),
+        "the soft label is everywhere: it belongs only in the gaps.": lambda d, v, s: s,
         "the gaps are still 0: put the soft label there.": lambda d, v, s: d,
-        "label and soft label are added everywhere: the soft label belongs into the gaps alone.": lambda d, v, s: d + s,
+        "label and soft label are added everywhere: the soft label belongs only in the gaps.": lambda d, v, s: d + s,
     },
 )
 
@@ -38,9 +38,9 @@ WEIGHTED_POOL = Exercise(
     right=lambda f, s: _pooled(f, s.flatten(2).softmax(dim=2).view_as(s)),
     cases=_scored,
     mistakes={
-        "the scores are used as they are: a softmax over the picture makes them weights.": _pooled,
+        "the scores are not normalised: apply a softmax over the image.": _pooled,
         "this is the plain average: the scores do not enter.": lambda f, s: f.mean(dim=(2, 3)),
-        "the softmax runs over one axis only: flatten the picture first.": lambda f, s: _pooled(f, s.softmax(dim=-1)),
+        "the softmax runs over one axis only: flatten the image first.": lambda f, s: _pooled(f, s.softmax(dim=-1)),
         "this is a softmax over the channels: with one score a pixel it is 1 everywhere.": lambda f, s: _pooled(f, s.softmax(dim=1)),
         "the weights already sum to 1: do not divide by the number of pixels as well.": lambda f, s: (
             f * s.flatten(2).softmax(dim=2).view_as(s)

@@ -1,4 +1,4 @@
-"""The loss of ANUW: value, slope and structure together."""
+"""The loss of ANUW: depth, gradient and structural similarity."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def anuw_loss(
         pred, target, valid: [B,1,H,W], metres and bool mask.
         max_depth: metres; the largest depth of the range, also L of SSIM.
         weights: lambda of each term by name. A term that is missing or 0 is not computed.
-        metres: leave L1 and gradient in metres, the literal reading; SSIM is the same either way.
+        metres: L1 and gradient in metres, the literal form; SSIM does not change.
         windows: which SSIM windows count, see `ssim_loss`.
 
     Returns:
@@ -40,9 +40,9 @@ def anuw_loss(
     """
     check_maps(pred, target, valid)
     if max_depth <= 0:
-        raise ValueError(f"max_depth must be positive, got {max_depth}")
+        raise ValueError(f"max_depth: found {max_depth}, expected a positive depth")
     if not weights or not weights.keys() <= WEIGHTS.keys():
-        raise ValueError(f"weights must name some of {', '.join(WEIGHTS)}, got {', '.join(weights) or 'none'}")
+        raise ValueError(f"weights: found {', '.join(weights) or 'none'}, expected some of {', '.join(WEIGHTS)}")
     scale = 1.0 if metres else 1.0 / max_depth
     maps = (pred * scale, target * scale, valid)
     losses = {
@@ -52,6 +52,6 @@ def anuw_loss(
     }
     terms = {name: losses[name]() for name, weight in weights.items() if weight}
     if not terms:
-        raise ValueError("weights are all 0: expected at least one term with a weight")
+        raise ValueError("weights: found only 0, expected at least one positive weight")
     total = sum(weights[name] * term for name, term in terms.items())
     return total, {name: term.detach() for name, term in terms.items()}

@@ -11,16 +11,16 @@ from torch import Tensor, nn
 from depthlib.models.unetpp import UNetPlusPlus
 from depthlib.papers.anuw.attention import AWCA, PSNL
 
-# The nodes of the outer U: five down, four up. The paper says nine and does not say where.
+# The nodes of the outer U, five down and four up: the paper gives their number, nine, and not their places.
 AWCA_NODES = ("00", "10", "20", "30", "40", "31", "22", "13", "04")
 
 
 class ANU(UNetPlusPlus):
     """U-Net++ + AWCA + PSNL; 9,219,713 parameters at width 32 (9,219,722 with `awca_prelu`). ANUW Sec. 3.1.
 
-    AWCA replaces the output of its node wherever that is used. PSNL is "the final step" of the paper, but on the
-    features before the one-channel convolution: on one channel it could not exist (erratum A2).
-    The switches make the rows of Table 1: A has both off and equals `UNetPlusPlus`, B has AWCA, C has PSNL, D both.
+    AWCA recalibrates the output of its node for all consumers. PSNL, "the final step" of the paper, stands before the
+    convolution to one channel (erratum A2). Rows of Table 1: A has neither and equals `UNetPlusPlus`, B has AWCA, C has
+    PSNL, D both.
 
     forward: image [B,3,H,W], RGB in [0,1], H and W multiples of 16 -> depth [B,1,H,W] in metres.
 
@@ -28,7 +28,7 @@ class ANU(UNetPlusPlus):
         awca, psnl: whether to use each module.
         awca_nodes: names "ij" of the nodes that AWCA follows, see `UNetPlusPlus`.
         awca_prelu: PReLU in AWCA, see `AWCA`.
-        psnl_stride: see `PSNL`; 4 makes large images cheap at the price of exactness.
+        psnl_stride: see `PSNL`; 4 is an approximation for large images.
         options: width, max_depth, min_depth, activation, norm of `UNetPlusPlus`.
 
     Raises ValueError for a node that does not exist, else as `UNetPlusPlus` does.
@@ -47,7 +47,7 @@ class ANU(UNetPlusPlus):
         super().__init__(**options)
         unknown = [name for name in awca_nodes if name not in self.nodes]
         if unknown:
-            raise ValueError(f"awca_nodes has {', '.join(map(repr, unknown))}: expected names among {', '.join(self.nodes)}")
+            raise ValueError(f"awca_nodes: found {', '.join(map(repr, unknown))}, expected some of {', '.join(self.nodes)}")
         self.awca = nn.ModuleDict()
         if awca:
             self.awca.update({name: AWCA(self.widths[int(name[0])], prelu=awca_prelu) for name in awca_nodes})
@@ -74,10 +74,10 @@ class ANU(UNetPlusPlus):
 
     @torch.no_grad()
     def attention_row(self, image: Tensor, row: int, column: int) -> Tensor:
-        """How much PSNL lets pixel (row, column) look at each other pixel, [B,1,H,W], sum 1.
+        """Attention weights of PSNL of pixel (row, column) over all pixels, [B,1,H,W], sum 1.
 
         Raises ValueError if the network has no PSNL or the pixel is outside the image.
         """
         if not isinstance(self.psnl, PSNL):
-            raise ValueError("this network has no PSNL (psnl=False), so there is no attention to show")
+            raise ValueError("psnl: found a network without it, expected psnl=True")
         return self.psnl.attention_row(self.features(image, self._recalibrate), row, column)

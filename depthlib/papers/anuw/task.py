@@ -1,10 +1,10 @@
-"""Learning from labels of which some are wrong: three answers to a label of 0 that does not mean zero metres.
+"""Training with missing labels that are stored as 0: three treatments.
 
-* believe it (`BelievedZeros`): what ANUW's variants A to D are trained on;
-* leave it out of the loss: `depthlib.training.tasks.Supervised`, the control that the paper lacks;
-* put an own earlier prediction in its place (`SoftLabels`): ANUW Sec. 3.3.
+* use them as 0 m (`BelievedZeros`): ANUW's variants A to D;
+* mask them: `depthlib.training.tasks.Supervised`, a control that the paper lacks;
+* replace them by an earlier prediction of the network (`SoftLabels`): ANUW Sec. 3.3.
 
-Labels on disk and in the data set are never overwritten: soft labels live beside them, in the task.
+Labels on disk and in the data set are never overwritten: soft labels are kept in the task.
 """
 
 from __future__ import annotations
@@ -21,30 +21,30 @@ from depthlib.training.tasks import BaseTask, Supervised
 
 
 class BelievedZeros(Supervised):
-    """Supervised as if every label were true: a pixel of unknown depth is taught to be 0 m. Arguments of `Supervised`."""
+    """Supervised training that uses missing labels as 0 m. Arguments of `Supervised`."""
 
     def loss(self, model: nn.Module, batch: dict[str, Any]) -> tuple[Tensor, dict[str, Tensor]]:
         return super().loss(model, batch | {"valid": torch.ones_like(batch["valid"])})
 
 
 class SoftLabels(BaseTask):
-    """Soft labels in the gaps of the true ones. ANUW Sec. 3.3 in the concrete form of spec anuw_dacnn Sec. 3, erratum A18.
+    """Soft labels where the ground truth is missing. ANUW Sec. 3.3 in the form of erratum A18.
 
-    W is where an image has no label. For each image of a batch, at each step:
+    W is the set of pixels without a label. For each image of a batch, at each step:
 
-    1. the target is the label outside W and the image's soft label inside; as long as it has none, W is left out of the
-       loss (or believed to be 0 m with `literal_zeros`, which is what the text of the paper implies);
-    2. the same loss, of this image alone and outside W alone, decides: its target never changes, so its values can be
-       compared from one visit to the next. (The loss on the whole target would fall whenever the target is replaced.)
+    1. the target is the label outside W and the image's soft label inside; before there is one, W is masked (or 0 m with
+       `literal_zeros`, which is what the text of the paper implies);
+    2. the same loss is computed for this image outside W, where the target never changes, so that its values can be
+       compared between visits. (The loss on the whole target falls whenever the target is replaced.)
     3. if it is the lowest so far, the prediction becomes the soft label: inside W, clamped, without gradient.
 
-    Inside W the network is thus only tied to its own earlier output. What is gained over believing the zeros may
-    as well come from not believing them: compare with masking before you credit the soft labels.
+    Inside W the network is thus only regularised towards its own earlier output. A gain over zeros as labels may come
+    from their absence alone: compare with masking before attributing it to the soft labels.
 
-    The labels of an image must stay on their pixels: `Plan(flip=0)` and no random crops. A batch is not told that it was
-    flipped, but W is compared with that of the last visit.
+    The labels of an image must stay on their pixels: `Plan(flip=0)` and no random crops. Flips are not recorded in a
+    batch, but W is compared with that of the last visit.
 
-    After (or, from `on_step` of `fit`, during) a training `soft_label` gives the labels as pictures.
+    `soft_label` gives the labels after a training, or during it from `on_step` of `fit`.
 
     Args:
         loss, options: as for `Supervised`; the function must be defined on a single image outside W.
@@ -57,7 +57,7 @@ class SoftLabels(BaseTask):
         max_depth: float, min_depth: float = 1e-3, literal_zeros: bool = False,
     ) -> None:
         if not 0 < min_depth < max_depth <= torch.finfo(torch.float16).max:
-            raise ValueError(f"expected 0 < min_depth < max_depth in half precision, got {min_depth} and {max_depth}")
+            raise ValueError(f"min_depth, max_depth: found {min_depth} and {max_depth}, expected 0 < min_depth < max_depth <= 65504")
         self.function, self.options = resolve(loss), options or {}
         self.range, self.literal_zeros = (min_depth, max_depth), literal_zeros
         self._forget()
@@ -68,17 +68,17 @@ class SoftLabels(BaseTask):
         self.where: dict[str, int] = {}         # image -> checksum of W
 
     def prepare(self, model: nn.Module, dataset: Dataset) -> None:
-        self._forget()      # soft labels of an earlier training are those of another network
+        self._forget()      # soft labels of an earlier training belong to another network
 
     def loss(self, model: nn.Module, batch: dict[str, Any]) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss on the filled labels. Besides its own terms: `outside`, the mean loss outside W, and `updated`, the share
         of the batch that got new soft labels.
 
-        Raises ValueError when the gaps of an image are not where they were.
+        Raises ValueError when the gaps of an image have changed.
         """
         prediction = model(batch["image"]).float()
         target, counted = self.targets(batch)
-        if not counted.any():       # a batch without any label teaches nothing yet
+        if not counted.any():       # a batch without any label
             return 0 * prediction.sum(), {}
         total, terms = self._evaluate(prediction, target, counted)
         losses, updated = self._update(prediction.detach(), batch)
@@ -89,7 +89,7 @@ class SoftLabels(BaseTask):
         return total, terms
 
     def targets(self, batch: dict[str, Any]) -> tuple[Tensor, Tensor]:
-        """What the next step learns from: depth [B,1,H,W] in metres, and the bool mask of the pixels that count."""
+        """The target of the next step: depth [B,1,H,W] in metres, and the bool mask of the pixels in the loss."""
         target, counted = batch["depth"].clone(), batch["valid"].clone()
         for i, name in enumerate(batch["name"]):
             gap = ~batch["valid"][i]
@@ -102,10 +102,10 @@ class SoftLabels(BaseTask):
         return target, counted
 
     def soft_label(self, name: str, depth: Tensor, valid: Tensor) -> Tensor:
-        """The label of one image as it stands: depth [1,H,W] in metres, with its gaps filled if it has soft labels by now.
+        """The current label of one image: depth [1,H,W] in metres, with its gaps filled if it has soft labels.
 
         Args:
-            name, depth, valid: of the sample as the data set gives it; `depth` is not changed.
+            name, depth, valid: of the sample from the data set; `depth` is not changed.
         """
         return self.targets({"depth": depth[None], "valid": valid[None], "name": [name]})[0][0]
 
@@ -135,13 +135,13 @@ class SoftLabels(BaseTask):
         try:
             return float(self._evaluate(prediction, depth, valid)[0])
         except ValueError:
-            if valid.all():         # then it is not the gaps that the loss objects to
+            if valid.all():         # then the gaps are not the reason
                 raise
             return math.inf
 
     def _check(self, name: str, gap: Tensor) -> None:
         if checksum(gap) != self.where[name]:
-            raise ValueError(f"the gaps of image {name!r} have moved: expected no flips, no random crops and unique names")
+            raise ValueError(f"image {name!r}: found other gaps than before, expected no flips, no random crops and unique names")
 
     def state_dict(self) -> dict[str, Any]:
         return {"best": dict(self.best), "soft": dict(self.soft), "where": dict(self.where)}
@@ -152,12 +152,12 @@ class SoftLabels(BaseTask):
 
 
 def checksum(mask: Tensor) -> int:
-    """A number that changes when pixels of a mask move: the sum of the squared places of its true pixels."""
+    """A checksum of a mask: the sum of the squared positions of its true pixels."""
     return int((mask.flatten().nonzero() + 1).square().sum())
 
 
 class GapsOnly(Dataset):
-    """The same frames, with the truth only where the label is missing: how good is a network where it was told 0?
+    """The same frames with ground truth only where the label is missing, to score a network there.
 
     Args:
         dataset: items with `depth_true` and `defect`, that is a set whose labels have gaps.
@@ -172,7 +172,7 @@ class GapsOnly(Dataset):
     def __getitem__(self, index: int) -> dict[str, Any]:
         item = self.dataset[index]
         if "defect" not in item:
-            raise ValueError(f"image {item.get('name', index)!r} has no missing labels: expected a set with defect_share > 0")
+            raise ValueError(f"image {item.get('name', index)!r}: found no 'defect', expected a set with defect_share > 0")
         return item | {"depth_true": torch.where(item["defect"], item["depth_true"], 0)}
 
     def fingerprint(self) -> str:

@@ -1,4 +1,4 @@
-"""Depth-aware convolution: a 3x3 convolution that listens to neighbours of a similar depth only. DACNN Sec. 3.3."""
+"""Depth-aware convolution: a 3x3 convolution whose taps are weighted by similarity of depth guidance. DACNN Sec. 3.3."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Region = tuple[Any, slice, slice]  # indexes rows and columns of [B,C,H,W]
 
 
 def affinity(at_p: Tensor, at_q: Tensor) -> Tensor:
-    """K(g(p), g(q)) = exp(-|g(p) - g(q)|^2 / 2), the guidance of two places [B,G,h,w] -> [B,1,h,w]. DACNN Eq. 2.
+    """K(g(p), g(q)) = exp(-|g(p) - g(q)|^2 / 2), of guidance vectors [B,G,h,w] -> [B,1,h,w]. DACNN Eq. 2.
 
     The paper calls K "a Gaussian operation"; this is the one of Su et al. 2019, which it follows (erratum D4).
     """
@@ -28,14 +28,14 @@ def affinity(at_p: Tensor, at_q: Tensor) -> Tensor:
 
 
 def precise(guidance: Tensor) -> Tensor:
-    """`guidance` in float32 at least: in half precision the difference of two similar values is mostly rounding."""
+    """`guidance` in float32 at least: in half precision the difference of two similar values is mostly rounding error."""
     return guidance.to(torch.promote_types(guidance.dtype, torch.float32))
 
 
 def taps(height: int, width: int, dilation: int) -> Iterator[tuple[int, Region, Region]]:
-    """For each tap o of a 3x3 kernel: its number, the positions p from which p + o is inside the map, and those p + o.
+    """For each tap o of a 3x3 kernel: its number, the positions p with p + o inside the map, and the positions p + o.
 
-    Row by row, as the weights of a convolution are. A tap that is outside for every position is left out.
+    Row by row, in the order of the weights of a convolution. Taps outside the map for every position are skipped.
     """
     for tap, (dy, dx) in enumerate(product((-dilation, 0, dilation), repeat=2)):
         if abs(dy) < height and abs(dx) < width:
@@ -45,23 +45,23 @@ def taps(height: int, width: int, dilation: int) -> Iterator[tuple[int, Region, 
 
 
 def half_of_taps(height: int, width: int, dilation: int) -> Iterator[tuple[int, Region, Region]]:
-    """Those of `taps` before the centre; the others are the same regions the other way round, numbered from the end."""
+    """The taps before the centre; those behind it are the same pairs of regions exchanged, numbered from the end."""
     return (found for found in taps(height, width, dilation) if found[0] < CENTRE)
 
 
 def depth_aware_conv(
     features: Tensor, guidance: Tensor, weight: Tensor, bias: Tensor | None = None, *, dilation: int = 1, normalize: bool = False
 ) -> Tensor:
-    """3x3 convolution whose taps are weighed by how alike the guidance is: sum_o w(o) K(g(p), g(p+o)) f(p+o). DACNN Eq. 2.
+    """3x3 convolution with taps weighted by K of the guidance: sum_o w(o) K(g(p), g(p+o)) f(p+o). DACNN Eq. 2.
 
-    Tap by tap, forward and backward, and nothing of a tap is kept: the backward pass takes K again from the guidance. K is one
-    number for each position and tap, so it is applied after the weights of the tap, to C' channels in place of C (a quarter,
-    in DACNN). For C = 64, G = 32, C' = 16 and a map of 128x256, 8 MiB of features, this holds 10 MiB besides its arguments,
-    and 30 with the backward pass; unfolding holds 184 and 331 (`python -m depthlib.bench.depth_aware_conv`, with `--train`).
+    Computed tap by tap, forward and backward, without storing intermediate results: the backward pass recomputes K. K is one
+    number per position and tap, so it is applied after the weights of the tap, to C' channels instead of C (a quarter in
+    DACNN). For C = 64, G = 32, C' = 16 and a map of 128x256, 8 MiB of features, this needs 10 MiB besides its arguments, and
+    30 with the backward pass; unfolding needs 184 and 331 (`python -m depthlib.bench.depth_aware_conv`, with `--train`).
 
     Args:
         features: [B,C,H,W]; 0 outside.
-        guidance: [B,G,H,W]. A constant one gives the ordinary convolution.
+        guidance: [B,G,H,W]. A constant one gives an ordinary convolution.
         weight, bias: [C',C,3,3] and [C'], as of an ordinary convolution.
         dilation: distance between taps, pixels.
         normalize: divide by the sum of K over the taps inside the map. Eq. 2 does not.
@@ -81,7 +81,7 @@ def depth_aware_conv(
 def sum_of_taps(features: Tensor, guidance: Tensor, weight: Tensor, dilation: int) -> tuple[Tensor, Tensor]:
     """sum_o w(o) K(g(p), g(p+o)) f(p+o), [B,C',H,W], and sum_o K(g(p), g(p+o)), [B,1,H,W]. Arguments: `depth_aware_conv`.
 
-    K is 1 at the centre, and the same both ways: what p hears of q by tap o, weighed by K, q hears of p by tap -o.
+    K is 1 at the centre and symmetric: the K of p and q at tap o is that of q and p at tap -o.
     """
     w = weight.flatten(2).unbind(2)
     total = mixed(features, w[CENTRE]).to(guidance.dtype)
@@ -101,7 +101,7 @@ def mixed(x: Tensor, weight: Tensor) -> Tensor:
 
 
 class _TapByTap(torch.autograd.Function):
-    """`sum_of_taps` with a backward pass that goes tap by tap too. Autograd's own would keep what each tap has made."""
+    """`sum_of_taps` with a backward pass tap by tap. Autograd would store the intermediate results of each tap."""
 
     @staticmethod
     def forward(ctx: Any, features: Tensor, guidance: Tensor, weight: Tensor, dilation: int) -> tuple[Tensor, Tensor]:
@@ -125,7 +125,7 @@ class _TapByTap(torch.autograd.Function):
                 of_product = (of_total[here] * kernel).to(features.dtype)
                 of_features[there] += mixed(of_product, w[number].T)
                 of_w[number] = outer(of_product, features[there])
-            pull = kernel * of_kernel * (guidance[p] - guidance[q])  # K falls where g(p) and g(q) part
+            pull = kernel * of_kernel * (guidance[p] - guidance[q])  # K decreases as g(p) and g(q) move apart
             of_guidance[p] -= pull
             of_guidance[q] += pull
         return of_features, of_guidance, torch.stack(of_w, dim=2).view_as(weight), None
@@ -140,7 +140,7 @@ def outer(a: Tensor, b: Tensor) -> Tensor:
 def depth_aware_conv_unfold(
     features: Tensor, guidance: Tensor, weight: Tensor, bias: Tensor | None = None, *, dilation: int = 1, normalize: bool = False
 ) -> Tensor:
-    """The same as `depth_aware_conv` as Eq. 2 is usually programmed: nine shifted copies of features and guidance at once."""
+    """The same as `depth_aware_conv` in the usual implementation, with nine shifted copies of features and guidance."""
     check_arguments(features, guidance, weight, dilation)
     height, width = features.shape[-2:]
     unfold = partial(F.unfold, kernel_size=3, dilation=dilation, padding=dilation)
@@ -159,12 +159,12 @@ def check_arguments(features: Tensor, guidance: Tensor, weight: Tensor, dilation
     require_tensor("guidance", guidance, (batch, None, height, width), f"[{batch},G,{height},{width}], size as features")
     require_tensor("weight", weight, (None, channels, 3, 3), f"[C',{channels},3,3], as many input channels as features")
     if dilation < 1:
-        raise ValueError(f"dilation must be at least 1, got {dilation}")
+        raise ValueError(f"dilation: found {dilation}, expected at least 1")
 
 
 @torch.no_grad()
 def gaussian_kernel(guidance: Tensor, dilation: int = 1) -> Tensor:
-    """K of all nine taps at each position, [B,G,H,W] -> [B,9,H,W], row by row; 1 at the centre, 0 outside. For pictures."""
+    """K of all nine taps at each position, [B,G,H,W] -> [B,9,H,W], row by row; 1 at the centre, 0 outside the map."""
     guidance = precise(guidance)
     kernel = guidance.new_zeros(guidance.shape[0], 9, *guidance.shape[-2:])
     for tap, p, q in taps(*guidance.shape[-2:], dilation):
@@ -174,13 +174,13 @@ def gaussian_kernel(guidance: Tensor, dilation: int = 1) -> Tensor:
 
 @torch.no_grad()
 def affinity_map(guidance: Tensor, row: int, column: int) -> Tensor:
-    """K between pixel (row, column) and every pixel, [B,G,H,W] -> [B,1,H,W], whether or not there is a tap. For pictures.
+    """K between pixel (row, column) and every pixel, [B,G,H,W] -> [B,1,H,W], whether or not there is a tap.
 
     Raises ValueError if the pixel is outside the map.
     """
     height, width = guidance.shape[-2:]
     if not (0 <= row < height and 0 <= column < width):
-        raise ValueError(f"pixel ({row}, {column}) is outside the map of {height}x{width}")
+        raise ValueError(f"pixel: found ({row}, {column}), expected one inside the map of {height}x{width}")
     guidance = precise(guidance)
     return affinity(guidance, guidance[:, :, row : row + 1, column : column + 1])
 
@@ -188,7 +188,7 @@ def affinity_map(guidance: Tensor, row: int, column: int) -> Tensor:
 class DepthAwareConv2d(nn.Conv2d):
     """`depth_aware_conv` with its weights: (features [B,C,H,W], guidance [B,G,H,W]) -> [B,C',H,W].
 
-    Weights, their names and their initialisation are those of `nn.Conv2d`, so the two can exchange them.
+    Weights, their names and their initialisation are those of `nn.Conv2d`.
     """
 
     def __init__(self, in_channels: int, out_channels: int, *, dilation: int = 1, normalize: bool = False) -> None:
@@ -203,8 +203,8 @@ class DepthAwareConv2d(nn.Conv2d):
 def conv_before_relu(in_channels: int, out_channels: int, kernel_size: int) -> nn.Conv2d:
     """Convolution that keeps the size, for a ReLU without a norm in between: [B,in,H,W] -> [B,out,H,W].
 
-    Initialised after He et al. 2015, so that the size of the signal passes. With torch's default the depth branch, eight
-    such layers deep, would start at a hundredth of its skips, and learn late.
+    Initialised after He et al. 2015, which preserves the variance of the signal. With torch's default the output of the
+    depth branch, eight such layers deep, would start at a hundredth of its skips.
     """
     conv = nn.Conv2d(in_channels, out_channels, kernel_size, padding=kernel_size // 2)
     nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
@@ -215,8 +215,8 @@ def conv_before_relu(in_channels: int, out_channels: int, kernel_size: int) -> n
 class DepthAwareBlock(nn.Module):
     """Depth-aware convolutions of several dilations side by side, concatenated, 1x1 convolution, ReLU. DACNN Sec. 3.3.
 
-    (features [B,C,H,W], guidance [B,G,H,W]) -> [B,C,H,W]. Each dilation has weights of its own (erratum D5) and C / n of the
-    C channels, n being the number of dilations.
+    (features [B,C,H,W], guidance [B,G,H,W]) -> [B,C,H,W]. Each of the n dilations has its own weights (erratum D5)
+    and C / n channels.
 
     Args:
         channels: C.
@@ -232,7 +232,7 @@ class DepthAwareBlock(nn.Module):
     ) -> None:
         super().__init__()
         if not dilations or channels % len(dilations):
-            raise ValueError(f"channels must be a multiple of the number of dilations, got {channels} and {len(dilations)}")
+            raise ValueError(f"channels: found {channels}, expected a multiple of the number of dilations, {len(dilations)}")
         part = channels // len(dilations)
         self.branches = nn.ModuleList(DepthAwareConv2d(channels, part, dilation=d, normalize=normalize) for d in dilations)
         self.mix = conv_before_relu(channels, channels, 1)

@@ -1,4 +1,4 @@
-"""A drawing of DACNN: two networks that differ in one block, and what the one learns from the other."""
+"""Diagram of DACNN: teacher and student, which differ in one block, and the two terms of distillation."""
 
 from __future__ import annotations
 

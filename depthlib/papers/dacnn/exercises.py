@@ -24,8 +24,8 @@ KERNEL = Exercise(
         "the half in the exponent is missing.": lambda g, h: (-_squares(g, h)).exp(),
         "the squares are averaged over the channels: K sums them.": lambda g, h: (-(g - h).square().mean(1, keepdim=True) / 2).exp(),
         "this is the distance, not its square: take no root.": lambda g, h: (-_squares(g, h).sqrt() / 2).exp(),
-        "the sign is missing: places that are alike must have the largest K.": lambda g, h: (_squares(g, h) / 2).exp(),
-        "K is one number for each place: sum the squares over the channels before exp.": lambda g, h: (
+        "the sign is missing: equal guidance must give the largest K.": lambda g, h: (_squares(g, h) / 2).exp(),
+        "K is one number per position: sum the squares over the channels before exp.": lambda g, h: (
             (-(g - h).square() / 2).exp().sum(1, keepdim=True)
         ),
     },
@@ -48,7 +48,7 @@ CORRELATION = Exercise(
             (left[..., : left.shape[-1] - d] * right[..., d:]).mean(1, keepdim=True), (0, d)
         ),
         "the products are summed: divide by the number of channels.": lambda left, right, d: 3 * _match(left, right, d),
-        "what leaves the view on one side comes back on the other: it must be 0.": lambda left, right, d: (
+        "values shifted out on one side reappear on the other: they must be 0.": lambda left, right, d: (
             (left * right.roll(d, -1)).mean(1, keepdim=True)
         ),
         "the right view is not shifted.": lambda left, right, d: (left * right).mean(1, keepdim=True),
@@ -66,8 +66,8 @@ DIVERGENCE = Exercise(
     right=_divergence,
     cases=_pair_of_guidances,
     mistakes={
-        "the two are exchanged: the teacher's distribution weighs the logarithms.": lambda s, t: _divergence(t, s),
-        "the sum is divided by the number of places: here it is the mean over all elements.": lambda s, t: 3 * _divergence(s, t),
+        "student and teacher are exchanged: the teacher's distribution weights the logarithms.": lambda s, t: _divergence(t, s),
+        "the sum is divided by the number of positions: here it is the mean over all elements.": lambda s, t: 3 * _divergence(s, t),
         "the sum is not divided at all.": lambda s, t: s.numel() * _divergence(s, t),
         "the softmax runs over a row: it runs over the channels.": lambda s, t: _divergence(s, t, dim=-1),
         "guidance is no distribution yet: softmax first.": lambda s, t: (t.softmax(1) * (t - s)).mean(),

@@ -1,4 +1,4 @@
-"""Looking into a depth-aware network: what its guidance says, whom a pixel listens to, and where objects get mixed."""
+"""Inspecting a depth-aware network: guidance as colours, and where its kernels mix objects."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from depthlib.papers.dacnn.depth_aware_conv import gaussian_kernel, taps
 
 
 def shrunk(values: Tensor, size: Sequence[int]) -> Tensor:
-    """A map [B,1,H,W] at another size by its nearest pixels: depths and ids must not be averaged over a border."""
+    """A map [B,1,H,W] at another size, nearest neighbour: depths and ids must not be averaged across a border."""
     return F.interpolate(values.float(), tuple(size), mode="nearest-exact").to(values.dtype)
 
 
 def mixing(guidance: Tensor, instances: Tensor, dilation: int = 1) -> Tensor:
     """Share of a 3x3 kernel's weight K that falls on other objects than the pixel's own: [B,1,H,W], 0 to 1.
 
-    It asks for K alone and takes all filter weights to be equal. Taps outside the map count nothing.
+    Only K is used: all filter weights count as equal. Taps outside the map are ignored.
 
     Args:
         guidance: [B,G,H,W]; a constant one gives the ordinary convolution.
@@ -39,8 +39,7 @@ def mixing(guidance: Tensor, instances: Tensor, dilation: int = 1) -> Tensor:
 def guidance_colours(teacher: Tensor, others: Sequence[Tensor] = ()) -> list[Tensor]:
     """Guidance as colours: softmax over channels, then the three directions in which the teacher's varies most.
 
-    The softmax is what Eq. 6 compares. All maps get the teacher's directions and the teacher's scale, so that equal guidance
-    has equal colours.
+    Eq. 6 compares the softmax. All maps use the teacher's directions and scale, so equal guidance has equal colours.
 
     Args:
         teacher: [B,G,h,w], G at least 3; others: of the same shape, of students.
@@ -53,7 +52,7 @@ def guidance_colours(teacher: Tensor, others: Sequence[Tensor] = ()) -> list[Ten
     mean = points.mean(dim=1, keepdim=True)
     _, vectors = torch.linalg.eigh((points - mean) @ (points - mean).T)
     axes = vectors[:, -3:].flip(1)
-    axes = axes * axes.gather(0, axes.abs().argmax(dim=0, keepdim=True)).sign()      # eigenvectors have no sign of their own
+    axes = axes * axes.gather(0, axes.abs().argmax(dim=0, keepdim=True)).sign()      # the sign of an eigenvector is arbitrary
     shown = [torch.einsum("bghw,gc->bchw", g - mean.view(1, -1, 1, 1), axes) for g in maps]
     ends = shown[0].transpose(0, 1).flatten(1).quantile(torch.tensor([0.02, 0.98], dtype=torch.float64), dim=1)
     low, high = (end.view(1, 3, 1, 1) for end in ends)

@@ -1,4 +1,4 @@
-"""The losses of DACNN: the labels, smoothness, and what the stereo teacher knows."""
+"""The losses of DACNN: labels, smoothness, and distillation from the stereo teacher."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ REDUCTIONS = ("element", "distribution")
 def pixel_loss(pred: Tensor, target: Tensor, valid: Tensor, *, distance: str = "absolute") -> Tensor:
     """Mean distance of pred and target over the valid pixels of the batch. DACNN Eq. 3, errata D1 and D2.
 
-    Eq. 3 prints d - d*, "signed" here, which falls without end as the prediction shrinks. The text calls it a distance:
-    "absolute" is |d - d*|, "squared" its square.
+    Eq. 3 prints d - d*, "signed" here, which is unbounded below. The text calls it a distance: "absolute" is |d - d*|,
+    "squared" its square.
 
     Raises ValueError or TypeError as `check_maps` does, and ValueError for another distance.
     """
     if distance not in DISTANCES:
-        raise ValueError(f"distance must be one of {', '.join(DISTANCES)}, got {distance!r}")
+        raise ValueError(f"distance: found {distance!r}, expected one of {', '.join(DISTANCES)}")
     if distance == "absolute":
         return l1_loss(pred, target, valid)
     check_maps(pred, target, valid)
@@ -36,9 +36,9 @@ def pixel_loss(pred: Tensor, target: Tensor, valid: Tensor, *, distance: str = "
 
 
 def proxy_loss(pred: Tensor, teacher_depth: Tensor, *, distance: str = "absolute") -> Tensor:
-    """`pixel_loss` against the teacher's depth, over all pixels, since that is dense. DACNN Eq. 5.
+    """`pixel_loss` against the teacher's depth, which is dense, over all pixels. DACNN Eq. 5.
 
-    pred and teacher_depth are [B,1,H,W], metres. No gradient reaches the teacher. Errors as for `pixel_loss`.
+    pred and teacher_depth are [B,1,H,W], metres. The teacher gets no gradient. Errors as for `pixel_loss`.
     """
     teacher_depth = teacher_depth.detach()
     return pixel_loss(pred, teacher_depth, torch.ones_like(teacher_depth, dtype=torch.bool), distance=distance)
@@ -49,26 +49,26 @@ def guidance_loss(
 ) -> Tensor:
     """Sum over the scales of KL(p_t || p_s) with p = softmax(guidance). DACNN Eq. 6, erratum D6.
 
-    The paper says neither over what the softmax runs nor how one number is made of the map. Unrelated guidance of variance 1
-    and 32 channels has 0.03 an element and scale with the default, which the weight 1000 makes 30; over positions it would
-    have 0.0005 an element and 1 a distribution. The scale of `GuidanceBranch` enters squared: with it, untrained networks
-    start at a few tenths (32 channels) to a few units (8 channels) after weighting, beside tens of metres for the labels.
+    The paper states neither the axis of the softmax nor the reduction. For independent guidance of variance 1 with 32
+    channels the default gives 0.03 per element and scale, 30 with the weight 1000; over positions it would be 0.0005 per
+    element and 1 per distribution. The scale of `GuidanceBranch` enters squared: with it, untrained networks start at a few
+    tenths (32 channels) to a few units (8 channels) after weighting, beside tens of metres for the labels.
 
     Args:
-        student, teacher: guidance maps [B,G,h,w], the same sizes in both. No gradient reaches the teacher.
-        axis: "channel": one distribution a position, over the G channels; "spatial": one a channel, over the positions.
+        student, teacher: guidance maps [B,G,h,w], the same sizes in both. The teacher gets no gradient.
+        axis: "channel": one distribution per position, over the G channels; "spatial": one per channel, over positions.
         reduction: "element": sum of p_t (ln p_t - ln p_s) divided by the number of elements B G h w; "distribution":
             divided by the number of distributions, the mean KL divergence in the usual sense.
 
     Raises ValueError if the maps do not match, there is none, or for another axis or reduction.
     """
     if axis not in AXES:
-        raise ValueError(f"axis must be one of {', '.join(AXES)}, got {axis!r}")
+        raise ValueError(f"axis: found {axis!r}, expected one of {', '.join(AXES)}")
     if reduction not in REDUCTIONS:
-        raise ValueError(f"reduction must be one of {', '.join(REDUCTIONS)}, got {reduction!r}")
+        raise ValueError(f"reduction: found {reduction!r}, expected one of {', '.join(REDUCTIONS)}")
     shapes = [[list(g.shape) for g in maps] for maps in (student, teacher)]
     if not shapes[0] or shapes[0] != shapes[1]:
-        raise ValueError(f"student and teacher must have guidance of the same shapes, got {shapes[0]} and {shapes[1]}")
+        raise ValueError(f"student, teacher: found guidance of shapes {shapes[0]} and {shapes[1]}, expected equal shapes")
     total = torch.zeros((), dtype=student[0].dtype, device=student[0].device)
     for g_s, g_t in zip(student, teacher, strict=True):
         rows_s, rows_t = (g.flatten(2).mT if axis == "channel" else g.flatten(2) for g in (g_s, g_t.detach()))
@@ -96,21 +96,21 @@ def dacnn_loss(
 
     Args:
         depth, target, valid: [B,1,H,W], metres and bool mask.
-        image: [B,3,H,W], RGB in [0,1], not normalised; depth may change where it does.
+        image: [B,3,H,W], RGB in [0,1], not normalised, for the edges of the smoothness term.
         guidance, teacher_depth, teacher_guidance: what the terms "guidance" and "proxy" compare.
-        weights: of each term by name. A term that is missing or 0 is not computed and needs no argument.
+        weights: of each term by name. A term that is missing or 0 is not computed; its arguments may be absent.
         distance: of the terms "pixel" and "proxy", see `pixel_loss`.
         axis, reduction: see `guidance_loss`.
 
     Returns:
-        The sum, and its terms as they enter it, that is after weighting, detached, by name: they show which one dominates.
+        The sum, and its terms after weighting, detached, by name.
 
     Raises ValueError or TypeError as the terms do, and ValueError for unknown weights or a missing argument.
     """
     if not weights.keys() <= WEIGHTS.keys():
-        raise ValueError(f"weights must name some of {', '.join(WEIGHTS)}, got {', '.join(weights)}")
+        raise ValueError(f"weights: found {', '.join(weights)}, expected some of {', '.join(WEIGHTS)}")
     if weights.get("proxy") and teacher_depth is None:
-        raise ValueError("teacher_depth is missing, but the term 'proxy' has a weight")
+        raise ValueError("teacher_depth: found None, expected a tensor for the term proxy")
     losses = {
         "pixel": lambda: pixel_loss(depth, target, valid, distance=distance),
         "smooth": lambda: edge_aware_smoothness(depth, image),
@@ -119,5 +119,5 @@ def dacnn_loss(
     }
     terms = {name: weight * losses[name]() for name, weight in weights.items() if weight}
     if not terms:
-        raise ValueError("weights are all 0: expected at least one term with a weight")
+        raise ValueError("weights: found only 0, expected at least one positive weight")
     return sum(terms.values()), {name: term.detach() for name, term in terms.items()}

@@ -1,4 +1,4 @@
-"""DACNN: a network for one image and its stereo teacher, which differ only in where their depth guidance comes from."""
+"""DACNN: a single-image network and its stereo teacher, which differ only in the source of their depth guidance."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ BACKBONES = ("resnest50d", "resnest26d", "resnest14d")
 
 
 class Estimate(NamedTuple):
-    """Depth [B,1,H,W] in metres and the guidance that led to it: [B,G,h,w] at 1/8, 1/4 and 1/2 of the image."""
+    """Depth [B,1,H,W] in metres and its guidance: [B,G,h,w] at 1/8, 1/4 and 1/2 of the image."""
 
     depth: Tensor
     guidance: tuple[Tensor, Tensor, Tensor]
 
 
 class Features(NamedTuple):
-    """What the encoder makes of an image: the ASPP's result at 1/8, and the first two blocks at 1/4 and 1/2."""
+    """Outputs of the encoder: of the ASPP at 1/8, and of the first two blocks at 1/4 and 1/2."""
 
     top: Tensor
     quarter: Tensor
@@ -42,7 +42,7 @@ def scaled(channels: int, width: float) -> int:
 class Encoder(nn.Module):
     """ResNeSt dilated to stride 8, then ASPP: image [B,3,H,W] -> `Features`. DACNN Sec. 3.1, errata D10 and D15.
 
-    Stride 8 is read from "24 pixels, which corresponds to 192 pixels in the input image". The image is normalised with the
+    Stride 8 follows from "24 pixels, which corresponds to 192 pixels in the input image". The image is normalised with the
     mean and deviation of ImageNet.
 
     Args:
@@ -60,11 +60,11 @@ class Encoder(nn.Module):
         import timm
 
         if backbone not in BACKBONES:
-            raise ValueError(f"backbone must be one of {', '.join(BACKBONES)}, got {backbone!r}")
+            raise ValueError(f"backbone: found {backbone!r}, expected one of {', '.join(BACKBONES)}")
         if width <= 0:
-            raise ValueError(f"width must be positive, got {width}")
+            raise ValueError(f"width: found {width}, expected a positive factor")
         if pretrained and width != 1:
-            raise ValueError(f"pretrained weights exist for width 1 only, got {width}")
+            raise ValueError(f"width: found {width}, expected 1 with pretrained=True")
         self.normalise = Normalise()
         stages = tuple(scaled(planes, width) for planes in (64, 128, 256, 512))
         self.trunk = timm.create_model(
@@ -78,7 +78,7 @@ class Encoder(nn.Module):
     def forward(self, image: Tensor) -> Features:
         check_image(image, multiple=8)
         if self.training and image.shape[0] == 1:
-            raise ValueError("image has batch size 1, where batch norm after global pooling cannot train: expected 2 or more")
+            raise ValueError("image: found batch size 1, expected 2 or more to train batch norm after global pooling")
         half, quarter, deep = self.trunk(self.normalise(image))
         return Features(self.aspp(deep), quarter, half)
 
@@ -88,8 +88,8 @@ class GuidanceBranch(nn.Module):
 
     3x3 convolutions and up-sampling; at each scale a plain 3x3 convolution, times a fixed factor. The kernel K of the
     depth-aware convolution sums squared differences over the G channels: for independent channels of variance 1 its mean is
-    (1 + 2 s^2)^(-G/2) with a factor s. That is 2e-8 for G = 32 and s = 1: K would be 0 off the centre, and so would be its
-    gradient. s = G^(-1/2), the default, keeps it near 1/e for every G (erratum D7).
+    (1 + 2 s^2)^(-G/2) with a factor s. That is 2e-8 for G = 32 and s = 1: K and its gradient would vanish off the
+    centre. s = G^(-1/2), the default, keeps it near 1/e for every G (erratum D7).
 
     Args:
         in_channels, width: C, and the factor on the channels in between.
@@ -117,7 +117,7 @@ class DepthBranch(nn.Module):
     """Features and guidance -> depth [B,1,H,W]: three depth-aware blocks, each followed by up-sampling. DACNN Sec. 3.3, Fig. 2.
 
     Args:
-        features: the encoder, whose channel numbers it takes.
+        features: the encoder, for its channel numbers.
         width: factor on the channels.
         block: options of `DepthAwareBlock`.
         head: options of `DepthHead`.
@@ -144,7 +144,7 @@ class DepthBranch(nn.Module):
 
 
 class _Body(nn.Module):
-    """What student and teacher have in common. For the arguments see `DACNN`."""
+    """The parts that student and teacher share. For the arguments see `DACNN`."""
 
     def __init__(
         self,
@@ -178,12 +178,12 @@ class DACNN(_Body):
     """The student: depth of a single image. 42,916,449 parameters at width 1. DACNN Fig. 2.
 
     forward: image [B,3,H,W], RGB in [0,1], H and W multiples of 8 -> depth [B,1,H,W] in metres.
-    `estimate` gives the guidance too, which distillation compares with the teacher's.
+    `estimate` also returns the guidance, for distillation.
 
     Args:
         backbone, width, pretrained: see `Encoder`. The paper trains from scratch.
-        dilations: of the ASPP and of the depth-aware blocks; smaller images may want smaller ones.
-        guidance_channels, guidance_scale: see `GuidanceBranch`. Scale 1 shows what the default cures.
+        dilations: of the ASPP and of the depth-aware blocks; use smaller ones for smaller images.
+        guidance_channels, guidance_scale: see `GuidanceBranch`.
         depth_aware, normalize: see `DepthAwareBlock`.
         max_depth, min_depth, activation: see `DepthHead`. 80 m is for the Eigen split (erratum D12).
 
@@ -206,8 +206,8 @@ class DACNN(_Body):
 class DACNNTeacher(_Body):
     """The teacher: depth of the left view of a rectified stereo pair. 43,142,817 parameters at width 1. DACNN Fig. 2.
 
-    forward: left and right [B,3,H,W], RGB in [0,1], H and W multiples of 8 -> depth of left [B,1,H,W] in metres. It is
-    never told the distance between the cameras, so it learns that of the pairs it is trained on.
+    forward: left and right [B,3,H,W], RGB in [0,1], H and W multiples of 8 -> depth of left [B,1,H,W] in metres. The
+    baseline is no input, so the network learns that of its training pairs.
 
     Args:
         max_displacement: largest disparity that is matched, in pixels of the map at 1/8 of the image.
@@ -216,7 +216,7 @@ class DACNNTeacher(_Body):
     Raises ValueError as `DACNN` does, and for views of different shapes.
     """
 
-    inputs = ("image", "right")     # what it is given when it is evaluated
+    inputs = ("image", "right")     # names of its inputs in an evaluation
 
     def __init__(self, *, max_displacement: int = MAX_DISPLACEMENT, **options: Any) -> None:
         super().__init__(**options)
@@ -225,7 +225,7 @@ class DACNNTeacher(_Body):
     def estimate(self, left: Tensor, right: Tensor) -> Estimate:
         """Depth and guidance of `left`. Both views go through the encoder as one batch: one network, the same statistics."""
         if left.shape != right.shape:
-            raise ValueError(f"left and right must have one shape, got {list(left.shape)} and {list(right.shape)}")
+            raise ValueError(f"left, right: found shapes {list(left.shape)} and {list(right.shape)}, expected equal shapes")
         both = self.encoder(torch.cat([left, right]))
         of_left, of_right = (Features(*(x.chunk(2)[view] for x in both)) for view in (0, 1))
         return self.finish(of_left, self.source(of_left.top, of_right.top))

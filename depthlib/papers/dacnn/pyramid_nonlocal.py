@@ -1,33 +1,28 @@
-"""Asymmetric pyramid non-local block: every pixel looks at the means of a few regions. Zhu et al. 2019, Sec. 3.2."""
+"""Asymmetric pyramid non-local block: attention over pooled anchors. Zhu et al. 2019, Sec. 3.2."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-GRIDS = (1, 3, 6, 8)
+GRIDS = (1, 3, 6, 8)        # 1 + 9 + 36 + 64 = 110 anchors
 
 
 class PyramidNonLocal(nn.Module):
     """[B,C,H,W] -> [B,C,H,W]: context = softmax(Q K^T / sqrt(k)) V, result = ReLU(norm(conv([w(context), features]))).
 
-    A non-local block compares all pixels with all pixels. Here keys and values are averaged over the cells of 1x1, 3x3, 6x6
-    and 8x8 grids, so each pixel has 110 anchors to look at, whatever the size of the map. Query and key are the same
-    convolution. `w` starts at 0: at first the context adds nothing. 230,912 parameters with 256 channels.
+    A non-local block compares all pairs of pixels. Here keys and values are averaged over the cells of 1x1, 3x3, 6x6 and 8x8
+    grids, so each pixel attends to 110 anchors, whatever the size of the map. Query and key are the same convolution. `w` is
+    initialised to 0: the block starts without context. 230,912 parameters with 256 channels.
 
     Args:
         channels: C.
         inner: k, channels of query, key and value; C / 2 by default.
-        grids: sides of the grids; 110 = 1 + 9 + 36 + 64.
         dropout: probability that a channel of the result is 0 in training.
     """
 
-    def __init__(
-        self, channels: int, inner: int | None = None, *, grids: Sequence[int] = GRIDS, dropout: float = 0.05
-    ) -> None:
+    def __init__(self, channels: int, inner: int | None = None, *, dropout: float = 0.05) -> None:
         super().__init__()
         inner = inner or max(1, channels // 2)
         self.query_key = nn.Sequential(nn.Conv2d(channels, inner, 1), nn.BatchNorm2d(inner), nn.ReLU(inplace=True))
@@ -38,14 +33,13 @@ class PyramidNonLocal(nn.Module):
         self.merge = nn.Sequential(
             nn.Conv2d(2 * channels, channels, 1), nn.BatchNorm2d(channels), nn.ReLU(inplace=True), nn.Dropout2d(dropout)
         )
-        self.grids = tuple(grids)
 
     def anchors(self, x: Tensor) -> Tensor:
         """Means of the cells of all grids, grid by grid, row by row: [B,k,H,W] -> [B,S,k]."""
-        return torch.cat([F.adaptive_avg_pool2d(x, grid).flatten(2) for grid in self.grids], dim=2).mT
+        return torch.cat([F.adaptive_avg_pool2d(x, grid).flatten(2) for grid in GRIDS], dim=2).mT
 
     def context(self, features: Tensor) -> Tensor:
-        """What each pixel gathers from the anchors: [B,C,H,W] -> [B,k,H,W]."""
+        """Attention over the anchors: [B,C,H,W] -> [B,k,H,W]."""
         query = self.query_key(features)
         gathered = F.scaled_dot_product_attention(
             query.flatten(2).mT.unsqueeze(1).contiguous(),
@@ -56,10 +50,3 @@ class PyramidNonLocal(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         return self.merge(torch.cat([self.w(self.context(features)), features], dim=1))
-
-    @torch.no_grad()
-    def anchor_weights(self, features: Tensor) -> Tensor:
-        """How much each pixel looks at each anchor: [B,C,H,W] -> [B,S,H,W], sum 1 over the anchors. For pictures."""
-        query = self.query_key(features)
-        scores = self.anchors(query) @ query.flatten(2) / query.shape[1] ** 0.5
-        return scores.softmax(dim=1).unflatten(2, features.shape[-2:])

@@ -1,4 +1,4 @@
-"""Training a stereo teacher, and a student of one image that learns from labels and from the teacher. DACNN Sec. 3.4 and 4.2."""
+"""Training of the stereo teacher, and of the single-image student by distillation. DACNN Secs. 3.4 and 4.2."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ MAPS = ("image", "right", "depth", "valid")       # what a crop cuts
 
 
 def random_crop(batch: dict[str, Any], size: Sequence[int] | None) -> dict[str, Any]:
-    """The same window of `size` (rows, columns) of everything in a batch, at a random place; None leaves the batch as it is.
+    """A random window of `size` (rows, columns), the same for all maps of a batch; None leaves the batch as it is.
 
-    One window for both views of a stereo pair: a match then keeps its displacement, or falls outside (erratum D18). The place
-    comes from torch's own generator, whose state travels in checkpoints.
+    Both views of a stereo pair share the window, so that disparities are preserved (erratum D18). The position comes from
+    torch's default generator, whose state is part of a checkpoint.
 
     Raises ValueError for a window that is larger than the images.
     """
@@ -35,10 +35,10 @@ def random_crop(batch: dict[str, Any], size: Sequence[int] | None) -> dict[str, 
 
 
 class StereoTeacher(BaseTask):
-    """The labels alone, seen from two views: DACNN Eq. 3. The network is called with `image` and `right`.
+    """Supervision of the stereo teacher by labels: DACNN Eq. 3. The network is called with `image` and `right`.
 
     Args:
-        crop: rows and columns of the random window that is trained on, see `random_crop`.
+        crop: rows and columns of the random window, see `random_crop`.
     """
 
     def __init__(self, crop: Sequence[int] | None = None) -> None:
@@ -51,10 +51,10 @@ class StereoTeacher(BaseTask):
 
 
 class Distillation(BaseTask):
-    """The student's loss, DACNN Eq. 7. The student sees `image`, the finished teacher `image` and `right`.
+    """The student's loss, DACNN Eq. 7. The student gets `image`, the trained teacher `image` and `right`.
 
     Args:
-        teacher: a trained `DACNNTeacher`; None where no term of the loss asks for it.
+        teacher: a trained `DACNNTeacher`; None if no weighted term needs it.
         weights: of the terms, as in `dacnn_loss`; terms that are missing are not computed.
         crop: as in `StereoTeacher`.
         axis, reduction: of the guidance term, see `guidance_loss`.
@@ -66,11 +66,11 @@ class Distillation(BaseTask):
     ) -> None:
         self.weights = dict(WEIGHTS if weights is None else weights)
         if teacher is None and (self.weights.get("proxy") or self.weights.get("guidance")):
-            raise ValueError("teacher: found none, but the terms proxy and guidance compare with its output")
+            raise ValueError("teacher: found None, expected a network for the terms proxy and guidance")
         self.teacher, self.crop, self.options = teacher, crop, {"axis": axis, "reduction": reduction}
 
     def prepare(self, model: nn.Module, dataset: Dataset) -> None:
-        """The teacher goes to where the student is and learns no more: in evaluation its answer to an image is always the same."""
+        """Move the teacher to the student's device and freeze it, in evaluation mode."""
         if self.teacher is not None:
             device = next(model.parameters()).device
             self.teacher.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
@@ -92,10 +92,10 @@ class Distillation(BaseTask):
 
 
 class LidarLabels(Dataset):
-    """The same frames with the labels of a rotating laser scanner: most pixels have none, and nothing high up has.
+    """The same frames with simulated LiDAR labels: sparse, and none above the scanner's field of view.
 
-    Each frame has the same lost returns on every visit. Nothing of the full depth is left in an item, so that what is scored
-    on such a set is scored at the labels.
+    The lost returns of a frame are the same on every visit. Items do not hold the full depth, so scores on such a set are
+    scores at the labelled pixels.
 
     Args:
         dataset: items with `depth` and `K`. beams: scan lines, see `lidar_like`.

@@ -1,4 +1,4 @@
-"""DDVO's normalisation: inverse depth from video has no scale of its own, so one is chosen."""
+"""Normalisation of inverse depth, whose scale is arbitrary in learning from video (DDVO, Wang et al. 2018)."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ TINY = 1e-7
 
 
 def normalise_disparity(disparity: Tensor, *, reference: Tensor | None = None, level: float = 1.0) -> Tensor:
-    """Inverse depth divided by its mean: then no loss can be lowered by making everything shrink. Sec. 4.5, after Wang et al. 2018.
+    """Inverse depth divided by its mean, so that shrinking the depth lowers no loss. Sec. 4.5, after Wang et al. 2018.
 
-    Do it before depth = 1 / disparity, so that the warp, the smoothness and the features all use it. The translation keeps its
-    own scale. (Multiplying the translation by the mean, as monodepth2 does with one of its pose networks, is the same choice
-    made elsewhere: not both.)
+    Apply it before depth = 1 / disparity, so that warp, smoothness and features all use it. The translation is not scaled.
+    (Multiplying the translation by the mean, as monodepth2 does with one of its pose networks, is equivalent: do not apply
+    both.)
 
     Args:
         disparity: [B,1,H,W], inverse depth.
-        reference: [B,F,H',W'], whose mean over everything but the batch is used; None for `disparity` itself: each image and
-            each scale by itself, as GeoNet does. DDVO uses the finest disparities of all frames of a sample, and level 10.
-        level: the mean afterwards (exactly so without a reference).
+        reference: [B,F,H',W'], whose mean over everything but the batch is used; None for `disparity` itself: per image
+            and per scale, as in GeoNet. DDVO uses the finest disparities of all frames of a sample, and level 10.
+        level: the mean afterwards (exact without a reference).
 
     Returns:
         [B,1,H,W].

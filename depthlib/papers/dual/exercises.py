@@ -1,4 +1,4 @@
-"""Exercises of lesson 04: the minimum over the neighbours, the C x C identity, and a scale that is found once."""
+"""Exercises of lesson 04: the minimum over the neighbours, the C x C identity, and one scale per image."""
 
 from __future__ import annotations
 
@@ -66,14 +66,14 @@ FAR_ERROR = Exercise(
     right=lambda p, t: _abs_rel(_scaled(p, t, _everywhere(t)), t, t > 20),
     cases=_far,
     mistakes={
-        "the far pixels are scaled by themselves: an error of scale between near and far disappears.": lambda p, t: (
+        "the far pixels have a scale of their own: an error of scale between near and far disappears.": lambda p, t: (
             _abs_rel(_scaled(p, t, t > 20), t, t > 20)
         ),
         "there is no scale: depth from video needs one.": lambda p, t: _abs_rel(p, t, t > 20),
         "these are all pixels: only those of more than 20 m count.": lambda p, t: (
             _abs_rel(_scaled(p, t, _everywhere(t)), t, t > 0)
         ),
-        "far is where the prediction says so: the truth decides.": lambda p, t: _abs_rel(
+        "far is decided by the prediction: use the true depth.": lambda p, t: _abs_rel(
             _scaled(p, t, _everywhere(t)), t, _scaled(p, t, _everywhere(t)) > 20
         ),
     },

@@ -1,4 +1,4 @@
-"""The feature reconstruction loss: what was seen from two places should also be described alike."""
+"""The feature reconstruction loss: features of one point should agree between views."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from torch.nn import functional as F
 
 from depthlib.geometry.sources import sample_sources
 
-TINY = 1e-12  # under the root of the norm, whose slope at 0 is infinite
+TINY = 1e-12  # under the root of the norm, whose gradient at 0 is infinite
 
 
 def feature_reconstruction_loss(target: Tensor, sources: Tensor, pixels: Tensor, *, detach: bool = True) -> Tensor:
-    """Mean over pixels of min_s ||f_t(p) - f_s(p')||_2. Eq. 8 of the dual networks; the mean by DN-2.
+    """Mean over pixels of min_s ||f_t(p) - f_s(p')||_2. Eq. 8 of the dual networks; a mean by erratum DN-2.
 
-    With the network's own features Eq. 8 is also 0 when all features are 0, and that is what a network learns first. So by
-    default the features of each pixel are scaled to length 1 and are data, not variables: gradients reach depth and pose
-    through `pixels` alone (DN-5). (The features of Zhan et al. 2018 came from another, frozen network.)
+    With the network's own features Eq. 8 has a trivial minimum, all features 0. So by default the features of each pixel are
+    normalised to length 1 and detached: gradients reach depth and pose through `pixels` alone (erratum DN-5). (The features
+    of Zhan et al. 2018 came from another, frozen network.)
 
     Args:
         target: [B,C,H,W], the last decoder layer's features of the target, 16 channels in the paper.
         sources: [B,S,C,H,W], of the sources.
-        pixels: where the target's pixels lie in the sources, [B,S,2,H,W], see `project_into_sources`.
-        detach: False for Eq. 8 to the letter.
+        pixels: positions of the target's pixels in the sources, [B,S,2,H,W], see `project_into_sources`.
+        detach: False for the literal Eq. 8.
 
     Returns:
         a scalar, in [0, 2] if detached.

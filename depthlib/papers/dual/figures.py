@@ -1,4 +1,4 @@
-"""Pictures of lesson 04: the two networks, a plane moved through a scene, what a pole costs at two resolutions."""
+"""Figures of lesson 04: the two networks, photometric errors over the depth of a plane, crops."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def warped(item: Mapping[str, Any], depth: Tensor, ratio: int = 1) -> tuple[Tens
 
 
 def plane_errors(item: Mapping[str, Any], pixels: Sequence[tuple[int, int]], depths: Sequence[float], ratio: int = 1) -> Tensor:
-    """Error at single pixels (row, column of the large frame) if everything were at one depth: [pixels, depths, neighbours]."""
+    """Error at single pixels (row, column of the large frame) with a constant depth: [pixels, depths, neighbours]."""
     height, width = (side // ratio for side in item["image"].shape[-2:])
     found = []
     for depth in depths:
@@ -49,7 +49,7 @@ def plane_errors(item: Mapping[str, Any], pixels: Sequence[tuple[int, int]], dep
 def plane_curves(
     curves: Mapping[str, Tensor], truths: Mapping[str, float], depths: Sequence[float], *, height: float = 2.7
 ) -> Figure:
-    """For each pixel the smaller of its two errors over the depth of a plane, and the true depth as a vertical line."""
+    """For each pixel the smaller of its two errors over the depth of a plane; the true depth is a vertical line."""
     from matplotlib import pyplot
 
     with style():
@@ -67,7 +67,7 @@ def plane_curves(
 
 
 def dual_diagram(parts: Mapping[str, str]) -> Figure:
-    """How an image becomes depth: `parts` says what stands under "LR-Net", "SA", "HR-Net" and "PoseNet"."""
+    """Diagram of the dual networks. `parts`: notes below "LR-Net", "SA", "HR-Net" and "PoseNet"."""
     from matplotlib import pyplot
 
     boxes = {
@@ -100,7 +100,7 @@ def dual_diagram(parts: Mapping[str, str]) -> Figure:
 
 
 def cut(map_or_image: Tensor, centre: tuple[int, int], size: tuple[int, int]) -> Tensor:
-    """A window of `size` (rows, columns) about a pixel of [...,H,W], moved inside where it would stick out."""
+    """A window of `size` (rows, columns) about a pixel of [...,H,W], shifted to lie inside the map."""
     height, width = map_or_image.shape[-2:]
     top = min(max(centre[0] - size[0] // 2, 0), height - size[0])
     left = min(max(centre[1] - size[1] // 2, 0), width - size[1])

@@ -1,4 +1,4 @@
-"""The loss of learning depth from video: synthesise the target from its neighbours on several scales."""
+"""The self-supervised loss of depth from video: view synthesis from the neighbouring frames on several scales."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from depthlib.losses.smoothness import edge_aware_smoothness
 from depthlib.papers.dual.disparity_normalisation import normalise_disparity
 from depthlib.papers.dual.feature_reconstruction import feature_reconstruction_loss
 
-WEIGHTS = {"photometric": 1.0, "smoothness": 1e-3, "features": 0.1}  # not given in the paper; spec dual_synergy, 1.7
+WEIGHTS = {"photometric": 1.0, "smoothness": 1e-3, "features": 0.1}  # not given in the paper (erratum DN-9)
 RULES = ("full_res", "per_scale")
 SMOOTH_ON = ("disparity", "depth")
 
@@ -48,10 +48,10 @@ def video_loss(
         poses: T_source_target, [B,S,4,4].
         features: of the target [B,C,H,W] and of the sources [B,S,C,H,W]; None: no feature reconstruction.
         weights: by name, "photometric", "smoothness", "features". A term that is missing or 0 is not computed.
-        rule: "full_res" enlarges each disparity to the target and compares there (monodepth2); "per_scale" shrinks the images
-            and K to each disparity (SfMLearner), a third of the work.
-        normalise: `normalise_disparity` on each scale by itself; off if the disparities have been normalised already.
-        smooth_on: "disparity"; "depth", as Eq. 7 prints, depth divided by its mean (DN-4).
+        rule: "full_res" up-samples each disparity to the target and compares there (monodepth2); "per_scale" down-samples
+            images and K to each disparity (SfMLearner), a third of the cost.
+        normalise: `normalise_disparity` per scale; False if the disparities are normalised already.
+        smooth_on: "disparity"; or "depth", as Eq. 7 prints, depth divided by its mean (erratum DN-4).
         automask: see `photometric_loss`.
         detach_features: see `feature_reconstruction_loss`.
         alpha, over_sources: see `photometric_loss`.
@@ -90,7 +90,7 @@ def video_loss(
 
 
 def view_at(target: Tensor, sources: Tensor, K: Tensor, size: Sequence[int]) -> tuple[Tensor, Tensor, Tensor]:
-    """Target [B,3,H,W], sources [B,S,3,H,W] and K [B,3,3], shrunk to `size` by means over areas."""
+    """Target [B,3,H,W], sources [B,S,3,H,W] and K [B,3,3], down-sampled to `size` by area means."""
     height, width = target.shape[-2:]
     if tuple(size) == (height, width):
         return target, sources, K
@@ -100,12 +100,13 @@ def view_at(target: Tensor, sources: Tensor, K: Tensor, size: Sequence[int]) -> 
 
 def _check(disparities: object, features: object, weights: Mapping[str, float], rule: str, smooth_on: str) -> None:
     if isinstance(disparities, Tensor) or not disparities:
-        raise ValueError("disparities must be a list of [B,1,H,W] tensors, finest first, got none or a single tensor")
+        found = f"the tensor {list(disparities.shape)}" if isinstance(disparities, Tensor) else "none"
+        raise ValueError(f"disparities: found {found}, expected a list of [B,1,H,W] tensors, finest first")
     if not weights or not weights.keys() <= WEIGHTS.keys() or not any(weights.values()):
-        raise ValueError(f"weights must name some of {', '.join(WEIGHTS)}, not all 0, got {dict(weights)}")
+        raise ValueError(f"weights: found {dict(weights)}, expected some of {', '.join(WEIGHTS)}, not all 0")
     if features is None and not any(weights.get(name) for name in ("photometric", "smoothness")):
-        raise ValueError('weights has "features" alone, and features is None: expected features, or another weight')
+        raise ValueError("features: found None, expected features, or a weight of another term")
     if rule not in RULES:
-        raise ValueError(f"rule must be one of {', '.join(RULES)}, got {rule!r}")
+        raise ValueError(f"rule: found {rule!r}, expected one of {', '.join(RULES)}")
     if smooth_on not in SMOOTH_ON:
-        raise ValueError(f"smooth_on must be one of {', '.join(SMOOTH_ON)}, got {smooth_on!r}")
+        raise ValueError(f"smooth_on: found {smooth_on!r}, expected one of {', '.join(SMOOTH_ON)}")

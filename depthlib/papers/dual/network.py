@@ -1,4 +1,4 @@
-"""The dual networks: LR-Net knows what is where, HR-Net draws it sharply, SA-Attention carries the message between them."""
+"""The dual networks: LR-Net provides global context, HR-Net fine detail; SA-Attention connects them."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ GRIDS = ("low", "high")
 
 
 class LRNet(Monodepth2):
-    """LR-Net: `Monodepth2` with a ResNet-50; 32,522,132 parameters, 7.173 GMAC at 128x416. Spec dual_synergy, 1.3."""
+    """LR-Net: `Monodepth2` with a ResNet-50; 32,522,132 parameters, 7.173 GMAC at 128x416. Secs. 3.2 and 4.5."""
 
     def __init__(self, *, encoder: str = "resnet50", **options: Any) -> None:
         super().__init__(encoder=encoder, **options)
 
 
 class HRNet(nn.Module):
-    """HR-Net: light and shallow, and blind to the whole without the map from LR-Net. Spec dual_synergy, 1.5.
+    """HR-Net: light and shallow, with global context only from LR-Net. Sec. 3.2; widths chosen to fit Table 7.
 
-    forward: image [B,3,H,W], normalised, and the message [B,message,H/32,W/32], joined at the deepest level -> `Prediction`.
+    forward: image [B,3,H,W], normalised, and the message [B,message,H/32,W/32], concatenated at the deepest level
+    -> `Prediction`.
 
     Args:
         message: channels of the message, 64 from SA-Attention; 1,501,268 parameters then.
@@ -61,21 +62,21 @@ class DualNet(nn.Module):
     """LR-Net on the small image, HR-Net on the large one: 34,154,856 parameters, 25.70 GMAC at 384x1248 with LR-Net's own decoder.
 
     forward: image [B,3,H,W], RGB in [0,1], H and W multiples of 32 * ratio, at least 64 * ratio -> depth [B,1,H,W] in metres
-    up to a scale, which is not that of LR-Net's depth (DN-16). Only LR-Net's encoder runs; `both` runs its decoder too.
+    up to a scale, which is not that of LR-Net's depth (erratum DN-16). Only LR-Net's encoder runs; `both` runs its decoder too.
 
     Train LR-Net first and load its weights into `low`.
 
     Args:
         ratio: side of the large image over the side of the small one; 3 in the paper (384x1248 and 128x416).
         link: what HR-Net gets from LR-Net's deepest map: "sa", SA-Attention; "features", the map itself ("w/o SA" of Table 3:
-            2.29 M more parameters in HR-Net); "reduced", the map through a 1x1 convolution (as many channels as with SA); "none":
-            nothing, HR-Net by itself.
+            2.29 M more parameters in HR-Net); "reduced", the map through a 1x1 convolution (as many channels as with SA);
+            "none", nothing.
         normaliser: of SA-Attention, see `self_assemble`.
-        sa_grid: attend on the "low" grid (52 positions) and enlarge, or enlarge first and attend on the "high" one (468).
-        frozen: keep LR-Net's weights and its BatchNorm statistics as they are, also in training (Sec. 3.2).
+        sa_grid: attend on the "low" grid (52 positions) and up-sample, or up-sample first and attend on the "high" one (468).
+        frozen: keep LR-Net's weights and BatchNorm statistics fixed in training (Sec. 3.2).
         width: factor on all channels of both networks.
         min_depth, max_depth: of both networks, see `DisparityDecoder`.
-        low: further options of LR-Net alone: encoder, pretrained, reflect_encoder, see `LRNet`.
+        low: further options of LR-Net alone: encoder, pretrained, see `LRNet`.
 
     Raises ValueError for unfit options, TypeError for unknown ones, and ValueError in forward for unfit sides.
     """
@@ -95,11 +96,11 @@ class DualNet(nn.Module):
     ) -> None:
         super().__init__()
         if isinstance(ratio, bool) or not isinstance(ratio, int) or ratio < 1:
-            raise ValueError(f"ratio must be a whole number of at least 1, got {ratio!r}")
+            raise ValueError(f"ratio: found {ratio!r}, expected a whole number of at least 1")
         if link not in LINKS:
-            raise ValueError(f"link must be one of {', '.join(LINKS)}, got {link!r}")
+            raise ValueError(f"link: found {link!r}, expected one of {', '.join(LINKS)}")
         if sa_grid not in GRIDS:
-            raise ValueError(f"sa_grid must be one of {', '.join(GRIDS)}, got {sa_grid!r}")
+            raise ValueError(f"sa_grid: found {sa_grid!r}, expected one of {', '.join(GRIDS)}")
         shared = {"width": width, "min_depth": min_depth, "max_depth": max_depth}
         self.low = LRNet(**shared, **low)
         channels, embedding = self.low.encoder.channels[-1], scaled([EMBEDDING], width)[0]
@@ -112,19 +113,19 @@ class DualNet(nn.Module):
         self.low.requires_grad_(not frozen)
 
     def train(self, mode: bool = True) -> Self:
-        """As always, but a frozen LR-Net stays in evaluation, so that its BatchNorm statistics do not move."""
+        """As `nn.Module.train`, but a frozen LR-Net stays in evaluation mode, so that its BatchNorm statistics are fixed."""
         super().train(mode)
         if self.frozen:
             self.low.eval()
         return self
 
     def small(self, image: Tensor) -> Tensor:
-        """What LR-Net sees of [B,3,H,W]: the mean of each ratio x ratio cell, [B,3,H/ratio,W/ratio]."""
+        """The input of LR-Net for [B,3,H,W]: the mean of each ratio x ratio cell, [B,3,H/ratio,W/ratio]."""
         check_sides(image, 32 * self.ratio, SMALLEST * self.ratio)
         return F.avg_pool2d(image, self.ratio)
 
     def message(self, small: Tensor, deepest: Tensor) -> Tensor:
-        """LR-Net's image and deepest map [B,C,h,w] -> what HR-Net is told, [B,C',ratio * h,ratio * w]. Fig. 1b."""
+        """LR-Net's image and deepest map [B,C,h,w] -> the message to HR-Net, [B,C',ratio * h,ratio * w]. Fig. 1b."""
         if self.silent:
             return deepest.new_zeros(len(deepest), 0, *(self.ratio * side for side in deepest.shape[-2:]))
         normalised = self.low.encoder.normalise(small)
@@ -150,14 +151,14 @@ class DualNet(nn.Module):
 
     @torch.no_grad()
     def attention_map(self, image: Tensor, row: int, column: int) -> Tensor:
-        """How much each position of the grid gives to the one that holds pixel (row, column) of the image, [B,1,h,w].
+        """w_ij of each grid position i for the position j of pixel (row, column) of the image, [B,1,h,w].
 
         Raises ValueError if the network has no SA-Attention or the pixel is outside the image.
         """
         if not isinstance(self.link, SAAttention):
-            raise ValueError("this network has no SA-Attention (link is not 'sa'), so there is no attention to show")
+            raise ValueError("link: found a network without SA-Attention, expected link='sa'")
         if not (0 <= row < image.shape[-2] and 0 <= column < image.shape[-1]):
-            raise ValueError(f"pixel ({row}, {column}) is outside the image of {image.shape[-2]}x{image.shape[-1]}")
+            raise ValueError(f"pixel: found ({row}, {column}), expected one inside the image of {image.shape[-2]}x{image.shape[-1]}")
         small = self.small(image)
         deepest = self.low.encoder(small)[-1]
         cell = 32 if self.sa_grid == "high" else 32 * self.ratio

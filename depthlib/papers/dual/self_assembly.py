@@ -1,4 +1,4 @@
-"""SA-Attention of the dual networks: each position is put together from the positions that look like it."""
+"""SA-Attention of the dual networks: each position is a sum of all positions, weighted by similarity."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from torch.nn import functional as F
 
 NORMALISERS = ("mean", "none", "softmax")
 
-START = 0.5     # of the usual initial weights: the output is cubic in them, and a loud message drowns what HR-Net sees itself
+START = 0.5     # factor on the initial weights: the output is cubic in them, and a large message would dominate HR-Net's own features
 
 
 def self_assemble(f: Tensor, normaliser: str = "mean") -> Tensor:
     """f''_j = sum_i w_ij f_i with w_ij = f_i . f_j, for N positions: [B,C,N] -> [B,C,N]. Eqs. 3 and 4.
 
-    sum_i (f_i . f_j) f_i = (sum_i f_i f_i^T) f_j: a C x C matrix does what the N x N matrix of similarities does. It has the
-    same size for 52 positions and for 30,000. A softmax over i forbids that rearrangement.
+    sum_i (f_i . f_j) f_i = (sum_i f_i f_i^T) f_j: a C x C matrix replaces the N x N matrix of similarities, and its size does
+    not depend on N. With a softmax over i this does not hold.
 
     Args:
         normaliser: "mean" divides by N, as non-local networks do, so that the output does not grow with the image;
-            "none" is Eq. 3 to the letter (DN-6: the output is 129 times the input at N = 52, C = 64); "softmax" over i.
+            "none" is the literal Eq. 3 (erratum DN-6: 129 times the input at N = 52, C = 64); "softmax" over i.
 
     Raises ValueError for another normaliser.
     """
     if normaliser not in NORMALISERS:
-        raise ValueError(f"normaliser must be one of {', '.join(NORMALISERS)}, got {normaliser!r}")
+        raise ValueError(f"normaliser: found {normaliser!r}, expected one of {', '.join(NORMALISERS)}")
     if normaliser == "softmax":
         return f @ (f.mT @ f).softmax(dim=1)
     gram = f @ f.mT
@@ -32,7 +32,7 @@ def self_assemble(f: Tensor, normaliser: str = "mean") -> Tensor:
 
 
 def self_assemble_literal(f: Tensor, normaliser: str = "mean") -> Tensor:
-    """The same as `self_assemble` through the N x N matrix of similarities, as Eqs. 3 and 4 are written."""
+    """The same as `self_assemble` with the N x N matrix of similarities, as Eqs. 3 and 4 print it."""
     return torch.einsum("bij,bci->bcj", similarities(f, f, normaliser), f)
 
 
@@ -43,14 +43,14 @@ def similarities(f: Tensor, query: Tensor, normaliser: str = "mean") -> Tensor:
 
 
 class SAAttention(nn.Module):
-    """Features, colour and place of each position, embedded and self-assembled: [B,C,h,w] -> [B,embedding,h,w]. Sec. 3.3.
+    """Features, colour and coordinates, embedded and self-assembled: [B,C,h,w] -> [B,embedding,h,w]. Sec. 3.3.
 
-    No residual and no projection of values: what comes out is all that HR-Net learns of LR-Net.
+    No residual and no projection of values: the output is all that HR-Net gets from LR-Net.
     (channels + 5) * embedding + embedding parameters.
 
     Args:
         channels: of the features, 2048 for ResNet-50.
-        embedding: channels of f', 64 (DN-7).
+        embedding: channels of f', 64 (erratum DN-7).
         normaliser: see `self_assemble`.
 
     Raises ValueError for an unknown normaliser.
@@ -59,14 +59,14 @@ class SAAttention(nn.Module):
     def __init__(self, channels: int, embedding: int = 64, *, normaliser: str = "mean") -> None:
         super().__init__()
         if normaliser not in NORMALISERS:
-            raise ValueError(f"normaliser must be one of {', '.join(NORMALISERS)}, got {normaliser!r}")
+            raise ValueError(f"normaliser: found {normaliser!r}, expected one of {', '.join(NORMALISERS)}")
         self.embed = nn.Conv2d(channels + 5, embedding, 1)
         with torch.no_grad():
             self.embed.weight.mul_(START)
         self.normaliser = normaliser
 
     def embedding(self, features: Tensor, image: Tensor) -> Tensor:
-        """f' of Sec. 3.3, [B,embedding,h,w]. `image` [B,3,H,W], normalised, is averaged down to the grid of the features."""
+        """f' of Sec. 3.3, [B,embedding,h,w]. `image` [B,3,H,W], normalised, is area-averaged to the grid of the features."""
         batch, _, height, width = features.shape
         colour = F.interpolate(image, size=(height, width), mode="area")
         y = torch.linspace(-1, 1, height, dtype=colour.dtype, device=colour.device).view(1, 1, -1, 1)
@@ -76,20 +76,20 @@ class SAAttention(nn.Module):
 
     def forward(self, features: Tensor, image: Tensor) -> Tensor:
         f = self.embedding(features, image)
-        # The output is cubic in f: half precision would overflow or lose what little the embeddings differ by.
+        # The output is cubic in f: half precision would overflow or lose small differences of the embeddings.
         with torch.autocast(f.device.type, enabled=False):
             assembled = self_assemble(f.flatten(2).to(self.embed.weight.dtype), self.normaliser)
         return assembled.unflatten(2, f.shape[-2:]).to(f.dtype)
 
     @torch.no_grad()
     def attention_map(self, features: Tensor, image: Tensor, row: int, column: int) -> Tensor:
-        """w_ij of Eq. 4 for j = (row, column) and every i, [B,1,h,w]. May be negative unless softmax. For pictures.
+        """w_ij of Eq. 4 for j = (row, column) and every i, [B,1,h,w]. May be negative unless softmax.
 
         Raises ValueError if the position is outside the map.
         """
         f = self.embedding(features, image)
         height, width = f.shape[-2:]
         if not (0 <= row < height and 0 <= column < width):
-            raise ValueError(f"position ({row}, {column}) is outside the map of {height}x{width}")
+            raise ValueError(f"position: found ({row}, {column}), expected one inside the map of {height}x{width}")
         w = similarities(f.flatten(2), f[:, :, row, column, None], self.normaliser)
         return w.mT.unflatten(2, (height, width))

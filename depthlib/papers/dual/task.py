@@ -1,4 +1,4 @@
-"""Learning depth from video: no labels, only three frames of a moving camera."""
+"""Self-supervised training on video: three frames of a moving camera, no labels."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from depthlib.training.tasks import BaseTask
 NEIGHBOURS = ("previous", "next")
 ORDERS = ("augment first", "shrink first")
 MOTIONS = ("learned", "known")
-UNIT = 11.0     # metres; the inverse of the usual mean inverse depth of a street, which normalisation makes 1
+UNIT = 11.0     # metres; the inverse of the mean inverse depth of a street, which normalisation maps to 1
 
 
 class FromVideo(BaseTask):
-    """The loss of `depthlib.papers.dual.loss` on a triplet, Eq. 9 of the dual networks; depth is never looked at.
+    """The loss of `depthlib.papers.dual.loss` on a triplet, Eq. 9 of the dual networks; depth is not used.
 
-    The triplet is first enlarged and cut at random, and brought to the size that the network wants (`model.ratio`). The paper
-    does it in this order, since a crop of a small image has lost its details already (Sec. 4.5); "shrink first" is the other.
+    The triplet is scaled and cropped at random, then down-sampled to the input size of the network (`model.ratio`). The paper
+    uses this order, since a crop of a small image has lost its details already (Sec. 4.5); "shrink first" is the other one.
 
     Args:
-        weights: see `video_loss`. Without "features" the two extra passes over the neighbours are saved (HR-Net).
-        crop: lowest and highest factor of the random enlargement, or None to leave the frames as they are.
+        weights: see `video_loss`. Without "features" the two extra passes over the neighbours are skipped (HR-Net).
+        crop: lowest and highest factor of the random enlargement, or None for none.
         order: one of `ORDERS`.
-        motion: "learned", the paper: depth and pose network learn from one loss. "known": depth learns from the true motion, in
-            units of `UNIT`; the pose network learns beside it, from the same images and the depth as it stands (term "pose").
-            For runs too short for a pose network: until it has found the turns of the camera, depth learns from wrong warps.
+        motion: "learned", the paper: depth and pose network are trained by one loss. "known": depth is trained with the true
+            motion, in units of `UNIT`; the pose network is trained separately with the current depth (term "pose"). For runs
+            too short for a pose network: before it has learned the rotations, wrong warps mislead the depth.
         options: further keyword arguments of `video_loss`: rule, normalise, smooth_on, automask, detach_features, over_sources.
 
     Raises ValueError for another order or motion.
@@ -48,9 +48,9 @@ class FromVideo(BaseTask):
         options: Mapping[str, Any] | None = None,
     ) -> None:
         if order not in ORDERS:
-            raise ValueError(f"order must be one of {', '.join(map(repr, ORDERS))}, got {order!r}")
+            raise ValueError(f"order: found {order!r}, expected one of {', '.join(map(repr, ORDERS))}")
         if motion not in MOTIONS:
-            raise ValueError(f"motion must be one of {', '.join(MOTIONS)}, got {motion!r}")
+            raise ValueError(f"motion: found {motion!r}, expected one of {', '.join(MOTIONS)}")
         self.weights, self.order, self.motion, self.options = dict(weights), order, motion, dict(options or {})
         self.crop = RandomScaleCrop(tuple(crop)) if crop else None
 
@@ -65,27 +65,27 @@ class FromVideo(BaseTask):
             features=self.features(model, prediction.features, sources), weights=self.weights, **self.options,
         )
         if self.motion == "known":
-            half = [disparities[1].detach()]        # at half the size, a quarter of the work
+            half = [disparities[1].detach()]        # half the size, a quarter of the cost
             pose, _ = video_loss(half, target, sources, frames["K"], guessed, weights={"photometric": 1.0}, rule="per_scale")
             loss, terms = loss + pose, terms | {"pose": pose.detach()}
         return loss, terms
 
     def frames(self, batch: dict[str, Any], ratio: int) -> dict[str, Tensor]:
-        """Image, neighbours and K as the network sees them: cropped and shrunk, in the order that was chosen."""
+        """Image, neighbours and K as the network gets them: cropped and down-sampled, in the chosen order."""
         frames = {name: batch[name] for name in ("image", *NEIGHBOURS, "K")}
         if self.order == "augment first":
             return shrink(self.cropped(frames), ratio)
         return self.cropped(shrink(frames, ratio))
 
     def cropped(self, frames: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Enlarged and cut back at random. Drawn from torch's generator, whose state is part of a checkpoint."""
+        """Randomly scaled and cropped, drawn from torch's default generator, whose state is part of a checkpoint."""
         if self.crop is None:
             return frames
         seeds = torch.randint(2**62, (len(frames["image"]),)).tolist()
         return self.crop(frames, [torch.Generator().manual_seed(seed) for seed in seeds])
 
     def features(self, model: nn.Module, target: Tensor, sources: Tensor) -> tuple[Tensor, Tensor] | None:
-        """f of Eq. 8 of the target [B,C,H,W] and of the neighbours [B,S,C,H,W]; None where the loss has no such term."""
+        """f of Eq. 8 of the target [B,C,H,W] and of the neighbours [B,S,C,H,W]; None if the loss has no such term."""
         if not self.weights.get("features"):
             return None
         with torch.set_grad_enabled(not self.options.get("detach_features", True)):
@@ -94,7 +94,7 @@ class FromVideo(BaseTask):
 
 
 def shrink(frames: dict[str, Tensor], ratio: int) -> dict[str, Tensor]:
-    """Means over cells of ratio x ratio pixels, of all that is an image; K for the new pixels."""
+    """Means over cells of ratio x ratio pixels of all images, and K of the new pixels."""
     if ratio == 1:
         return frames
     small = {name: F.avg_pool2d(value, ratio) for name, value in frames.items() if name != "K"}

@@ -1,4 +1,4 @@
-"""An encoder that says which classes are where, coarsely: how the students' encoder is trained where ImageNet is out of reach."""
+"""A coarse classifier of image cells, which pretrains the students' encoder where ImageNet weights are not available."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class MobileClasses(nn.Module):
     """A `MobileEncoder` and one 1x1 convolution: image [B,3,H,W], RGB in [0,1], sides multiples of 32 -> logits [B,classes,H/32,W/32].
 
     Args:
-        encoder: see `MobileEncoder`; without its head, as the students have it.
+        encoder: see `MobileEncoder`; without its head, as in the students.
         classes: number of classes.
 
     Raises ValueError for an unknown encoder, and in forward for unfit sides.

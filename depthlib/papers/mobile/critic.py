@@ -1,4 +1,4 @@
-"""The critic of holistic distillation: is this depth map the teacher's or the student's?"""
+"""The critic of holistic distillation, which tells the teacher's depth maps from the student's."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ class SelfAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         query, key, value = (conv(x).flatten(2) for conv in (self.query, self.key, self.value))
-        attention = (query.mT @ key).softmax(dim=-1)  # row: who asks; column: who answers
+        attention = (query.mT @ key).softmax(dim=-1)  # rows: queries; columns: keys
         return x + self.gamma * (value @ attention.mT).view_as(x)
 
 
 class Critic(nn.Module):
-    """Scores of depth maps, high for the teacher's: [B,1,H,W] -> [B]. Liu et al. 2020; spec mobile, 2.4.
+    """Scores of depth maps, high for the teacher's: [B,1,H,W] -> [B]. Liu et al. 2020, quoted in Sec. 3.3.
 
-    The published critic is made for 65x65 score maps. Two more layers of stride 2 in front let it see 224x448; the scores of
-    all positions that remain are averaged, so that any size will do whose sides are at least 2^(4 + extra).
+    The published critic is made for 65x65 score maps. Two more layers of stride 2 in front adapt it to 224x448; the scores of
+    all remaining positions are averaged, so any sides of at least 2^(4 + extra) are allowed.
 
     Args:
         width: channels of the first layers; then 2, 4 and 8 times as many.
         extra: layers of stride 2 in front; 2 for 224x448, 0 or 1 for small images.
-        image: see the photograph too, "conditional": forward takes it as second argument. The published code does not.
+        image: condition on the image, the second argument of forward. The published code does not.
 
     Raises ValueError for unfit options, and in forward for unfit shapes.
     """
@@ -39,7 +39,7 @@ class Critic(nn.Module):
     def __init__(self, *, width: int = 64, extra: int = 2, image: bool = False) -> None:
         super().__init__()
         if width < 1 or extra < 0:
-            raise ValueError(f"width must be at least 1 and extra at least 0, got {width} and {extra}")
+            raise ValueError(f"width, extra: found {width} and {extra}, expected at least 1 and at least 0")
         inputs = 4 if image else 1
         self.image, self.smallest = image, 2 ** (4 + extra)
         channels = [inputs, *[width] * (extra + 1), 2 * width, 4 * width, 8 * width]
@@ -53,8 +53,9 @@ class Critic(nn.Module):
 
     def forward(self, depth: Tensor, image: Tensor | None = None) -> Tensor:
         if depth.ndim != 4 or depth.shape[1] != 1 or min(depth.shape[-2:]) < self.smallest:
-            raise ValueError(f"depth must have shape [B, 1, H, W] with sides of at least {self.smallest}, got {list(depth.shape)}")
+            expected = f"[B, 1, H, W] with sides of at least {self.smallest}"
+            raise ValueError(f"depth: found shape {list(depth.shape)}, expected {expected}")
         if self.image != (image is not None):
-            raise ValueError(f"this critic has image={self.image}, got {'an' if image is not None else 'no'} image")
+            raise ValueError(f"image: found {'one' if image is not None else 'none'}, expected {'one' if self.image else 'none'}")
         x = depth if image is None else torch.cat([depth, image], dim=1)
         return self.layers(x).mean(dim=(1, 2, 3))

@@ -1,4 +1,4 @@
-"""A drawing of the mobile student, its teacher, and which loss compares what. Fig. 2 of the paper, as it is built here."""
+"""Diagram of the mobile student, its teacher and the losses: Fig. 2 of the paper as implemented here."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ STRIDES = (2, 4, 8, 16, 16)
 
 
 def mobile_diagram() -> Figure:
-    """Encoder and decoder with five skips, two heads that are dropped after training, the teacher above, the labels below."""
+    """Encoder and decoder with five skips, two heads for training only, the teacher above, the labels below."""
     from matplotlib import pyplot
 
     with style():

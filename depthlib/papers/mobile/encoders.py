@@ -1,4 +1,4 @@
-"""The ten encoders that Table 1 of the mobile paper compares, and narrow MobileNetV2 for short runs."""
+"""The ten encoders of Table 1 of the mobile paper, and narrow versions of MobileNetV2 for short runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from depthlib.models.imagenet import MEAN, STD, Normalise
 
 
 class Backbone(NamedTuple):
-    """Where an ImageNet classifier comes from and where its maps lie.
+    """An ImageNet classifier: its source, and the positions of its feature maps.
 
     Attributes:
         source: name in timm, or in torchvision for ShuffleNet.
@@ -58,7 +58,7 @@ class Features(NamedTuple):
 class MobileEncoder(nn.Module):
     """An ImageNet classifier without its classifier: image -> `Features`.
 
-    With `head` the parameters are, in millions (the rest of each row of Table 1 is NNConv5; spec mobile, 1.1):
+    Parameters with `head`, in millions (the rest of each row of Table 1 is NNConv5; erratum MB-10):
 
     =================  ======  =================  ======  =================  ======
     shufflenet_v2      1.2536  mobilenet_v3       4.2020  ghostnet           3.9015
@@ -67,14 +67,14 @@ class MobileEncoder(nn.Module):
     mobilenet_v1       3.2070  (of FastDepth)
     =================  ======  =================  ======  =================  ======
 
-    MobileNetV3 and GhostNet have their head after the mean over the image; here it sees every position by itself.
+    MobileNetV3 and GhostNet have their head after global pooling; here it is applied at each position.
 
-    forward: [B,3,H,W], RGB in [0,1], H and W multiples of 32. The image is normalised with the mean and deviation that the
-    published weights were trained with.
+    forward: [B,3,H,W], RGB in [0,1], H and W multiples of 32. The image is normalised with the mean and deviation of the
+    published weights.
 
     Args:
         name: one of `BACKBONES`; "mobilenet_v2_050" and "mobilenet_v2_035" are half and a third as wide, for short runs.
-        head: keep the last 1x1 convolution and what leads to it.
+        head: keep the last 1x1 convolution with its norm and activation.
         pretrained: load the ImageNet weights (downloads them unless they are cached).
 
     Raises ValueError for an unknown name.
@@ -83,7 +83,7 @@ class MobileEncoder(nn.Module):
     def __init__(self, name: str, *, head: bool = True, pretrained: bool = False) -> None:
         super().__init__()
         if name not in BACKBONES:
-            raise ValueError(f"encoder must be one of {', '.join(BACKBONES)}, got {name!r}")
+            raise ValueError(f"encoder: found {name!r}, expected one of {', '.join(BACKBONES)}")
         self.backbone = backbone = BACKBONES[name]
         if name == "shufflenet_v2":
             steps, last, (mean, std) = _from_torchvision(backbone.source, pretrained)

@@ -1,4 +1,4 @@
-"""Exercises of lesson 03: the ranking loss, the share of pairs in the wrong order, and one event of loss rebalancing."""
+"""Exercises of lesson 03: the ranking loss, the share of wrongly ordered pairs, and one event of loss rebalancing."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ RANKING = Exercise(
     right=lambda a, b, r: F.softplus(-r * (a - b)).mean(),
     cases=_pairs,
     mistakes={
-        "the sign is that of Eq. 2 to the letter: r = +1 says that A is farther, and z is larger where it is farther.": lambda a, b, r: (
+        "the sign is that of Eq. 2 as printed: r = +1 means that A is farther, and z is larger where it is farther.": lambda a, b, r: (
             F.softplus(r * (a - b)).mean()
         ),
         "the losses are summed: take their mean over the pairs.": lambda a, b, r: F.softplus(-r * (a - b)).sum(),
-        "this is a hinge: it stops asking once the order is right by 1. Eq. 2 has log(1 + exp).": lambda a, b, r: (
+        "this is a hinge: it is 0 once the margin is 1. Eq. 2 has log(1 + exp).": lambda a, b, r: (
             (1 - r * (a - b)).relu().mean()
         ),
         "the logarithm is missing.": lambda a, b, r: (1 + (-r * (a - b)).exp()).mean(),
-        "the 1 inside the logarithm is missing: what is left has no lower end.": lambda a, b, r: (-r * (a - b)).mean(),
+        "the 1 inside the logarithm is missing: the loss is unbounded below.": lambda a, b, r: (-r * (a - b)).mean(),
         "the relation does not enter.": lambda a, b, r: F.softplus(b - a).mean(),
     },
 )
@@ -44,9 +44,9 @@ WRONG_ORDER = Exercise(
     right=lambda a, b, r: (r * (a - b) <= 0).double().mean(),
     cases=_with_ties,
     mistakes={
-        "a tie counts as wrong: whoever answers the same everywhere must not look good.": lambda a, b, r: (r * (a - b) < 0).double().mean(),
+        "a tie counts as wrong: a constant map must not score well.": lambda a, b, r: (r * (a - b) < 0).double().mean(),
         "this is the share that is right.": lambda a, b, r: (r * (a - b) > 0).double().mean(),
-        "the order is turned round: r = +1 says that A is farther.": lambda a, b, r: (r * (a - b) >= 0).double().mean(),
+        "the order is reversed: r = +1 means that A is farther.": lambda a, b, r: (r * (a - b) >= 0).double().mean(),
         "this is their number: divide by the number of pairs.": lambda a, b, r: (r * (a - b) <= 0).double().sum(),
         "a tie counts as half right here: it is wrong.": lambda a, b, r: ((r * (a - b) < 0) + 0.5 * (a == b)).double().mean(),
     },
@@ -54,7 +54,7 @@ WRONG_ORDER = Exercise(
 
 
 def _losses(generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-    """Weights, losses now, losses before; none of the factors is clipped in all of the cases, and some are."""
+    """Weights, losses now, losses before; each factor is clipped in some cases, none in all."""
     weights, now, before = 0.5 + torch.rand(3, 3, generator=generator)
     return weights, now, before
 
@@ -70,9 +70,9 @@ REBALANCED = Exercise(
     mistakes={
         "the factor is not clipped to 1/2 and 2.": lambda w, n, b: w * _factor(w, n, b),
         "these are the factors: multiply the weights with them.": lambda w, n, b: _factor(w, n, b).clamp(0.5, 2),
-        "the sign of lambda is turned: this raises what fell slowly.": lambda w, n, b: w * _factor(w, n, b, -EVENT).clamp(0.5, 2),
+        "the sign of lambda is reversed: this raises losses that fell slowly.": lambda w, n, b: w * _factor(w, n, b, -EVENT).clamp(0.5, 2),
         "losses before and now are exchanged.": lambda w, n, b: w * _factor(w, b, n).clamp(0.5, 2),
-        "the fall of the whole does not enter: T / T' is missing.": lambda w, n, b: w * (1 + EVENT * (b / n - 1)).clamp(0.5, 2),
+        "the decrease of the total is missing: T / T'.": lambda w, n, b: w * (1 + EVENT * (b / n - 1)).clamp(0.5, 2),
         "T and T' are sums of weighted losses; these are plain sums.": lambda w, n, b: (
             w * (1 + EVENT * (n.sum() / b.sum() * b / n - 1)).clamp(0.5, 2)
         ),

@@ -1,4 +1,4 @@
-"""The decoder of the mobile paper: blocks as in FBNet that double the size, with a skip from the encoder after each."""
+"""The decoder of the mobile paper: up-sampling FBNet blocks, each followed by a skip connection from the encoder."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ MIDDLES = ("input", "output")
 
 
 class FBNetBlock(nn.Module):
-    """Expand, enlarge, look around, project: [B,I,h,w] -> [B,O,h,w], or [B,O,2h,2w] with `up`. Fig. 2; spec mobile, 1.4.
+    """Expand, up-sample, depthwise convolution, project: [B,I,h,w] -> [B,O,h,w], or [B,O,2h,2w] with `up`. Fig. 2.
 
     1x1 convolution to `expansion` times the channels, norm, ReLU; size times 2; depthwise convolution, norm, ReLU; 1x1
-    convolution, norm. Nothing after the last norm, so that the output may be negative. Convolutions have no bias.
+    convolution, norm. No activation after the last norm: the output may be negative. No biases. Erratum MB-8.
 
     Args:
         expansion: of the channels in the middle, which are rounded to a multiple of 8.
         middle: what is expanded, the channels of the "input" as in FBNet or of the "output".
         kernel: side of the depthwise convolution.
-        shortcut: add a 1x1 convolution of the input, enlarged likewise.
-        enlarge: "nearest" or "bilinear", which some phones compute faster (spec mobile, 8).
+        shortcut: add a 1x1 convolution of the input, up-sampled likewise.
+        enlarge: "nearest" or "bilinear", which some phones compute faster.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class FBNetBlock(nn.Module):
 
 
 class FBNetDecoder(nn.Module):
-    """A level for each skip, coarsest first, and with `full` one more up to the size of the image. Spec mobile, 1.4.
+    """A level for each skip, coarsest first, and with `full` one more at the size of the image. Sec. 3.1; erratum MB-8.
 
     forward: skips, finest first, and the deepest map, at 1/32 -> the outputs of the levels, the last one being the features
     [B,out_channels,H/2,W/2], or [B,out_channels,H,W] if full. With MobileNetV2 (skips of 16, 24, 32, 64 and 96 channels, the
@@ -71,7 +71,7 @@ class FBNetDecoder(nn.Module):
         channels, strides: of the skips, finest first.
         in_channels: of the deepest map.
         fuse: "concat" or "add" the skip to the output of a level, which has as many channels.
-        full: the level to full size. The paper's choice has none, "x112".
+        full: add a level at full size. The paper's choice has none, "x112".
         blocks: of each level; the first one doubles the size.
         block_options: see `FBNetBlock`.
 
@@ -96,10 +96,10 @@ class FBNetDecoder(nn.Module):
         super().__init__()
         for option, value, known in (("fuse", fuse, FUSIONS), ("enlarge", enlarge, ENLARGE), ("middle", middle, MIDDLES)):
             if value not in known:
-                raise ValueError(f"{option} must be one of {', '.join(known)}, got {value!r}")
+                raise ValueError(f"{option}: found {value!r}, expected one of {', '.join(known)}")
         if min(blocks, expansion) < 1 or kernel < 1 or kernel % 2 == 0:
             found = f"{blocks}, {expansion} and {kernel}"
-            raise ValueError(f"blocks and expansion must be at least 1 and kernel odd, got {found}")
+            raise ValueError(f"blocks, expansion, kernel: found {found}, expected at least 1, at least 1 and an odd number")
         options = {"expansion": expansion, "middle": middle, "kernel": kernel, "shortcut": shortcut, "enlarge": enlarge}
         self.fuse, self.skips = fuse, len(channels)
         self.widths: list[int] = []
@@ -134,8 +134,8 @@ def enlarged(x: Tensor, mode: str = "nearest") -> Tensor:
 def he_normal(module: nn.Module) -> None:
     """He et al. 2015, Eq. 10, [10] of the paper, for every convolution inside: N(0, 2 / (k k in / groups)), bias 0.
 
-    By fan-in: by fan-out the shortcuts, which have no norm, multiply from level to level, and an untrained network answers
-    with relative depths of some hundreds, where the ranking loss is linear.
+    By fan-in: by fan-out the shortcuts, which have no norm, grow from level to level, and an untrained network predicts
+    relative depths of some hundreds, where the ranking loss is linear.
     """
     for conv in module.modules():
         if isinstance(conv, nn.Conv2d):

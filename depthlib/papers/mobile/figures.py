@@ -1,4 +1,4 @@
-"""Figures of the lesson on phones: pairs on images, parameters against WHDR, the rounds of a search, times as ratios."""
+"""Figures of lesson 03: pairs on images, parameters against WHDR, the rounds of a search, times as ratios."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ Point = tuple[str, float, float]            # name, parameters in millions, WHDR
 
 
 def marked_pairs(images: Sequence[Tensor], pairs: Sequence[Tensor]) -> Figure:
-    """Images [3,H,W] with pairs [P,5], rows (y1, x1, y2, x2, relation): a line, a disc where it is farther, a square where nearer."""
+    """Images [3,H,W] with pairs [P,5], rows (y1, x1, y2, x2, relation): a line, a disc at the farther, a square at the nearer
+    point.
+    """
     from matplotlib import pyplot
 
     with style():
@@ -39,9 +41,9 @@ def marked_pairs(images: Sequence[Tensor], pairs: Sequence[Tensor]) -> Figure:
 
 
 def size_against_whdr(panels: Mapping[str, Mapping[str, Sequence[Point]]], floors: Mapping[str, tuple[str, float]]) -> Figure:
-    """Parameters against WHDR, a panel for print and one for here: {title: {kind: [(name, millions, whdr)]}}, one colour and mark a kind.
+    """Parameters against WHDR, one panel per title, one colour and mark per kind: {title: {kind: [(name, millions, whdr)]}}.
 
-    The panels have axes of their own, since their images are not the same. floors: title -> (name, WHDR) of a dashed line.
+    The panels have separate axes, since their test images differ. floors: title -> (name, WHDR) of a dashed line.
     """
     from matplotlib import pyplot
 

@@ -1,4 +1,4 @@
-"""How long an image takes: Table 8 of the mobile paper, with ONNX Runtime on this machine instead of two phones."""
+"""Inference time per image: Table 8 of the mobile paper, with ONNX Runtime on this machine instead of two phones."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
     from depthlib.report.claims import PublishedPaper
 
 SIZE = (256, 256)       # of Table 8
-FEWEST = 5              # timed images of a network that is too slow for all turns
+FEWEST = 5              # timed images of a network that is too slow for all rounds
 OURS = "Ours"
 RIVALS = {"MiDaS small": "midas", "DIW hourglass": "diw_hourglass", OURS: "mobile"}
 CPUS = {"s10": "S10+ CPU", "s21": "S21 CPU"}
 
 
 def networks_of_table8(pruned: Mapping[str, nn.Module] | None = None) -> dict[str, nn.Module]:
-    """The networks of the table at full size with random weights: a time does not depend on them.
+    """The networks of the table at full size with random weights, on which times do not depend.
 
     Args:
-        pruned: "Ours-pruned v1" and so on -> networks of `mobile_pruned`; narrower ones become as `at_full_size` says.
+        pruned: "Ours-pruned v1" and so on -> networks of `mobile_pruned`; narrow ones are widened by `at_full_size`.
     """
     torch.manual_seed(0)
     networks = {label: create_model(name) for label, name in RIVALS.items()}
@@ -43,9 +43,9 @@ def networks_of_table8(pruned: Mapping[str, nn.Module] | None = None) -> dict[st
 
 
 def at_full_size(pruned: nn.Module) -> nn.Module:
-    """The paper's student with the shares of channels that `pruned` has left in each block, to the nearest multiple of 8.
+    """The paper's student with the share of channels that `pruned` keeps in each block, to the nearest multiple of 8.
 
-    "quick" prunes a student with half the channels. Its milliseconds would say nothing about Table 8; its shares may.
+    "quick" prunes a student with half the channels. Its times cannot be compared with Table 8; its shares can be used.
     """
     image = torch.zeros(1, 3, 32, 32)
     encoder, full = _encoder_of(pruned), create_model("mobile").eval()
@@ -60,15 +60,15 @@ def time_networks(
     networks: Mapping[str, nn.Module], *, size: Sequence[int] = SIZE, runs: int = 50, warm_up: int = 5, threads: int = 1,
     seconds: float = math.inf,
 ) -> pd.DataFrame:
-    """One row a network: what an image costs with ONNX Runtime on the CPU, in float32, batch 1.
+    """One row per network: the cost of an image with ONNX Runtime on the CPU, in float32, batch 1.
 
-    The networks take turns, one image each, so that whatever else the machine does hits all of them alike.
+    The networks take turns, one image each, so that other load on the machine affects all of them alike.
 
     Args:
         runs: timed images of each network, after `warm_up` that are not.
         threads: of ONNX Runtime.
-        seconds: a network sits out the turns that would take it beyond these, warm-up included, but for its first image and
-            `FEWEST` timed ones.
+        seconds: time limit per network, warm-up included; further rounds are skipped, except for the first image and `FEWEST`
+            timed ones.
 
     Returns:
         Columns: parameters, without intermediate heads; GMACs; milliseconds, the median; low and high, the quartiles; runs, how
@@ -77,7 +77,7 @@ def time_networks(
     Raises ValueError for fewer than one run or thread; ExportError without ONNX Runtime.
     """
     if min(runs, threads) < 1 or warm_up < 0:
-        raise ValueError(f"expected at least 1 run and 1 thread, got {runs} and {threads}, and no negative warm-up, got {warm_up}")
+        raise ValueError(f"runs, threads, warm_up: found {runs}, {threads} and {warm_up}, expected at least 1, 1 and 0")
     image = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(0))
     with tempfile.TemporaryDirectory() as folder:
         sessions = {}
@@ -115,7 +115,7 @@ def time_networks(
 def ratios(times: pd.DataFrame, paper: PublishedPaper, here: str = "here") -> pd.DataFrame:
     """Times over that of "Ours" on the same machine: on the CPUs of the two phones in print, and in `times`.
 
-    Rows: those of `times`; what the paper has not timed has no number there.
+    Rows: those of `times`; NaN where the paper has no time.
     """
     printed = paper.table("table8").to_frame()
     columns: dict[str, Any] = {
@@ -126,7 +126,7 @@ def ratios(times: pd.DataFrame, paper: PublishedPaper, here: str = "here") -> pd
 
 
 def _encoder_of(model: nn.Module) -> str:
-    """The name of the encoder that a student was built with."""
+    """The name of a student's encoder."""
     from depthlib.papers.mobile.encoders import BACKBONES
 
     return next(name for name, backbone in BACKBONES.items() if backbone == model.encoder.backbone)

@@ -1,4 +1,4 @@
-"""NetAdapt (Yang et al. 2018): narrow one block at a time, the one that costs least accuracy for what it saves."""
+"""NetAdapt (Yang et al. 2018): narrow one block at a time, the one with the best ratio of accuracy to savings."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from torch import Tensor, nn
 
 from depthlib.papers.mobile.surgery import blocks_of, conv_weights, shrink
 
-LEAST_SAVING = 1e-3      # of the present network: less is no round
+LEAST_SAVING = 1e-3      # smallest saving of a round, as a share of the current network
 
 
 class Proposal(NamedTuple):
-    """A block narrowed to `width`: what the network then needs, and how well it does after the short fine-tuning."""
+    """A block narrowed to `width`: resource of the network, and its score after the short fine-tuning."""
 
     block: str
     width: int
@@ -24,7 +24,7 @@ class Proposal(NamedTuple):
 
 
 class Round(NamedTuple):
-    """One iteration: what was aimed at, what was tried, and what was taken."""
+    """One iteration: the target resource, the proposals, and the chosen one."""
 
     target: float
     proposals: list[Proposal]
@@ -32,16 +32,16 @@ class Round(NamedTuple):
 
 
 def next_target(resource: float, start: float, iteration: int, *, first: float = 0.03, decay: float = 0.98) -> float:
-    """R - first * decay^(iteration - 1) * R_0; iterations count from 1, R is what the network needs now.
+    """R - first * decay^(iteration - 1) * R_0; iterations count from 1, R is the current resource.
 
-    NetAdapt's own 0.025 and 0.96 cannot leave less than 0.375 of R_0; the spec's 0.03 and 0.98 lead from 2.56 M to 1.9, 1.5
-    and 1.0 M in 10, 17 and 26 iterations.
+    NetAdapt's own 0.025 and 0.96 cannot go below 0.375 of R_0; 0.03 and 0.98 lead from 2.56 M to 1.9, 1.5 and 1.0 M in 10,
+    17 and 26 iterations.
     """
     return resource - first * decay ** (iteration - 1) * start
 
 
 def best_of(proposals: Sequence[Proposal], resource: float, score: float) -> Proposal:
-    """The smallest (loss of score + 1e-6) / (saving + 1e-5), both relative to the network as it is now."""
+    """The smallest (loss of score + 1e-6) / (saving + 1e-5), both relative to the current network."""
     return min(proposals, key=lambda p: (score - p.score + 1e-6) / (resource - p.resource + 1e-5))
 
 
@@ -63,36 +63,37 @@ def netadapt(
     seed: int = 0,
     on_round: Callable[[Round, nn.Module], None] | None = None,
 ) -> tuple[nn.Module, list[Round]]:
-    """Narrow `model` until it needs at most `budget`; the long fine-tuning afterwards is up to the caller.
+    """Narrow `model` until it needs at most `budget`; the long fine-tuning afterwards is left to the caller.
 
-    Each iteration makes one proposal a block: its width goes down in multiples of `multiple` until the network needs at most
-    `next_target`, the filters of largest norm stay, `tune` trains it shortly. Blocks that cannot save enough make none; if none
-    can, the iteration aims at half the saving, and half of that, which NetAdapt does not say.
+    Each iteration makes one proposal per block: its width decreases in multiples of `multiple` until the network needs at
+    most `next_target`, the filters of largest norm are kept, `tune` trains it shortly. Blocks that cannot save enough are
+    skipped; if all are, the saving is halved, repeatedly, which NetAdapt does not specify.
 
     Args:
-        model: is left as it is. Drop the intermediate heads beforehand (`MobileDepth.drop_intermediate`).
-        example: an image that the dependencies are read off with, on the device of the model.
+        model: not changed. Drop the intermediate heads beforehand (`MobileDepth.drop_intermediate`).
+        example: an image to trace the dependencies with, on the device of the model.
         budget: in the unit of `resource`.
-        tune: trains the network that it is given, in place. score: of a network, larger is better: 1 - WHDR.
+        tune: trains the given network in place. score: of a network, larger is better: 1 - WHDR.
         keep: see `blocks_of`.
-        tries: how many blocks are proposed in an iteration, drawn by `seed` from those that can save enough. Default: all, as in
-            the paper.
-        start, done: what the network needed at first, and the iterations since, to go on from an earlier search.
+        tries: number of blocks proposed in an iteration, drawn by `seed` from those that can save enough. Default: all, as
+            in the paper.
+        start, done: initial resource of the network, and iterations since, to continue an earlier search.
         on_round: called with each finished round and the network that it chose, to save both.
 
     Returns:
-        The narrowed network, and the rounds. The last width of each block in them is what `shrink` needs to make it again.
+        The narrowed network, and the rounds. `shrink` rebuilds it from the last width of each block in them.
 
-    Raises ValueError if no block can save anything worth it, or for steps that end before the budget; ImportError without Torch-Pruning.
+    Raises ValueError if no block can save enough, or if the steps end above the budget; ImportError without Torch-Pruning.
     """
     if not 0 < first < 1 or not 0 < decay <= 1 or multiple < 1 or (tries is not None and tries < 1):
         found = f"{first}, {decay}, {multiple} and {tries}"
-        raise ValueError(f"expected 0 < first < 1, 0 < decay <= 1, multiple >= 1 and tries >= 1 or None, got {found}")
+        expected = "0 < first < 1, 0 < decay <= 1, multiple >= 1 and tries >= 1 or None"
+        raise ValueError(f"first, decay, multiple, tries: found {found}, expected {expected}")
     now = resource(model)
     start = now if start is None else start
     least = 0.0 if decay == 1 else start * (1 - first / (1 - decay))
     if budget < least:
-        raise ValueError(f"steps of {first:g} with decay {decay:g} end at {least:g}, above the budget {budget:g}: use a slower decay")
+        raise ValueError(f"budget: found {budget:g}, expected at least {least:g}, where first {first:g} and decay {decay:g} end")
     at, rounds = score(model), []
     while now > budget:
         target = max(next_target(now, start, done + len(rounds) + 1, first=first, decay=decay), budget)
@@ -112,7 +113,7 @@ def netadapt(
                     networks[block] = candidate
             target = target if proposals else (now + target) / 2
         if not proposals:
-            raise ValueError(f"no block can bring the network from {now:g} to {target:g}: allow another multiple")
+            raise ValueError(f"multiple: found {multiple}, expected one with which a block can go from {now:g} to {target:g}")
         taken = best_of(proposals, now, at)
         model, now, at = networks[taken.block], taken.resource, taken.score
         rounds.append(Round(target, proposals, taken))
@@ -126,8 +127,8 @@ def widest(
 ) -> tuple[nn.Module, int] | None:
     """The network make(n) of the largest n from 1 to `most` that needs at most `target`, and n; None if there is none.
 
-    `resource` must rise with n; make(most + 1) needs `now`, above the target. Weights and MACs are linear in the width of a
-    block, so that interpolation finds the place at once where bisection would make many networks.
+    `resource` must increase with n; make(most + 1) needs `now`, above the target. Weights and MACs are linear in the width of
+    a block, so interpolation makes fewer networks than bisection.
     """
     if most < 1:
         return None
@@ -147,7 +148,7 @@ def widest(
 
 
 def _shuffled(blocks: dict[str, int], shuffle: bool, seed: int, iteration: int) -> list[tuple[str, int]]:
-    """The blocks with their widths, in the network's order or one that `seed` and the iteration decide."""
+    """The blocks with their widths, in the network's order, or shuffled by `seed` and iteration."""
     items = list(blocks.items())
     if not shuffle:
         return items

@@ -1,4 +1,4 @@
-"""The network of the mobile paper: a MobileNetV2 encoder and a decoder of FBNet blocks; and with other encoders, Table 2."""
+"""The network of the mobile paper, a MobileNetV2 encoder and a decoder of FBNet blocks, and the rows of Table 2."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from depthlib.models.full_precision import FullPrecision
 from depthlib.papers.mobile.encoders import MobileEncoder
 from depthlib.papers.mobile.fbnet import FBNetBlock, FBNetDecoder, he_normal
 
-BEHIND = {0: (), 1: (2,), 2: (1, 2)}  # the levels, from 0, that intermediate heads look at
+BEHIND = {0: (), 1: (2,), 2: (1, 2)}  # number of intermediate heads -> the levels, from 0, that they read
 
 
 class MobilePrediction(NamedTuple):
-    """What the student says in training.
+    """Outputs of the student in training.
 
     Attributes:
         depths: relative depth [B,1,H,W], the final prediction first, then those after the second and third levels.
-        features: input of the last convolution, [B,C,H/2,W/2], what pairwise distillation compares.
+        features: input of the last convolution, [B,C,H/2,W/2], for pairwise distillation.
     """
 
     depths: list[Tensor]
@@ -28,7 +28,7 @@ class MobilePrediction(NamedTuple):
 
 
 class MobileDepth(nn.Module):
-    """Relative depth in 2.56 M parameters: "MNet v2 + FBNet x112", the last row of Table 2. Spec mobile, 1.4.
+    """Relative depth in 2.56 M parameters: "MNet v2 + FBNet x112", the last row of Table 2. Sec. 3.1; erratum MB-8.
 
     =====================================================================  ============  ===============  =========
     options                                                                mobilenet_v2  efficientnet_es  Table 2
@@ -40,14 +40,14 @@ class MobileDepth(nn.Module):
     fuse="add", blocks=2, keep_head=True, full=True
     =====================================================================  ============  ===============  =========
 
-    No single rule gives all rows of Table 2: MixNet-M has 3.85 M with A and 3.98 M with C (printed 3.6), GhostNet 3.09 M and
+    No single configuration gives all rows of Table 2 (erratum MB-10): MixNet-M has 3.85 M with A and 3.98 M with C (printed 3.6), GhostNet 3.09 M and
     4.30 M (4.3).
 
     forward: image [B,3,H,W], RGB in [0,1], H and W multiples of 32 -> relative depth [B,1,H,W], any real number, larger = farther.
 
     Args:
         encoder, pretrained: see `MobileEncoder`.
-        full: a last level at full size; without it, "x112", the map at half the size is enlarged, bilinearly.
+        full: a last level at full size; without it, "x112", the map at half the size is up-sampled, bilinearly (erratum MB-9).
         intermediate: number of intermediate predictions, 0, 1 (after the third level) or 2 (after the second and third).
             Their heads are only for training: `forward` does not run them, and `drop_intermediate` removes them.
         skips: 5, the last map of every stage, or 4, the last map of every size.
@@ -70,7 +70,7 @@ class MobileDepth(nn.Module):
     ) -> None:
         super().__init__()
         if skips not in (4, 5):
-            raise ValueError(f"skips must be 4 or 5, got {skips!r}")
+            raise ValueError(f"skips: found {skips!r}, expected 4 or 5")
         self.encoder = MobileEncoder(encoder, head=keep_head, pretrained=pretrained)
         channels, strides = self.encoder.backbone.channels, self.encoder.backbone.strides
         last = [i for i, stride in enumerate(strides) if stride not in strides[i + 1 :]]
@@ -84,7 +84,7 @@ class MobileDepth(nn.Module):
         self.attach_intermediate(intermediate)
 
     def load_from(self, earlier: nn.Module) -> None:
-        """Take over what `earlier` has learned: all of a `MobileDepth`, but for intermediate heads that it lacks; of others the encoder.
+        """Load weights of `earlier`: all of a `MobileDepth`, except for intermediate heads that it lacks; of others the encoder.
 
         Raises ValueError for a network with another encoder.
         """
@@ -97,12 +97,12 @@ class MobileDepth(nn.Module):
         try:
             source.load_state_dict(learned | {name: own[name] for name in fresh})
         except RuntimeError as error:
-            raise ValueError(f"the encoder or decoder of the earlier network is another one ({error})") from error
+            raise ValueError(f"earlier: found another encoder or decoder ({error}), expected those of this network") from error
 
     def attach_intermediate(self, intermediate: int) -> MobileDepth:
-        """New heads for 0, 1 or 2 intermediate predictions, as wide as the levels are now, which may be pruned; returns the model."""
+        """New heads for 0, 1 or 2 intermediate predictions, matching the current, possibly pruned, widths; returns the model."""
         if intermediate not in BEHIND:
-            raise ValueError(f"intermediate must be 0, 1 or 2, got {intermediate!r}")
+            raise ValueError(f"intermediate: found {intermediate!r}, expected 0, 1 or 2")
         inputs = {level: self.decoder.levels[level + 1][0].expand[0].in_channels for level in BEHIND[intermediate]}
         with self.out[0].weight.device:
             self.intermediate = nn.ModuleDict({
@@ -112,7 +112,7 @@ class MobileDepth(nn.Module):
         return self
 
     def drop_intermediate(self) -> MobileDepth:
-        """Forget the heads of the intermediate predictions, which inference does not need; returns the model."""
+        """Remove the heads of the intermediate predictions, which inference does not need; returns the model."""
         return self.attach_intermediate(0)
 
     def predict(self, image: Tensor) -> MobilePrediction:

@@ -1,4 +1,4 @@
-"""NNConv5, the decoder of FastDepth that Table 1 of the mobile paper puts behind ten encoders, and FastDepth itself."""
+"""NNConv5, the decoder of FastDepth, which Table 1 of the mobile paper combines with ten encoders, and FastDepth."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ STRIDES = (8, 4, 2)  # of the skips, behind the second, third and fourth block
 
 
 class NNConv5(nn.Module):
-    """Five times a depthwise and a pointwise convolution and nearest neighbours: [B,I,H/32,W/32] -> [B,1,H,W]. Spec mobile, 1.3.
+    """Five depthwise-separable convolutions, each up-sampled (nearest): [B,I,H/32,W/32] -> [B,1,H,W]. Wofk et al. 2019.
 
     753,954 parameters for 1024 channels, 891,938 for 1280, 1,029,922 for 1536.
 
     Args:
         in_channels: of the deepest map.
         widths: channels of the five blocks.
-        skips: "none", or how to join skips to the outputs of blocks 2, 3 and 4, once these are enlarged: "add" needs maps of
-            256, 128 and 64 channels; "concat" takes any.
+        skips: "none", or how skips join the up-sampled outputs of blocks 2, 3 and 4: "add" needs maps of 256, 128 and 64
+            channels; "concat" takes any.
         skip_channels: of the maps at 1/8, 1/4 and 1/2.
         output: "relu": norm and ReLU after the last convolution, for metres; "linear": without both, for relative depth.
 
@@ -47,10 +47,10 @@ class NNConv5(nn.Module):
         super().__init__()
         for option, value, known in (("skips", skips, FUSIONS), ("output", output, OUTPUTS)):
             if value not in known:
-                raise ValueError(f"{option} must be one of {', '.join(known)}, got {value!r}")
+                raise ValueError(f"{option}: found {value!r}, expected one of {', '.join(known)}")
         if skips == "add" and list(skip_channels) != list(widths[1:4]):
-            found = ", ".join(map(str, skip_channels))
-            raise ValueError(f"skips='add' needs maps of {', '.join(map(str, widths[1:4]))} channels, got {found}: use skips='concat'")
+            expected = f"{list(widths[1:4])} for skips='add'"
+            raise ValueError(f"skip_channels: found {list(skip_channels)}, expected {expected}; else use skips='concat'")
         self.skips = skips
         joined = list(skip_channels) if skips == "concat" else [0, 0, 0]
         inputs = [in_channels, widths[0], *(width + more for width, more in zip(widths[1:4], joined, strict=True))]

@@ -1,4 +1,4 @@
-"""The student with fewer channels than it was made with. Loading and running it needs neither the search nor Torch-Pruning."""
+"""The pruned student. Loading and running it needs neither the search nor Torch-Pruning."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class Narrowing(NamedTuple):
     """One round of a search. Round 0 is the network before it: no block, width 0.
 
     Attributes:
-        block: the convolution whose output was narrowed, with all that depends on it.
-        width: the channels that it has left.
+        block: the convolution whose output was narrowed, with its dependent layers.
+        width: its remaining channels.
         parameters: of the whole network, without intermediate heads.
-        score: 1 - WHDR, measured by the search after the short fine-tuning.
+        score: 1 - WHDR after the short fine-tuning of the search.
     """
 
     block: str
@@ -30,11 +30,11 @@ class Narrowing(NamedTuple):
 
 
 class PrunedMobile(MobileDepth):
-    """`MobileDepth` whose layers take their widths from the weights that it loads; the rest is the same. Spec mobile, 5.
+    """`MobileDepth` whose layers take their widths from the weights that it loads. Sec. 3.3 ("Final Words").
 
-    A file of weights says how wide each layer is by the shapes of its tensors. So a pruned network is built in full, and
-    `load_state_dict` narrows each convolution and each norm to what it is given. The buffer `rounds` [n,4] travels along:
-    what the search did, see `history`.
+    The shapes of the stored tensors give the width of each layer. So a pruned network is built in full, and
+    `load_state_dict` narrows each convolution and each norm. The buffer `rounds` [n,4] stores the rounds of the search, see
+    `history`.
 
     Args:
         options: of `MobileDepth`, the same as those of the network that was pruned, but for `intermediate`.
@@ -45,7 +45,7 @@ class PrunedMobile(MobileDepth):
         self.register_buffer("rounds", torch.zeros(0, 4))
 
     def load_from(self, earlier: MobileDepth) -> None:
-        """Take over the weights and widths of a network, pruned or not. Heads for intermediate predictions are made anew."""
+        """Load the weights and widths of a network, pruned or not. Heads for intermediate predictions are new."""
         heads = len(self.intermediate)
         self.drop_intermediate()
         state = {name: value for name, value in earlier.state_dict().items() if not name.startswith(HEADS)}
@@ -53,9 +53,9 @@ class PrunedMobile(MobileDepth):
         self.attach_intermediate(heads)
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
-        """Narrow the layers to the shapes in `state_dict`, load it, and try the network on a small image.
+        """Narrow the layers to the shapes in `state_dict`, load it, and run the network on a small image.
 
-        Raises ValueError for a layer that would be wider than now, or widths that do not fit together; RuntimeError, as in
+        Raises ValueError for a layer that would be wider than now, or widths that do not fit together; RuntimeError, as for
         every module, for missing or additional tensors.
         """
         for name, module in self.named_modules():
@@ -69,18 +69,18 @@ class PrunedMobile(MobileDepth):
 
     @torch.no_grad()
     def _try(self) -> None:
-        """Run all of the network once: tensors may each have a possible shape, and not fit together."""
+        """Run the whole network once: each tensor may have a valid shape, and the shapes may still not fit together."""
         training = self.training
         try:
             self.eval().predict(torch.zeros(1, 3, 32, 32, device=self.rounds.device))
         except RuntimeError as error:
-            raise ValueError(f"the widths of the layers do not fit together ({error})") from error
+            raise ValueError(f"state_dict: found widths that do not fit together ({error}), expected those of one network") from error
         finally:
             self.train(training)
 
     @property
     def history(self) -> list[Narrowing]:
-        """What the search did, round by round; empty for a network that was not pruned."""
+        """The rounds of the search; empty for a network that was not pruned."""
         names = conv_names(self)
         rows = ([*map(int, row[:3]), row[3]] for row in self.rounds.tolist())
         return [Narrowing(names[block] if block >= 0 else "", width, count, score) for block, width, count, score in rows]
@@ -96,9 +96,9 @@ TENSORS = ("weight", "bias", "running_mean", "running_var")
 
 
 def narrow(module: nn.Conv2d | nn.BatchNorm2d, tensors: Mapping[str, Tensor], name: str = "") -> None:
-    """Give a convolution or a norm, in place, the widths of the tensors that it will load. Their values are not copied.
+    """Resize a convolution or a norm, in place, to the tensors that it will load. Their values are not copied.
 
-    A depthwise convolution stays one. What has its width already is not touched, so that an optimiser still knows it.
+    A depthwise convolution stays one. Tensors of equal shape are kept, so that an optimiser still refers to them.
 
     Raises ValueError, with `name`, for a tensor of another kind or one that is wider than the module.
     """
@@ -122,7 +122,7 @@ def narrow(module: nn.Conv2d | nn.BatchNorm2d, tensors: Mapping[str, Tensor], na
 
 
 def conv_names(model: nn.Module) -> list[str]:
-    """The names of the convolutions outside intermediate heads, in an order that does not change when channels are removed."""
+    """The names of the convolutions outside intermediate heads, in an order that pruning does not change."""
     return [name for name, module in model.named_modules() if isinstance(module, nn.Conv2d) and not name.startswith(HEADS)]
 
 

@@ -31,11 +31,11 @@ PRUNED = tuple(f"pruned-{size}" for size in SIZES)
 
 @dataclass(frozen=True)
 class Effort:
-    """How thorough the search is. With `first` 0.03 and `decay` 0.98 the sizes are reached after 10, 17 and 26 rounds.
+    """The effort of the search. With `first` 0.03 and `decay` 0.98 the sizes are reached after 10, 17 and 26 rounds.
 
     Attributes:
-        tries: blocks that are tried in a round, None for all 34.
-        first, decay: how much a round saves, see `next_target`.
+        tries: blocks tried in a round, None for all 34.
+        first, decay: savings of a round, see `next_target`.
         short: fields of the plan of a proposal's short fine-tuning.
         validation: scenes per family whose pairs score a proposal.
     """
@@ -47,8 +47,8 @@ class Effort:
     validation: int = 200
 
 
-# "quick" tries four random blocks of 34 in a round and tunes each for four steps: enough to see the search work, too
-# few to rank proposals well. Four steps of SGD change hardly anything, so the optimiser is the student's, at its last
+# "quick" tries four random blocks of 34 in a round and tunes each for four steps: enough to demonstrate the search, too
+# few to rank proposals well. Four steps of SGD have hardly any effect, so the optimiser is the student's, at its last
 # rate.
 QUICK = Effort(4, 0.06, 0.98, {"steps": 4, "batch_size": 8, "optimizer": "adam", "lr": 6e-4}, validation=12)
 EFFORTS = {
@@ -79,7 +79,7 @@ def pruned_recipe(spec: RunSpec, student: Recipe) -> Recipe:
     if spec.variant in PRUNED:
         return replace(student, model="mobile_pruned", start=start, tests=student.tests | measured)
     effort = EFFORTS[spec.profile]
-    # Weights are fixed, since so few steps are no epoch over which to rebalance them.
+    # Weights of the loss are fixed, since so few steps are less than an epoch.
     inner = {"target": student.task.target, "options": {"terms": student.task.options["terms"]}}
     search = Build.of(
         Search, task=inner, share=SIZES[size_of(spec.variant)] / UNPRUNED,

@@ -1,6 +1,7 @@
-"""Loss rebalancing (Lee and Kim 2020): now and then a loss that fell faster or slower than the whole gets more or less weight.
+"""Loss rebalancing (Lee and Kim 2020): the weights of losses are updated periodically by their rates of decrease.
 
-Knows nothing of networks and optimisers: it is given the values of the losses and gives their weights. Spec mobile, section 3.
+Independent of networks and optimisers: the input is the values of the losses, the output their weights. Sec. 3.3 of the
+mobile paper; erratum MB-13.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor
 
 ORDERS = ("hard_to_easy", "easy_to_hard")
-LOWEST, HIGHEST = 0.5, 2.0  # what one event may do to a weight
+LOWEST, HIGHEST = 0.5, 2.0  # range of the factor of one event
 SMALLEST = 1e-12            # a loss below it counts as this much
 
 
@@ -28,7 +29,7 @@ def rebalanced(
 
     Args:
         weights: w_i. losses, before: l_i and l'_i, means since the last event and over the time before that one.
-        total_before: T', the sum of w_i l'_i with the weights that the last event left.
+        total_before: T', the sum of w_i l'_i with the weights after the last event.
     """
     losses = {name: max(value, SMALLEST) for name, value in losses.items()}
     ratio = sum(weights[name] * losses[name] for name in weights) / max(total_before, SMALLEST)
@@ -40,20 +41,20 @@ def rebalanced(
 
 
 def initial_weights(weights: Mapping[str, float], losses: Mapping[str, float]) -> dict[str, float]:
-    """Weights with which all losses contribute equally to the same sum: T / (n l_i). "WI" of Table 6, which the paper leaves out."""
+    """Weights that equalise the weighted losses and keep their sum: T / (n l_i). "WI" of Table 6, not used in the final model."""
     losses = {name: max(value, SMALLEST) for name, value in losses.items()}
     total = sum(weights[name] * losses[name] for name in weights)
     return {name: total / (len(weights) * losses[name]) for name in weights}
 
 
-def lam_of_epoch(epoch: int, order: str = "hard_to_easy", *, slope: float = 1.5, limit: float = 3.0) -> float:
+def lam_of_epoch(epoch: int, order: str = "hard_to_easy") -> float:
     """-3, -1.5, 0, 1.5, 3, 3, ... for "hard_to_easy", the paper's order; the negative, that of the original, for "easy_to_hard".
 
-    The sign and the end points of the paper's schedule are the spec's reading (section 3). Raises ValueError for another order.
+    The paper gives no formula (erratum MB-13). Raises ValueError for another order.
     """
     if order not in ORDERS:
-        raise ValueError(f"order must be one of {', '.join(ORDERS)}, got {order!r}")
-    lam = min(-limit + slope * epoch, limit)
+        raise ValueError(f"order: found {order!r}, expected one of {', '.join(ORDERS)}")
+    lam = min(-3.0 + 1.5 * epoch, 3.0)
     return lam if order == "hard_to_easy" else -lam
 
 
@@ -62,14 +63,14 @@ class LossRebalancer:
 
         rebalancer = LossRebalancer(("ranking", "rmse", "pairwise"), steps_per_epoch=1000)
         total = rebalancer.total(terms)     # before the backward pass
-        rebalancer.observe(terms)           # once a step, behind it
+        rebalancer.observe(terms)           # once a step, after it
 
-    The first event sets what later ones compare with; with `initialise` it also evens out the losses. Then each event does
-    `rebalanced`. The weights are never normalised: those that the paper reports at the end, 0.1, 0.285 and 0.9, add up to 1.285.
+    The first event stores the reference losses; with `initialise` it also equalises the weighted losses. Each later event
+    applies `rebalanced`. The weights are never normalised: the paper's final ones, 0.1, 0.285 and 0.9, add up to 1.285.
 
     Args:
-        names: of the losses, all at least 0.
-        steps_per_epoch: N; the K events of an epoch are behind its steps ceil(k N / K), k = 1 to K.
+        names: of the losses, which must be non-negative.
+        steps_per_epoch: N; the K events of an epoch follow its steps ceil(k N / K), k = 1 to K.
         events: K; 5 in the paper, 4 in the original.
         order: see `lam_of_epoch`.
         initialise: "WI" of Table 6.
@@ -89,9 +90,9 @@ class LossRebalancer:
         clip: bool = True,
     ) -> None:
         if isinstance(names, str) or not names or len(set(names)) != len(names):
-            raise ValueError(f"names must be distinct names of losses, got {names!r}")
+            raise ValueError(f"names: found {names!r}, expected distinct names of losses")
         if not 1 <= events <= steps_per_epoch:
-            raise ValueError(f"events must be 1 to steps_per_epoch, got {events} of {steps_per_epoch}")
+            raise ValueError(f"events: found {events}, expected 1 to steps_per_epoch, {steps_per_epoch}")
         lam_of_epoch(0, order)
         self.steps_per_epoch, self.order, self.initialise, self.clip = steps_per_epoch, order, initialise, clip
         self.behind = {math.ceil(k * steps_per_epoch / events) for k in range(1, events + 1)}
@@ -102,14 +103,14 @@ class LossRebalancer:
         self._sums, self._samples = dict.fromkeys(names, 0.0), 0
 
     def total(self, terms: Mapping[str, Tensor]) -> Tensor:
-        """The weighted sum, to be minimised. Raises ValueError unless `terms` has the names and nothing else."""
+        """The weighted sum, to be minimised. Raises ValueError unless the keys of `terms` are the names."""
         self._require_names(terms)
         return torch.stack([self.weights[name] * terms[name] for name in self.weights]).sum()
 
     def observe(self, terms: Mapping[str, Tensor | float], samples: int = 1) -> bool:
-        """Take note of the unweighted losses of one step, means over `samples`; change the weights where an event is due.
+        """Record the unweighted losses of one step, means over `samples`; update the weights if an event is due.
 
-        Of several processes each must be given the means over all of them, else their weights drift apart.
+        With several processes each must get the means over all of them, else their weights diverge.
 
         Returns:
             whether this was an event.
@@ -120,7 +121,7 @@ class LossRebalancer:
         for name in self.weights:
             value = float(terms[name].detach()) if isinstance(terms[name], Tensor) else float(terms[name])
             if not 0 <= value < math.inf:
-                raise ValueError(f"loss {name!r} is {value}: only finite losses of at least 0 can be rebalanced")
+                raise ValueError(f"{name}: found the loss {value}, expected a finite value of at least 0")
             self._sums[name] += samples * value
         self._samples += samples
         epoch, position = divmod(self.step, self.steps_per_epoch)
@@ -139,14 +140,14 @@ class LossRebalancer:
         return True
 
     def state_dict(self) -> dict[str, Any]:
-        """All that changes, as numbers: a resumed training goes on with the same weights."""
+        """The mutable state as numbers, for an exact resume."""
         return {
             "weights": dict(self.weights), "before": self.before and dict(self.before), "total_before": self.total_before,
             "step": self.step, "sums": dict(self._sums), "samples": self._samples,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Undo `state_dict`. Raises ValueError for the state of other losses."""
+        """Restore a `state_dict`. Raises ValueError for the state of other losses."""
         self._require_names(state["weights"])
         self.weights, self.total_before, self.step = dict(state["weights"]), state["total_before"], state["step"]
         self.before = state["before"] and dict(state["before"])
@@ -154,4 +155,4 @@ class LossRebalancer:
 
     def _require_names(self, terms: Mapping[str, object]) -> None:
         if terms.keys() != self.weights.keys():
-            raise ValueError(f"expected the losses {', '.join(self.weights)}, got {', '.join(terms)}")
+            raise ValueError(f"terms: found {', '.join(terms)}, expected {', '.join(self.weights)}")

@@ -1,4 +1,4 @@
-"""The loss of the Mannequin Challenge, on log depth: scale-invariant error, its slopes on five scales, smoothness on three."""
+"""The loss of the Mannequin Challenge, on log depth: scale-invariant error, its gradients on five scales, smoothness on three."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ EPSILON = 1e-6
 def mannequin_loss(
     log_depth: Tensor, target: Tensor, valid: Tensor, image: Tensor, *, weights: dict[str, float] | None = None, order: int = 1
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """L_mse + a1 L_grad + a2 L_sm. Eq. 1 of the mobile paper; Li et al. 2019; spec mobile, 2.3.
+    """L_mse + a1 L_grad + a2 L_sm. Eq. 1 of the mobile paper; Li et al. 2019.
 
     Args:
-        log_depth: [B,1,H,W], natural logarithm of depth; the network's output as it is. A constant added to it costs nothing.
+        log_depth: [B,1,H,W], natural logarithm of depth, the raw output of the network. A constant offset costs nothing.
         target: [B,1,H,W], depth in any unit, positive where valid.
         valid: bool [B,1,H,W].
         image: [B,3,H,W], RGB in [0,1], not normalised.
-        weights: of "mse", "gradient" and "smooth"; what is missing is not computed. Default: `WEIGHTS`.
+        weights: of "mse", "gradient" and "smooth"; missing terms are not computed. Default: `WEIGHTS`.
         order: of the derivative in the smoothness, see `smoothness_loss`.
 
     Returns:
@@ -34,10 +34,10 @@ def mannequin_loss(
     """
     weights = WEIGHTS if weights is None else weights
     if not weights.keys() <= WEIGHTS.keys() or not any(weights.values()):
-        raise ValueError(f"weights must name some of {', '.join(WEIGHTS)}, not all 0, got {dict(weights)}")
+        raise ValueError(f"weights: found {dict(weights)}, expected some of {', '.join(WEIGHTS)}, not all 0")
     check_maps(log_depth, target, valid)
     if ((target <= 0) & valid).any():
-        raise ValueError("target must be positive in every valid pixel, since its logarithm is taken; found a value <= 0")
+        raise ValueError("target: found a value <= 0 in a valid pixel, expected positive depths")
     residual = log_depth - torch.where(valid, target, 1).log()
     losses = {
         "mse": lambda: si_mse_loss(residual, valid),
@@ -55,15 +55,15 @@ def si_mse_loss(residual: Tensor, valid: Tensor) -> Tensor:
     """
     n = valid.sum(dim=(1, 2, 3), keepdim=True).clamp_min(1)
     mean = masked(residual, valid).sum(dim=(1, 2, 3), keepdim=True) / n
-    # About the mean, which is the same and does not cancel where the network is still far off.
+    # The variance about the mean is the same, without cancellation for large residuals.
     return (masked(residual - mean, valid).square() / n).sum(dim=(1, 2, 3)).mean()
 
 
 def multiscale_gradient_loss(residual: Tensor, valid: Tensor, *, scales: int = GRADIENT_SCALES, step: int = 2) -> Tensor:
     """Sum over the scales of the mean |R(x) - R(x + step)|, along x and y, over the pairs of valid pixels of the batch.
 
-    Scale s keeps every 2^s-th row and column. The step of 2 pixels is that of the published code. A scale that has become too
-    small for a step, or has no pair, adds 0.
+    Scale s keeps every 2^s-th row and column. The step of 2 pixels is that of the published code. A scale that is too small
+    for a step, or has no pair, adds 0.
     """
     total = residual.new_zeros(())
     for scale in range(scales):
@@ -80,7 +80,7 @@ def multiscale_gradient_loss(residual: Tensor, valid: Tensor, *, scales: int = G
 
 
 def smoothness_loss(log_depth: Tensor, image: Tensor, *, order: int = 1, scales: int = SMOOTH_SCALES) -> Tensor:
-    """Sum over scales s of 2^-s times the mean derivative of the map, weighted with exp(-that of the image).
+    """Sum over scales s of 2^-s times the mean derivative of the map, weighted by exp(-derivative of the image).
 
     Args:
         log_depth: [B,1,H,W]. image: [B,C,H,W], in [0,1].
@@ -91,12 +91,14 @@ def smoothness_loss(log_depth: Tensor, image: Tensor, *, order: int = 1, scales:
     Raises ValueError for another order, shapes that do not fit, or an image too small for the scales.
     """
     if order not in ORDERS:
-        raise ValueError(f"order must be 1 or 2, got {order!r}")
+        raise ValueError(f"order: found {order!r}, expected 1 or 2")
     if image.ndim != 4 or log_depth.shape != (len(image), 1, *image.shape[2:]):
-        raise ValueError(f"expected maps [B, 1, H, W] and images [B, C, H, W], got {list(log_depth.shape)} and {list(image.shape)}")
+        found = f"{list(log_depth.shape)} and {list(image.shape)}"
+        raise ValueError(f"log_depth, image: found shapes {found}, expected [B, 1, H, W] and [B, C, H, W]")
     smallest = (order << (scales - 1)) + 1
     if min(image.shape[2:]) < smallest:
-        raise ValueError(f"image must be at least {smallest}x{smallest} for {scales} scales, got {image.shape[2]}x{image.shape[3]}")
+        found = f"{image.shape[2]}x{image.shape[3]}"
+        raise ValueError(f"image: found {found}, expected at least {smallest}x{smallest} for {scales} scales")
     total = log_depth.new_zeros(())
     for scale in range(scales):
         p, i = (x[..., :: 2**scale, :: 2**scale] for x in (log_depth, image))

@@ -1,4 +1,4 @@
-"""The parameters of Tables 1, 2 and 7 of the mobile paper beside those of the modules here, counted and never typed."""
+"""The parameters of Tables 1, 2 and 7 of the mobile paper beside the counts of the modules here."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from depthlib.report.claims import PublishedPaper
 
-# Networks of Table 7 that carry another name than a variant does, by the beginning of the row's label.
+# Networks of Table 7 that are no variants, by the beginning of the row's label.
 RIVALS = {
     "Chen et al. (RW": ("enc_dec_resnet", {}), "Chen et al.": ("diw_hourglass", {}), "Li ": ("diw_hourglass", {}),
     "Xian": ("enc_dec_resnet", {}), "Mertan": ("enc_dec_resnet", {}),
@@ -48,7 +48,7 @@ def network_of(label: str, variant: str | None) -> tuple[str, dict[str, Any]] | 
 
 
 def counted(name: str, **options: Any) -> int:
-    """Parameters of a network that is made without memory for them. options: as records keep them, so JSON can say them."""
+    """Parameters of a network, built without memory for them. options: as in records, so valid JSON."""
     return _counted(name, json.dumps(options, sort_keys=True))
 
 
@@ -60,15 +60,15 @@ def _counted(name: str, options: str) -> int:
 
 
 def fit_of(millions: float, printed: float) -> str:
-    """How a count becomes the printed number of one digit: "rounded", "cut", or "no"."""
+    """How a count becomes the printed number with one digit: "rounded", "cut", or "no"."""
     return next((word for word, shorten in FITS.items() if abs(shorten(millions) - printed) < 1e-9), "no")
 
 
 def size_table(paper: PublishedPaper, key: str) -> pd.DataFrame:
-    """One row a row of the table: parameters in print and of the module, in millions, how one becomes the
-    other ("rounded", "cut", "no"), and a remark where that is not what the other rows of the table do.
+    """One row per row of the table: parameters in print and of the module, in millions, how the count becomes the printed
+    number ("rounded", "cut", "no"), and a remark where the other rows differ.
 
-    Pruned networks are left out: what they have is the result of a search and stands in their records.
+    Pruned networks are left out: their sizes are the result of a search and stand in their records.
     """
     rows, table = {}, paper.table(key)
     place = [column.metric for column in table.columns].index("params")

@@ -1,4 +1,4 @@
-"""Removing channels from a network, with all that depends on them. Torch-Pruning (MIT) knows what does."""
+"""Removing channels from a network with their dependencies, which Torch-Pruning (MIT) traces."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def conv_weights(model: nn.Module) -> int:
 
 
 def blocks_of(model: nn.Module, example: Tensor, keep: tuple[str, ...] = ("out",)) -> dict[str, int]:
-    """What can be narrowed: name of a convolution -> its output channels. Spec mobile, section 5.
+    """The blocks that can be narrowed: name of a convolution -> its output channels. Yang et al. 2018.
 
-    Depthwise convolutions follow those before them. Convolutions whose outputs are added must stay equally wide: they are one
+    Depthwise convolutions follow those before them. Convolutions whose outputs are added have equal widths: they are one
     block, named after the first of them. `keep`: modules that are not narrowed, such as the output layer.
 
     Raises ImportError without Torch-Pruning.
@@ -27,9 +27,8 @@ def blocks_of(model: nn.Module, example: Tensor, keep: tuple[str, ...] = ("out",
 
 
 def shrink(model: nn.Module, example: Tensor, widths: Mapping[str, int], keep: tuple[str, ...] = ("out",)) -> nn.Module:
-    """A copy whose blocks have the given widths and the filters of largest L2 norm; what the block feeds shrinks with it.
-
-    With the widths of a stored network this makes one that its weights fit.
+    """A copy whose blocks have the given widths and the filters of largest L2 norm; the layers that they feed
+    shrink accordingly. With the widths of a stored network the result fits its weights.
 
     Raises ValueError for a block that is not in `blocks_of`, or a width that is not 1 to the present one; ImportError without
     Torch-Pruning.
@@ -52,7 +51,7 @@ class _Graph:
         self.model, self.keep = model, keep
         training = model.training
         gradients = [parameter.requires_grad for parameter in model.parameters()]
-        model.eval().requires_grad_(True)  # the graph is read off the autograd graph of one forward pass
+        model.eval().requires_grad_(True)  # the dependencies are traced through the autograd graph of one forward pass
         with torch.enable_grad():
             self.graph = self.tp.DependencyGraph().build_dependency(model, example_inputs=example)
         model.train(training)
@@ -83,7 +82,7 @@ class _Graph:
         return self.graph.get_pruning_group(conv, self.tp.prune_conv_out_channels, indices)
 
     def _members(self, group: Any) -> Iterator[tuple[nn.Conv2d, list[int]]]:
-        """The convolutions of a group that lose output channels, without the depthwise ones that merely follow."""
+        """The convolutions of a group that lose output channels, without the depthwise ones that follow."""
         for dependency, indices in group:
             module = dependency.target.module
             if dependency.handler == self.tp.prune_conv_out_channels and not _is_depthwise(module):
@@ -98,5 +97,6 @@ def _torch_pruning() -> Any:
     try:
         import torch_pruning
     except ImportError as error:
-        raise ImportError("pruning needs Torch-Pruning, which is not installed: pip install torch-pruning, or depthlib[pruning]") from error
+        message = "torch_pruning: found none, expected Torch-Pruning: pip install torch-pruning, or depthlib[pruning]"
+        raise ImportError(message) from error
     return torch_pruning

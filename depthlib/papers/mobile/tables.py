@@ -1,4 +1,4 @@
-"""The tables of the mobile paper as printed, and in the same cells what was run here."""
+"""The tables of the mobile paper: printed values beside those of the runs here."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ FLOOR = "floor: higher up is farther"
 def printed_and_ours(
     paper: PublishedPaper, key: str, records: Sequence[RunRecord], more: Mapping[str, str] | None = None, floor: bool = True,
 ) -> pd.DataFrame:
-    """A row a method, and for each column of the table two: in print, and here, "mean ± standard deviation over seeds".
+    """One row per method; for each column of the table, two: in print, and here, "mean ± standard deviation over seeds".
 
     Args:
         records: of all variants and seeds; rows without one were not run.
         more: label -> variant of rows that the paper does not have.
-        floor: a last row with what a map gets that looks at no image ("_ramp" of each metric, where it was measured).
+        floor: add a row with the score of a map that does not depend on the image ("_ramp" of each metric, if measured).
     """
     table = paper.table(key)
     decimals = [max(_decimals(row.values[place]) for row in table.rows) for place in range(len(table.columns))]
@@ -53,15 +53,15 @@ def printed_and_ours(
 
 
 def parameters_of(record: RunRecord) -> int:
-    """Parameters that inference needs: those of heads for intermediate predictions are left out."""
-    if "size" in record.result["tests"]:            # a pruned network says so itself
+    """Parameters for inference, without heads for intermediate predictions."""
+    if "size" in record.result["tests"]:            # of a pruned network: measured
         return round(record.means("size")["parameters"])
     recipe = record.result["recipe"]
     return counted(recipe["model"], **{key: value for key, value in recipe["model_options"].items() if key != "intermediate"})
 
 
 def _decimals(value: float | None) -> int:
-    """How many decimals a printed number has, as far as they are not zeros at its end."""
+    """Number of decimals of a printed number, without trailing zeros."""
     return 0 if value is None else len(f"{value:g}".partition(".")[2])
 
 

@@ -1,4 +1,4 @@
-"""What the networks of the mobile paper learn from: dense maps, ordinal pairs, a teacher, and losses in balance."""
+"""Training tasks of the mobile paper: dense maps, ordinal pairs, distillation, and loss rebalancing."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ from depthlib.papers.mobile.structured_distillation import critic_loss, holistic
 from depthlib.training.tasks import BaseTask
 
 TERMS = ("ranking", "rmse", "pairwise", "holistic")
-HOLISTIC = 0.05                 # weight of the holistic loss, and the critic moves at every second step (Sec. 4.3.1)
+CRITIC_LR = 4e-4
+HOLISTIC = 0.05                 # weight of the holistic loss; the critic is trained at every second step (Sec. 4.3.1)
 
 
 def predictions_of(model: nn.Module, image: Tensor) -> MobilePrediction:
-    """All that a network says in training, in float32 also under autocast; of one without `predict`, its map alone."""
+    """All outputs of a network in training, in float32 also under autocast; without `predict`, its map alone."""
     if not hasattr(model, "predict"):
         return MobilePrediction([model(image).float()], torch.empty(0))
     said = model.predict(image)
@@ -44,7 +45,7 @@ class ScaleFreeDepth(BaseTask):
 class RelativeDepth(BaseTask):
     """The order of random points of relative maps: Eq. 3, over all predictions. Items with `image`, `relative` and `valid`.
 
-    Points are drawn from torch's own generator, whose state travels in checkpoints. `pairs`: of each image at each step.
+    Points are drawn from torch's default generator, whose state is part of a checkpoint. `pairs`: per image and step.
     """
 
     def __init__(self, pairs: int = PAIRS) -> None:
@@ -58,38 +59,38 @@ class RelativeDepth(BaseTask):
 
 
 class PairsAndTeacher(BaseTask):
-    """L_kd: ordinal pairs and what a teacher says, Eq. 5, with fixed weights or rebalanced ones. Items with `image` and `pairs`.
+    """L_kd: ordinal pairs and distillation, Eq. 5, with fixed or rebalanced weights. Items with `image` and `pairs`.
 
-    The curve gets every term before weighting; they keep their gradients, as MTAdam wants them, "ranking" first. With rebalancing
-    it also gets the weights of the step, as "weight_<term>".
+    The curve records every term before weighting; terms keep their gradients, as MTAdam needs, "ranking" first. With
+    rebalancing it also records the weights of the step, as "weight_<term>".
 
     Args:
         terms: some of `TERMS`; all but "ranking" need the teacher. Fixed weights are 1, that of "holistic" is 0.05.
-        teacher: a trained network with `estimate`, such as `EncDecResNet`; it learns no more.
+        teacher: a trained network with `estimate`, such as `EncDecResNet`; it is frozen.
         rebalance: options of `LossRebalancer`, but for the names: steps_per_epoch, order, initialise; None for fixed weights.
-        separate: rebalance a term for every prediction, instead of Eq. 4 with fixed weights inside one ("FIP" of Table 6).
-        critic: options of `Critic`. critic_lr: learning rate of the critic's Adam, betas 0 and 0.9.
+        separate: rebalance a term per prediction, instead of Eq. 4 with fixed weights ("FIP" of Table 6).
+        critic: options of `Critic`, which is trained by Adam, rate 4e-4, betas 0 and 0.9.
 
-    Raises ValueError for unknown terms, terms without a teacher, or a holistic loss that is to be rebalanced: it has no lower end.
+    Raises ValueError for unknown terms, terms without a teacher, or rebalancing with the holistic loss, which is unbounded below.
     """
 
     def __init__(
         self, terms: Sequence[str], teacher: nn.Module | None = None, rebalance: dict[str, Any] | None = None,
-        separate: bool = False, critic: dict[str, Any] | None = None, critic_lr: float = 4e-4,
+        separate: bool = False, critic: dict[str, Any] | None = None,
     ) -> None:
         if not terms or not set(terms) <= set(TERMS):
-            raise ValueError(f"terms must be some of {', '.join(TERMS)}, got {', '.join(terms) or 'none'}")
+            raise ValueError(f"terms: found {', '.join(terms) or 'none'}, expected some of {', '.join(TERMS)}")
         if teacher is None and set(terms) != {"ranking"}:
-            raise ValueError(f"teacher: found none, but the terms {', '.join(terms)} compare with what it says")
+            raise ValueError(f"teacher: found None, expected a network for the terms {', '.join(terms)}")
         if rebalance is not None and "holistic" in terms:
-            raise ValueError("the holistic loss may be negative and cannot be rebalanced")
+            raise ValueError("rebalance: found the term holistic, which may be negative, expected terms of at least 0")
         self.terms, self.teacher, self.separate = tuple(terms), teacher, separate
-        self.balance_options, self.critic_options, self.critic_lr = rebalance, critic or {}, critic_lr
+        self.balance_options, self.critic_options = rebalance, critic or {}
         self.balance: LossRebalancer | None = None
         self.critic: Critic | None = None
 
     def prepare(self, model: nn.Module, dataset: Dataset) -> None:
-        """Teacher, weights and critic as they are before the first step; called again, everything begins anew."""
+        """Reset teacher, weights and critic to their state before the first step."""
         device = next(model.parameters()).device
         if self.teacher is not None:
             self.teacher.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
@@ -98,7 +99,7 @@ class PairsAndTeacher(BaseTask):
         self.steps = 0
         if "holistic" in self.terms:
             self.critic = Critic(**self.critic_options).to(device)
-            self.moving = torch.optim.Adam(self.critic.parameters(), lr=self.critic_lr, betas=(0.0, 0.9))
+            self.moving = torch.optim.Adam(self.critic.parameters(), lr=CRITIC_LR, betas=(0.0, 0.9))
 
     def _names(self, model: nn.Module) -> list[str]:
         if not self.separate:
@@ -132,7 +133,7 @@ class PairsAndTeacher(BaseTask):
         return total, terms
 
     def _holistic(self, student: Tensor, teacher: Tensor) -> dict[str, Tensor]:
-        """The critic's turn at every second step, then its word on the student. "critic": its own loss, where it moved."""
+        """Train the critic at every second step, then score the student. "critic": its own loss, when it was trained."""
         self.steps += 1
         terms = {}
         if self.steps % 2 == 0:
@@ -142,11 +143,11 @@ class PairsAndTeacher(BaseTask):
             own.backward()
             self.moving.step()
             terms["critic"] = own.detach()
-        self.critic.requires_grad_(False)               # asked only: the student's gradient must not reach it
+        self.critic.requires_grad_(False)               # the student's loss must not train the critic
         return {"holistic": holistic_loss(self.critic(student))} | terms
 
     def state_dict(self) -> dict[str, Any]:
-        """Weights of the losses, the critic and its optimiser: whatever changes in a training besides the network."""
+        """Weights of the losses, the critic and its optimiser: the mutable state besides the network."""
         state: dict[str, Any] = {}
         if self.balance is not None:
             state["balance"] = self.balance.state_dict()
@@ -164,9 +165,9 @@ class PairsAndTeacher(BaseTask):
 
 
 class ClassesOfCells(BaseTask):
-    """What stands in for ImageNet: which share of each cell of 32 x 32 pixels a class takes. Items with `image` and `semantics`.
+    """Replaces ImageNet pretraining: the share of each class in cells of 32 x 32 pixels. Items with `image` and `semantics`.
 
-    Cross entropy with these shares; the classes of rooms and of streets are told apart by the name of an item. No depth.
+    Cross entropy with these shares; the name of an item tells classes of rooms from those of streets. No depth.
 
     Args: offsets: family -> the number of its first class.
     """

@@ -1,4 +1,4 @@
-"""The rows of the mobile paper's tables as data: what each is trained on, and its scale in each profile."""
+"""The rows of the mobile paper's tables as data: the training of each, and the scale of each profile."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ FAMILIES = {"rooms": 0, "streets": 13}      # family -> its first class for the 
 
 @dataclass(frozen=True)
 class Variant:
-    """A row that is trained on ordinal pairs, or on a set before them in a chain.
+    """A row that is trained on ordinal pairs, or on an earlier data set of a chain.
 
     Attributes:
         data: the set. before: the variant whose network it starts from.
         heads: number of intermediate predictions.
-        terms: of Eq. 5, see `PairsAndTeacher`; the other sets have a single loss.
+        terms: of Eq. 5, see `PairsAndTeacher`; other data sets have a single loss.
         rebalance, separate: see `PairsAndTeacher`; the steps of an epoch are added.
         optimizer: of the plan.
     """
@@ -69,7 +69,7 @@ OTHERS = {"trunk": "classes", "teacher": "y3d", "hourglass": "diw"}      # varia
 DATA = {**dict.fromkeys(DESIGN, "rooms"), **{name: variant.data for name, variant in VARIANTS.items()}, **OTHERS}
 DATA |= dict.fromkeys((*SEARCHES, *PRUNED), "diw")
 
-# What "quick" leaves out, and what it trains with two seeds: the rows that its claims compare.
+# The rows that "quick" leaves out; those that it trains with two seeds, since its claims compare them.
 IN_QUICK = ("mobilenet_v2-nnconv5", "shufflenet_v2-nnconv5", "mobilenet_v2-fbnet", "mobilenet_v2-x112")
 LEFT_OUT = (
     *(name for name in DESIGN if name not in IN_QUICK),
@@ -83,12 +83,12 @@ TWICE = ("diw", "kd", "kd-2ip", "easy-hard", "hard-easy")
 
 @dataclass(frozen=True)
 class Scale:
-    """What this paper sets for itself in a profile.
+    """Settings of this paper in a profile.
 
     Attributes:
         profile: fields of the profile that differ; `steps` are those on pairs, `train_scenes` the images with pairs.
         shares: data -> steps of a training on it, in steps on pairs.
-        frames: family -> rows and columns of its rendered frames; in "quick" sizes that other lessons render as well.
+        frames: family -> rows and columns of its rendered frames; in "quick" sizes that other lessons also render.
         size: rows and columns to which all images are resized; in the paper 224 x 448 for pairs, else 224 x 224.
         encoder: of the student. teacher, critic: options of these networks.
         rates: data -> initial learning rate of the trainings on it.
@@ -108,17 +108,16 @@ class Scale:
     pairs: int = 3000
 
 
-# The paper's rates; those of the trunk ("classes") and the teacher ("y3d"), which it does not train, are ours.
+# The paper's rates; those of the trunk ("classes") and the teacher ("y3d"), which it does not train, are chosen here.
 RATES = {"classes": 3e-3, "y3d": 4e-4, "mc": 4e-4, "rw": 4e-4, "diw": 1e-4, "rooms": 0.01}
 SHARES = {"classes": 2.0, "y3d": 3.0, "mc": 1.0, "rw": 1.0, "diw": 1.0, "rooms": 1.0}
-# Tuned with seed 0 on 24 scenes per family of the split "val", at 120 steps, in which the paper's rates change hardly
-# anything. For pairs 0.003 and 0.01 were tried, and 0.001 with `kd`, which did not get past the floor. The mean WHDR of
-# `diw`, `kd` and `mc-rw-diw` decided: 0.310 with 0.003, 0.289 with 0.01. The chain alone was better with 0.003, 0.268
-# against 0.292; as in the paper all trainings on pairs have one rate. For mc and rw 0.012 and 0.04 were tried; with the
-# second they hardly learned.
-# The networks on rooms keep the paper's optimiser. With 0.01 and the paper's drops they do not even reach the error of
-# the mean depth in this time: an RMSE of 2.25 m against 1.32 m. With late drops 0.01, 0.02 and 0.03 all learn; from
-# 0.05 on the FBNet decoder diverges.
+# Tuned with seed 0 on 24 scenes per family of the split "val", at 120 steps, in which the paper's rates have hardly any
+# effect. For pairs 0.003 and 0.01 were tried, and 0.001 with `kd`, which stayed at the floor. Chosen by the mean WHDR of
+# `diw`, `kd` and `mc-rw-diw`: 0.310 with 0.003, 0.289 with 0.01. The chain alone was better with 0.003, 0.268 against
+# 0.292; as in the paper all trainings on pairs have one rate. For mc and rw 0.012 and 0.04 were tried; with 0.04 they
+# hardly learned.
+# The networks on rooms keep the paper's optimiser. With 0.01 and the paper's milestones their RMSE is 2.25 m, that of the
+# mean depth 1.32 m. With late milestones 0.01, 0.02 and 0.03 all learn; from 0.05 on the FBNet decoder diverges.
 QUICK_RATES = {"classes": 3e-3, "y3d": 4e-3, "mc": 0.01, "rw": 0.01, "diw": 0.01, "rooms": 0.02}
 # Five epochs of 20 steps on pairs, as many epochs as in the paper: the rebalancing changes its lambda at each epoch.
 QUICK = Scale(

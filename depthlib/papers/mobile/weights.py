@@ -1,4 +1,4 @@
-"""Where rebalancing takes the weights of the losses: the mobile paper's statement about their course, judged by a rule of its own."""
+"""The course of the weights under loss rebalancing: the mobile paper's claim weights-move, judged by a separate rule."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OPPOSITE = {"rises": "falls", "falls": "rises"}
 
 
 def last_weights(records: Sequence[RunRecord]) -> dict[str, list[float]]:
-    """Weights at the last step of a training with rebalancing: name of the loss -> one number a seed."""
+    """Weights at the last step of a training with rebalancing: name of the loss -> one number per seed."""
     return {name: [record.result["curve"][key][-1] for record in records] for name, key in CURVES.items()}
 
 
@@ -31,11 +31,11 @@ def direction(ends: Sequence[float], start: float = START) -> str:
 def judge_course(ends: Mapping[str, Sequence[float]], profile: str, min_seeds: int = 2) -> tuple[str, str]:
     """Verdict on the claim weights-move and its reason.
 
-    The rule stands under the lock of papers/mobile.yaml: supported where in every seed the ranking weight ends above the third
-    that it began with and the pairwise weight below; contradicted where one of the two ends on the other side in every seed.
+    The rule was fixed with the claims: supported if in every seed the ranking weight ends above its initial third and the
+    pairwise weight below; contradicted if one of the two ends on the other side in every seed.
 
     Args:
-        ends: from `last_weights`. min_seeds: with fewer nothing is decided.
+        ends: from `last_weights`. min_seeds: with fewer the claim is not resolved.
     """
     seeds = len(ends["ranking"])
     ways = {name: direction(ends[name]) for name in CLAIMED}

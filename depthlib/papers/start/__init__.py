@@ -1,3 +1,3 @@
-"""The first lesson: a small network, and the floor that every later table stands on."""
+"""The first lesson: a small network, and the floor of every later table."""
 
 MODELS = {}

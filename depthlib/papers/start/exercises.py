@@ -24,7 +24,7 @@ ABS_REL = Exercise(
     right=lambda p, t, v: _per_image((p - t).abs() / t, v),
     cases=_maps,
     mistakes={
-        "the invalid pixels are in it: their target is 0, so the ratio is infinite. Use the mask.": lambda p, t, v: (
+        "invalid pixels are included: their target is 0, so the ratio is infinite. Use the mask.": lambda p, t, v: (
             (p - t).abs() / t
         ).mean(dim=(1, 2, 3)),
         "you divide by the prediction; the ground truth belongs there.": lambda p, t, v: _per_image((p - t).abs() / p, v),
@@ -59,7 +59,7 @@ BACKPROJECT = Exercise(
     cases=_camera,
     mistakes={
         "the principal point (cx, cy) is missing: subtract it from the pixel first.": _without_centre,
-        "this treats depth as the distance along the ray; here depth is the z coordinate.": _along_the_ray,
+        "this takes depth as the distance along the ray; here depth is the z coordinate.": _along_the_ray,
         "x and y are exchanged: the first coordinate runs along a row.": lambda d, K: backproject(d, K)[:, [1, 0, 2]],
     },
 )

@@ -31,13 +31,13 @@ def attention_driven_loss(
     alpha: float | Sequence[float] | Tensor = 0.25,
     ignore: int = IGNORE,
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """L_DA + L_JG + L_semF. Look Deeper Eq. 7; the units differ, hence the weights (erratum LD-15).
+    """L_DA + L_JG + L_semF. Look Deeper Eq. 7; weights, since the units differ (erratum LD-15).
 
-    With the plain Sobel kernels L_JG has 8 times the unit of L_DA, and a flat map is the easiest way to lower it: early in a
-    short training with Adam its weight of 1 can hold the depth at its floor for good. 1/8 has the effect of normalised kernels.
+    With unnormalised Sobel kernels L_JG has 8 times the unit of L_DA, and a constant map minimises it: with weight 1 a short
+    training with Adam can stay at a constant depth. 1/8 is equivalent to normalised kernels.
 
     Args:
-        pred: depth [B,1,H,W] in metres; logits: [B,K,H,W]. None for what no term with a weight needs.
+        pred: depth [B,1,H,W] in metres; logits: [B,K,H,W]. None if no weighted term needs it.
         target, valid: [B,1,H,W], metres and bool mask. labels: int64 [B,H,W]. All of the size of pred, see `labels_at`.
         max_depth: metres, the largest depth of the data set.
         weights: of each term by name. A term that is missing or 0 is not computed.
@@ -47,13 +47,13 @@ def attention_driven_loss(
     Returns:
         The weighted sum, and the terms before weighting, detached, by name.
 
-    Raises ValueError or TypeError as the three losses do, and ValueError for unknown weights or something that is missing.
+    Raises ValueError or TypeError as the three losses do, and ValueError for unknown weights or a missing input.
     """
     if not weights or not weights.keys() <= WEIGHTS.keys():
-        raise ValueError(f"weights must name some of {', '.join(WEIGHTS)}, got {', '.join(weights) or 'none'}")
+        raise ValueError(f"weights: found {', '.join(weights) or 'none'}, expected some of {', '.join(WEIGHTS)}")
     wanted = [name for name, weight in weights.items() if weight]
     if not wanted:
-        raise ValueError("weights are all 0: expected at least one term with a weight")
+        raise ValueError("weights: found only 0, expected at least one positive weight")
     _require(wanted, pred, logits, labels)
     losses = {
         "depth_aware": lambda: depth_aware_loss(pred, target, valid, max_depth=max_depth, mode=lambda_mode),
@@ -68,7 +68,7 @@ def attention_driven_loss(
 
 
 def labels_at(size: tuple[int, int], *maps: Tensor) -> tuple[Tensor, ...]:
-    """Each map [...,H,W], of any dtype, at `size`, by the nearest pixel centre: depth is never mixed across an edge.
+    """Each map [...,H,W], of any dtype, at `size`, by the nearest pixel centre: depths are not averaged across edges.
 
     The losses compare at the size of the decoder, as FCRN does (erratum LD-14):
     `depth, valid, labels = labels_at(pred.shape[-2:], depth, valid, labels)`.
@@ -77,7 +77,7 @@ def labels_at(size: tuple[int, int], *maps: Tensor) -> tuple[Tensor, ...]:
 
 
 def _nearest(x: Tensor, length: int, dim: int) -> Tensor:
-    # Centres in whole numbers: no rounding, so no half-way case that differs between devices.
+    # Integer arithmetic: no rounding, so no ties that differ between devices.
     index = (2 * torch.arange(length, device=x.device) + 1) * x.shape[dim] // (2 * length)
     return x.index_select(dim, index)
 
@@ -87,4 +87,4 @@ def _require(wanted: list[str], pred: Tensor | None, logits: Tensor | None, labe
         needed = {"logits": logits, "labels": labels} if term == "semantic_focal" else {"pred": pred}
         for name, value in needed.items():
             if value is None:
-                raise ValueError(f"{name} is None: expected a tensor, since {term} has a weight")
+                raise ValueError(f"{name}: found None, expected a tensor for the term {term}")

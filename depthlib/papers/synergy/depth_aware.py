@@ -1,4 +1,4 @@
-"""The depth-aware loss of Look Deeper: far pixels, and pixels that are still wrong, count more."""
+"""The depth-aware loss of Look Deeper: far pixels, and pixels with large errors, get larger weights."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from depthlib.losses.checks import check_maps, masked
 from depthlib.losses.regression import berhu
 
 MODES = ("log1p", "ratio", "literal", "literal_safe")
-FLOOR = 1e-3  # metres; below it a logarithm says nothing about a depth map
+FLOOR = 1e-3  # metres; smaller predictions would dominate the logarithm
 
 
 def depth_attention(target: Tensor, max_depth: float) -> Tensor:
-    """alpha of Eq. 1: target / max_depth, cut to [0, 1]. One maximum for the whole data set, metres (erratum LD-4).
+    """alpha of Eq. 1: target / max_depth, clamped to [0, 1]. max_depth is that of the data set, in metres (erratum LD-4).
 
-    With the maximum of each image, an image of near things alone would weigh as much as one of far things.
+    With a maximum per image, an image of near surfaces would weigh as much as one of far surfaces.
     """
     return (target / max_depth).clamp(0, 1)
 
 
 def learning_state(pred: Tensor, target: Tensor, mode: str = "log1p") -> Tensor:
-    """lambda of Eq. 2 for each pixel: 0 where the prediction is right, towards 1 the more it is wrong.
+    """lambda of Eq. 2 for each pixel: 0 where the prediction is right, approaching 1 as the error grows.
 
     ============  ================================================  ==========================================
     mode          1 - min(a, b) / max(a, b) of a, b =               values
@@ -29,10 +29,10 @@ def learning_state(pred: Tensor, target: Tensor, mode: str = "log1p") -> Tensor:
     log1p         ln(1 + depth)                                     [0, 1)
     ratio         depth                                             [0, 1)
     literal       ln(depth), as printed                             0/0 at 1 m; any number, also negative, below
-    literal_safe  the same, 0 for 0/0, then cut to [0, 1]           [0, 1]
+    literal_safe  the same, 0 for 0/0, clamped to [0, 1]            [0, 1]
     ============  ================================================  ==========================================
 
-    Only the first two are what the text says of lambda (errata LD-1, LD-3). Depths below 1 mm count as 1 mm.
+    Only the first two behave as the text describes (errata LD-1, LD-3). Depths below 1 mm count as 1 mm.
 
     Args:
         pred, target: metres, same shape.
@@ -40,7 +40,7 @@ def learning_state(pred: Tensor, target: Tensor, mode: str = "log1p") -> Tensor:
     Raises ValueError for another mode.
     """
     if mode not in MODES:
-        raise ValueError(f"mode must be one of {', '.join(MODES)}, got {mode!r}")
+        raise ValueError(f"mode: found {mode!r}, expected one of {', '.join(MODES)}")
     a, b = pred.clamp_min(FLOOR), target.clamp_min(FLOOR)
     if mode == "log1p":
         a, b = a.log1p(), b.log1p()
@@ -66,16 +66,16 @@ def depth_aware_loss(
         pred, target, valid: [B,1,H,W], metres and bool mask.
         max_depth: metres, the largest depth of the data set: 10 for NYU, 80 for KITTI. See `depth_attention`.
         mode: see `learning_state`.
-        detach: lambda is a weight, not something to minimise. False lets gradients through it (not for the literal forms).
+        detach: treat lambda as a constant weight. False backpropagates through it (not defined for the literal forms).
         fraction: of the largest error, see `berhu`.
 
     Raises ValueError or TypeError as `check_maps` and `learning_state` do, for max_depth <= 0, or for a valid target <= 0.
     """
     check_maps(pred, target, valid)
     if max_depth <= 0:
-        raise ValueError(f"max_depth must be positive, got {max_depth}")
+        raise ValueError(f"max_depth: found {max_depth}, expected a positive depth")
     if ((target <= 0) & valid).any():
-        raise ValueError("target must be positive in every valid pixel, found a value <= 0")
+        raise ValueError("target: found a value <= 0 in a valid pixel, expected positive depths")
     d, gt = torch.where(valid, pred, 1), torch.where(valid, target, 1)
     state = learning_state(d, gt, mode)
     weight = depth_attention(gt, max_depth) + (state.detach() if detach else state)

@@ -1,4 +1,4 @@
-"""Figures of the lesson on long tails: shares of classes, rows with their seeds, errors by depth, the gain over the tail."""
+"""Figures of lesson 05: class frequencies, table rows with their seeds, errors by depth, gain by depth tail."""
 
 from __future__ import annotations
 

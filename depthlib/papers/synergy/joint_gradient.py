@@ -1,4 +1,4 @@
-"""The joint gradient loss of Look Deeper: slopes of the depth follow those of the truth, and its edges those of the classes."""
+"""The joint gradient loss of Look Deeper: depth gradients match the ground truth, depth edges match class edges."""
 
 from __future__ import annotations
 
@@ -42,26 +42,27 @@ def class_edges(logits: Tensor, *, normalized: bool = False) -> tuple[Tensor, Te
 def semantic_gradient_loss(
     pred: Tensor, logits: Tensor, valid: Tensor, *, max_depth: float, mode: str = "prob_edge", normalized: bool = False
 ) -> Tensor:
-    """L_g(d, s) of the joint gradient loss: the depth should bend where the class changes. No gradient reaches the classes.
+    """L_g(d, s) of the joint gradient loss: depth edges should lie on class edges.
+    The logits get no gradient.
 
     "prob_edge" compares |sobel(pred)| / max_depth with `class_edges`, mean over pixels as in `sobel_loss`.
-    "argmax" is the letter: `sobel_loss` against class number / (K - 1). Then metres are compared with class numbers, and
-    the value depends on the order in which the classes were numbered (erratum LD-6).
+    "argmax" is the literal form: `sobel_loss` against class number / (K - 1). It compares metres with class numbers, and
+    its value depends on the order of the classes (erratum LD-6).
 
     Args:
         pred, valid: [B,1,H,W], metres and bool mask. logits: [B,K,H,W], K >= 2.
-        max_depth: metres; the literal form has no use for it.
+        max_depth: metres; unused by "argmax".
 
     Raises ValueError or TypeError as `check_maps` does, and for logits of another shape, an unknown mode or max_depth <= 0.
     """
     check_maps(pred, pred, valid)
     if logits.ndim != 4 or logits.shape[1] < 2 or (len(logits), *logits.shape[2:]) != (len(pred), *pred.shape[2:]):
         expected = f"[{len(pred)}, K >= 2, {pred.shape[2]}, {pred.shape[3]}]"
-        raise ValueError(f"logits must have shape {expected} to go with pred, got {list(logits.shape)}")
+        raise ValueError(f"logits: found shape {list(logits.shape)}, expected {expected}, as pred")
     if mode not in ("prob_edge", "argmax"):
-        raise ValueError(f"mode must be 'prob_edge' or 'argmax', got {mode!r}")
+        raise ValueError(f"mode: found {mode!r}, expected 'prob_edge' or 'argmax'")
     if max_depth <= 0:
-        raise ValueError(f"max_depth must be positive, got {max_depth}")
+        raise ValueError(f"max_depth: found {max_depth}, expected a positive depth")
     logits = logits.detach().to(pred.dtype)
     if mode == "argmax":
         classes = logits.argmax(dim=1, keepdim=True).to(pred.dtype) / (logits.shape[1] - 1)
@@ -82,11 +83,11 @@ def joint_gradient_loss(
     semantic_weight: float = 0.1,
     normalized: bool = False,
 ) -> Tensor:
-    """L_JG = L_g(d, gt) + semantic_weight * L_g(d, s). Look Deeper, below Eq. 5; spec dual_synergy, 8.5.
+    """L_JG = L_g(d, gt) + semantic_weight * L_g(d, s). Look Deeper, below Eq. 5; erratum LD-6.
 
     Args:
         pred, target, valid: [B,1,H,W], metres and bool mask.
-        logits: [B,K,H,W] of the semantic branch; only "none" does without.
+        logits: [B,K,H,W] of the semantic branch; None is allowed in mode "none" only.
         mode: "prob_edge" or "argmax", see `semantic_gradient_loss`; "none" leaves the second term out.
         semantic_weight: 1 is the paper's.
 
@@ -96,14 +97,14 @@ def joint_gradient_loss(
     if mode == "none":
         return loss
     if mode not in MODES:
-        raise ValueError(f"mode must be one of {', '.join(MODES)}, got {mode!r}")
+        raise ValueError(f"mode: found {mode!r}, expected one of {', '.join(MODES)}")
     if logits is None:
-        raise ValueError(f"mode {mode!r} needs the logits of the semantic branch: use mode='none' without one")
+        raise ValueError(f"logits: found None, expected those of the semantic branch for mode {mode!r}")
     options = {"max_depth": max_depth, "mode": mode, "normalized": normalized}
     return loss + semantic_weight * semantic_gradient_loss(pred, logits, valid, **options)
 
 
 def _mean(values: Tensor, valid: Tensor) -> Tensor:
-    """Mean over the pixels whose neighbours are all valid; what lies beyond the border is no neighbour."""
+    """Mean over the pixels whose neighbours inside the map are all valid."""
     counted = whole_windows(F.pad(valid, (1, 1, 1, 1), value=True), 3)
     return masked(values, counted).sum() / counted.sum().clamp_min(1)

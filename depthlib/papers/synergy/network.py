@@ -39,7 +39,7 @@ class UpConv(nn.Sequential):
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__(
-            UnpoolConv(in_channels, out_channels, fast=True, tf_padding=False),
+            UnpoolConv(in_channels, out_channels),
             nn.BatchNorm2d(out_channels),
             nn.ReLU(inplace=True),
         )

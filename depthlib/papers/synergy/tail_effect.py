@@ -1,10 +1,10 @@
-"""Does a loss help more where the tail is longer? A difference of two differences, judged like a claim.
+"""Does a loss help more where the depth tail is longer? A difference of differences, judged like a claim.
 
-The rule, fixed with the claims of `synergy.yaml` and before the runs: of each test image take ln(error without / error with), the
-relative gain, which has no unit and so does not grow merely because deeper rooms have larger errors. Take it with the longest tail
-minus with the shortest; the scenes of both have equal seeds, so images are paired. The interval is that of a verdict: the wider of the
-bootstrap over seeds and images and Student's with the spread of the seeds, here pooled over both methods and all tails, four
-trainings to a difference. Wholly above 0 for every metric: supported. Wholly below for one: contradicted. Else not resolved.
+The rule was fixed with the claims, before the runs. The relative gain of a test image is ln(error without / error with); it
+has no unit, so larger errors in deeper rooms do not enlarge it. The effect is the gain with the longest tail minus the gain
+with the shortest; scenes of both have equal seeds, so images are paired. The interval is the wider of the bootstrap over
+seeds and images and Student's t with the variance over seeds, pooled over both methods and all tails, with four trainings to
+a difference. Above 0 for every metric: supported. Below 0 for one metric: contradicted. Else not resolved.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ def gains(pairs: Pairs, metric: str) -> dict[str, np.ndarray]:
 
 
 def tail_effect(pairs: Pairs, short: str, long: str, metric: str) -> Comparison:
-    """Gain with the long tail minus gain with the short one. Raises ValueError unless the scenes of both are the same."""
+    """Gain with the long tail minus gain with the short tail. Raises ValueError unless both were tested on the same scenes."""
     names = [[image.rpartition("/")[2] for image in pairs[data][0][0].result["tests"][data]["images"]] for data in (short, long)]
     if names[0] != names[1]:
-        raise ValueError(f"{short} and {long} were tested on other scenes: expected the same numbers in one order")
+        raise ValueError(f"{short}, {long}: found different test scenes, expected the same numbers in the same order")
     found = gains(pairs, metric)
     means = [log_errors(records, data, metric).mean(axis=1) for data, both in pairs.items() for records in both]
     freedom = sum(len(values) - 1 for values in means)
@@ -52,7 +52,7 @@ def tail_effect(pairs: Pairs, short: str, long: str, metric: str) -> Comparison:
 
 
 def tail_verdict(effects: Sequence[Comparison]) -> str:
-    """The word of the rule above, from one effect a metric. One seed resolves nothing."""
+    """The verdict by the rule above, from one effect per metric. With one seed: not resolved."""
     if any(effect.seeds < 2 for effect in effects):
         return UNRESOLVED
     if all(effect.difference.low > 0 for effect in effects):

@@ -1,4 +1,4 @@
-"""One stage of training the synergy network: what moves, and which losses move it."""
+"""One stage of training the synergy network: the parts that are trained, and the losses."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ NEEDS = {"semantics": ("semantic_focal", "cross_entropy")}  # all other terms ar
 
 
 class StagedTask(BaseTask):
-    """A stage of Look Deeper Sec. 4.1. A run trains one stage and goes on from the run of the stage before.
+    """A stage of Look Deeper Sec. 4.1. A run trains one stage, starting from the run of the stage before.
 
     Args:
-        stage: fields of `Stage`: its name, the rates of the parts that move, and whether sharing is bypassed.
-        weights: term of the loss -> its weight: those of `attention_driven_loss`, and the plain ones that they replace,
-            "berhu" and "cross_entropy".
+        stage: fields of `Stage`: its name, the learning rates of the trained parts, and whether sharing is bypassed.
+        weights: term of the loss -> its weight: those of `attention_driven_loss`, and the standard losses that they
+            replace, "berhu" and "cross_entropy".
         max_depth: metres, the range of the data set.
         classes: K of the semantic branch; 0 without one.
         balanced: weights of the classes in the focal loss by inverse frequency, counted in the training set, instead of 0.25.
@@ -41,13 +41,13 @@ class StagedTask(BaseTask):
         balanced: bool = False, gradient_mode: str = "prob_edge", semantic_weight: float = 0.1,
     ) -> None:
         if not weights or not weights.keys() <= set(TERMS):
-            raise ValueError(f"weights must name some of {', '.join(TERMS)}, got {', '.join(weights) or 'none'}")
+            raise ValueError(f"weights: found {', '.join(weights) or 'none'}, expected some of {', '.join(TERMS)}")
         self.stage, self.weights, self.max_depth, self.classes = Stage(**stage), dict(weights), max_depth, classes
         self.balanced, self.gradient = balanced, {"gradient_mode": gradient_mode, "semantic_weight": semantic_weight}
         self.alpha: float | Tensor = 0.25
         self.tasks = tuple(task for task, asked in (("depth", self._about_depth()), ("semantics", self._about_classes())) if asked)
         if "semantics" in self.tasks and not classes:
-            raise ValueError(f"classes is 0, but {', '.join(weights)} asks for a semantic branch")
+            raise ValueError(f"classes: found 0, expected the number of classes, which {', '.join(weights)} needs")
 
     def _about_depth(self) -> bool:
         return bool(self.weights.keys() - set(NEEDS["semantics"]))

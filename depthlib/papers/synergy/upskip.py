@@ -1,4 +1,4 @@
-"""Semi-dense up-skip connections: what every level of a decoder says is summed at the size of the last one."""
+"""Semi-dense up-skip connections: the outputs of all decoder levels are summed at the size of the last one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch.nn import functional as F
 class UpSkip(nn.Module):
     """f_out = h(f_in) + h(f_1) + ... + h(f_n), h a bilinear resize and a 3x3 convolution. Look Deeper Eq. 4, Fig. 3 right.
 
-    The convolutions bring all levels to the channels of the last, or the sum would not exist (spec dual_synergy, LD-9).
+    The convolutions map all levels to the channels of the last, as the sum requires (erratum LD-9).
     9 * channels[-1] * sum(channels) parameters.
 
     Args:

@@ -1,8 +1,8 @@
-"""Frames of the scenes benchmark as KITTI's raw data and as odometry sequences: practice files of the very format.
+"""Frames of the scenes benchmark as KITTI's raw data and as odometry sequences.
 
-Every sample becomes a drive (or sequence) of its own: frame 1 is the sample, frames 0 and 2 its previous and next view where it
-has them. The car's calibration is made up but whole: rectification, laser and IMU are all turned and shifted, so that a reader
-who forgets one of them is off. A laser scan is the depth map itself, one point a pixel.
+Every sample becomes a separate drive (or sequence): frame 1 is the sample, frames 0 and 2 its previous and next view, if any.
+The car's calibration is invented but complete: rectification, laser and IMU are all rotated and shifted, so that a reader
+that ignores one of them fails. A laser scan is the depth map, one point per pixel.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ T_VELO_IMU = make_pose(_turned((0.014, -0.002, 0.0008)), torch.tensor([-0.81, 0.
 
 
 def write_kitti_raw(
-    root: str | os.PathLike[str], samples: Samples, *, date: str = "2011_09_26", first_drive: int = 1
+    root: str | os.PathLike[str], samples: Samples, *, date: str = "2011_09_26"
 ) -> list[str]:
     """Write samples as raw drives: images of both colour cameras, scans, oxts records and the three calibration files.
 
@@ -60,7 +60,7 @@ def write_kitti_raw(
     K, baseline, size = _shared(items)
     day = Path(root) / date
     lines = []
-    for number, sample in enumerate(items, start=first_drive):
+    for number, sample in enumerate(items, start=1):
         drive = day / f"{date}_drive_{number:04d}_sync"
         for step, view in ((0, "image"), (0, "right"), (-1, "previous"), (1, "next")):
             if view in sample:
@@ -80,7 +80,7 @@ def write_kitti_raw(
     return lines
 
 
-def write_kitti_odometry(root: str | os.PathLike[str], samples: Samples, *, first_sequence: int = 0) -> list[str]:
+def write_kitti_odometry(root: str | os.PathLike[str], samples: Samples) -> list[str]:
     """Write samples as odometry sequences of up to three frames, with scans, calib.txt and the poses of camera 0.
 
     Args:
@@ -93,7 +93,7 @@ def write_kitti_odometry(root: str | os.PathLike[str], samples: Samples, *, firs
         ValueError: no sample, or samples that do not share K and size.
     """
     names = []
-    for number, sample in enumerate(each(samples), start=first_sequence):
+    for number, sample in enumerate(each(samples)):
         K, baseline, _ = _shared([sample])
         name = f"{number:02d}"
         folder = Path(root) / "sequences" / name
@@ -126,7 +126,7 @@ def projections(K: Tensor, baseline: float) -> list[Tensor]:
 
 
 def T_camera_velo(K: Tensor) -> Tensor:
-    """Laser to the left colour camera of the made-up car, [4, 4] float64."""
+    """Laser to the left colour camera of the invented car, [4, 4] float64."""
     return _shift(COLOUR_SHIFT) @ RECTIFICATION @ T_CAM0_VELO
 
 

@@ -1,4 +1,4 @@
-"""Files of NYU Depth v2's formats from scenes: the labelled set, the 48K HDF5 files, synchronised frames, the Kinect's own."""
+"""Files of NYU Depth v2's formats from scenes: the labelled set, the 48K HDF5 files, synchronised frames, the Kinect's raw files."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def write_nyu(root: str | os.PathLike[str], train: Samples, test: Samples) -> No
     """nyu_depth_v2_labeled.mat, splits.mat and classMapping40.mat; image numbers follow on: training, then test.
 
     Samples must have one size, wider than high. Their `semantics` are the 13 classes of the rooms; each becomes the first of
-    the 40 classes that maps to it. `rawDepths` lacks what the sample calls invalid, and `depths` is filled with the median there.
+    the 40 classes that maps to it. `rawDepths` is 0 in the sample's invalid pixels, `depths` their median.
     """
     root = Path(root)
     import h5py

@@ -1,4 +1,4 @@
-"""Files that several formats share: pictures, 16-bit PNG, text, arrays. Each appears whole or not at all."""
+"""Files of several formats: images, 16-bit PNG, text, arrays. Each is written completely or not at all."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 
 from depthlib.base.paths import atomic_write
 
-# What `SceneDataset` hands out, or any sequence of such dictionaries.
+# A `SceneDataset`, or any sequence of such dictionaries.
 Samples = Sequence[Mapping[str, Any]] | Dataset
 
 

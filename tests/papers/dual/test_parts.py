@@ -128,9 +128,9 @@ def test_contract(name: str, options: dict, size: tuple[int, int], device: str) 
 
 def test_width_makes_networks_small_and_options_are_checked() -> None:
     assert parameters(create_model("lr_net", **NARROW)) < 0.02 * 14_329_236
-    with pytest.raises(ValueError, match="encoder must be one of resnet18, resnet50, mobilenet_v2, got 'vgg'"):
+    with pytest.raises(ValueError, match="encoder: found 'vgg', expected one of resnet18, resnet50, mobilenet_v2"):
         Monodepth2(encoder="vgg")
-    with pytest.raises(ValueError, match="0 < min_depth < max_depth, got 0 and 10"):
+    with pytest.raises(ValueError, match="min_depth, max_depth: found 0 and 10, expected 0 < min_depth < max_depth"):
         Monodepth2(**NARROW, min_depth=0, max_depth=10)
 
 
@@ -172,7 +172,7 @@ def test_pretrained_encoders_give_the_maps_of_torchvision(name: str, monkeypatch
     for node, ours in zip(nodes, maps, strict=True):
         torch.testing.assert_close(ours, expected[node], msg=node)
     assert [m.shape[1] for m in maps] == encoder.channels
-    with pytest.raises(ValueError, match="width 1 only, got 0.5"):
+    with pytest.raises(ValueError, match="width: found 0.5, expected 1 for pretrained weights"):
         ImageNetEncoder(name, pretrained=True, width=0.5)
 
 
@@ -184,7 +184,7 @@ def test_two_images_start_as_the_mean_of_what_each_would_give(monkeypatch: pytes
     with torch.no_grad():
         for a, b in zip(one(image), two(torch.cat([image, image], dim=1)), strict=True):
             torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
-    with pytest.raises(ValueError, match="images must be 1 for the encoder resnet50, got 2"):
+    with pytest.raises(ValueError, match="images: found 2, expected 1 for the encoder resnet50"):
         ImageNetEncoder("resnet50", images=2, width=0.1)
     assert ResNet18Trunk(0.25).layer4[1].conv2.out_channels == 128
 
@@ -257,10 +257,8 @@ def test_reflection_keeps_a_plain_image_plain_and_zeros_do_not() -> None:
     high = HRNet(4, width=0.125).double()
     disparity = high(plain, torch.full((1, 4, 2, 3), 0.3, dtype=F64)).disparities
     assert all(torch.allclose(d, d[..., :1, :1].expand_as(d), atol=1e-12) for d in disparity)
-    for reflect in (True, False):
-        model = Monodepth2(**NARROW, reflect_encoder=reflect).double().eval()
-        d = model.predict(plain).disparities[0]
-        assert torch.allclose(d, d[..., :1, :1].expand_as(d), atol=1e-12) == reflect
+    d = Monodepth2(**NARROW).double().eval().predict(plain).disparities[0]      # zeros in the encoder
+    assert not torch.allclose(d, d[..., :1, :1].expand_as(d), atol=1e-12)
 
 
 # SA-Attention
@@ -402,7 +400,7 @@ def test_attention_map_of_the_dual_network_finds_the_cell_of_a_pixel() -> None:
     ({"link": "add"}, "link must be one of sa, features, reduced, none, got 'add'"),
     ({"sa_grid": "mid"}, "sa_grid must be one of low, high, got 'mid'"),
     ({"normaliser": "max"}, "normaliser must be one of"),
-    ({"width": 0.001}, "width must be at least 1/64"),
+    ({"width": 0.001}, "width: found 0.001, expected at least 1/64"),
 ])
 def test_dual_refuses(options: dict, words: str) -> None:
     with pytest.raises(ValueError, match=words):
@@ -410,11 +408,11 @@ def test_dual_refuses(options: dict, words: str) -> None:
 
 
 def test_sizes_that_do_not_fit_are_refused() -> None:
-    with pytest.raises(ValueError, match="multiples of 64, got 128x160"):
+    with pytest.raises(ValueError, match="image: found 128x160, expected .* multiples of 64"):
         dual()(torch.rand(1, 3, 128, 160))
-    with pytest.raises(ValueError, match="at least 128, got 64x192"):
+    with pytest.raises(ValueError, match="image: found 64x192, expected .* at least 128"):
         dual()(torch.rand(1, 3, 64, 192))
-    with pytest.raises(ValueError, match="at least 64, got 32x64"):
+    with pytest.raises(ValueError, match="image: found 32x64, expected .* at least 64"):
         Monodepth2(**NARROW)(torch.rand(1, 3, 32, 64))
 
 
@@ -519,7 +517,7 @@ def test_photometric_error_weighs_ssim_and_l1() -> None:
     torch.testing.assert_close(photometric_error(a, b, alpha=0), l1)
     assert photometric_error(a, a).abs().max() < 1e-12
     for call in (lambda: photometric_error(a, b[..., 1:]), lambda: photometric_error(a, b, alpha=2)):
-        with pytest.raises(ValueError, match="expected two equal|alpha must be"):
+        with pytest.raises(ValueError, match="expected two equal|alpha: found"):
             call()
 
 
@@ -535,7 +533,7 @@ def test_the_minimum_forgives_what_one_source_cannot_see() -> None:
     torch.testing.assert_close(photometric_loss(target, warped, over_sources="mean"), errors.mean())
     assert photometric_loss(target, warped, over_sources="mean") > 0.05
     torch.testing.assert_close(photometric_loss(target, warped[:, :1]), errors[0].mean())
-    with pytest.raises(ValueError, match="over_sources must be one of min, mean, got 'max'"):
+    with pytest.raises(ValueError, match="over_sources: found 'max', expected one of min, mean"):
         photometric_loss(target, warped, over_sources="max")
     with pytest.raises(ValueError, match=r"target, warped: found shapes \[2, 3, 20, 30\] and \[2, 3, 20, 30\]"):
         photometric_loss(target, hidden)
@@ -806,7 +804,6 @@ def test_tenengrad_is_that_of_scipy() -> None:
         assert 10 < len(counted) < 200
         assert tenengrad(depth, threshold=100)[image].item() == pytest.approx(counted.sum())
         assert tenengrad(depth, threshold=100, power=2)[image].item() == pytest.approx((counted**2).sum())
-        assert tenengrad(depth, threshold=12.5, sobel_scale=1 / 8)[image].item() == pytest.approx(counted.sum() / 8)
         assert tenengrad(depth, threshold=100, reduction="mean")[image].item() == pytest.approx(counted.sum() / magnitude.size)
 
 
@@ -824,8 +821,8 @@ def test_only_a_threshold_tells_a_sharp_edge_from_a_blurred_one_and_size_alone_c
 
 
 @pytest.mark.parametrize(("options", "words"), [
-    ({"threshold": -1}, "threshold, power, sobel_scale"),
-    ({"power": 0}, "threshold, power, sobel_scale"),
+    ({"threshold": -1}, "threshold, power: found -1"),
+    ({"power": 0}, "threshold, power: found 0.0 and 0"),
     ({"reduction": "max"}, "reduction: found 'max'"),
 ])
 def test_tenengrad_refuses(options: dict, words: str) -> None:
