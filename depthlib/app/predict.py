@@ -31,8 +31,10 @@ def default_weights() -> Path:
     for folder in (results_dir("quick"), reference_dir("quick")):
         if found := sorted(folder.glob("runs/start-unet-*/weights.safetensors")):
             return found[0]
-    raise WeightsError(f"{results_dir('quick') / 'runs'}: found no start-unet weights, expected them: run `depthlib reproduce`, or name a "
-                       "file of weights")
+    raise WeightsError(
+        f"{results_dir('quick') / 'runs'}: found no start-unet weights, expected them: run `depthlib reproduce`, or "
+        "name a file of weights"
+    )
 
 
 def load_weights(path: str | os.PathLike[str] | None = None) -> tuple[nn.Module, dict[str, Any]]:
@@ -146,7 +148,7 @@ class Outcome:
 
 
 def output_names(paths: Sequence[Path]) -> list[str]:
-    """One name for each path: its stem; where stems meet, also in upper and lower case, folder_stem, then folder_stem-2, ..."""
+    """One name per path: its stem; for equal stems, ignoring case, folder_stem, then folder_stem-2, ..."""
     counts = Counter(path.stem.casefold() for path in paths)
     taken = {stem for stem, times in counts.items() if times == 1}
     names = []
@@ -213,7 +215,10 @@ def _write(source: Path, sources: Sequence[Path], out_dir: Path, name: str, dept
 
     colour, depth16 = out_dir / f"{name}_depth.png", out_dir / f"{name}_depth16.png"
     if {colour.resolve(), depth16.resolve()} & {each.resolve() for each in sources}:
-        raise ValueError(f"out_dir: found one of the images in {out_dir}, expected another folder, since its result would overwrite it")
+        raise ValueError(
+            f"out_dir: found one of the images in {out_dir}, "
+            "expected another folder, since its result would overwrite it"
+        )
     scale = write_depth_png(depth16, depth)
     with atomic_write(colour) as temporary:
         Image.fromarray(colour_depth(depth.numpy())).save(temporary, format="PNG")

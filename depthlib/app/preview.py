@@ -1,7 +1,7 @@
 """A contact sheet of a data set: image, depth, mask and histogram, with a line of statistics that reveals a wrong unit.
 
-The axis of the histograms is the same for all data sets, 0.1 m to 1 km: millimetres read as metres lie beyond its right end,
-metres read as millimetres beyond its left.
+The axis of the histograms is the same for all data sets, 0.1 m to 1 km: millimetres read as metres lie beyond its right
+end, metres read as millimetres beyond its left.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ def statistics(sample: Mapping[str, Any]) -> dict[str, float]:
         raise DataError(f"{sample.get('name', 'sample')}: found {', '.join(sample)}, expected depth and valid among them")
     depth, valid = np.asarray(sample["depth"], dtype=np.float64).squeeze(), np.asarray(sample["valid"], dtype=bool).squeeze()
     if depth.shape != valid.shape:
-        raise DataError(f"{sample.get('name', 'sample')}: found depth {depth.shape} and valid {valid.shape}, expected one size")
+        raise DataError(
+            f"{sample.get('name', 'sample')}: found depth {depth.shape} and valid {valid.shape}, expected one size"
+        )
     values = depth[valid]
     low, middle, high = np.percentile(values, [1, 50, 99]) if values.size else [np.nan] * 3
     smallest, largest = (values.min(), values.max()) if values.size else (np.nan, np.nan)
@@ -112,7 +114,8 @@ def contact_sheet(
         raise ValueError("samples: found none, expected at least one")
     maps = [_depth_of(sample) for sample in samples]
     known = np.concatenate([values[mask] for values, mask in filter(None, maps)] or [np.empty(0)])
-    sane = known[(known >= plausible[0]) & (known <= plausible[1])]        # a wrong unit must not affect the colours of the others
+    # a wrong unit must not affect the colours of the others
+    sane = known[(known >= plausible[0]) & (known <= plausible[1])]
     ends = scale_of([sane]) if sane.size else plausible
     aspect = max(sample["image"].shape[-2] / sample["image"].shape[-1] for sample in samples)
     with style():

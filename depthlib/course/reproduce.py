@@ -81,7 +81,9 @@ def _check_writable(*folders: Path) -> None:
             with tempfile.TemporaryFile(dir=folder):
                 pass
         except OSError as error:
-            raise OSError(f"{folder}: found a folder without write access ({error.strerror}), expected a writable one for results") from error
+            raise OSError(
+                f"{folder}: found a folder without write access ({error.strerror}), expected a writable one for results"
+            ) from error
 
 
 @contextmanager
@@ -101,7 +103,8 @@ def run_one(
     console: Console | None = None,
 ) -> RunRecord:
     """Train and score one run, and print its mean errors. `changes`: "field=number" of the profile, else ValueError."""
-    console = console or Console(highlight=False, quiet=os.environ.get("RANK", "0") != "0")     # under torchrun one process prints
+    # under torchrun one process prints
+    console = console or Console(highlight=False, quiet=os.environ.get("RANK", "0") != "0")
     overrides = {}
     for change in changes:
         name, _, value = change.partition("=")
@@ -126,9 +129,9 @@ def verify(
 ) -> int:
     """Train and execute everything again in an empty store and compare with the committed results.
 
-    With the device, threads and torch version of a record the bits must agree. Otherwise rounding differs and grows with
-    every step: the first five losses must agree to 1 %, and the mean of each metric to 25 % or 0.02.
-    Returns 0 if all agree, else 1.
+    With the device, threads and torch version of a record the bits must agree. Otherwise rounding differs and grows
+    with every step: the first five losses must agree to 1 %, and the mean of each metric to 25 % or 0.02. Returns 0 if
+    all agree, else 1.
     """
     console = console or Console(highlight=False)
     references = {}

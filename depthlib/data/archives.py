@@ -1,4 +1,4 @@
-"""Unpacking zip and tar files that may be hostile: no member leaves the folder, nothing is a link, and size is bounded."""
+"""Unpacking untrusted zip and tar files: no member leaves the folder, no links, bounded size."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def unpack(
 ) -> int:
     """Unpack a zip or tar (plain, gz, bz2, xz) archive into a folder that does not exist yet, whole or not at all.
 
-    Members are written to a temporary folder beside `folder`, which is renamed at the end. Only folders and regular files
-    are allowed; owners, permissions and times are not restored.
+    Members are written to a temporary folder beside `folder`, which is renamed at the end. Only folders and regular
+    files are allowed; owners, permissions and times are not restored.
 
     Args:
         max_bytes: bound of the size of all contents, counted while unpacking and not read from the headers.
@@ -39,8 +39,8 @@ def unpack(
         Bytes written.
 
     Raises:
-        DataError: not an archive, damaged, encrypted, or over a bound; `folder` exists and is not empty; or a member that is
-            absolute, climbs with "..", is a link or device, or stands twice.
+        DataError: not an archive, damaged, encrypted, or over a bound; `folder` exists and is not empty; or a member
+            that is absolute, climbs with "..", is a link or device, or stands twice.
     """
     archive, folder = Path(archive), Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -77,7 +77,9 @@ def _extract(archive: Path, target: Path, max_bytes: int, max_members: int) -> i
                     while chunk := source.read(_CHUNK):
                         written += len(chunk)
                         if written > max_bytes:
-                            raise DataError(f"{archive}: found contents over {max_bytes} bytes, expected at most that many")
+                            raise DataError(
+                                f"{archive}: found contents over {max_bytes} bytes, expected at most that many"
+                            )
                         file.write(chunk)
     except DataError:
         raise
@@ -124,7 +126,9 @@ def _tar_members(file: tarfile.TarFile, archive: Path) -> Iterator[tuple[str, IO
         elif member.isreg() and not member.issparse():          # a sparse member of a few bytes can unpack to terabytes
             yield member.name, file.extractfile(member)
         else:
-            raise DataError(f"{archive}: found a link, device or sparse file, {member.name!r}, expected files and folders")
+            raise DataError(
+                f"{archive}: found a link, device or sparse file, {member.name!r}, expected files and folders"
+            )
 
 
 def safe_name(name: str, archive: Path) -> PurePosixPath:

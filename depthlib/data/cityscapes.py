@@ -66,8 +66,10 @@ def read_camera(path: Path) -> tuple[Tensor, float]:
         inner, baseline = data["intrinsic"], float(data["extrinsic"]["baseline"])
         fx, fy, cx, cy = (float(inner[key]) for key in ("fx", "fy", "u0", "v0"))
     except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{path}: found no camera ({type(error).__name__}: {error}), expected intrinsic fx fy u0 v0 and "
-                        "extrinsic baseline") from None
+        raise DataError(
+            f"{path}: found no camera ({type(error).__name__}: {error}), "
+            "expected intrinsic fx fy u0 v0 and extrinsic baseline"
+        ) from None
     if not (fx > 0 and fy > 0 and 0.02 < baseline < 2):
         raise DataError(f"{path}: found fx {fx:g}, fy {fy:g}, baseline {baseline:g}, expected positive pixels and about 0.21 m")
     return torch.tensor([[fx, 0, cx], [0, fy, cy], [0, 0, 1]]), baseline
@@ -76,9 +78,10 @@ def read_camera(path: Path) -> tuple[Tensor, float]:
 class Cityscapes(RealDataset[tuple[str, str]]):
     """Frames with the provided (semi-global matching) disparity; its holes and its errors are part of the data.
 
-    An item: image float32 [3, H, W], K float32 [3, 3], baseline float32 scalar metres, name "city_000000_000019"; disparity
-    float32 [1, H, W] pixels and disparity_valid bool [1, H, W]; depth float32 [1, H, W] metres = fx * baseline / disparity and
-    valid, which needs a positive disparity; with `right` the right image; with `semantics` int64 [H, W], 19 classes, 255 ignore.
+    An item: image float32 [3, H, W], K float32 [3, 3], baseline float32 scalar metres, name "city_000000_000019";
+    disparity float32 [1, H, W] pixels and disparity_valid bool [1, H, W]; depth float32 [1, H, W] metres = fx *
+    baseline / disparity and valid, which needs a positive disparity; with `right` the right image; with `semantics`
+    int64 [H, W], 19 classes, 255 ignore.
 
     Args:
         root: the folder with leftImg8bit, disparity, camera and, as asked for, rightImg8bit and gtFine.
@@ -107,7 +110,9 @@ class Cityscapes(RealDataset[tuple[str, str]]):
             parts = {path.name.removesuffix("_leftImg8bit.png"): path.parents[1].name
                      for path in (top / "leftImg8bit").glob("*/*/*_leftImg8bit.png")}
             if absent := [stem for stem in stems if stem not in parts]:
-                raise DataError(f"{split}: found no image of entry {absent[0]}, expected one below {top / 'leftImg8bit'}")
+                raise DataError(
+                    f"{split}: found no image of entry {absent[0]}, expected one below {top / 'leftImg8bit'}"
+                )
             frames = [(parts[stem], stem) for stem in stems]
         else:
             folder = require_folder(top / "leftImg8bit" / str(split), "a folder for each city (splits: train, val, test)")
@@ -139,9 +144,10 @@ class Cityscapes(RealDataset[tuple[str, str]]):
         valid = depth > 0
         middle = float(depth[valid].median()) if bool(valid.any()) else 0.0
         if not MEDIAN_DEPTH[0] < middle < MEDIAN_DEPTH[1]:
-            raise DataError(f"{files['disparity']}: found a median depth of {middle:g} m, expected {MEDIAN_DEPTH[0]:g} to "
-                            f"{MEDIAN_DEPTH[1]:g} m: "
-                            "another scale, or the camera of another image")
+            raise DataError(
+                f"{files['disparity']}: found a median depth of {middle:g} m, expected {MEDIAN_DEPTH[0]:g} to "
+                f"{MEDIAN_DEPTH[1]:g} m: another scale, or the camera of another image"
+            )
         item: dict[str, Any] = {
             "image": image, "K": K, "baseline": torch.tensor(baseline, dtype=torch.float32), "disparity": disparity,
             "disparity_valid": known, "depth": depth, "valid": valid, "name": entry[1],

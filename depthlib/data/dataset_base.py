@@ -100,7 +100,7 @@ def read_numbers(path: Path, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def require_files(paths: Iterable[Path], source: str) -> None:
-    """Raise DataError with the count and the first one missing. Lists each folder once, which is cheap for 100,000 files."""
+    """Raise DataError with the count and the first one missing. Lists each folder once, for speed."""
     there: dict[Path, set[str]] = {}
     missing, total = [], 0
     for path in paths:
@@ -125,7 +125,8 @@ def decoded(path: Path, stored: np.ndarray, encoding: Encoding, mask: np.ndarray
         DataError: another shape or type of number, no valid pixel, values that are not finite or not plausible.
     """
     expected = np.dtype(encoding.dtype)
-    right = stored.dtype == expected or expected.kind == stored.dtype.kind == "f"     # single and double precision are both accepted
+    # single and double precision are both accepted
+    right = stored.dtype == expected or expected.kind == stored.dtype.kind == "f"
     if not right or stored.ndim != 2:
         raise DataError(f"{path}: found depth {list(stored.shape)} of {stored.dtype}, expected [H, W] of {encoding.dtype}")
     if mask is not None and mask.shape != stored.shape:
@@ -145,7 +146,7 @@ def pinhole(camera: Camera) -> Tensor:
 
 
 def check_camera(path: Path, K: Tensor, image: Tensor) -> None:
-    """Raise DataError unless K can belong to the image: centre in the middle half, angle of view between 5 and 160 degrees."""
+    """Raise DataError unless K fits the image: centre in the middle half, angle of view of 5 to 160 degrees."""
     height, width = image.shape[-2:]
     (fx, _, cx), (_, fy, cy), bottom = K.tolist()
     centred = 0.25 * width < cx < 0.75 * width and 0.25 * height < cy < 0.75 * height

@@ -30,8 +30,8 @@ class DIODE(RealDataset[Path]):
         root: the folder with train/ and val/, below them indoors/ and outdoor/, scene_*/scan_*/.
         split: "train" or "val".
         kinds: "indoors", "outdoor" or both.
-        meta: diode_meta.json, to use only the images it lists; None for all on disk. (It lists 220 and 392 validation images;
-            the archive has more.)
+        meta: diode_meta.json, to use only the images it lists; None for all on disk. (It lists 220 and 392 validation
+            images; the archive has more.)
         camera: fx, fy, cx, cy for files of another size than 1024 x 768.
 
     Raises:

@@ -24,8 +24,8 @@ FOLDER = "DIW_Annotations_splitted"
 class DIW(RealDataset[int]):
     """DIW: image, pairs, name.
 
-    pairs is int64 [1,5] with columns y1, x1, y2, x2, relation; rows and columns count from 0 (the file counts from 1), relation
-    is +1 where the first point is farther, -1 where it is nearer.
+    pairs is int64 [1,5] with columns y1, x1, y2, x2, relation; rows and columns count from 0 (the file counts from 1),
+    relation is +1 where the first point is farther, -1 where it is nearer.
 
     Args:
         root: the folder with DIW_Annotations_splitted/ and the images' folders.

@@ -67,8 +67,8 @@ def decode(stored: np.ndarray, encoding: Encoding) -> tuple[np.ndarray, np.ndarr
 def check_file(path: str | os.PathLike[str], encoding: Encoding) -> str | None:
     """The fault of a file in one line that does not name it; None if there is none.
 
-    Besides the errors of `read_stored`: values that are not finite, no valid value, and depths beyond the plausible range
-    (by their median and their 1st and 99th percentile, so that a few outliers are tolerated).
+    Besides the errors of `read_stored`: values that are not finite, no valid value, and depths beyond the plausible
+    range (by their median and their 1st and 99th percentile, so that a few outliers are tolerated).
     """
     try:
         stored = read_stored(path, encoding)
@@ -102,7 +102,8 @@ def _picture(path: Path, data: bytes, encoding: Encoding) -> np.ndarray:
         array = np.asarray(picture)
     if array.dtype == np.int32 and data[:2] in (b"P2", b"P5") and array.min() >= 0 and array.max() <= 65535:
         array = array.astype(np.uint16)                         # Pillow's type for 16-bit PGM
-        if encoding.byte_order == "little":                     # PGM is big-endian by definition, but not all writers comply
+        # PGM is big-endian by definition, but not all writers comply
+        if encoding.byte_order == "little":
             array = array.byteswap()
     return array
 

@@ -42,8 +42,8 @@ def fetch(manifest: Manifest, root: str | os.PathLike[str] | None = None, *, pro
         Files, and folders of unpacked archives.
 
     Raises:
-        DataError: terms must be accepted at the source first (the message says where and how), nothing can be fetched, the
-            server fails, the sha256 is wrong, or an archive is not safe.
+        DataError: terms must be accepted at the source first (the message says where and how), nothing can be fetched,
+            the server fails, the sha256 is wrong, or an archive is not safe.
     """
     if manifest.terms.accept:
         raise DataError(refusal(manifest))
@@ -54,7 +54,9 @@ def fetch(manifest: Manifest, root: str | os.PathLike[str] | None = None, *, pro
     needed = sum(file.size + (file.unpacked or 0) for file in missing)
     root.mkdir(parents=True, exist_ok=True)
     if (free := shutil.disk_usage(root).free) < needed:
-        raise DataError(f"{root}: found {free / 1e9:.1f} GB free, expected at least {needed / 1e9:.1f} GB for {manifest.name}")
+        raise DataError(
+            f"{root}: found {free / 1e9:.1f} GB free, expected at least {needed / 1e9:.1f} GB for {manifest.name}"
+        )
     return [fetch_file(file, root, progress=progress) for file in manifest.obtain.files]
 
 
@@ -181,7 +183,9 @@ class Download:
                 start = re.match(r"bytes (\d+)-", answer.headers.get("Content-Range", ""))
                 if start is None or int(start[1]) != there:
                     self.part.unlink(missing_ok=True)
-                    raise DataError(f"{url}: found an answer from byte {start[1] if start else '?'}, expected one from {there}")
+                    raise DataError(
+                        f"{url}: found an answer from byte {start[1] if start else '?'}, expected one from {there}"
+                    )
             else:
                 there = 0
             length = answer.headers.get("Content-Length", "") if "Content-Encoding" not in answer.headers else ""

@@ -69,12 +69,14 @@ def read_colour(path: Path, size: tuple[int, int] | None = None) -> Tensor:
 
 
 def read_png(path: Path, bits: int, size: tuple[int, int] | None = None) -> np.ndarray:
-    """Stored numbers of a PNG with one channel: [H, W] uint16 for 16 bits, uint8 for 8 (grey levels or palette positions).
+    """Stored numbers of a PNG with one channel: [H, W] uint16 for 16 bits, uint8 for 8 (grey levels or palette
+    positions).
 
     The header is checked before decoding, since decoders silently reduce 16-bit colour to 8 bits.
 
     Raises:
-        DataError: missing, not a PNG, cut off, several channels, another number of bits, or another `size` (height, width).
+        DataError: missing, not a PNG, cut off, several channels, another number of bits, or another `size` (height,
+            width).
     """
     data = read_bytes(path)
     if data[:8] != PNG or len(data) < 33:
@@ -129,7 +131,8 @@ def checked_map(
 def read_map(
     path: Path, encoding: Encoding, size: tuple[int, int] | None = None, *, what: str = "depth in metres"
 ) -> tuple[Tensor, Tensor]:
-    """A map of 8 or 16 bits that `encoding` describes: values float32 [1, H, W], 0 where invalid, and valid bool [1, H, W].
+    """A map of 8 or 16 bits that `encoding` describes: values float32 [1, H, W], 0 where invalid, and valid bool [1, H,
+    W].
 
     Args:
         encoding: of a PNG with one channel, with scale and range. size: (height, width), checked where given.

@@ -22,8 +22,9 @@ DISPARITY_RANGE = (0.1, 960.0)
 class FlyingThings3D(RealDataset[Path]):
     """Frames of one split.
 
-    An item: image, right float32 [3, H, W], baseline float32 scalar, K float32 [3, 3], name "A/0000/0006"; disparity float32
-    [1, H, W] pixels of the left image, depth float32 [1, H, W] = focal * baseline / disparity, valid bool [1, H, W] (all).
+    An item: image, right float32 [3, H, W], baseline float32 scalar, K float32 [3, 3], name "A/0000/0006"; disparity
+    float32 [1, H, W] pixels of the left image, depth float32 [1, H, W] = focal * baseline / disparity, valid bool [1,
+    H, W] (all).
 
     Args:
         root: the folder with frames_cleanpass (or frames_finalpass) and disparity.

@@ -31,8 +31,8 @@ class ManifestFrames(Dataset):
         manifest: with layout.image and layout.depth of the same fields, and a depth encoding in metres with a scale.
 
     Raises:
-        DataError: an unsuitable manifest, or no pair of files; of an item: a file that is damaged, has another type or size,
-            or no valid depth.
+        DataError: an unsuitable manifest, or no pair of files; of an item: a file that is damaged, has another type or
+            size, or no valid depth.
     """
 
     def __init__(self, root: str | os.PathLike[str], manifest: Manifest) -> None:

@@ -34,9 +34,10 @@ def read_image(path: str | os.PathLike[str]) -> Tensor:
     """Read a photograph as RGB.
 
     JPEG, PNG, TIFF, WebP, BMP, GIF, PPM, JPEG 2000 and, where Pillow has it, AVIF; of an animation or a multi-page file
-    the first frame. The rotation in the EXIF data is applied. Grey becomes three equal channels, transparency is laid over
-    white, CMYK is converted without its colour profile. 16-bit PNG and TIFF files keep their precision, except 16-bit colour
-    TIFF files whose compression tifffile cannot undo (LZW): those come with 8 bits. Floating-point files must lie in [0, 1].
+    the first frame. The rotation in the EXIF data is applied. Grey becomes three equal channels, transparency is laid
+    over white, CMYK is converted without its colour profile. 16-bit PNG and TIFF files keep their precision, except
+    16-bit colour TIFF files whose compression tifffile cannot undo (LZW): those come with 8 bits. Floating-point files
+    must lie in [0, 1].
 
     Returns:
         [3, H, W] float32 in [0, 1].
@@ -49,12 +50,15 @@ def read_image(path: str | os.PathLike[str]) -> Tensor:
     data = _read_bytes(path)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")         # warnings about a file that still decodes are of no use to the caller
+            # warnings about a file that still decodes are of no use to the caller
+            warnings.simplefilter("ignore")
             array = _decode(data, path)
     except (ImageError, MemoryError):
         raise
     except Image.DecompressionBombError:
-        raise ImageError(f"{path}: found more than {MAX_PIXELS // 10**6} megapixels, expected at most that many") from None
+        raise ImageError(
+            f"{path}: found more than {MAX_PIXELS // 10**6} megapixels, expected at most that many"
+        ) from None
     except Image.UnidentifiedImageError:
         raise ImageError(f"{path}: {_not_an_image(data, path)}") from None
     except Exception as error:      # decoders raise nearly every type on damaged input
@@ -140,7 +144,9 @@ def _over_white(colour: np.ndarray, alpha: np.ndarray) -> np.ndarray:
 def _unit_range(array: np.ndarray, path: Path) -> np.ndarray:
     low, high = float(array.min()), float(array.max())
     if not (low >= 0 and high <= 1):                # also refuses NaN
-        raise ImageError(f"{path}: found values from {low:g} to {high:g}, expected 0 to 1 (floating point) or 0 to 65535 (integers)")
+        raise ImageError(
+            f"{path}: found values from {low:g} to {high:g}, expected 0 to 1 (floating point) or 0 to 65535 (integers)"
+        )
     return array
 
 
@@ -210,8 +216,8 @@ def _rotated(array: np.ndarray, orientation: int) -> np.ndarray:
 def write_depth_png(path: str | os.PathLike[str], depth: Tensor | np.ndarray, scale: float | None = None) -> float:
     """Write depth as a 16-bit PNG: the stored value is depth x scale, 0 stays invalid.
 
-    The scale is also written into the file, as the text entries `depth_scale` and `depth_unit`. A valid depth that would
-    round to 0 is stored as 1, so that it stays valid. The file appears whole or not at all.
+    The scale is also written into the file, as the text entries `depth_scale` and `depth_unit`. A valid depth that
+    would round to 0 is stored as 1, so that it stays valid. The file appears whole or not at all.
 
     Args:
         depth: [H, W] (or [1, H, W]) metres, 0 where invalid.
@@ -270,7 +276,9 @@ def read_depth_png(path: str | os.PathLike[str], scale: float | None = None) -> 
     except Exception as error:
         raise ImageError(f"{path}: damaged or cut off ({one_line(error)})") from error
     if scale is not None and written is not None and scale != written:
-        raise ImageError(f"{path}: found {written:g} units per metre in the file, expected {scale:g}, the argument `scale`")
+        raise ImageError(
+            f"{path}: found {written:g} units per metre in the file, expected {scale:g}, the argument `scale`"
+        )
     scale = written if scale is None else scale
     if scale is None or not (np.isfinite(scale) and scale > 0):
         raise ImageError(f"{path}: found scale {scale}, expected `scale`, units per metre (1000 for millimetres)")

@@ -1,8 +1,8 @@
 """Two KITTI drives of the samples, cropped for networks that halve the frame six times.
 
 Drive 0001 of 2011_09_26 in SfMLearner's format is the training set: small frames without depth. The test set is its two
-frames with KITTI's semi-dense depth at full size. The seven frames of drive 0023, raw with projected LiDAR depth, are resized
-in the same way: a second test set from a drive that is not trained on.
+frames with KITTI's semi-dense depth at full size. The seven frames of drive 0023, raw with projected LiDAR depth, are
+resized in the same way: a second test set from a drive that is not trained on.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ PARTS = ("train", "test", "other")
 
 
 class Drive(Dataset):
-    """`part` "train": triplets of drive 0001 without depth, whose middle frame is not in the test set. "test": its two frames with
-    depth. "other": the frames of drive 0023.
+    """`part` "train": triplets of drive 0001 without depth, whose middle frame is not in the test set. "test": its two
+    frames with depth. "other": the frames of drive 0023.
 
-    An item: image float32 [3,128,384], name; in training also K, previous and next; else depth [1,H,W] metres and valid, at
-    the size of KITTI's own frames and cut to the same view.
+    An item: image float32 [3,128,384], name; in training also K, previous and next; else depth [1,H,W] metres and
+    valid, at the size of KITTI's own frames and cut to the same view.
 
     Raises DataError where the samples are absent, ValueError for another part.
     """

@@ -1,8 +1,8 @@
 """Leakage between splits: fingerprints of splits, and distances between the frames of one and those of another.
 
 A frame is (sequence, number): a drive and a position in it, for example. Simultaneous images of two
-cameras count as one frame, since they show the same scene. No files are read: lists come from `depthlib.data.kitti.splits`,
-for example.
+cameras count as one frame, since they show the same scene. No files are read: lists come from
+`depthlib.data.kitti.splits`, for example.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ FAR = np.iinfo(np.int64).max
 
 
 def split_fingerprint(frames: Iterable[tuple[str | int, ...]]) -> str:
-    """SHA-256 of a split as a set: neither the order nor repeats matter. An entry is a tuple, for example (drive, number, side).
+    """SHA-256 of a split as a set: neither the order nor repeats matter. An entry is a tuple, for example (drive,
+    number, side).
 
     Two lists with one fingerprint name the same frames, however they are written.
     """
@@ -27,7 +28,7 @@ def split_fingerprint(frames: Iterable[tuple[str | int, ...]]) -> str:
 
 
 def nearest_distance(frames: Sequence[Frame], others: Iterable[Frame]) -> np.ndarray:
-    """For each frame the distance, in frames, to the nearest of `others` in its sequence; `FAR` if there is none. [N] int64."""
+    """Distance of each frame, in frames, to the nearest of `others` in its sequence, else `FAR`: [N] int64."""
     numbers: dict[str, list[int]] = {}
     for sequence, number in others:
         numbers.setdefault(sequence, []).append(number)

@@ -17,7 +17,8 @@ DEPTH = Encoding("png", "uint16", "metre", scale=1000, invalid=(0,), along="z", 
 
 
 class MAI2021(RealDataset[tuple[Path, Path]]):
-    """Mobile AI 2021: image, depth (millimetres in the file, 0 unknown), valid, name. The camera is not published: no K.
+    """Mobile AI 2021: image, depth (millimetres in the file, 0 unknown), valid, name. The camera is not published: no
+    K.
 
     The challenge released its validation images without depth, and the 177 pairs on which ANUW reports are not named.
     So the verification pairs are drawn from the training pairs by a deterministic rule, see `verification`.

@@ -23,13 +23,15 @@ DEPTH = Encoding("mat", "float64", "metre", scale=1, invalid=(0,), along="ray", 
 
 
 class Make3D(RealDataset[tuple[Path, Path]]):
-    """Make3D: image [3,2272,1704], depth and valid [1,55,305], name. Image and depth differ in size; there is no camera.
+    """Make3D: image [3,2272,1704], depth and valid [1,55,305], name. Image and depth differ in size; there is no
+    camera.
 
     Ground truth is the distance along the ray (the last of the grid's four layers), as in all published results. Caps
     of 70 or 80 m are the protocol's.
 
     Args:
-        root: the folder with Test134/img-*.jpg and Gridlaserdata/depth_sph_corr-*.mat, or Train400Img and Train400Depth.
+        root: the folder with Test134/img-*.jpg and Gridlaserdata/depth_sph_corr-*.mat, or Train400Img and
+            Train400Depth.
         split: "train" (400) or "test" (134).
         crop: "none", or "2to1": the central half-width rows of the photograph and rows 17 to 37 of the grid.
         list_file: names such as "060705-17.10.14-p-049t000"; None takes every image of the folder, sorted.

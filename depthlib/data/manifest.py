@@ -1,11 +1,11 @@
 """The description of a data set in one YAML file: terms, layout, encodings, cameras, splits, traps. These classes are
 the schema.
 
-`data_manifests/<name>.yaml` holds one mapping with the fields of `Manifest`. A file with `families` describes the scenes, which
-the package generates; their generator writes it, and only a few of its fields are read (`Generated`).
+`data_manifests/<name>.yaml` holds one mapping with the fields of `Manifest`. A file with `families` describes the
+scenes, which the package generates; their generator writes it, and only a few of its fields are read (`Generated`).
 
-Templates of paths are relative to the root that the user gives, with "/" and fields in braces: a field is text without a
-slash (`{scene}`), whole path pieces if the word ends in `path` (`{imagepath}`), or a number (`{frame:010d}`).
+Templates of paths are relative to the root that the user gives, with "/" and fields in braces: a field is text without
+a slash (`{scene}`), whole path pieces if the word ends in `path` (`{imagepath}`), or a number (`{frame:010d}`).
 """
 
 from __future__ import annotations
@@ -77,7 +77,8 @@ class Encoding:
         dtype: of the stored numbers: uint8, uint16, float32, ...
         scale: stored units per `unit` (KITTI depth 256, millimetres 1000); None if `formula` describes it.
         invalid: stored values that mean "no measurement", before the rotation; infinities are written .inf.
-        along: direction in which depth is measured: the camera's z, the ray from the centre, or the scanner's forward x.
+        along: direction in which depth is measured: the camera's z, the ray from the centre, or the scanner's forward
+            x.
         rotate_right: number of bits by which a 16-bit value is rotated to the right first (SUN RGB-D: 3).
         range: plausible smallest and largest valid value in `unit`; values beyond it indicate another unit.
         key: name of the array inside npz, h5 and mat files.
@@ -132,7 +133,7 @@ class FileKind:
 
 @dataclass(frozen=True)
 class Camera:
-    """Pinhole intrinsics in pixels, pixel centres at integers; without numbers, `file` names the kind of file that has them."""
+    """Pinhole intrinsics in pixels, pixel centres at integers; without numbers, `file` names their kind of file."""
 
     what: str
     fx: float | None = None
@@ -210,7 +211,8 @@ class Manifest:
         layout: kind of file -> paths. encodings: name -> meaning of the numbers; layouts refer to them.
         intrinsics: cameras. baseline: of the stereo pair. splits: name ("eigen_zhou/train") -> list.
         traps: known mistakes, one sentence each. sizes: files whose bytes are known.
-        loader: "module:Class", called as Class(root, split=..., **options); None: `depthlib.data.frames.ManifestFrames`.
+        loader: "module:Class", called as Class(root, split=..., **options); None:
+            `depthlib.data.frames.ManifestFrames`.
     """
 
     name: str
@@ -242,7 +244,9 @@ class Manifest:
             for need in split.needs:
                 for template in self.layout[need].paths:
                     if lacking := set(field_names(template)) - known:
-                        raise DataError(f"splits.{key}: found no {sorted(lacking)[0]!r} in its entry, expected it for layout.{need}")
+                        raise DataError(
+                            f"splits.{key}: found no {sorted(lacking)[0]!r} in its entry, expected it for layout.{need}"
+                        )
 
 
 @dataclass(frozen=True)

@@ -52,11 +52,13 @@ class Clip:
 
 
 class Mannequin(RealDataset[Path]):
-    """Mannequin Challenge: image, depth, valid, name ("<clip>/<time in microseconds>"), and K where the clips' cameras exist.
+    """Mannequin Challenge: image, depth, valid, name ("<clip>/<time in microseconds>"), and K where the clips' cameras
+    exist.
 
     Args:
-        root: the folder with <split>/<clip>/<time>.npz (or .h5): rgb uint8 [H,W,3], depth float32 [H,W], mask [H,W], true or
-            1 where the depth is valid; and with <split>/<clip>.txt, the published cameras, for all clips or none.
+        root: the folder with <split>/<clip>/<time>.npz (or .h5): rgb uint8 [H,W,3], depth float32 [H,W], mask [H,W],
+            true or 1 where the depth is valid; and with <split>/<clip>.txt, the published cameras, for all clips or
+            none.
         split: "train", "validation" or "test".
         median_one: divide depth by its median over the valid pixels, since its scale is arbitrary.
 
@@ -120,8 +122,8 @@ def _read_npz(path: Path) -> list[np.ndarray]:
 def read_clip(path: Path) -> Clip:
     """The published cameras of a clip: the video's address, then a line of 19 numbers for each frame.
 
-    They are: time in microseconds, fx fy cx cy (shares of the picture's size), two zeros, and the 3 x 4 matrix that maps the
-    world into the camera, row by row.
+    They are: time in microseconds, fx fy cx cy (shares of the picture's size), two zeros, and the 3 x 4 matrix that
+    maps the world into the camera, row by row.
 
     Raises:
         DataError: missing, no address, lines without 19 numbers, or a matrix that is no rigid motion.

@@ -57,7 +57,8 @@ def read_disparity_pfm(path: Path, size: tuple[int, int] | None = None) -> tuple
 
 
 def read_calibration(path: Path) -> tuple[Tensor, Tensor, float, float, tuple[int, int]]:
-    """K and K_right [3, 3] pixels, baseline in metres, doffs in pixels, and (height, width) of a 2014 scene's calib.txt.
+    """K and K_right [3, 3] pixels, baseline in metres, doffs in pixels, and (height, width) of a 2014 scene's
+    calib.txt.
 
     Raises:
         DataError: missing, an entry is missing, or not plausible.
@@ -82,16 +83,17 @@ def read_calibration(path: Path) -> tuple[Tensor, Tensor, float, float, tuple[in
 class Middlebury(RealDataset[Path]):
     """Scenes of one year; a scene is a folder below `root`.
 
-    An item: image, right float32 [3, H, W], disparity float32 [1, H, W] pixels of the left image, valid bool [1, H, W], name.
-    With `depth` also depth float32 [1, H, W] metres, K float32 [3, 3] and baseline float32 scalar metres; for "2014" also
-    K_right, since the principal points of the pair differ: depth = fx * baseline / (disparity + doffs), doffs = cx_right - cx.
+    An item: image, right float32 [3, H, W], disparity float32 [1, H, W] pixels of the left image, valid bool [1, H, W],
+    name. With `depth` also depth float32 [1, H, W] metres, K float32 [3, 3] and baseline float32 scalar metres; for
+    "2014" also K_right, since the principal points of the pair differ: depth = fx * baseline / (disparity + doffs),
+    doffs = cx_right - cx.
 
     Args:
         root: the folder with the scenes.
-        split: the year: "2003" (im2, im6, value / 4), "2006" (also 2005: view1, view5, value / reduction), "2014" (also 2021:
-            im0, im1, .pfm, calib.txt).
-        depth: give metric depth. The sets of 2003 do not describe their cameras, so there it must be False; those of 2006 need
-            dmin.txt, and their principal point is not published: K has the image's centre.
+        split: the year: "2003" (im2, im6, value / 4), "2006" (also 2005: view1, view5, value / reduction), "2014" (also
+            2021: im0, im1, .pfm, calib.txt).
+        depth: give metric depth. The sets of 2003 do not describe their cameras, so there it must be False; those of
+            2006 need dmin.txt, and their principal point is not published: K has the image's centre.
         reduction: of the 2006 sets, 1 (full size), 2 (half) or 3 (third); the files do not state it.
 
     Raises:
@@ -148,8 +150,10 @@ class Middlebury(RealDataset[Path]):
             K = torch.tensor([[focal, 0, (size[1] - 1) / 2], [0, focal, (size[0] - 1) / 2], [0, 0, 1]])
         distance = torch.where(valid, disparity + offset, 0)
         if not bool((distance[valid] > 0).all()):
-            raise DataError(f"{files['disparity']}: found disparities that are not positive after adding {offset:g} px, expected "
-                            "points in front of the camera")
+            raise DataError(
+                f"{files['disparity']}: found disparities that are not positive after adding {offset:g} px, "
+                "expected points in front of the camera"
+            )
         metres = torch.where(valid, K[0, 0] * baseline / distance, 0)
         depth, _ = checked_map(files["disparity"], metres[0], valid[0], DEPTH_RANGE, what="depth in metres")
         return {"depth": depth, "K": K, "baseline": torch.tensor(baseline, dtype=torch.float32), **extra}

@@ -1,4 +1,4 @@
-"""Portable float maps (.pfm), as Middlebury and FlyingThings3D store disparity. Their rows run from the bottom to the top."""
+"""Portable float maps (.pfm), with rows from bottom to top: disparity of Middlebury and FlyingThings3D."""
 
 from __future__ import annotations
 

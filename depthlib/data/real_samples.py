@@ -47,7 +47,8 @@ class RealFrame:
 
 
 def real_frames(root: str | os.PathLike[str] | None = None) -> list[RealFrame]:
-    """Every frame of the samples folder, in a fixed order; a data set that cannot be read is one frame with `missing` set.
+    """Every frame of the samples folder, in a fixed order; a data set that cannot be read is one frame with `missing`
+    set.
 
     Args:
         root: the samples folder; None takes the one that `DEPTHLIB_SAMPLES` names. Absent data raises no error.
@@ -80,7 +81,9 @@ def _frame(blank: RealFrame, index: str, image: Path, depth: Tensor, K: Tensor, 
     """A frame from [H, W] depth whose invalid pixels are 0."""
     picture = read_image(image)
     if picture.shape[1:] != depth.shape:
-        raise ValueError(f"{image}: found size {list(picture.shape[1:])}, expected that of its depth, {list(depth.shape)}")
+        raise ValueError(
+            f"{image}: found size {list(picture.shape[1:])}, expected that of its depth, {list(depth.shape)}"
+        )
     return replace(blank, name=f"{blank.name}-{index}", image=picture, depth=depth[None], valid=depth[None] > 0, K=K,
                    T_world_camera=pose)
 
@@ -130,7 +133,7 @@ def _seven_scenes(root: Path, blank: RealFrame) -> Iterator[RealFrame]:
 
 
 def _tum(root: Path, blank: RealFrame) -> Iterator[RealFrame]:
-    """1/5000 m. Colour and depth differ by some 14 ms; the pose is the recorded one nearest in time to the colour frame."""
+    """1/5000 m. Colour and depth differ by some 14 ms; the pose is the one nearest in time to the colour frame."""
     folder = root / "tum-rgbd/fr1_desk_slambook"
     pairs = [line.split() for line in (folder / "associate.txt").read_text().splitlines() if line.strip()]
     truth = np.loadtxt(folder / "groundtruth.txt")          # time, translation, quaternion x y z w
@@ -151,7 +154,9 @@ def _redwood(root: Path, blank: RealFrame) -> Iterator[RealFrame]:
 
 
 def _icl_nuim(root: Path, blank: RealFrame) -> Iterator[RealFrame]:
-    """1/5000 m. The data set's y points up (fy = -480); with y down, fy is positive and the poses are mirrored on both sides."""
+    """1/5000 m. The data set's y points up (fy = -480); with y down, fy is positive and both sides of poses are
+    mirrored.
+    """
     folder = root / "icl-nuim_slambook2"
     rows = np.loadtxt(folder / "pose.txt")                  # frames 1 to 5: translation, quaternion x y z w
     mirror = torch.diag(torch.tensor([1.0, -1.0, 1.0, 1.0]))
@@ -163,7 +168,8 @@ def _icl_nuim(root: Path, blank: RealFrame) -> Iterator[RealFrame]:
 
 
 def _hololens(root: Path, blank: RealFrame) -> Iterator[RealFrame]:
-    """Millimetres, sparse towards the border. Line n of the poses belongs to the n-th image of the folder, which starts at 3."""
+    """Millimetres, sparse towards the border. Line n of the poses belongs to the n-th image, whose numbers start at 3.
+    """
     folder = root / "hololens_dvmvs/000"
     poses = _table(folder / "poses.txt")
     for index in (3, 6):
@@ -181,7 +187,8 @@ def _kitti_small(root: Path, blank: RealFrame) -> Iterator[RealFrame]:
 
 
 def _kitti_annotated(root: Path, blank: RealFrame) -> Iterator[RealFrame]:
-    """The official semi-dense depth, 1/256 m. The focal length is that of the drive's day: the file beside the frames is wrong."""
+    """The official semi-dense depth, 1/256 m. The focal length is that of the drive's day; the file beside it is wrong.
+    """
     folder = root / "kitti/depth_annotated_drive_0001"
     for index in ("0000000005", "0000000050"):
         depth = read_depth_png(folder / f"depth/{index}.png", scale=256)

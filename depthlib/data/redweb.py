@@ -19,7 +19,8 @@ class ReDWeb(RealDataset[tuple[Path, Path]]):
     """ReDWeb: image, relative, disparity, valid, name. Neither metric depth nor cameras exist.
 
     relative: float32 [1,H,W] in [0,1], larger = farther: the stored number / 255. Ratios of it are those of the stored
-        numbers, by which pairs are called equal. disparity = 1 - relative, up to scale and shift. 255 marks sky and background.
+        numbers, by which pairs are called equal. disparity = 1 - relative, up to scale and shift. 255 marks sky and
+        background.
 
     Args:
         root: the folder with Imgs/*.jpg and RDs/*.png, same names.
@@ -27,7 +28,8 @@ class ReDWeb(RealDataset[tuple[Path, Path]]):
         sky: "farthest" (255 is an ordinary value, as in the ranking loss) or "invalid" (as for losses on disparity).
 
     Raises:
-        DataError: files are missing, or, when an item is read, a map with more than 8 bits, of another size, or constant.
+        DataError: files are missing, or, when an item is read, a map with more than 8 bits, of another size, or
+            constant.
     """
 
     def __init__(self, root: str | os.PathLike[str], split: str = "train", *, sky: str = "farthest") -> None:

@@ -66,7 +66,8 @@ class SUNRGBD(RealDataset[tuple[Path, Path, Path]]):
 def _entry(image: Path, folder: str) -> tuple[Path, Path, Path]:
     """Image, depth and camera of a line; the depth's name is its own, but its folder holds no other PNG."""
     scene = image.parent.parent
-    depths = sorted((scene / folder).glob("*.png")) or [scene / folder / f"{image.stem}.png"]   # `require_files` names the missing one
+    # `require_files` names the missing one
+    depths = sorted((scene / folder).glob("*.png")) or [scene / folder / f"{image.stem}.png"]
     if len(depths) > 1:
         raise DataError(f"{scene / folder}: found {len(depths)} PNG files, expected one")
     return image, depths[0], scene / "intrinsics.txt"

@@ -1,4 +1,4 @@
-"""Templates of paths, "{drive}/image_{camera}/data/{frame:010d}.png": filled from a list's entry, or searched on disk."""
+"""Templates of paths, "{drive}/image_{camera}/data/{frame:010d}.png": filled from a list's entry, or searched."""
 
 from __future__ import annotations
 
@@ -42,7 +42,9 @@ def fill(template: str, values: Mapping[str, str]) -> str:
         if name is None:
             continue
         if name not in values:
-            raise DataError(f"path template {template!r}: found values of {', '.join(values)}, expected one of {name!r}")
+            raise DataError(
+                f"path template {template!r}: found values of {', '.join(values)}, expected one of {name!r}"
+            )
         value = values[name]
         if spec and not re.fullmatch(r"\d+", value):
             raise DataError(f"path template {template!r}: found {name} {value!r}, expected digits")

@@ -32,8 +32,8 @@ class TUM(PosedVideo):
         root: the folder of the sequences.
         split: a sequence's folder, such as "rgbd_dataset_freiburg1_desk".
         views, spacing: see `PosedVideo`.
-        associations: a list with lines "time rgb time depth", absolute or in the sequence's folder; None pairs rgb.txt and
-            depth.txt by `associate`. Frames without a pose in time are left out if a view asks for poses.
+        associations: a list with lines "time rgb time depth", absolute or in the sequence's folder; None pairs rgb.txt
+            and depth.txt by `associate`. Frames without a pose in time are left out if a view asks for poses.
         max_difference: seconds between colour and depth, and between colour and pose.
         camera: fx, fy, cx, cy; None takes those of freiburg1, 2 or 3 by the folder's name ("freiburg1" or "fr1" in it).
 

@@ -85,7 +85,8 @@ def verify(
     decodes every file that has an encoding (`depthlib.data.encoding.check_file`) and hashes files of known sha256.
 
     Args:
-        lists: the folder of lists; a list is looked for there and then under `root`. An absent list is noted and is no fault.
+        lists: the folder of lists; a list is looked for there and then under `root`. An absent list is noted and is no
+            fault.
         splits: names of the splits that must be complete; none means all, and then absent lists are no fault.
         full: decode and hash.
         progress: show a bar in full mode.
@@ -97,7 +98,9 @@ def verify(
     if not root.is_dir():
         raise DataError(f"{root}: no such folder, expected the root of {manifest.name}")
     if unknown := [name for name in wanted if name not in manifest.splits]:
-        raise DataError(f"split: found {unknown[0]!r}, expected one of {manifest.name}: {', '.join(manifest.splits) or 'none'}")
+        raise DataError(
+            f"split: found {unknown[0]!r}, expected one of {manifest.name}: {', '.join(manifest.splits) or 'none'}"
+        )
     there = {path: size for path, size in _walk(root)}
     known = _known_files(manifest)
     findings = [_sized(known, root, there, full)] if known else []

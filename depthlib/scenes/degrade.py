@@ -55,10 +55,10 @@ def ordinal_pairs(
 ) -> OrdinalPairs:
     """Draw pairs of points and their order in depth, as human annotators did for DIW.
 
-    As in DIW (Chen et al. 2016, Sec. 3), half of the pairs lie in one row, symmetric about the image's vertical centre line,
-    so that the prior "the lower point is nearer" or a central bias does not help; the others are two random points. DIW has
-    no equal pairs: pairs closer than `equal_ratio` are drawn again,
-    unless `keep_equal`, which labels them 0.
+    As in DIW (Chen et al. 2016, Sec. 3), half of the pairs lie in one row, symmetric about the image's vertical centre
+    line, so that the prior "the lower point is nearer" or a central bias does not help; the others are two random
+    points. DIW has no equal pairs: pairs closer than `equal_ratio` are drawn again, unless `keep_equal`, which labels
+    them 0.
 
     Args:
         depth: [1, H, W] metres. valid: [1, H, W] bool; points are drawn from valid pixels alone.
@@ -127,9 +127,9 @@ def defective_labels(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Remove labels as real sensors do: in whole regions, on glossy surfaces first.
 
-    Labels are missing on glossy surfaces (ANUW's data have depth 0 where light is not reflected; Sec. 3.3). If these are
-    fewer than `share`, blobs of other surfaces are added; if they are more, blobs of them are selected, both in an order
-    given by the seed. So the share is exact (to a pixel) and a larger share contains a smaller one.
+    Labels are missing on glossy surfaces (ANUW's data have depth 0 where light is not reflected; Sec. 3.3). If these
+    are fewer than `share`, blobs of other surfaces are added; if they are more, blobs of them are selected, both in an
+    order given by the seed. So the share is exact (to a pixel) and a larger share contains a smaller one.
 
     Args:
         depth: [1, H, W] metres, 0 where invalid. valid: [1, H, W] bool.

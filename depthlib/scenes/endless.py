@@ -19,12 +19,14 @@ def endless_scenes(
 ) -> Iterator[dict[str, Tensor]]:
     """Batches of the scenes number `first`, `first` + 1, ... of the split "train", each shown once.
 
-    The same numbers give the same scenes as `SceneDataset`, without its rounding to 8 and 16 bits and without defective labels.
-    The batches do not depend on the number of workers.
+    The same numbers give the same scenes as `SceneDataset`, without its rounding to 8 and 16 bits and without defective
+    labels. The batches do not depend on the number of workers.
 
     Args:
-        batch_size: scenes in a batch, B. 64 or more on a GPU; an image of 96 x 192 needs about 50 MB while it is rendered.
-        workers: processes that build scenes; 0 builds them in this one. One process built 90 (streets) to 270 (rooms) a second in a measurement.
+        batch_size: scenes in a batch, B. 64 or more on a GPU; an image of 96 x 192 needs about 50 MB while it is
+            rendered.
+        workers: processes that build scenes; 0 builds them in this one. One process built 90 (streets) to 270 (rooms) a
+            second in a measurement.
 
     Yields:
         image [B, 3, H, W] in [0, 1]; depth [B, 1, H, W] metres, 0 without a surface; valid [B, 1, H, W] bool;
@@ -54,7 +56,7 @@ def _rendered(
 
 
 class _Built(IterableDataset):
-    """Scenes and their cameras as tensors on the CPU; each worker builds every n-th batch, and the loader keeps their order."""
+    """Scenes and cameras as CPU tensors; each worker builds every n-th batch, and the loader keeps their order."""
 
     def __init__(self, distribution: SceneDistribution, batch_size: int, first: int) -> None:
         self.distribution, self.batch_size, self.first = distribution, batch_size, first

@@ -31,8 +31,9 @@ def fused(function: Function) -> Function:
 @functools.cache
 def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     compiled = torch.compile(function, dynamic=True, backend=BACKEND)
-    # Constants are built in, instead of being arguments on the CPU. A function is compiled anew for another precision, another function
-    # that it is given, and sizes of 1 or that happen to be equal: that can be more often than torch puts up with otherwise.
+    # Constants are built in, instead of being arguments on the CPU. A function is compiled anew for another precision,
+    # another function that it is given, and sizes of 1 or that happen to be equal: that can be more often than torch
+    # puts up with otherwise.
     settings = torch._dynamo.config.patch(specialize_float=True, recompile_limit=32)
 
     def call(*inputs: Any) -> Any:

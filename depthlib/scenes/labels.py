@@ -18,7 +18,8 @@ def class_names(classes: int) -> tuple[str, ...]:
 
 
 def scene_labels(semantics: Tensor, classes: int) -> Tensor:
-    """The `semantics` of a scene, int64 of any shape, in `classes` classes: 13 and 8 unchanged, 4 mapped from the 13 of rooms.
+    """The `semantics` of a scene, int64 of any shape, in `classes` classes: 13 and 8 unchanged, 4 mapped from the 13 of
+    rooms.
 
     Raises ValueError as `class_names`.
     """

@@ -50,7 +50,8 @@ class Bounds:
 def tile_bounds(point: list[Tensor], hit: Tensor) -> Bounds:
     """Bounds of the points ([N, R] each) that lie on a solid.
 
-    A tile at the edge of a solid reaches far in depth, so its rays are sorted along its longest side and cut into groups.
+    A tile at the edge of a solid reaches far in depth, so its rays are sorted along its longest side and cut into
+    groups.
     """
     centre, extent = _box(point, hit)
     longest = extent.argmax(1)
@@ -79,8 +80,8 @@ def _in_axes(scenes: SceneBatch, centre: Tensor, extent: Tensor) -> tuple[Tensor
 def _on_the_way(scenes: SceneBatch, bounds: Bounds, light: Tensor) -> Tensor:
     """[N, P] bool: the solid may stand between the tile's points and the light (conservative).
 
-    It may not where its ball misses the cone from the tile to the light, nor where the whole way passes one of its sides.
-    The latter leaves out contact shadows of a few millimetres, which is part of how canonical frames look.
+    It may not where its ball misses the cone from the tile to the light, nor where the whole way passes one of its
+    sides. The latter leaves out contact shadows of a few millimetres, which is part of how canonical frames look.
     """
     light, centre, extent = (t.unflatten(0, (len(scenes), -1)) for t in (light, bounds.centre, bounds.extent))
     local, reach = _in_axes(scenes, centre, extent)
@@ -92,7 +93,9 @@ def _on_the_way(scenes: SceneBatch, bounds: Bounds, light: Tensor) -> Tensor:
 
 @fused
 def _near_the_way(local: Tensor, reach: Tensor, lamp: Tensor, half: Tensor, spread: Tensor, radius: Tensor) -> Tensor:
-    """[B, T, P] bool, from boxes `local` +- `reach` [3, B, T, P] within balls of radius `spread` [B, T, 1] to lamps [3, B, 1, P]."""
+    """[B, T, P] bool: from boxes `local` +- `reach` [3, B, T, P] in balls of radius `spread` [B, T, 1] to lamps [3, B,
+    1, P].
+    """
     beside = torch.zeros_like(local[0], dtype=torch.bool)
     for i in range(3):
         beside |= torch.minimum(local[i] - reach[i], lamp[i] - radius) > half[i] - 1e-3
@@ -149,7 +152,7 @@ def _unhidden(
     clearance: Callable[..., tuple[Tensor, Tensor, Tensor]], table: Tensor, number: Tensor, rows: Tensor, light: Tensor,
     x: Tensor, y: Tensor, z: Tensor, distance: Tensor, solid: Tensor,
 ) -> Tensor:
-    """Share [n, R'] of the light that each of the solids [n] leaves over for the points of its group, one of `rows` [n]."""
+    """Share [n, R'] of the light that each solid [n] leaves for the points of its group, one of `rows` [n]."""
     row, lamp = table[number].T[..., None], light[rows].T[..., None]
     x, y, z, length, solid = (values.index_select(0, rows) for values in (x, y, z, distance, solid))
     start = [_affine(row, i, x, y, z) for i in range(3)]
@@ -201,8 +204,8 @@ def _multiply(values: Tensor, group: Tensor, factors: list[Tensor]) -> None:
 def _may_shade(row: Tensor, which: int, centre: Tensor, extent: Tensor, light: Tensor) -> Tensor:
     """[n] bool: may a solid hide a part of the light from any of a group of points (conservative)?
 
-    The box around the points shrinks to a point on its straight way to the light. Somewhere it has to meet the solid, grown
-    by half the width of the shadow's edge, and it must not pass one of the solid's sides all the way.
+    The box around the points shrinks to a point on its straight way to the light. Somewhere it has to meet the solid,
+    grown by half the width of the shadow's edge, and it must not pass one of the solid's sides all the way.
 
     Args:
         row: [18, n] of the table. centre, extent: [3, n] of the boxes. light: [8, n].
@@ -238,11 +241,12 @@ def _may_shade(row: Tensor, which: int, centre: Tensor, extent: Tensor, light: T
 def _edge_of_box(
     start: list[Tensor], end: list[Tensor], reach: list[Tensor], grow: list[Tensor], radius: Tensor,
 ) -> tuple[Tensor, Tensor]:
-    """Bound edge + t slope, [n] each, on `width` in `transmittance` where the way comes closest to a box, at share t of it.
+    """Bound edge + t slope, [n] each, on `width` in `transmittance` where the way comes closest to a box, at share t of
+    it.
 
-    A way that misses the box has its width taken in the middle between leaving one pair of sides and entering another. The
-    closest point lies between these too, and they are at most width x (1 / speed + 1 / other speed) apart. Sides between
-    which the way stays throughout are neither of the two.
+    A way that misses the box has its width taken in the middle between leaving one pair of sides and entering another.
+    The closest point lies between these too, and they are at most width x (1 / speed + 1 / other speed) apart. Sides
+    between which the way stays throughout are neither of the two.
     """
     slow = [
         torch.where((start[i].abs() + reach[i] < 1) & (end[i].abs() < 1), 0.0,
@@ -268,7 +272,8 @@ def _box_clearance(row: Tensor, start: list[Tensor], step: list[Tensor], length:
     """Does a box stand between a point and a light?
 
     Args:
-        row: [18, n, 1] of the table. start, step: three [n, R], the point and the direction per metre in unit coordinates.
+        row: [18, n, 1] of the table. start, step: three [n, R], the point and the direction per metre in unit
+            coordinates.
         length: [n, R] metres to the light.
 
     Returns:
@@ -345,7 +350,7 @@ def _open(
     nearest: Callable[[Tensor, list[Tensor]], list[Tensor]], table: Tensor, number: Tensor, rows: Tensor,
     x: Tensor, y: Tensor, z: Tensor, nx: Tensor, ny: Tensor, nz: Tensor, solid: Tensor, radius: Tensor,
 ) -> Tensor:
-    """Share [n, R'] of the light from all around that each of the solids [n] leaves over for its group, one of `rows` [n]."""
+    """Share [n, R'] of the ambient light that each solid [n] leaves for the points of its group, one of `rows` [n]."""
     row, fades = table[number].T[..., None], radius[number][:, None]
     x, y, z, nx, ny, nz, solid = (values.index_select(0, rows) for values in (x, y, z, nx, ny, nz, solid))
     local = [_affine(row, i, x, y, z) for i in range(3)]

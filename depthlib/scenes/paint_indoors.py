@@ -52,8 +52,8 @@ def fabric(s: Surface) -> Tensor:
 
 
 def _mean_of_picture(values: Tensor, picture: Tensor) -> Tensor:
-    """The mean [n] over the points of the same picture (`picture` is ascending). Part of version 1: a room with two wallpapers
-    has stripes as wide as their mean."""
+    """The mean [n] over the points of the same picture (`picture` is ascending). Part of version 1: a room with two
+    wallpapers has stripes as wide as their mean."""
     total = values.new_zeros(2, int(picture[-1]) + 1).index_add_(1, picture, torch.stack([values, torch.ones_like(values)]))
     return (total[0] / total[1])[picture]
 

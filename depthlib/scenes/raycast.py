@@ -155,7 +155,9 @@ def _linear(row: Tensor, u: Tensor, v: Tensor) -> Tensor:
 
 
 def _box_depth(table: Tensor, u: Tensor, v: Tensor) -> Tensor:
-    """Depth [n, R] at which rays enter boxes; `table` [12, n, 1]: origin, and direction as a linear function of (u, v, 1)."""
+    """Depth [n, R] at which rays enter boxes; `table` [12, n, 1]: origin, and direction as linear function of (u, v,
+    1).
+    """
     enter = leave = None
     for i in range(3):
         inverse = (_linear(table[3 + 3 * i: 6 + 3 * i], u, v) + _TINY).reciprocal()

@@ -132,7 +132,8 @@ def _columns(table: Tensor, number: Tensor, dtype: torch.dtype) -> Tensor:
 
 @fused
 def _local_normal(unit: Tensor, half: Tensor, profile: Tensor, is_round: Tensor) -> tuple[Tensor, list[Tensor]]:
-    """Axis (0, 1, 2) of the face that a point of the unit solid lies on, and the three parts of the outward normal (any length)."""
+    """Axis (0, 1, 2) of the face of a point of the unit solid, and the three parts of the outward normal (any length).
+    """
     x, y, z = unit.abs()
     face = torch.where((x >= y) & (x >= z), 0, torch.where(y >= z, 1, 2))
     box = [torch.where(face == i, unit[i].sign(), 0.0) for i in range(3)]

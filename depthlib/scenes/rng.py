@@ -11,8 +11,8 @@ T = TypeVar("T")
 
 
 class Dice:
-    """A seeded stream of random numbers. `fork(name)` gives an independent stream, so that the number of draws in one part
-    of a scene (a knob) does not change the rest. Uses only `random.Random.random`, whose stream Python guarantees.
+    """A seeded stream of random numbers. `fork(name)` gives an independent stream, so that the number of draws in one
+    part of a scene (a knob) does not change the rest. Uses only `random.Random.random`, whose stream Python guarantees.
     """
 
     def __init__(self, seed: int) -> None:

@@ -25,12 +25,13 @@ KEPT = ("image", "depth", "valid", "semantics", "name")
 class Frames(Dataset):
     """Frames of several distributions, one after the other, all at one size.
 
-    Items: image [3,H,W], depth [1,H,W] in metres, valid [1,H,W], semantics [H,W], name. Frames of another shape are resized, as in
-    the paper DIW to 224 x 448 (Sec. 4.1): images with antialiasing, labels by the nearest pixel.
+    Items: image [3,H,W], depth [1,H,W] in metres, valid [1,H,W], semantics [H,W], name. Frames of another shape are
+    resized, as in the paper DIW to 224 x 448 (Sec. 4.1): images with antialiasing, labels by the nearest pixel.
 
     Args:
-        parts: for each distribution `family`, `first` and `count` of its scenes, and fields of `SceneDistribution`. Scenes of
-            one family, split and number are the same scene under all knobs: disjoint sets use different numbers.
+        parts: for each distribution `family`, `first` and `count` of its scenes, and fields of `SceneDistribution`.
+            Scenes of one family, split and number are the same scene under all knobs: disjoint sets use different
+            numbers.
         split: "train", "val" or "test". size: rows and columns.
     """
 
@@ -85,9 +86,11 @@ class OrdinalFrames(Dataset):
 
 
 class RelativeFrames(Dataset):
-    """As ReDWeb: inverted disparity in 8 bits, each image from 0, its nearest, to 255, the sky. Items: image, relative, valid, name.
+    """As ReDWeb: inverted disparity in 8 bits, each image from 0, its nearest, to 255, the sky. Items: image, relative,
+    valid, name.
 
-    relative: float32 [1,H,W], stored number / 255, larger = farther, as `depthlib.data.redweb.ReDWeb` gives it. All pixels are valid.
+    relative: float32 [1,H,W], stored number / 255, larger = farther, as `depthlib.data.redweb.ReDWeb` gives it. All
+    pixels are valid.
     """
 
     def __init__(self, frames: Frames) -> None:

@@ -31,7 +31,7 @@ from depthlib.site.prose import Prose, plain
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 LINK = re.compile(r"\](?:\(|:\s*)([^)\s#]+)")
-MADE_BY = ("notebook_html.py", "prose.py", "mathml.py", "notebook.html.j2", "notebook.js", "notebook.css", "page.css")
+MADE_BY = ("notebook_html.py", "prose.py", "notebook.html.j2", "notebook.js", "notebook.css", "page.css")
 HEADING = re.compile(r'<h2 id="([^"]*)">(.*?)<a class="anchor-link"', re.DOTALL)
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from html import escape, unescape
 from pathlib import Path
 from urllib.parse import unquote
+from xml.etree import ElementTree
 
+from latex2mathml.converter import convert_to_element
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
-from depthlib.site.mathml import mathml
 
 FOREIGN = re.compile(r"[a-z][a-z0-9+.-]*:|//", re.IGNORECASE)
 
@@ -55,6 +57,20 @@ class Prose(IPythonRenderer):
 
     def latex_environment(self, name: str, body: str) -> str:
         return mathml(f"\\begin{{{name}}}{body}\\end{{{name}}}", display=True)
+
+
+def mathml(tex: str, display: bool = False) -> str:
+    """A formula as one `<math>` element, which browsers draw without a script; what is not understood, as its source."""
+    try:
+        element = convert_to_element(tex.strip(), display="block" if display else "inline")
+    except Exception:               # the converter raises whatever its insides raise
+        element = None
+    if element is None or "\\" in "".join(element.itertext()):         # an unknown command is passed through
+        return f'<code class="tex">{escape(tex.strip())}</code>'
+    element.set("alttext", tex.strip())
+    for part in element.iter():     # its characters are references such as &#x0003C; until they are written
+        part.text = unescape(part.text or "")
+    return ElementTree.tostring(element, encoding="unicode")
 
 
 def to_html(markdown: str, folder: Path) -> str:

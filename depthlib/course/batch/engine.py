@@ -38,8 +38,8 @@ def run_batch(
 ) -> int:
     """Carry out `plan` and return the status of the batch: DONE, FAILED (some job did), or OUT_OF_TIME.
 
-    Every finished job is a file, and an interrupted training resumes from its checkpoint, so a batch may be stopped at any
-    time and started again.
+    Every finished job is a file, and an interrupted training resumes from its checkpoint, so a batch may be stopped at
+    any time and started again.
 
     Args:
         jobs: how many at once.
@@ -57,8 +57,8 @@ def run_batch(
         lock.acquire(timeout=0)
     except Timeout:
         raise AnotherBatch(
-            f"{plan.store}: found another batch of profile {plan.profile}, expected none: wait for it, or set another store "
-            "with DEPTHLIB_STORE"
+            f"{plan.store}: found another batch of profile {plan.profile}, expected none: wait for it, or set another "
+            "store with DEPTHLIB_STORE"
         ) from None
     with lock:
         plan_file = plan.write()
@@ -96,8 +96,8 @@ def _command(plan: Plan, plan_file: Path, jobs: int, options: Sequence[str]) -> 
     here = ["--cores", str(jobs * plan.threads), "--resources", f"gpu={plan.gpus}"]
     last = plan.last_of_longest_chain()
     first = ["--prioritize", plan.runs[last].stamp] if last else []
-    # Outputs are written atomically, so Snakemake's own locks and marks of incomplete files are not needed; after a kill
-    # they would block a restart.
+    # Outputs are written atomically, so Snakemake's own locks and marks of incomplete files are not needed; after a
+    # kill they would block a restart.
     return [
         plan.python, "-m", "snakemake", "--snakefile", str(SNAKEFILE), "--directory", plan.folder, "--config", f"plan={plan_file}",
         *first, "--keep-going", "--nolock", "--ignore-incomplete", "--rerun-triggers", "mtime", "--scheduler", "greedy",
@@ -111,7 +111,8 @@ def _elsewhere(options: Sequence[str]) -> bool:
 
 @contextmanager
 def _sigterm_raises() -> Iterator[None]:
-    """Inside, SIGTERM (from `kill`, `timeout` or a cluster's time limit) raises SystemExit instead of ending Python at once."""
+    """Inside, SIGTERM (`kill`, `timeout`, a cluster's time limit) raises SystemExit instead of ending Python at once.
+    """
     if threading.current_thread() is not threading.main_thread():       # only the main thread may set signal handlers
         yield
         return
@@ -175,7 +176,7 @@ def default_jobs(gpus: int) -> int:
 
 
 def gpu_count(device: str) -> int:
-    """Number of CUDA devices that "auto", "cpu", ... selects on this machine. Raises ValueError as `pick_device` does."""
+    """Number of CUDA devices that "auto", "cpu", ... selects here. Raises ValueError as `pick_device` does."""
     import torch
 
     from depthlib.base.devices import pick_device

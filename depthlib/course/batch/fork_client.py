@@ -12,8 +12,8 @@ BEGUN = b"b"            # the first byte of an answer; the second one is the exi
 
 
 def ask(kind: str, plan_file: str, name: str) -> int | None:
-    """Request a job ("run" or "notebook") and wait for it: its exit status, or None if it was not accepted. Uses the batch's
-    folder.
+    """Request a job ("run" or "notebook") and wait for it: its exit status, or None if it was not accepted. Uses the
+    batch's folder.
     """
     os.chdir(Path(plan_file).parent)        # the address of a socket is limited in length, so it is relative
     with socket.socket(socket.AF_UNIX) as connection:

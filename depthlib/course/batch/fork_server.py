@@ -1,9 +1,10 @@
 """A process with all imports loaded, from which the jobs of a batch are forked.
 
-Importing torch, its compiler (which every optimiser of torch imports) and the package, and computing the keys, takes four
-seconds of CPU time, more than some small trainings. With a fork server this happens once per batch: `serve` imports, then
-listens at a socket in the batch's folder; a job connects (`fork_client.ask`), passes its output, and waits for its fork.
-Without a server, on the node of a cluster or with a GPU, whose context does not survive a fork, the job runs directly.
+Importing torch, its compiler (which every optimiser of torch imports) and the package, and computing the keys, takes
+four seconds of CPU time, more than some small trainings. With a fork server this happens once per batch: `serve`
+imports, then listens at a socket in the batch's folder; a job connects (`fork_client.ask`), passes its output, and
+waits for its fork. Without a server, on the node of a cluster or with a GPU, whose context does not survive a fork, the
+job runs directly.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 
 def start(plan: Plan, plan_file: Path, log: IO[bytes], environment: Mapping[str, str]) -> subprocess.Popen | None:
-    """Start `serve` in a separate process, which ends with its standard input. None if it would not help or not work."""
+    """Start `serve` in a separate process, which ends with its standard input. None if it would not help or work."""
     if sys.platform != "linux" or plan.gpus or len(plan.missing_runs()) + len(plan.missing_notebooks()) < 2:
         return None
     command = [plan.python, "-m", "depthlib.course.batch.fork_server", str(plan_file)]
@@ -39,7 +40,8 @@ def start(plan: Plan, plan_file: Path, log: IO[bytes], environment: Mapping[str,
 
 
 def serve(plan_file: str) -> None:
-    """Fork a process for each job that connects, until standard input is closed or SIGTERM; then end the remaining forks."""
+    """Fork a process per job that connects, until SIGTERM or the end of standard input; then end the remaining forks.
+    """
     from depthlib.course.batch.worker import set_threads
 
     set_threads(plan_file)
@@ -70,7 +72,8 @@ def serve(plan_file: str) -> None:
 def load(plan_file: str) -> None:
     """Import all code of the missing jobs, so that their keys and the executed code come from the same files.
 
-    Only modules that start no thread and no event loop, which a fork would not have; a notebook's are started by its fork.
+    Only modules that start no thread and no event loop, which a fork would not have; a notebook's are started by its
+    fork.
     """
     import papermill  # noqa: F401
     import torch._dynamo  # noqa: F401

@@ -15,7 +15,8 @@ class Merged:
     """The result of `merge`: names of runs.
 
     Attributes:
-        copied: new in the store. same: present with the same bits. agree: present from another machine, equal within rounding.
+        copied: new in the store. same: present with the same bits. agree: present from another machine, equal within
+            rounding.
         conflicts: present and different; the store keeps its own. unreadable: sentences.
     """
 
@@ -33,7 +34,8 @@ class Merged:
 
 
 def merge(source: str | os.PathLike[str], store: Store) -> Merged:
-    """Copy the finished runs of another store, or of `results/<profile>/runs`, into `store`. Existing runs are not replaced.
+    """Copy the finished runs of another store, or of `results/<profile>/runs`, into `store`. Existing runs are not
+    replaced.
 
     Raises:
         FileNotFoundError: no such folder.

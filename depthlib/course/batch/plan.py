@@ -22,7 +22,8 @@ from depthlib.runs.store import RECORD, Store
 class RunJob:
     """A run: its spec as plain values, the runs it depends on, and the steps of its training.
 
-    `stamp`: the file that marks it as trained, and scored by the current measures. `trained`: only scores may be missing.
+    `stamp`: the file that marks it as trained, and scored by the current measures. `trained`: only scores may be
+    missing.
     """
 
     spec: dict[str, Any]
@@ -97,7 +98,8 @@ def make_plan(
     """The plan for these lessons.
 
     Args:
-        later: lessons whose runs belong to this batch and whose notebooks do not, so that no core idles between two batches.
+        later: lessons whose runs belong to this batch and whose notebooks do not, so that no core idles between two
+            batches.
         jobs: how many run at once; they share the cores. gpus: how many they share.
 
     Raises:
@@ -149,7 +151,8 @@ def _run_stamp(spec: RunSpec, folder: Path) -> Path:
 
 
 def _notebook_stamp(lesson: Lesson, specs: list[RunSpec], shown: list[str], profile: str, device: str, folder: Path) -> Path:
-    """Its name changes with everything the executed notebook depends on; it is removed if that notebook no longer exists.
+    """Its name changes with everything the executed notebook depends on; it is removed if that notebook no longer
+    exists.
 
     `shown` are the stamps of the runs, whose names change with what was trained and scored.
     """

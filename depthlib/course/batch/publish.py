@@ -1,4 +1,4 @@
-"""From the store into `results/`: a lesson's notebook, executed with its runs, and the records and small weights beside it."""
+"""Publishing from the store to `results/`: a lesson's executed notebook, and its records and small weights."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ def render(
     lesson_name: str, *, profile: str, device: str, store: str | os.PathLike[str], threads: int | None = None,
     progress: Progress | None = None,
 ) -> Path:
-    """Execute a lesson's notebook, unless its result is current, and publish its runs. All of them must be in the store.
+    """Execute a lesson's notebook, unless its result is current, and publish its runs. All of them must be in the
+    store.
 
-    A notebook is current if it was executed with the runs published beside it. So new runs are published after the notebook:
-    a batch that is interrupted in between executes it again. One that sums up is always executed.
+    A notebook is current if it was executed with the runs published beside it. So new runs are published after the
+    notebook: a batch that is interrupted in between executes it again. One that sums up is always executed.
     """
     (lesson,) = pick_lessons([lesson_name])
     source = paths.notebooks_dir() / f"{lesson.notebook}.ipynb"

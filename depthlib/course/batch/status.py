@@ -19,7 +19,8 @@ class Status:
 
     Attributes:
         state: "running" or "failed". pid: of its process.
-        done, total: steps of a training, images of an evaluation, cells of a notebook. note: loss and speed, or the cell that runs.
+        done, total: steps of a training, images of an evaluation, cells of a notebook. note: loss and speed, or the
+            cell that runs.
         error: of a failed job, one line.
     """
 

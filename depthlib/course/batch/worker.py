@@ -1,8 +1,8 @@
 """One job of a batch, in a process of its own: `python -m depthlib.course.batch.worker run|notebook PLAN NAME`.
 
-A run is trained and scored, unless both are current. The state of the job is in its `Status`, its output in its log. On the
-machine of the batch it is forked from a process with all imports loaded, see `depthlib.course.batch.fork_server`; so no slow
-module is imported here.
+A run is trained and scored, unless both are current. The state of the job is in its `Status`, its output in its log. On
+the machine of the batch it is forked from a process with all imports loaded, see `depthlib.course.batch.fork_server`;
+so no slow module is imported here.
 """
 
 from __future__ import annotations
@@ -62,7 +62,8 @@ def _run(plan: Plan, name: str, status: Status, file: Path) -> None:
     spec = RunSpec(**plan.runs[name].spec)
     if spec.name != name:
         raise RuntimeError(
-            f"{name}: found changed code (the run would now be {spec.name}), expected that of the plan: start the batch again"
+            f"{name}: found changed code (the run would now be {spec.name}), expected that of the plan: "
+            "start the batch again"
         )
     shown = [time.monotonic()]
 

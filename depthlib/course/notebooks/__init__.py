@@ -1,7 +1,7 @@
 """The life of a notebook: written in `notebooks/` without outputs, executed into `results/<profile>/`, checked there.
 
-`strip` cleans sources, `execute` runs one, `check_executed` checks whether a result is current, and `student_copy` removes the
-solutions. Jupyter is imported only to run a notebook.
+`strip` cleans sources, `execute` runs one, `check_executed` checks whether a result is current, and `student_copy`
+removes the solutions. Jupyter is imported only to run a notebook.
 """
 
 import depthlib.course.notebooks.import_shim  # noqa: F401  (first)

@@ -16,12 +16,14 @@ from depthlib.course.notebooks.parameters import declared_parameters
 
 MAX_LINES = 25
 READABLE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-RANDOM = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?=[a-f]*[0-9])[0-9a-f]{6,}")     # random ids of editors
+# random ids of editors
+RANDOM = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?=[a-f]*[0-9])[0-9a-f]{6,}")
 MAX_ID = 64                                                                                       # nbformat's limit
 
 
 def strip(notebook: NotebookNode) -> NotebookNode:
-    """A copy without outputs, counts and volatile metadata, with readable cell ids. Stripping twice changes nothing more.
+    """A copy without outputs, counts and volatile metadata, with readable cell ids. Stripping twice changes nothing
+    more.
 
     A readable id is kept for good. A random one is replaced by one made from the last heading above: `gradient-text`,
     `gradient-code`, `gradient-code-2`.

@@ -47,7 +47,8 @@ def execute(
 
     The kernel is this interpreter, started in the folder of `output`; the current folder has no effect.
     The result carries `depthlib: {key, parts, parameters, profile, versions}` in its metadata and no times, so that two
-    runs of a notebook that prints no times are equal, byte for byte. An older result stays until the new one replaces it.
+    runs of a notebook that prints no times are equal, byte for byte. An older result stays until the new one replaces
+    it.
 
     Args:
         source: a notebook without outputs.
@@ -123,7 +124,8 @@ def _papermill(
 
     with tempfile.TemporaryDirectory(prefix="depthlib-") as sockets:
         # TCP ports race between kernels started at once. The sockets need a folder of their own: by default they lie in
-        # the current one, under the same names for every kernel, and a kernel started elsewhere would look for them there.
+        # the current one, under the same names for every kernel, and a kernel started elsewhere would look for them
+        # there.
         ipc = {"KernelManager": {"transport": "ipc", "ip": str(Path(sockets) / "kernel")}} if os.name == "posix" else {}
         papermill.execute_notebook(
             _literal(source), _literal(target), values, kernel_name="python3", language="python", progress_bar=False,
@@ -133,7 +135,8 @@ def _papermill(
             config=Config(ipc),
             resources={"metadata": {"path": str(cwd)}},
             coalesce_streams=True,                      # a progress bar is stored as its last line
-            shutdown_kernel="immediate",                # all results are in the notebook; a regular shutdown of the kernel takes seconds
+            # all results are in the notebook; a regular shutdown of the kernel takes seconds
+            shutdown_kernel="immediate",
             on_cell_execute=running.start,
         )
 

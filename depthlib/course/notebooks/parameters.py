@@ -73,7 +73,9 @@ def checked_parameters(notebook: NotebookNode, parameters: Mapping[str, object])
     """
     declared = declared_parameters(notebook)
     if unknown := sorted(set(parameters) - set(declared)):
-        raise ValueError(f"parameters: found the unknown {', '.join(unknown)}, expected some of {', '.join(declared) or 'none'}")
+        raise ValueError(
+            f"parameters: found the unknown {', '.join(unknown)}, expected some of {', '.join(declared) or 'none'}"
+        )
     values = {name: plain(value, name) for name, value in parameters.items()}
     for name, value in values.items():
         default = declared[name]

@@ -2,8 +2,8 @@
 
     pixel = P_rect_i * R_rect_00 * Tr_velo_cam * point                       (Geiger et al. 2013)
 
-Camera 0 is the left grey one, 1 the right grey one, 2 the left and 3 the right colour camera. P_rect_i = K [I | t_i]: the fourth
-column holds K t_i, the offset of camera i from camera 0; camera 2 is not camera 0. All tensors are float64.
+Camera 0 is the left grey one, 1 the right grey one, 2 the left and 3 the right colour camera. P_rect_i = K [I | t_i]:
+the fourth column holds K t_i, the offset of camera i from camera 0; camera 2 is not camera 0. All tensors are float64.
 """
 
 from __future__ import annotations
@@ -44,7 +44,9 @@ class Calibration:
 
     def _projection(self, camera: int) -> Tensor:
         if camera not in self.projections:
-            raise DataError(f"{self.source}: found projections of {sorted(self.projections)}, expected one of camera {camera}")
+            raise DataError(
+                f"{self.source}: found projections of {sorted(self.projections)}, expected one of camera {camera}"
+            )
         return self.projections[camera]
 
     def K(self, camera: int) -> Tensor:
@@ -64,7 +66,9 @@ class Calibration:
             DataError: no calibration of the laser.
         """
         if self.T_cam0_velo is None:
-            raise DataError(f"{self.source}: found no calibration of the laser, expected calib_velo_to_cam.txt beside it, or Tr")
+            raise DataError(
+                f"{self.source}: found no calibration of the laser, expected calib_velo_to_cam.txt beside it, or Tr"
+            )
         return self.T_camera_rect0(camera) @ self.rectification @ self.T_cam0_velo
 
     def T_camera_imu(self, camera: int) -> Tensor:
@@ -135,7 +139,8 @@ def _camera_file(cameras: Path, velo: Tensor | None, imu: Tensor | None) -> Cali
 
 
 def read_sequence_calibration(path: Path) -> Calibration:
-    """`calib.txt` of an odometry sequence (P0 to P3, Tr) or a file of the object benchmark (and R0_rect, Tr_velo_to_cam).
+    """`calib.txt` of an odometry sequence (P0 to P3, Tr) or a file of the object benchmark (and R0_rect,
+    Tr_velo_to_cam).
 
     In odometry files Tr already maps to rectified camera 0, so there the rectification is the identity.
 
@@ -192,7 +197,10 @@ def _checked(calibration: Calibration) -> Calibration:
         raise DataError(f"{source}: found projections of cameras {sorted(calibration.projections)}, expected 2 and 3 among them")
     for camera, P in calibration.projections.items():
         if not (float(P[0, 0]) > 0 and float(P[1, 1]) > 0 and P[2, :3].tolist() == [0, 0, 1] and abs(float(P[1, 0])) < 1e-9):
-            raise DataError(f"{source}: found the projection {P[:, :3].tolist()} of camera {camera}, expected [fx 0 cx; 0 fy cy; 0 0 1]")
+            raise DataError(
+                f"{source}: found the projection {P[:, :3].tolist()} of camera {camera}, "
+                "expected [fx 0 cx; 0 fy cy; 0 0 1]"
+            )
     poses = {"rectification": calibration.rectification, "laser": calibration.T_cam0_velo, "IMU": calibration.T_velo_imu}
     for name, pose in poses.items():
         if pose is None:

@@ -41,8 +41,8 @@ def read_annotated(path: Path, size: tuple[int, int] | None = None) -> tuple[Ten
 class KittiDepth(RealDataset[str]):
     """The depth benchmark's "depth_selection": images cropped to 1216 x 352 with their intrinsics.
 
-    An item: image float32 [3, H, W], K float32 [3, 3], name (of the file); for "val" also depth float32 [1, H, W] metres and
-    valid bool [1, H, W].
+    An item: image float32 [3, H, W], K float32 [3, 3], name (of the file); for "val" also depth float32 [1, H, W]
+    metres and valid bool [1, H, W].
 
     Args:
         root: the folder "depth_selection".

@@ -1,4 +1,4 @@
-"""KITTI in SfMLearner's training format: reduced frames, one folder a drive and camera, with cam.txt and sparse depth."""
+"""KITTI in SfMLearner's training format: small frames, a folder per drive and camera, with cam.txt and sparse depth."""
 
 from __future__ import annotations
 
@@ -22,12 +22,14 @@ DEPTH_RANGE = (0.2, 130.0)      # reduced maps keep returns close to the car
 class KittiFormatted(RealDataset[dict[str, Path]]):
     """Frames of formatted drives.
 
-    An item: image float32 [3, H, W], K float32 [3, 3], name "drive_camera/number"; with depth="stored" depth float32 [1, H, W]
-    metres and valid bool [1, H, W], of the frames that have a map; with the views "previous" and "next" those images.
+    An item: image float32 [3, H, W], K float32 [3, 3], name "drive_camera/number"; with depth="stored" depth float32
+    [1, H, W] metres and valid bool [1, H, W], of the frames that have a map; with the views "previous" and "next" those
+    images.
 
     Args:
         root: the folder with the lists and a folder for each drive.
-        split: name of a list in it, "train" or "val", whose lines name the folders of drives; or the names of the folders.
+        split: name of a list in it, "train" or "val", whose lines name the folders of drives; or the names of the
+            folders.
         depth: "none" for all frames, "stored" for those with a .npy map beside the image.
         views: "current" and any of "previous", "next"; frames without them are left out.
 

@@ -24,9 +24,10 @@ from depthlib.data.kitti.velodyne import Along, project_scan, read_scan
 class KittiOdometry(RealDataset[SequenceFrame]):
     """Frames of the odometry sequences.
 
-    An item: image float32 [3, H, W], K float32 [3, 3], name "09/000123/l"; with depth="velodyne" depth float32 [1, H, W] metres
-    and valid bool [1, H, W]; with the view "right", of left frames only: right, baseline, T_right_current; with "previous" and
-    "next": those images and, where the sequence has ground truth (00 to 10), T_previous_current and T_next_current.
+    An item: image float32 [3, H, W], K float32 [3, 3], name "09/000123/l"; with depth="velodyne" depth float32 [1, H,
+    W] metres and valid bool [1, H, W]; with the view "right", of left frames only: right, baseline, T_right_current;
+    with "previous" and "next": those images and, where the sequence has ground truth (00 to 10), T_previous_current and
+    T_next_current.
 
     Args:
         root: the folder with `sequences` and `poses`.

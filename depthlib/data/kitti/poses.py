@@ -36,9 +36,11 @@ def read_oxts(path: Path) -> Tensor:
 
 
 def oxts_pose(record: Tensor, latitude: float) -> Tensor:
-    """T_world_imu [4, 4] of a record: Mercator projection scaled for `latitude` (degrees, the same for all poses of a drive), z up.
+    """T_world_imu [4, 4] of a record: Mercator projection scaled for `latitude` (degrees, the same for all poses of a
+    drive), z up.
 
-    East is x, north is y, altitude is z; the rotation is Rz(yaw) Ry(pitch) Rx(roll) (KITTI's raw data, Geiger et al. 2013).
+    East is x, north is y, altitude is z; the rotation is Rz(yaw) Ry(pitch) Rx(roll) (KITTI's raw data, Geiger et al.
+    2013).
     """
     scale = math.cos(math.radians(latitude)) * EARTH_RADIUS
     lat, lon, altitude, roll, pitch, yaw = record[:6].tolist()

@@ -29,24 +29,27 @@ class KittiRaw(Dataset):
     """Frames of the raw data ("synced+rectified").
 
     An item is a dictionary: image float32 [3, H, W] in [0, 1] (sizes differ between days), K float32 [3, 3], name
-    "drive/number/side"; unless `depth` is "none", depth float32 [1, H, W] in metres (0 invalid) and valid bool [1, H, W].
-    With the view "right", of left frames only: right, baseline float32 scalar in metres and T_right_current [4, 4] (the cameras
-    differ by a few millimetres along y as well). With "previous" and "next": those images; with `poses` also
-    T_previous_current and T_next_current, float32 [4, 4], from GPS/IMU.
+    "drive/number/side"; unless `depth` is "none", depth float32 [1, H, W] in metres (0 invalid) and valid bool [1, H,
+    W]. With the view "right", of left frames only: right, baseline float32 scalar in metres and T_right_current [4, 4]
+    (the cameras differ by a few millimetres along y as well). With "previous" and "next": those images; with `poses`
+    also T_previous_current and T_next_current, float32 [4, 4], from GPS/IMU.
 
     Args:
         root: the folder with the days, "2011_09_26" and so on.
-        split: a name of the manifest ("eigen_zhou/train", "eigen/test"), looked up below `lists` and checked against its count
-            and sha256; or the path of a list (.txt); or the frames themselves (`drive_frames` gives those of a drive).
+        split: a name of the manifest ("eigen_zhou/train", "eigen/test"), looked up below `lists` and checked against
+            its count and sha256; or the path of a list (.txt); or the frames themselves (`drive_frames` gives those of
+            a drive).
         lists: the folder of lists.
-        depth: "velodyne" projects the scans; "annotated" reads the depth benchmark's maps below `annotated`; "projected"
-            reads stored projections (proj_depth/velodyne/*.npz, camera z); "none".
+        depth: "velodyne" projects the scans; "annotated" reads the depth benchmark's maps below `annotated`;
+            "projected" reads stored projections (proj_depth/velodyne/*.npz, camera z); "none".
         along, pixels: see `project_scan`; for "velodyne" only.
         views: "current" and any of "right", "previous", "next".
         poses: give the motion to the neighbours, from oxts.
         sides: "both", "left" or "right": which frames of the list to keep.
-        static: a list of static frames to leave out: a path, or "static" for the one below `lists`; `static_removed` counts them.
-        missing: "error" raises for the first entry of which a file is absent; "skip" leaves them out, named in `skipped`.
+        static: a list of static frames to leave out: a path, or "static" for the one below `lists`; `static_removed`
+            counts them.
+        missing: "error" raises for the first entry of which a file is absent; "skip" leaves them out, named in
+            `skipped`.
 
     Raises:
         DataError: a folder, a list or a file of an entry is missing; of an item: whatever is wrong with its files.

@@ -19,7 +19,7 @@ _PATH = re.compile(r"(?:.*/)?(\d{4}_\d{2}_\d{2}_drive_\d{4}_sync)/(image_0[23])/
 
 
 class RawFrame(NamedTuple):
-    """A frame of the raw data: drive "2011_09_26_drive_0002_sync", its number, side "l" (image_02) or "r" (image_03)."""
+    """A raw-data frame: drive "2011_09_26_drive_0002_sync", its number, side "l" (image_02) or "r" (image_03)."""
 
     drive: str
     number: int
@@ -85,7 +85,8 @@ def parse_raw(lines: Iterable[str], source: str) -> list[RawFrame]:
     """Frames of a list of the raw data, one a line, in their order.
 
     Two formats are supported: "date/drive number side" (monodepth2), and lines that begin with an image's path,
-    "date/drive/image_02/data/0000000069.png ..." (Eigen's list; followed by a stereo partner or a ground truth: monodepth, BTS).
+    "date/drive/image_02/data/0000000069.png ..." (Eigen's list; followed by a stereo partner or a ground truth:
+    monodepth, BTS).
 
     Raises:
         DataError: a line in neither format; the message has its number.

@@ -35,9 +35,9 @@ def read_disparity(path: Path, size: tuple[int, int] | None = None) -> tuple[Ten
 class KittiStereo2015(RealDataset[str]):
     """Frames of the stereo / scene flow benchmark 2015 with ground truth.
 
-    An item: image, right float32 [3, H, W], baseline float32 scalar metres, K float32 [3, 3], name "000000_10"; disparity float32
-    [1, H, W] pixels, depth float32 [1, H, W] metres = fx * baseline / disparity, valid bool [1, H, W]; with `semantics` int64
-    [H, W], the 19 Cityscapes classes for training, 255 ignore.
+    An item: image, right float32 [3, H, W], baseline float32 scalar metres, K float32 [3, 3], name "000000_10";
+    disparity float32 [1, H, W] pixels, depth float32 [1, H, W] metres = fx * baseline / disparity, valid bool [1, H,
+    W]; with `semantics` int64 [H, W], the 19 Cityscapes classes for training, 255 ignore.
 
     Args:
         root: the folder with `training`.
@@ -93,7 +93,8 @@ class KittiStereo2015(RealDataset[str]):
 
 
 def raw_frames(mapping: str | os.PathLike[str]) -> dict[str, RawFrame | None]:
-    """For "000000_10" and so on the frame of the raw data, or None where the devkit's train_mapping.txt has an empty line.
+    """For "000000_10" and so on the frame of the raw data, or None where the devkit's train_mapping.txt has an empty
+    line.
 
     Raises:
         DataError: missing, not 200 lines, or a line that names no frame.

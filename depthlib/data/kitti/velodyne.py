@@ -22,7 +22,8 @@ def read_scan(path: Path) -> Tensor:
     """Points of a .bin file, [N, 4] float32: x forward, y left, z up in metres, reflectance in [0, 1].
 
     Raises:
-        DataError: missing, cut off, not finite, or farther than a scanner sees (another unit or another type of number).
+        DataError: missing, cut off, not finite, or farther than a scanner sees (another unit or another type of
+            number).
     """
     data = read_bytes(path)
     if len(data) % 16:
@@ -32,7 +33,9 @@ def read_scan(path: Path) -> Tensor:
         raise DataError(f"{path}: found values that are not finite, expected float32 metres")
     reach = float(np.abs(points[:, :3]).max())
     if not 1 < reach < SCAN_RANGE:
-        raise DataError(f"{path}: found a farthest coordinate of {reach:g}, expected float32 metres, 1 to {SCAN_RANGE:g}")
+        raise DataError(
+            f"{path}: found a farthest coordinate of {reach:g}, expected float32 metres, 1 to {SCAN_RANGE:g}"
+        )
     return torch.from_numpy(points.astype(np.float32))
 
 
@@ -51,7 +54,8 @@ def project_scan(
         points: [N, 3] or [N, 4] metres in the laser's frame.
         T_camera_velo: [4, 4]. K: [3, 3] pixels.
         along: "velodyne-x", or "z" for depth along the camera's axis.
-        pixels: "matlab" for round(u) - 1, "nearest" for round(u), the pixel whose centre is nearest if centres lie at integers.
+        pixels: "matlab" for round(u) - 1, "nearest" for round(u), the pixel whose centre is nearest if centres lie at
+            integers.
 
     Returns:
         [1, H, W] float32 metres, 0 where no point falls.
@@ -77,7 +81,8 @@ def project_scan(
 
 
 def read_projected(path: Path) -> Tensor:
-    """A stored projection: npz with `velodyne_depth`, [H, W] metres along the camera's z, 0 invalid. Returns [1, H, W] float32.
+    """A stored projection: npz with `velodyne_depth`, [H, W] metres along the camera's z, 0 invalid. Returns [1, H, W]
+    float32.
 
     Raises:
         DataError: missing, damaged, no such array, another shape, or values that are not finite or negative.

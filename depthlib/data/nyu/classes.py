@@ -1,4 +1,6 @@
-"""The 894 labels of NYU Depth v2 as 40, 13 or 4 classes (Gupta et al. 2013; Couprie et al. 2013; Silberman et al. 2012)."""
+"""The 894 labels of NYU Depth v2 as 40, 13 or 4 classes (Gupta et al. 2013, Couprie et al. 2013, Silberman et al.
+2012).
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,8 @@ COARSER = {13: MAP13, 4: MAP4}
 
 
 def read_mapping40(path: Path) -> Tensor:
-    """`mapClass` of classMapping40.mat: [895] int64, the class 1 to 40 of each label 0 to 894; 0 for label 0, unlabelled.
+    """`mapClass` of classMapping40.mat: [895] int64, the class 1 to 40 of each label 0 to 894; 0 for label 0,
+    unlabelled.
 
     Raises:
         DataError: no such file, not a MATLAB file, or another array than 894 classes from 1 to 40.
@@ -60,5 +63,5 @@ def coarsen(labels: Tensor, classes: int) -> Tensor:
 
 
 def class_table(mapping40: Tensor, classes: int) -> Tensor:
-    """[895] int64: the class, counted from 0, of each label 0 to 894 among `classes`; 255 for label 0. `table[labels]` maps an image."""
+    """[895] int64: the class, from 0, of each label 0 to 894, 255 for label 0. `table[labels]` maps an image."""
     return coarsen(torch.where(mapping40 == 0, IGNORE, mapping40 - 1), classes)

@@ -25,7 +25,8 @@ class NYU48K(RealDataset[Path]):
     """NYU Depth v2 in HDF5: image, depth, valid, K, name ("bathroom_0001/00006").
 
     Args:
-        root: folder with train/<scene>/*.h5 and val/official/*.h5, keys rgb uint8 [3,H,W] and depth float32 [H,W] in metres.
+        root: folder with train/<scene>/*.h5 and val/official/*.h5, keys rgb uint8 [3,H,W] and depth float32 [H,W] in
+            metres.
         split: "train" (without the files held out), "holdout" (those) or "val" (the 654 test images).
         camera: fx, fy, cx, cy for files of another size than 640 x 480.
 
@@ -54,7 +55,8 @@ class NYU48K(RealDataset[Path]):
 
 
 def read_arrays(path: Path, keys: tuple[str, ...]) -> list[np.ndarray]:
-    """Whole arrays of an HDF5 file. Raises DataError: missing, empty, damaged or cut off, or without one of the arrays."""
+    """Whole arrays of an HDF5 file. Raises DataError: missing, empty, damaged, cut off, or without one of the arrays.
+    """
     import h5py
 
     if not path.is_file() or path.stat().st_size == 0:

@@ -25,10 +25,11 @@ DEPTH = {name: Encoding("mat", "float32", "metre", scale=1, invalid=(0,), along=
 
 
 class NYULabelled(torch.utils.data.Dataset):
-    """NYU Depth v2, labelled: image, depth, valid, K, name ("0001": the image's number, from 1), and semantics if asked for.
+    """NYU Depth v2, labelled: image, depth, valid, K, name ("0001": the image's number, from 1), and semantics if asked
+    for.
 
-    The file is written by MATLAB, so in HDF5 every array has its axes reversed; they are restored here. It is opened once
-    per process, at the first item.
+    The file is written by MATLAB, so in HDF5 every array has its axes reversed; they are restored here. It is opened
+    once per process, at the first item.
 
     Args:
         root: folder with nyu_depth_v2_labeled.mat and splits.mat (and classMapping40.mat for `classes`).

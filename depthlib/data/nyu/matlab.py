@@ -41,7 +41,8 @@ def read_split(path: Path, split: str) -> np.ndarray:
     """Numbers of the images of a split, counted from 1, int64 [N], ascending.
 
     Args:
-        path: splits.mat (train 795, test 654), or nyusplits.mat (train 381, val 414, trainval 795, test 654; index + 5000).
+        path: splits.mat (train 795, test 654), or nyusplits.mat (train 381, val 414, trainval 795, test 654; index +
+            5000).
 
     Raises:
         DataError: no such split in the file, numbers below 1 or twice there, or numbers of test images.

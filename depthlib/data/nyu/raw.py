@@ -57,7 +57,8 @@ class NYURaw(RealDataset[tuple[Path, Path]]):
 
 
 def read_kinect_pgm(path: Path) -> tuple[Tensor, Tensor]:
-    """Depth and validity, [1,H,W] each, of a raw dump's .pgm file, in the view of the depth camera (not of the colour one).
+    """Depth and validity, [1,H,W] each, of a raw dump's .pgm file, in the view of the depth camera (not of the colour
+    one).
 
     It holds the Kinect's 11-bit disparity; depth = 351.3 / (1092.5 - disparity), the toolbox's fit. The bytes are
     little-endian, although a PGM's are big-endian by definition: read as such, nearly every value exceeds 11 bits.

@@ -94,7 +94,7 @@ class RandomScaleCrop(Transform):
 
 
 def crop(batch: Sample, top: int, left: int, size: Size) -> Sample:
-    """The window of `size` (height, width) whose first pixel is (`top`, `left`), of a batch, with its camera and pairs."""
+    """The window of `size` (height, width) of a batch from pixel (`top`, `left`), with its camera and pairs."""
     out, (height, width) = dict(batch), size
     for key, value in batch.items():
         if key in GRID:

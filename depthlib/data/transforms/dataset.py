@@ -15,8 +15,8 @@ from depthlib.data.transforms.fields import Sample
 class Transformed(Dataset):
     """A data set whose items are transformed as they are read.
 
-    An index is a position, or (position, step) as `StepSampler` gives it; the draw is a function of (seed, step, position)
-    alone, independent of the worker. A position alone means step 0: the same draw every time.
+    An index is a position, or (position, step) as `StepSampler` gives it; the draw is a function of (seed, step,
+    position) alone, independent of the worker. A position alone means step 0: the same draw every time.
 
     Args:
         dataset: a map-style set of samples. transform: applied to each. seed: of the draws.

@@ -34,8 +34,8 @@ def as_batch(sample: Sample) -> tuple[Sample, bool]:
 
     Raises:
         TypeError: not a dictionary, or `image` is not a floating tensor.
-        ValueError: `image` is not [3,H,W] or [B,3,H,W]; a map, camera, pose or pairs of another shape; a tensor of more than one
-            axis with an unknown key, which would not be transformed.
+        ValueError: `image` is not [3,H,W] or [B,3,H,W]; a map, camera, pose or pairs of another shape; a tensor of more
+            than one axis with an unknown key, which would not be transformed.
     """
     if not isinstance(sample, dict):
         raise TypeError(f"sample: found {type(sample).__name__}, expected a dictionary with the key 'image'")

@@ -19,17 +19,17 @@ OF_BOTH_VIEWS = ("image", "right", "K", "K_right", "baseline", "T_right_current"
 class RandomFlip(Transform):
     """Mirror an image with its labels, cameras, poses and pairs, with probability `p`.
 
-    A point (x, y, z) becomes (-x, y, z): pixels u -> W - 1 - u, cx -> W - 1 - cx, poses M T M with M = diag(-1, 1, 1, 1), the
-    normals' x changes its sign, points of pairs are mirrored.
+    A point (x, y, z) becomes (-x, y, z): pixels u -> W - 1 - u, cx -> W - 1 - cx, poses M T M with M = diag(-1, 1, 1,
+    1), the normals' x changes its sign, points of pairs are mirrored.
 
     Args:
         p: probability per image.
-        swap_views: for stereo pairs. Mirroring exchanges left and right, so the views are also swapped: the mirrored right
-            view becomes `image`. Labels of the left view, which the right one lacks, are not allowed.
+        swap_views: for stereo pairs. Mirroring exchanges left and right, so the views are also swapped: the mirrored
+            right view becomes `image`. Labels of the left view, which the right one lacks, are not allowed.
 
     Raises:
-        ValueError: `p` outside 0 to 1; a sample with `right` or disparity in pixels without `swap_views`; with it, a sample
-            without `right` or with labels or neighbours of the left view (remove them with `Drop`).
+        ValueError: `p` outside 0 to 1; a sample with `right` or disparity in pixels without `swap_views`; with it, a
+            sample without `right` or with labels or neighbours of the left view (remove them with `Drop`).
     """
 
     p: float = 0.5

@@ -34,8 +34,8 @@ class Resize(Transform):
     Args:
         image: "bilinear", antialiased where it shrinks; "area", the mean over the area covered (the dual networks'
             filter); "nearest" (FastDepth).
-        depth: "nearest", or "mean" of the valid pixels around, weighted by the antialiased filter; either way a pixel is valid
-            where the nearest one is.
+        depth: "nearest", or "mean" of the valid pixels around, weighted by the antialiased filter; either way a pixel
+            is valid where the nearest one is.
 
     Raises:
         ValueError: another size or name, or an unknown filter.
@@ -110,7 +110,9 @@ def _resize_image(value: Tensor, size: Size, how: ImageFilter) -> Tensor:
 
 
 def _area(value: Tensor, axis: int, new: int) -> Tensor:
-    """Mean over the interval of an axis that each new pixel covers. PyTorch's "area" counts partly covered pixels in full."""
+    """Mean over the interval of an axis that each new pixel covers. PyTorch's "area" counts partly covered pixels
+    fully.
+    """
     old = value.shape[axis]
     edges = torch.arange(new + 1, dtype=torch.float64, device=value.device) * (old / new)
     first, total = edges[:-1].floor(), torch.zeros((), dtype=value.dtype, device=value.device)
@@ -130,7 +132,7 @@ def _known(batch: Sample, key: str) -> Tensor:
 
 
 def _masks(key: str) -> tuple[str, ...]:
-    """Names of the masks of a map, the first one in the sample counts. `depth_true` is also known where labels are damaged."""
+    """Names of the masks of a map, of which the first in the sample counts; none for `depth_true`."""
     return {"disparity": ("disparity_valid", "valid"), "depth_true": ()}.get(key, ("valid",))
 
 

@@ -14,8 +14,9 @@ class AWCA(nn.Module):
     C + 2 * C * (C // t) parameters, none of them a bias.
 
     The hidden layer has max(2, C // t) channels. Without a bias, a ReLU channel is dead if its initial weights give a
-    negative sum, in about half of all draws; if all channels are dead, the module is a constant factor of 1/2. That happens
-    with probability 1/2 for one hidden channel and 1/4 for two (the paper's 32-channel nodes included). PReLU cannot die.
+    negative sum, in about half of all draws; if all channels are dead, the module is a constant factor of 1/2. That
+    happens with probability 1/2 for one hidden channel and 1/4 for two (the paper's 32-channel nodes included). PReLU
+    cannot die.
 
     Args:
         channels: C.
@@ -72,18 +73,19 @@ def second_order_attention_literal(b: Tensor, d: Tensor) -> Tensor:
 class PSNL(nn.Module):
     """Patch second-order non-local block: [B,C,H,W] -> [B,C,H,W], H, W >= 2 * stride. ANUW Eqs. 4-6, Fig. 5.
 
-    The map is split into four quadrants (H // 2 and W // 2 rows and columns first, so odd sides are allowed), which share
-    the weights. In each, every pixel attends to the pixels whose second-order statistics match its own. The last
+    The map is split into four quadrants (H // 2 and W // 2 rows and columns first, so odd sides are allowed), which
+    share the weights. In each, every pixel attends to the pixels whose second-order statistics match its own. The last
     convolution is initialised to 0, so the block starts as the identity. 3 * C * M parameters, no bias.
 
-    A forward at 480x640 with C = 32 in float32 on a CPU holds 118 MiB above its input, of which 38 are the output, where
-    one n x n matrix of one quadrant is 22 GiB; it takes 33 s on one thread (`python -m depthlib.bench.psnl`).
+    A forward at 480x640 with C = 32 in float32 on a CPU holds 118 MiB above its input, of which 38 are the output,
+    where one n x n matrix of one quadrant is 22 GiB; it takes 33 s on one thread (`python -m depthlib.bench.psnl`).
 
     Args:
         channels: C.
-        reduction: r, 8 in the paper; M = max(2, C // r). With M = 1 a row of B minus its mean is 0 and attention uniform.
-        stride: s > 1 attends on means of s x s cells and up-samples the residual (bilinear). An approximation, s**4 times
-            cheaper; 1 is the paper.
+        reduction: r, 8 in the paper; M = max(2, C // r). With M = 1 a row of B minus its mean is 0 and attention
+            uniform.
+        stride: s > 1 attends on means of s x s cells and up-samples the residual (bilinear). An approximation, s**4
+            times cheaper; 1 is the paper.
         literal: form the n x n matrix. Same result, for tests and teaching.
 
     Raises ValueError for stride < 1, and in forward for a side below 2.

@@ -47,7 +47,9 @@ class ANU(UNetPlusPlus):
         super().__init__(**options)
         unknown = [name for name in awca_nodes if name not in self.nodes]
         if unknown:
-            raise ValueError(f"awca_nodes: found {', '.join(map(repr, unknown))}, expected some of {', '.join(self.nodes)}")
+            raise ValueError(
+                f"awca_nodes: found {', '.join(map(repr, unknown))}, expected some of {', '.join(self.nodes)}"
+            )
         self.awca = nn.ModuleDict()
         if awca:
             self.awca.update({name: AWCA(self.widths[int(name[0])], prelu=awca_prelu) for name in awca_nodes})

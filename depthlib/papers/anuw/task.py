@@ -32,8 +32,8 @@ class SoftLabels(BaseTask):
 
     W is the set of pixels without a label. For each image of a batch, at each step:
 
-    1. the target is the label outside W and the image's soft label inside; before there is one, W is masked (or 0 m with
-       `literal_zeros`, which is what the text of the paper implies);
+    1. the target is the label outside W and the image's soft label inside; before there is one, W is masked (or 0 m
+       with `literal_zeros`, which is what the text of the paper implies);
     2. the same loss is computed for this image outside W, where the target never changes, so that its values can be
        compared between visits. (The loss on the whole target falls whenever the target is replaced.)
     3. if it is the lowest so far, the prediction becomes the soft label: inside W, clamped, without gradient.
@@ -57,7 +57,9 @@ class SoftLabels(BaseTask):
         max_depth: float, min_depth: float = 1e-3, literal_zeros: bool = False,
     ) -> None:
         if not 0 < min_depth < max_depth <= torch.finfo(torch.float16).max:
-            raise ValueError(f"min_depth, max_depth: found {min_depth} and {max_depth}, expected 0 < min_depth < max_depth <= 65504")
+            raise ValueError(
+                f"min_depth, max_depth: found {min_depth} and {max_depth}, expected 0 < min_depth < max_depth <= 65504"
+            )
         self.function, self.options = resolve(loss), options or {}
         self.range, self.literal_zeros = (min_depth, max_depth), literal_zeros
         self._forget()
@@ -71,8 +73,8 @@ class SoftLabels(BaseTask):
         self._forget()      # soft labels of an earlier training belong to another network
 
     def loss(self, model: nn.Module, batch: dict[str, Any]) -> tuple[Tensor, dict[str, Tensor]]:
-        """The loss on the filled labels. Besides its own terms: `outside`, the mean loss outside W, and `updated`, the share
-        of the batch that got new soft labels.
+        """The loss on the filled labels. Besides its own terms: `outside`, the mean loss outside W, and `updated`, the
+        share of the batch that got new soft labels.
 
         Raises ValueError when the gaps of an image have changed.
         """
@@ -129,7 +131,7 @@ class SoftLabels(BaseTask):
         return losses, updated
 
     def _outside(self, prediction: Tensor, depth: Tensor, valid: Tensor) -> float:
-        """Loss of one image on its labels; infinite if it has none, or too few for the loss (no whole window of SSIM)."""
+        """Loss of one image on its labels; infinite if it has too few for the loss (no whole window of SSIM)."""
         if not valid.any():
             return math.inf
         try:
@@ -141,7 +143,9 @@ class SoftLabels(BaseTask):
 
     def _check(self, name: str, gap: Tensor) -> None:
         if checksum(gap) != self.where[name]:
-            raise ValueError(f"image {name!r}: found other gaps than before, expected no flips, no random crops and unique names")
+            raise ValueError(
+                f"image {name!r}: found other gaps than before, expected no flips, no random crops and unique names"
+            )
 
     def state_dict(self) -> dict[str, Any]:
         return {"best": dict(self.best), "soft": dict(self.soft), "where": dict(self.where)}
@@ -172,7 +176,9 @@ class GapsOnly(Dataset):
     def __getitem__(self, index: int) -> dict[str, Any]:
         item = self.dataset[index]
         if "defect" not in item:
-            raise ValueError(f"image {item.get('name', index)!r}: found no 'defect', expected a set with defect_share > 0")
+            raise ValueError(
+                f"image {item.get('name', index)!r}: found no 'defect', expected a set with defect_share > 0"
+            )
         return item | {"depth_true": torch.where(item["defect"], item["depth_true"], 0)}
 
     def fingerprint(self) -> str:

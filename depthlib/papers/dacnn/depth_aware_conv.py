@@ -1,4 +1,4 @@
-"""Depth-aware convolution: a 3x3 convolution whose taps are weighted by similarity of depth guidance. DACNN Sec. 3.3."""
+"""Depth-aware convolution: a 3x3 convolution with taps weighted by similarity of depth guidance. DACNN Sec. 3.3."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def affinity(at_p: Tensor, at_q: Tensor) -> Tensor:
 
 
 def precise(guidance: Tensor) -> Tensor:
-    """`guidance` in float32 at least: in half precision the difference of two similar values is mostly rounding error."""
+    """`guidance` in at least float32: in half precision the difference of similar values is mostly rounding error."""
     return guidance.to(torch.promote_types(guidance.dtype, torch.float32))
 
 
@@ -54,10 +54,11 @@ def depth_aware_conv(
 ) -> Tensor:
     """3x3 convolution with taps weighted by K of the guidance: sum_o w(o) K(g(p), g(p+o)) f(p+o). DACNN Eq. 2.
 
-    Computed tap by tap, forward and backward, without storing intermediate results: the backward pass recomputes K. K is one
-    number per position and tap, so it is applied after the weights of the tap, to C' channels instead of C (a quarter in
-    DACNN). For C = 64, G = 32, C' = 16 and a map of 128x256, 8 MiB of features, this needs 10 MiB besides its arguments, and
-    30 with the backward pass; unfolding needs 184 and 331 (`python -m depthlib.bench.depth_aware_conv`, with `--train`).
+    Computed tap by tap, forward and backward, without storing intermediate results: the backward pass recomputes K. K
+    is one number per position and tap, so it is applied after the weights of the tap, to C' channels instead of C (a
+    quarter in DACNN). For C = 64, G = 32, C' = 16 and a map of 128x256, 8 MiB of features, this needs 10 MiB besides
+    its arguments, and 30 with the backward pass; unfolding needs 184 and 331 (`python -m
+    depthlib.bench.depth_aware_conv`, with `--train`).
 
     Args:
         features: [B,C,H,W]; 0 outside.
@@ -79,7 +80,8 @@ def depth_aware_conv(
 
 
 def sum_of_taps(features: Tensor, guidance: Tensor, weight: Tensor, dilation: int) -> tuple[Tensor, Tensor]:
-    """sum_o w(o) K(g(p), g(p+o)) f(p+o), [B,C',H,W], and sum_o K(g(p), g(p+o)), [B,1,H,W]. Arguments: `depth_aware_conv`.
+    """sum_o w(o) K(g(p), g(p+o)) f(p+o), [B,C',H,W], and sum_o K(g(p), g(p+o)), [B,1,H,W]. Arguments:
+    `depth_aware_conv`.
 
     K is 1 at the centre and symmetric: the K of p and q at tap o is that of q and p at tap -o.
     """
@@ -232,7 +234,9 @@ class DepthAwareBlock(nn.Module):
     ) -> None:
         super().__init__()
         if not dilations or channels % len(dilations):
-            raise ValueError(f"channels: found {channels}, expected a multiple of the number of dilations, {len(dilations)}")
+            raise ValueError(
+                f"channels: found {channels}, expected a multiple of the number of dilations, {len(dilations)}"
+            )
         part = channels // len(dilations)
         self.branches = nn.ModuleList(DepthAwareConv2d(channels, part, dilation=d, normalize=normalize) for d in dilations)
         self.mix = conv_before_relu(channels, channels, 1)

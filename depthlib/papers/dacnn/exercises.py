@@ -1,4 +1,4 @@
-"""Exercises of lesson 02: the kernel of the depth-aware convolution, matching along a row, and the divergence of two guidances."""
+"""Exercises of lesson 02: the depth-aware kernel, matching along a row, and the divergence of two guidances."""
 
 from __future__ import annotations
 
@@ -66,8 +66,12 @@ DIVERGENCE = Exercise(
     right=_divergence,
     cases=_pair_of_guidances,
     mistakes={
-        "student and teacher are exchanged: the teacher's distribution weights the logarithms.": lambda s, t: _divergence(t, s),
-        "the sum is divided by the number of positions: here it is the mean over all elements.": lambda s, t: 3 * _divergence(s, t),
+        "student and teacher are exchanged: the teacher's distribution weights the logarithms.": lambda s, t: (
+            _divergence(t, s)
+        ),
+        "the sum is divided by the number of positions: here it is the mean over all elements.": lambda s, t: (
+            3 * _divergence(s, t)
+        ),
         "the sum is not divided at all.": lambda s, t: s.numel() * _divergence(s, t),
         "the softmax runs over a row: it runs over the channels.": lambda s, t: _divergence(s, t, dim=-1),
         "guidance is no distribution yet: softmax first.": lambda s, t: (t.softmax(1) * (t - s)).mean(),

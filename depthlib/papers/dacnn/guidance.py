@@ -52,7 +52,8 @@ def guidance_colours(teacher: Tensor, others: Sequence[Tensor] = ()) -> list[Ten
     mean = points.mean(dim=1, keepdim=True)
     _, vectors = torch.linalg.eigh((points - mean) @ (points - mean).T)
     axes = vectors[:, -3:].flip(1)
-    axes = axes * axes.gather(0, axes.abs().argmax(dim=0, keepdim=True)).sign()      # the sign of an eigenvector is arbitrary
+    # the sign of an eigenvector is arbitrary
+    axes = axes * axes.gather(0, axes.abs().argmax(dim=0, keepdim=True)).sign()
     shown = [torch.einsum("bghw,gc->bchw", g - mean.view(1, -1, 1, 1), axes) for g in maps]
     ends = shown[0].transpose(0, 1).flatten(1).quantile(torch.tensor([0.02, 0.98], dtype=torch.float64), dim=1)
     low, high = (end.view(1, 3, 1, 1) for end in ends)

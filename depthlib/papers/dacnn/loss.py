@@ -50,9 +50,9 @@ def guidance_loss(
     """Sum over the scales of KL(p_t || p_s) with p = softmax(guidance). DACNN Eq. 6, erratum D6.
 
     The paper states neither the axis of the softmax nor the reduction. For independent guidance of variance 1 with 32
-    channels the default gives 0.03 per element and scale, 30 with the weight 1000; over positions it would be 0.0005 per
-    element and 1 per distribution. The scale of `GuidanceBranch` enters squared: with it, untrained networks start at a few
-    tenths (32 channels) to a few units (8 channels) after weighting, beside tens of metres for the labels.
+    channels the default gives 0.03 per element and scale, 30 with the weight 1000; over positions it would be 0.0005
+    per element and 1 per distribution. The scale of `GuidanceBranch` enters squared: with it, untrained networks start
+    at a few tenths (32 channels) to a few units (8 channels) after weighting, beside tens of metres for the labels.
 
     Args:
         student, teacher: guidance maps [B,G,h,w], the same sizes in both. The teacher gets no gradient.
@@ -68,7 +68,9 @@ def guidance_loss(
         raise ValueError(f"reduction: found {reduction!r}, expected one of {', '.join(REDUCTIONS)}")
     shapes = [[list(g.shape) for g in maps] for maps in (student, teacher)]
     if not shapes[0] or shapes[0] != shapes[1]:
-        raise ValueError(f"student, teacher: found guidance of shapes {shapes[0]} and {shapes[1]}, expected equal shapes")
+        raise ValueError(
+            f"student, teacher: found guidance of shapes {shapes[0]} and {shapes[1]}, expected equal shapes"
+        )
     total = torch.zeros((), dtype=student[0].dtype, device=student[0].device)
     for g_s, g_t in zip(student, teacher, strict=True):
         rows_s, rows_t = (g.flatten(2).mT if axis == "channel" else g.flatten(2) for g in (g_s, g_t.detach()))

@@ -42,8 +42,8 @@ def scaled(channels: int, width: float) -> int:
 class Encoder(nn.Module):
     """ResNeSt dilated to stride 8, then ASPP: image [B,3,H,W] -> `Features`. DACNN Sec. 3.1, errata D10 and D15.
 
-    Stride 8 follows from "24 pixels, which corresponds to 192 pixels in the input image". The image is normalised with the
-    mean and deviation of ImageNet.
+    Stride 8 follows from "24 pixels, which corresponds to 192 pixels in the input image". The image is normalised with
+    the mean and deviation of ImageNet.
 
     Args:
         backbone: one of `BACKBONES`; the paper has ResNeSt-50.
@@ -51,8 +51,8 @@ class Encoder(nn.Module):
         rates: of the ASPP.
         pretrained: load the ImageNet weights of timm (downloads them unless they are cached).
 
-    Raises ValueError for another backbone or if pretrained and width is not 1; in forward for sides that are not multiples
-    of 8 and, in training, for a batch of one.
+    Raises ValueError for another backbone or if pretrained and width is not 1; in forward for sides that are not
+    multiples of 8 and, in training, for a batch of one.
     """
 
     def __init__(self, backbone: str, width: float, rates: Sequence[int], pretrained: bool) -> None:
@@ -87,9 +87,9 @@ class GuidanceBranch(nn.Module):
     """Depth guidance at three scales: [B,C,h,w] -> [B,G,h,w], [B,G,2h,2w], [B,G,4h,4w]. DACNN Sec. 3.2, Fig. 2.
 
     3x3 convolutions and up-sampling; at each scale a plain 3x3 convolution, times a fixed factor. The kernel K of the
-    depth-aware convolution sums squared differences over the G channels: for independent channels of variance 1 its mean is
-    (1 + 2 s^2)^(-G/2) with a factor s. That is 2e-8 for G = 32 and s = 1: K and its gradient would vanish off the
-    centre. s = G^(-1/2), the default, keeps it near 1/e for every G (erratum D7).
+    depth-aware convolution sums squared differences over the G channels: for independent channels of variance 1 its
+    mean is (1 + 2 s^2)^(-G/2) with a factor s. That is 2e-8 for G = 32 and s = 1: K and its gradient would vanish off
+    the centre. s = G^(-1/2), the default, keeps it near 1/e for every G (erratum D7).
 
     Args:
         in_channels, width: C, and the factor on the channels in between.
@@ -114,7 +114,8 @@ class GuidanceBranch(nn.Module):
 
 
 class DepthBranch(nn.Module):
-    """Features and guidance -> depth [B,1,H,W]: three depth-aware blocks, each followed by up-sampling. DACNN Sec. 3.3, Fig. 2.
+    """Features and guidance -> depth [B,1,H,W]: three depth-aware blocks, each followed by up-sampling. DACNN Sec. 3.3,
+    Fig. 2.
 
     Args:
         features: the encoder, for its channel numbers.
@@ -223,9 +224,11 @@ class DACNNTeacher(_Body):
         self.source = CorrelationBlock(self.encoder.top, max_displacement)
 
     def estimate(self, left: Tensor, right: Tensor) -> Estimate:
-        """Depth and guidance of `left`. Both views go through the encoder as one batch: one network, the same statistics."""
+        """Depth and guidance of `left`. Both views are encoded as one batch, with the same statistics."""
         if left.shape != right.shape:
-            raise ValueError(f"left, right: found shapes {list(left.shape)} and {list(right.shape)}, expected equal shapes")
+            raise ValueError(
+                f"left, right: found shapes {list(left.shape)} and {list(right.shape)}, expected equal shapes"
+            )
         both = self.encoder(torch.cat([left, right]))
         of_left, of_right = (Features(*(x.chunk(2)[view] for x in both)) for view in (0, 1))
         return self.finish(of_left, self.source(of_left.top, of_right.top))

@@ -12,9 +12,9 @@ GRIDS = (1, 3, 6, 8)        # 1 + 9 + 36 + 64 = 110 anchors
 class PyramidNonLocal(nn.Module):
     """[B,C,H,W] -> [B,C,H,W]: context = softmax(Q K^T / sqrt(k)) V, result = ReLU(norm(conv([w(context), features]))).
 
-    A non-local block compares all pairs of pixels. Here keys and values are averaged over the cells of 1x1, 3x3, 6x6 and 8x8
-    grids, so each pixel attends to 110 anchors, whatever the size of the map. Query and key are the same convolution. `w` is
-    initialised to 0: the block starts without context. 230,912 parameters with 256 channels.
+    A non-local block compares all pairs of pixels. Here keys and values are averaged over the cells of 1x1, 3x3, 6x6
+    and 8x8 grids, so each pixel attends to 110 anchors, whatever the size of the map. Query and key are the same
+    convolution. `w` is initialised to 0: the block starts without context. 230,912 parameters with 256 channels.
 
     Args:
         channels: C.

@@ -19,8 +19,8 @@ MAPS = ("image", "right", "depth", "valid")       # what a crop cuts
 def random_crop(batch: dict[str, Any], size: Sequence[int] | None) -> dict[str, Any]:
     """A random window of `size` (rows, columns), the same for all maps of a batch; None leaves the batch as it is.
 
-    Both views of a stereo pair share the window, so that disparities are preserved (erratum D18). The position comes from
-    torch's default generator, whose state is part of a checkpoint.
+    Both views of a stereo pair share the window, so that disparities are preserved (erratum D18). The position comes
+    from torch's default generator, whose state is part of a checkpoint.
 
     Raises ValueError for a window that is larger than the images.
     """
@@ -94,8 +94,8 @@ class Distillation(BaseTask):
 class LidarLabels(Dataset):
     """The same frames with simulated LiDAR labels: sparse, and none above the scanner's field of view.
 
-    The lost returns of a frame are the same on every visit. Items do not hold the full depth, so scores on such a set are
-    scores at the labelled pixels.
+    The lost returns of a frame are the same on every visit. Items do not hold the full depth, so scores on such a set
+    are scores at the labelled pixels.
 
     Args:
         dataset: items with `depth` and `K`. beams: scan lines, see `lidar_like`.

@@ -10,9 +10,9 @@ TINY = 1e-7
 def normalise_disparity(disparity: Tensor, *, reference: Tensor | None = None, level: float = 1.0) -> Tensor:
     """Inverse depth divided by its mean, so that shrinking the depth lowers no loss. Sec. 4.5, after Wang et al. 2018.
 
-    Apply it before depth = 1 / disparity, so that warp, smoothness and features all use it. The translation is not scaled.
-    (Multiplying the translation by the mean, as monodepth2 does with one of its pose networks, is equivalent: do not apply
-    both.)
+    Apply it before depth = 1 / disparity, so that warp, smoothness and features all use it. The translation is not
+    scaled. (Multiplying the translation by the mean, as monodepth2 does with one of its pose networks, is equivalent:
+    do not apply both.)
 
     Args:
         disparity: [B,1,H,W], inverse depth.

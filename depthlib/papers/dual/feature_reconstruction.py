@@ -13,9 +13,9 @@ TINY = 1e-12  # under the root of the norm, whose gradient at 0 is infinite
 def feature_reconstruction_loss(target: Tensor, sources: Tensor, pixels: Tensor, *, detach: bool = True) -> Tensor:
     """Mean over pixels of min_s ||f_t(p) - f_s(p')||_2. Eq. 8 of the dual networks; a mean by erratum DN-2.
 
-    With the network's own features Eq. 8 has a trivial minimum, all features 0. So by default the features of each pixel are
-    normalised to length 1 and detached: gradients reach depth and pose through `pixels` alone (erratum DN-5). (The features
-    of Zhan et al. 2018 came from another, frozen network.)
+    With the network's own features Eq. 8 has a trivial minimum, all features 0. So by default the features of each
+    pixel are normalised to length 1 and detached: gradients reach depth and pose through `pixels` alone (erratum DN-5).
+    (The features of Zhan et al. 2018 came from another, frozen network.)
 
     Args:
         target: [B,C,H,W], the last decoder layer's features of the target, 16 channels in the paper.

@@ -30,7 +30,7 @@ def triplet(item: Mapping[str, Any], ratio: int = 1) -> tuple[Tensor, Tensor, Te
 
 
 def warped(item: Mapping[str, Any], depth: Tensor, ratio: int = 1) -> tuple[Tensor, Tensor]:
-    """The neighbours seen from the target's camera with a depth [1,1,H,W]: images [2,3,H,W] and their errors [2,H,W]."""
+    """The neighbours warped to the target with a depth [1,1,H,W]: images [2,3,H,W] and their errors [2,H,W]."""
     target, sources, K, poses = triplet(item, ratio)
     images = sample_sources(sources, project_into_sources(depth, K, poses))[0]
     return images, photometric_error(target.expand_as(images), images)[:, 0]

@@ -38,7 +38,8 @@ def video_loss(
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """lambda_1 L_ph + lambda_2 L_smooth + lambda_3 L_fr, Eq. 9 of the dual networks; without features for HR-Net.
 
-    L_ph and L_smooth are means over the scales, L_smooth weighted by 1/2^s on scale s; L_fr is taken on the finest scale.
+    L_ph and L_smooth are means over the scales, L_smooth weighted by 1/2^s on scale s; L_fr is taken on the finest
+    scale.
 
     Args:
         disparities: inverse depth, [B,1,H/2^s,W/2^s], finest first.
@@ -48,8 +49,8 @@ def video_loss(
         poses: T_source_target, [B,S,4,4].
         features: of the target [B,C,H,W] and of the sources [B,S,C,H,W]; None: no feature reconstruction.
         weights: by name, "photometric", "smoothness", "features". A term that is missing or 0 is not computed.
-        rule: "full_res" up-samples each disparity to the target and compares there (monodepth2); "per_scale" down-samples
-            images and K to each disparity (SfMLearner), a third of the cost.
+        rule: "full_res" up-samples each disparity to the target and compares there (monodepth2); "per_scale"
+            down-samples images and K to each disparity (SfMLearner), a third of the cost.
         normalise: `normalise_disparity` per scale; False if the disparities are normalised already.
         smooth_on: "disparity"; or "depth", as Eq. 7 prints, depth divided by its mean (erratum DN-4).
         automask: see `photometric_loss`.
@@ -100,8 +101,7 @@ def view_at(target: Tensor, sources: Tensor, K: Tensor, size: Sequence[int]) -> 
 
 def _check(disparities: object, features: object, weights: Mapping[str, float], rule: str, smooth_on: str) -> None:
     if isinstance(disparities, Tensor) or not disparities:
-        found = f"the tensor {list(disparities.shape)}" if isinstance(disparities, Tensor) else "none"
-        raise ValueError(f"disparities: found {found}, expected a list of [B,1,H,W] tensors, finest first")
+        raise ValueError("disparities: found none or a single tensor, expected a list of [B,1,H,W] tensors, finest first")
     if not weights or not weights.keys() <= WEIGHTS.keys() or not any(weights.values()):
         raise ValueError(f"weights: found {dict(weights)}, expected some of {', '.join(WEIGHTS)}, not all 0")
     if features is None and not any(weights.get(name) for name in ("photometric", "smoothness")):

@@ -59,20 +59,23 @@ class HRNet(nn.Module):
 
 
 class DualNet(nn.Module):
-    """LR-Net on the small image, HR-Net on the large one: 34,154,856 parameters, 25.70 GMAC at 384x1248 with LR-Net's own decoder.
+    """LR-Net on the small image, HR-Net on the large one: 34,154,856 parameters, 25.70 GMAC at 384x1248 with LR-Net's
+    own decoder.
 
-    forward: image [B,3,H,W], RGB in [0,1], H and W multiples of 32 * ratio, at least 64 * ratio -> depth [B,1,H,W] in metres
-    up to a scale, which is not that of LR-Net's depth (erratum DN-16). Only LR-Net's encoder runs; `both` runs its decoder too.
+    forward: image [B,3,H,W], RGB in [0,1], H and W multiples of 32 * ratio, at least 64 * ratio -> depth [B,1,H,W] in
+    metres up to a scale, which is not that of LR-Net's depth (erratum DN-16). Only LR-Net's encoder runs; `both` runs
+    its decoder too.
 
     Train LR-Net first and load its weights into `low`.
 
     Args:
         ratio: side of the large image over the side of the small one; 3 in the paper (384x1248 and 128x416).
-        link: what HR-Net gets from LR-Net's deepest map: "sa", SA-Attention; "features", the map itself ("w/o SA" of Table 3:
-            2.29 M more parameters in HR-Net); "reduced", the map through a 1x1 convolution (as many channels as with SA);
-            "none", nothing.
+        link: what HR-Net gets from LR-Net's deepest map: "sa", SA-Attention; "features", the map itself ("w/o SA" of
+            Table 3: 2.29 M more parameters in HR-Net); "reduced", the map through a 1x1 convolution (as many channels
+            as with SA); "none", nothing.
         normaliser: of SA-Attention, see `self_assemble`.
-        sa_grid: attend on the "low" grid (52 positions) and up-sample, or up-sample first and attend on the "high" one (468).
+        sa_grid: attend on the "low" grid (52 positions) and up-sample, or up-sample first and attend on the "high" one
+            (468).
         frozen: keep LR-Net's weights and BatchNorm statistics fixed in training (Sec. 3.2).
         width: factor on all channels of both networks.
         min_depth, max_depth: of both networks, see `DisparityDecoder`.
@@ -113,7 +116,7 @@ class DualNet(nn.Module):
         self.low.requires_grad_(not frozen)
 
     def train(self, mode: bool = True) -> Self:
-        """As `nn.Module.train`, but a frozen LR-Net stays in evaluation mode, so that its BatchNorm statistics are fixed."""
+        """As `nn.Module.train`, but a frozen LR-Net stays in evaluation mode, with fixed BatchNorm statistics."""
         super().train(mode)
         if self.frozen:
             self.low.eval()
@@ -158,7 +161,9 @@ class DualNet(nn.Module):
         if not isinstance(self.link, SAAttention):
             raise ValueError("link: found a network without SA-Attention, expected link='sa'")
         if not (0 <= row < image.shape[-2] and 0 <= column < image.shape[-1]):
-            raise ValueError(f"pixel: found ({row}, {column}), expected one inside the image of {image.shape[-2]}x{image.shape[-1]}")
+            raise ValueError(
+                f"pixel: found ({row}, {column}), expected one inside the image of {image.shape[-2]}x{image.shape[-1]}"
+            )
         small = self.small(image)
         deepest = self.low.encoder(small)[-1]
         cell = 32 if self.sa_grid == "high" else 32 * self.ratio

@@ -8,14 +8,15 @@ from torch.nn import functional as F
 
 NORMALISERS = ("mean", "none", "softmax")
 
-START = 0.5     # factor on the initial weights: the output is cubic in them, and a large message would dominate HR-Net's own features
+# factor on the initial weights: the output is cubic in them, and a large message would dominate HR-Net's own features
+START = 0.5
 
 
 def self_assemble(f: Tensor, normaliser: str = "mean") -> Tensor:
     """f''_j = sum_i w_ij f_i with w_ij = f_i . f_j, for N positions: [B,C,N] -> [B,C,N]. Eqs. 3 and 4.
 
-    sum_i (f_i . f_j) f_i = (sum_i f_i f_i^T) f_j: a C x C matrix replaces the N x N matrix of similarities, and its size does
-    not depend on N. With a softmax over i this does not hold.
+    sum_i (f_i . f_j) f_i = (sum_i f_i f_i^T) f_j: a C x C matrix replaces the N x N matrix of similarities, and its
+    size does not depend on N. With a softmax over i this does not hold.
 
     Args:
         normaliser: "mean" divides by N, as non-local networks do, so that the output does not grow with the image;
@@ -66,7 +67,7 @@ class SAAttention(nn.Module):
         self.normaliser = normaliser
 
     def embedding(self, features: Tensor, image: Tensor) -> Tensor:
-        """f' of Sec. 3.3, [B,embedding,h,w]. `image` [B,3,H,W], normalised, is area-averaged to the grid of the features."""
+        """f' of Sec. 3.3, [B,embedding,h,w]. `image` [B,3,H,W], normalised, is averaged to the grid of the features."""
         batch, _, height, width = features.shape
         colour = F.interpolate(image, size=(height, width), mode="area")
         y = torch.linspace(-1, 1, height, dtype=colour.dtype, device=colour.device).view(1, 1, -1, 1)

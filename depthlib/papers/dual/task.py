@@ -23,17 +23,20 @@ UNIT = 11.0     # metres; the inverse of the mean inverse depth of a street, whi
 class FromVideo(BaseTask):
     """The loss of `depthlib.papers.dual.loss` on a triplet, Eq. 9 of the dual networks; depth is not used.
 
-    The triplet is scaled and cropped at random, then down-sampled to the input size of the network (`model.ratio`). The paper
-    uses this order, since a crop of a small image has lost its details already (Sec. 4.5); "shrink first" is the other one.
+    The triplet is scaled and cropped at random, then down-sampled to the input size of the network (`model.ratio`). The
+    paper uses this order, since a crop of a small image has lost its details already (Sec. 4.5); "shrink first" is the
+    other one.
 
     Args:
         weights: see `video_loss`. Without "features" the two extra passes over the neighbours are skipped (HR-Net).
         crop: lowest and highest factor of the random enlargement, or None for none.
         order: one of `ORDERS`.
-        motion: "learned", the paper: depth and pose network are trained by one loss. "known": depth is trained with the true
-            motion, in units of `UNIT`; the pose network is trained separately with the current depth (term "pose"). For runs
-            too short for a pose network: before it has learned the rotations, wrong warps mislead the depth.
-        options: further keyword arguments of `video_loss`: rule, normalise, smooth_on, automask, detach_features, over_sources.
+        motion: "learned", the paper: depth and pose network are trained by one loss. "known": depth is trained with the
+            true motion, in units of `UNIT`; the pose network is trained separately with the current depth (term
+            "pose"). For runs too short for a pose network: before it has learned the rotations, wrong warps mislead the
+            depth.
+        options: further keyword arguments of `video_loss`: rule, normalise, smooth_on, automask, detach_features,
+            over_sources.
 
     Raises ValueError for another order or motion.
     """

@@ -1,4 +1,4 @@
-"""A coarse classifier of image cells, which pretrains the students' encoder where ImageNet weights are not available."""
+"""A coarse classifier of image cells, to pretrain the students' encoder where there are no ImageNet weights."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from depthlib.papers.mobile.encoders import MobileEncoder
 
 
 class MobileClasses(nn.Module):
-    """A `MobileEncoder` and one 1x1 convolution: image [B,3,H,W], RGB in [0,1], sides multiples of 32 -> logits [B,classes,H/32,W/32].
+    """A `MobileEncoder` and one 1x1 convolution: image [B,3,H,W], RGB in [0,1], sides multiples of 32 -> logits
+    [B,classes,H/32,W/32].
 
     Args:
         encoder: see `MobileEncoder`; without its head, as in the students.

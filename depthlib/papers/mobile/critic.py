@@ -8,7 +8,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 
 class SelfAttention(nn.Module):
-    """x + gamma * attention(x), each position over all others: [B,C,h,w] -> the same. gamma starts at 0. Zhang et al. 2019."""
+    """x + gamma * attention(x) over all positions: [B,C,h,w] -> the same. gamma starts at 0. Zhang et al. 2019."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -25,8 +25,8 @@ class SelfAttention(nn.Module):
 class Critic(nn.Module):
     """Scores of depth maps, high for the teacher's: [B,1,H,W] -> [B]. Liu et al. 2020, quoted in Sec. 3.3.
 
-    The published critic is made for 65x65 score maps. Two more layers of stride 2 in front adapt it to 224x448; the scores of
-    all remaining positions are averaged, so any sides of at least 2^(4 + extra) are allowed.
+    The published critic is made for 65x65 score maps. Two more layers of stride 2 in front adapt it to 224x448; the
+    scores of all remaining positions are averaged, so any sides of at least 2^(4 + extra) are allowed.
 
     Args:
         width: channels of the first layers; then 2, 4 and 8 times as many.
@@ -53,9 +53,13 @@ class Critic(nn.Module):
 
     def forward(self, depth: Tensor, image: Tensor | None = None) -> Tensor:
         if depth.ndim != 4 or depth.shape[1] != 1 or min(depth.shape[-2:]) < self.smallest:
-            expected = f"[B, 1, H, W] with sides of at least {self.smallest}"
-            raise ValueError(f"depth: found shape {list(depth.shape)}, expected {expected}")
+            raise ValueError(
+                f"depth: found shape {list(depth.shape)}, "
+                f"expected [B, 1, H, W] with sides of at least {self.smallest}"
+            )
         if self.image != (image is not None):
-            raise ValueError(f"image: found {'one' if image is not None else 'none'}, expected {'one' if self.image else 'none'}")
+            raise ValueError(
+                f"image: found {'one' if image is not None else 'none'}, expected {'one' if self.image else 'none'}"
+            )
         x = depth if image is None else torch.cat([depth, image], dim=1)
         return self.layers(x).mean(dim=(1, 2, 3))

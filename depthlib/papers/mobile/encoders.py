@@ -49,7 +49,8 @@ BACKBONES = {
 
 
 class Features(NamedTuple):
-    """Maps of an encoder. `skips`: finest first, at the strides of its `Backbone`; `deepest`: at 1/32, after the head if it has one."""
+    """Maps of an encoder. `skips`: finest first, at the strides of its `Backbone`; `deepest`: at 1/32, after the head.
+    """
 
     skips: list[Tensor]
     deepest: Tensor
@@ -69,11 +70,12 @@ class MobileEncoder(nn.Module):
 
     MobileNetV3 and GhostNet have their head after global pooling; here it is applied at each position.
 
-    forward: [B,3,H,W], RGB in [0,1], H and W multiples of 32. The image is normalised with the mean and deviation of the
-    published weights.
+    forward: [B,3,H,W], RGB in [0,1], H and W multiples of 32. The image is normalised with the mean and deviation of
+    the published weights.
 
     Args:
-        name: one of `BACKBONES`; "mobilenet_v2_050" and "mobilenet_v2_035" are half and a third as wide, for short runs.
+        name: one of `BACKBONES`; "mobilenet_v2_050" and "mobilenet_v2_035" are half and a third as wide, for short
+            runs.
         head: keep the last 1x1 convolution with its norm and activation.
         pretrained: load the ImageNet weights (downloads them unless they are cached).
 

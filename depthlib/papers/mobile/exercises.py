@@ -20,7 +20,7 @@ RANKING = Exercise(
     right=lambda a, b, r: F.softplus(-r * (a - b)).mean(),
     cases=_pairs,
     mistakes={
-        "the sign is that of Eq. 2 as printed: r = +1 means that A is farther, and z is larger where it is farther.": lambda a, b, r: (
+        "the sign is that of Eq. 2 as printed: r = +1 means that A is farther, with a larger z.": lambda a, b, r: (
             F.softplus(r * (a - b)).mean()
         ),
         "the losses are summed: take their mean over the pairs.": lambda a, b, r: F.softplus(-r * (a - b)).sum(),
@@ -70,7 +70,9 @@ REBALANCED = Exercise(
     mistakes={
         "the factor is not clipped to 1/2 and 2.": lambda w, n, b: w * _factor(w, n, b),
         "these are the factors: multiply the weights with them.": lambda w, n, b: _factor(w, n, b).clamp(0.5, 2),
-        "the sign of lambda is reversed: this raises losses that fell slowly.": lambda w, n, b: w * _factor(w, n, b, -EVENT).clamp(0.5, 2),
+        "the sign of lambda is reversed: this raises losses that fell slowly.": lambda w, n, b: (
+            w * _factor(w, n, b, -EVENT).clamp(0.5, 2)
+        ),
         "losses before and now are exchanged.": lambda w, n, b: w * _factor(w, b, n).clamp(0.5, 2),
         "the decrease of the total is missing: T / T'.": lambda w, n, b: w * (1 + EVENT * (b / n - 1)).clamp(0.5, 2),
         "T and T' are sums of weighted losses; these are plain sums.": lambda w, n, b: (

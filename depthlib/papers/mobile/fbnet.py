@@ -63,9 +63,9 @@ class FBNetBlock(nn.Module):
 class FBNetDecoder(nn.Module):
     """A level for each skip, coarsest first, and with `full` one more at the size of the image. Sec. 3.1; erratum MB-8.
 
-    forward: skips, finest first, and the deepest map, at 1/32 -> the outputs of the levels, the last one being the features
-    [B,out_channels,H/2,W/2], or [B,out_channels,H,W] if full. With MobileNetV2 (skips of 16, 24, 32, 64 and 96 channels, the
-    last two of the same size) the levels have 192, 128, 64, 48 and 32 channels, and full 16 more.
+    forward: skips, finest first, and the deepest map, at 1/32 -> the outputs of the levels, the last one being the
+    features [B,out_channels,H/2,W/2], or [B,out_channels,H,W] if full. With MobileNetV2 (skips of 16, 24, 32, 64 and 96
+    channels, the last two of the same size) the levels have 192, 128, 64, 48 and 32 channels, and full 16 more.
 
     Args:
         channels, strides: of the skips, finest first.
@@ -99,7 +99,9 @@ class FBNetDecoder(nn.Module):
                 raise ValueError(f"{option}: found {value!r}, expected one of {', '.join(known)}")
         if min(blocks, expansion) < 1 or kernel < 1 or kernel % 2 == 0:
             found = f"{blocks}, {expansion} and {kernel}"
-            raise ValueError(f"blocks, expansion, kernel: found {found}, expected at least 1, at least 1 and an odd number")
+            raise ValueError(
+                f"blocks, expansion, kernel: found {found}, expected at least 1, at least 1 and an odd number"
+            )
         options = {"expansion": expansion, "middle": middle, "kernel": kernel, "shortcut": shortcut, "enlarge": enlarge}
         self.fuse, self.skips = fuse, len(channels)
         self.widths: list[int] = []

@@ -18,8 +18,8 @@ Point = tuple[str, float, float]            # name, parameters in millions, WHDR
 
 
 def marked_pairs(images: Sequence[Tensor], pairs: Sequence[Tensor]) -> Figure:
-    """Images [3,H,W] with pairs [P,5], rows (y1, x1, y2, x2, relation): a line, a disc at the farther, a square at the nearer
-    point.
+    """Images [3,H,W] with pairs [P,5], rows (y1, x1, y2, x2, relation): a line, a disc at the farther, a square at the
+    nearer point.
     """
     from matplotlib import pyplot
 
@@ -41,7 +41,8 @@ def marked_pairs(images: Sequence[Tensor], pairs: Sequence[Tensor]) -> Figure:
 
 
 def size_against_whdr(panels: Mapping[str, Mapping[str, Sequence[Point]]], floors: Mapping[str, tuple[str, float]]) -> Figure:
-    """Parameters against WHDR, one panel per title, one colour and mark per kind: {title: {kind: [(name, millions, whdr)]}}.
+    """Parameters against WHDR, one panel per title, one colour and mark per kind: {title: {kind: [(name, millions,
+    whdr)]}}.
 
     The panels have separate axes, since their test images differ. floors: title -> (name, WHDR) of a dashed line.
     """
@@ -73,7 +74,8 @@ def _plain_log(axis: Axes, values: Sequence[float]) -> None:
 
 
 def search_rounds(rounds: Sequence[tuple[str, int, float]], marks: Mapping[str, int]) -> Figure:
-    """A search: (block, parameters, score) of each round, round 0 first. marks: name -> parameters of a budget, as a line."""
+    """A search: (block, parameters, score) per round, round 0 first. marks: name -> parameters of a budget, as a line.
+    """
     from matplotlib import pyplot
 
     with style():
@@ -89,7 +91,7 @@ def search_rounds(rounds: Sequence[tuple[str, int, float]], marks: Mapping[str, 
 
 
 def ratio_dots(ratios: Mapping[str, Mapping[str, float]], reference: str) -> Figure:
-    """Time of each network over that of `reference`, logarithmic: a row a network, a dot each of {network: {machine: ratio}}."""
+    """Time of each network over that of `reference`, logarithmic: {network: {machine: ratio}}, one row per network."""
     from matplotlib import pyplot
 
     with style():

@@ -67,12 +67,12 @@ def time_networks(
     Args:
         runs: timed images of each network, after `warm_up` that are not.
         threads: of ONNX Runtime.
-        seconds: time limit per network, warm-up included; further rounds are skipped, except for the first image and `FEWEST`
-            timed ones.
+        seconds: time limit per network, warm-up included; further rounds are skipped, except for the first image and
+            `FEWEST` timed ones.
 
     Returns:
-        Columns: parameters, without intermediate heads; GMACs; milliseconds, the median; low and high, the quartiles; runs, how
-        many images were timed.
+        Columns: parameters, without intermediate heads; GMACs; milliseconds, the median; low and high, the quartiles;
+        runs, the number of timed images.
 
     Raises ValueError for fewer than one run or thread; ExportError without ONNX Runtime.
     """

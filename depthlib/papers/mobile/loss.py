@@ -1,4 +1,4 @@
-"""The loss of the mobile paper: the final and the intermediate predictions against the labels and the teacher. Eqs. 4 and 5."""
+"""The loss of the mobile paper: final and intermediate predictions against labels and teacher. Eqs. 4 and 5."""
 
 from __future__ import annotations
 
@@ -41,8 +41,9 @@ def mobile_terms(
         points, relation: of "ranking", see `ranking_loss`.
         teacher: relative depth of the teacher, [B,1,H,W], for "rmse". Larger = farther, as the student's.
         features, teacher_features: for "pairwise", see `pairwise_loss`; of the final prediction only.
-        separate: a term per prediction, "rmse_0", "rmse_1" and so on, without the weights of Eq. 4: the paper's ablation without
-            fixed intermediate weights, seven terms with two intermediate predictions (Table 6, no FIP).
+        separate: a term per prediction, "rmse_0", "rmse_1" and so on, without the weights of Eq. 4: the paper's
+            ablation without fixed intermediate weights, seven terms with two intermediate predictions (Table 6, no
+            FIP).
 
     Returns:
         scalars by name, "ranking", the anchor of MTAdam, first.

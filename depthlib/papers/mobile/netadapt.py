@@ -34,8 +34,8 @@ class Round(NamedTuple):
 def next_target(resource: float, start: float, iteration: int, *, first: float = 0.03, decay: float = 0.98) -> float:
     """R - first * decay^(iteration - 1) * R_0; iterations count from 1, R is the current resource.
 
-    NetAdapt's own 0.025 and 0.96 cannot go below 0.375 of R_0; 0.03 and 0.98 lead from 2.56 M to 1.9, 1.5 and 1.0 M in 10,
-    17 and 26 iterations.
+    NetAdapt's own 0.025 and 0.96 cannot go below 0.375 of R_0; 0.03 and 0.98 lead from 2.56 M to 1.9, 1.5 and 1.0 M in
+    10, 17 and 26 iterations.
     """
     return resource - first * decay ** (iteration - 1) * start
 
@@ -65,9 +65,9 @@ def netadapt(
 ) -> tuple[nn.Module, list[Round]]:
     """Narrow `model` until it needs at most `budget`; the long fine-tuning afterwards is left to the caller.
 
-    Each iteration makes one proposal per block: its width decreases in multiples of `multiple` until the network needs at
-    most `next_target`, the filters of largest norm are kept, `tune` trains it shortly. Blocks that cannot save enough are
-    skipped; if all are, the saving is halved, repeatedly, which NetAdapt does not specify.
+    Each iteration makes one proposal per block: its width decreases in multiples of `multiple` until the network needs
+    at most `next_target`, the filters of largest norm are kept, `tune` trains it shortly. Blocks that cannot save
+    enough are skipped; if all are, the saving is halved, repeatedly, which NetAdapt does not specify.
 
     Args:
         model: not changed. Drop the intermediate heads beforehand (`MobileDepth.drop_intermediate`).
@@ -75,25 +75,30 @@ def netadapt(
         budget: in the unit of `resource`.
         tune: trains the given network in place. score: of a network, larger is better: 1 - WHDR.
         keep: see `blocks_of`.
-        tries: number of blocks proposed in an iteration, drawn by `seed` from those that can save enough. Default: all, as
-            in the paper.
+        tries: number of blocks proposed in an iteration, drawn by `seed` from those that can save enough. Default: all,
+            as in the paper.
         start, done: initial resource of the network, and iterations since, to continue an earlier search.
         on_round: called with each finished round and the network that it chose, to save both.
 
     Returns:
         The narrowed network, and the rounds. `shrink` rebuilds it from the last width of each block in them.
 
-    Raises ValueError if no block can save enough, or if the steps end above the budget; ImportError without Torch-Pruning.
+    Raises ValueError if no block can save enough, or if the steps end above the budget; ImportError without
+    Torch-Pruning.
     """
     if not 0 < first < 1 or not 0 < decay <= 1 or multiple < 1 or (tries is not None and tries < 1):
         found = f"{first}, {decay}, {multiple} and {tries}"
-        expected = "0 < first < 1, 0 < decay <= 1, multiple >= 1 and tries >= 1 or None"
-        raise ValueError(f"first, decay, multiple, tries: found {found}, expected {expected}")
+        raise ValueError(
+            f"first, decay, multiple, tries: found {found}, "
+            "expected 0 < first < 1, 0 < decay <= 1, multiple >= 1 and tries >= 1 or None"
+        )
     now = resource(model)
     start = now if start is None else start
     least = 0.0 if decay == 1 else start * (1 - first / (1 - decay))
     if budget < least:
-        raise ValueError(f"budget: found {budget:g}, expected at least {least:g}, where first {first:g} and decay {decay:g} end")
+        raise ValueError(
+            f"budget: found {budget:g}, expected at least {least:g}, where first {first:g} and decay {decay:g} end"
+        )
     at, rounds = score(model), []
     while now > budget:
         target = max(next_target(now, start, done + len(rounds) + 1, first=first, decay=decay), budget)
@@ -113,7 +118,9 @@ def netadapt(
                     networks[block] = candidate
             target = target if proposals else (now + target) / 2
         if not proposals:
-            raise ValueError(f"multiple: found {multiple}, expected one with which a block can go from {now:g} to {target:g}")
+            raise ValueError(
+                f"multiple: found {multiple}, expected one with which a block can go from {now:g} to {target:g}"
+            )
         taken = best_of(proposals, now, at)
         model, now, at = networks[taken.block], taken.resource, taken.score
         rounds.append(Round(target, proposals, taken))
@@ -127,8 +134,8 @@ def widest(
 ) -> tuple[nn.Module, int] | None:
     """The network make(n) of the largest n from 1 to `most` that needs at most `target`, and n; None if there is none.
 
-    `resource` must increase with n; make(most + 1) needs `now`, above the target. Weights and MACs are linear in the width of
-    a block, so interpolation makes fewer networks than bisection.
+    `resource` must increase with n; make(most + 1) needs `now`, above the target. Weights and MACs are linear in the
+    width of a block, so interpolation makes fewer networks than bisection.
     """
     if most < 1:
         return None

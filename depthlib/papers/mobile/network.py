@@ -40,16 +40,19 @@ class MobileDepth(nn.Module):
     fuse="add", blocks=2, keep_head=True, full=True
     =====================================================================  ============  ===============  =========
 
-    No single configuration gives all rows of Table 2 (erratum MB-10): MixNet-M has 3.85 M with A and 3.98 M with C (printed 3.6), GhostNet 3.09 M and
-    4.30 M (4.3).
+    No single configuration gives all rows of Table 2 (erratum MB-10): MixNet-M has 3.85 M with A and 3.98 M with C
+    (printed 3.6), GhostNet 3.09 M and 4.30 M (4.3).
 
-    forward: image [B,3,H,W], RGB in [0,1], H and W multiples of 32 -> relative depth [B,1,H,W], any real number, larger = farther.
+    forward: image [B,3,H,W], RGB in [0,1], H and W multiples of 32 -> relative depth [B,1,H,W], any real number, larger
+    = farther.
 
     Args:
         encoder, pretrained: see `MobileEncoder`.
-        full: a last level at full size; without it, "x112", the map at half the size is up-sampled, bilinearly (erratum MB-9).
-        intermediate: number of intermediate predictions, 0, 1 (after the third level) or 2 (after the second and third).
-            Their heads are only for training: `forward` does not run them, and `drop_intermediate` removes them.
+        full: a last level at full size; without it, "x112", the map at half the size is up-sampled, bilinearly (erratum
+            MB-9).
+        intermediate: number of intermediate predictions, 0, 1 (after the third level) or 2 (after the second and
+            third). Their heads are only for training: `forward` does not run them, and `drop_intermediate` removes
+            them.
         skips: 5, the last map of every stage, or 4, the last map of every size.
         keep_head: feed the encoder's last 1x1 convolution to the decoder (decoder C).
         decoder: other options of `FBNetDecoder`: fuse, blocks, enlarge, expansion, middle, kernel, shortcut.
@@ -84,7 +87,8 @@ class MobileDepth(nn.Module):
         self.attach_intermediate(intermediate)
 
     def load_from(self, earlier: nn.Module) -> None:
-        """Load weights of `earlier`: all of a `MobileDepth`, except for intermediate heads that it lacks; of others the encoder.
+        """Load weights of `earlier`: all of a `MobileDepth`, except for intermediate heads that it lacks; of others the
+        encoder.
 
         Raises ValueError for a network with another encoder.
         """
@@ -97,10 +101,13 @@ class MobileDepth(nn.Module):
         try:
             source.load_state_dict(learned | {name: own[name] for name in fresh})
         except RuntimeError as error:
-            raise ValueError(f"earlier: found another encoder or decoder ({error}), expected those of this network") from error
+            raise ValueError(
+                f"earlier: found another encoder or decoder ({error}), expected those of this network"
+            ) from error
 
     def attach_intermediate(self, intermediate: int) -> MobileDepth:
-        """New heads for 0, 1 or 2 intermediate predictions, matching the current, possibly pruned, widths; returns the model."""
+        """New heads for 0, 1 or 2 intermediate predictions, for the current, perhaps pruned widths; returns the model.
+        """
         if intermediate not in BEHIND:
             raise ValueError(f"intermediate: found {intermediate!r}, expected 0, 1 or 2")
         inputs = {level: self.decoder.levels[level + 1][0].expand[0].in_channels for level in BEHIND[intermediate]}

@@ -27,10 +27,11 @@ class NNConv5(nn.Module):
     Args:
         in_channels: of the deepest map.
         widths: channels of the five blocks.
-        skips: "none", or how skips join the up-sampled outputs of blocks 2, 3 and 4: "add" needs maps of 256, 128 and 64
-            channels; "concat" takes any.
+        skips: "none", or how skips join the up-sampled outputs of blocks 2, 3 and 4: "add" needs maps of 256, 128 and
+            64 channels; "concat" takes any.
         skip_channels: of the maps at 1/8, 1/4 and 1/2.
-        output: "relu": norm and ReLU after the last convolution, for metres; "linear": without both, for relative depth.
+        output: "relu": norm and ReLU after the last convolution, for metres; "linear": without both, for relative
+            depth.
 
     Raises ValueError for unfit options.
     """
@@ -49,8 +50,11 @@ class NNConv5(nn.Module):
             if value not in known:
                 raise ValueError(f"{option}: found {value!r}, expected one of {', '.join(known)}")
         if skips == "add" and list(skip_channels) != list(widths[1:4]):
-            expected = f"{list(widths[1:4])} for skips='add'"
-            raise ValueError(f"skip_channels: found {list(skip_channels)}, expected {expected}; else use skips='concat'")
+            found = ", ".join(map(str, skip_channels))
+            raise ValueError(
+                f"skip_channels: found {found}, expected {', '.join(map(str, widths[1:4]))} for skips='add', "
+                "or skips='concat'"
+            )
         self.skips = skips
         joined = list(skip_channels) if skips == "concat" else [0, 0, 0]
         inputs = [in_channels, widths[0], *(width + more for width, more in zip(widths[1:4], joined, strict=True))]
@@ -85,8 +89,8 @@ class NNConv5Net(nn.Module):
     efficientnet_es   5,049,330  5.0 M      mobilenet_v1      3,960,930  3.9 M (FastDepth's 3.93)
     ================  =========  =======    ================  =========  ==========================
 
-    forward: image [B,3,H,W], RGB in [0,1], H and W multiples of 32 -> [B,1,H,W]: metres, at least 0, or with output="linear"
-    relative depth, larger = farther.
+    forward: image [B,3,H,W], RGB in [0,1], H and W multiples of 32 -> [B,1,H,W]: metres, at least 0, or with
+    output="linear" relative depth, larger = farther.
 
     Args:
         encoder, pretrained: see `MobileEncoder`.
@@ -124,7 +128,8 @@ class NNConv5Net(nn.Module):
 
 
 class FastDepth(NNConv5Net):
-    """FastDepth (Wofk et al. 2019): MobileNet and NNConv5 with added skips, 3,960,930 parameters (3.93 M without the norms').
+    """FastDepth (Wofk et al. 2019): MobileNet and NNConv5 with added skips, 3,960,930 parameters (3.93 M without the
+    norms').
 
     Table 1 quotes its error before pruning. skips="concat" makes 4,016,034 parameters. Options: those of `NNConv5Net`.
     """

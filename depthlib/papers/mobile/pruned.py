@@ -33,8 +33,8 @@ class PrunedMobile(MobileDepth):
     """`MobileDepth` whose layers take their widths from the weights that it loads. Sec. 3.3 ("Final Words").
 
     The shapes of the stored tensors give the width of each layer. So a pruned network is built in full, and
-    `load_state_dict` narrows each convolution and each norm. The buffer `rounds` [n,4] stores the rounds of the search, see
-    `history`.
+    `load_state_dict` narrows each convolution and each norm. The buffer `rounds` [n,4] stores the rounds of the search,
+    see `history`.
 
     Args:
         options: of `MobileDepth`, the same as those of the network that was pruned, but for `intermediate`.
@@ -55,8 +55,8 @@ class PrunedMobile(MobileDepth):
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
         """Narrow the layers to the shapes in `state_dict`, load it, and run the network on a small image.
 
-        Raises ValueError for a layer that would be wider than now, or widths that do not fit together; RuntimeError, as for
-        every module, for missing or additional tensors.
+        Raises ValueError for a layer that would be wider than now, or widths that do not fit together; RuntimeError, as
+        for every module, for missing or additional tensors.
         """
         for name, module in self.named_modules():
             if isinstance(module, nn.Conv2d | nn.BatchNorm2d):
@@ -74,7 +74,9 @@ class PrunedMobile(MobileDepth):
         try:
             self.eval().predict(torch.zeros(1, 3, 32, 32, device=self.rounds.device))
         except RuntimeError as error:
-            raise ValueError(f"state_dict: found widths that do not fit together ({error}), expected those of one network") from error
+            raise ValueError(
+                f"state_dict: found widths that do not fit together ({error}), expected those of one network"
+            ) from error
         finally:
             self.train(training)
 

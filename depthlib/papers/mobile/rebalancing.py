@@ -24,8 +24,8 @@ def rebalanced(
 ) -> dict[str, float]:
     """w_i (1 + lam ((T / T') (l'_i / l_i) - 1)), the factor clipped to [1/2, 2]. T = sum of w_i l_i.
 
-    lam > 0 raises the losses that fell faster than their sum, the easy ones; lam < 0 the hard ones. Without clipping, and if
-    total_before is the sum of w_i l'_i, the sum of w_i l_i is the same before and after.
+    lam > 0 raises the losses that fell faster than their sum, the easy ones; lam < 0 the hard ones. Without clipping,
+    and if total_before is the sum of w_i l'_i, the sum of w_i l_i is the same before and after.
 
     Args:
         weights: w_i. losses, before: l_i and l'_i, means since the last event and over the time before that one.
@@ -41,14 +41,15 @@ def rebalanced(
 
 
 def initial_weights(weights: Mapping[str, float], losses: Mapping[str, float]) -> dict[str, float]:
-    """Weights that equalise the weighted losses and keep their sum: T / (n l_i). "WI" of Table 6, not used in the final model."""
+    """Weights that equalise the weighted losses and keep their sum: T / (n l_i). "WI" of Table 6."""
     losses = {name: max(value, SMALLEST) for name, value in losses.items()}
     total = sum(weights[name] * losses[name] for name in weights)
     return {name: total / (len(weights) * losses[name]) for name in weights}
 
 
 def lam_of_epoch(epoch: int, order: str = "hard_to_easy") -> float:
-    """-3, -1.5, 0, 1.5, 3, 3, ... for "hard_to_easy", the paper's order; the negative, that of the original, for "easy_to_hard".
+    """-3, -1.5, 0, 1.5, 3, 3, ... for "hard_to_easy", the paper's order; the negative, that of the original, for
+    "easy_to_hard".
 
     The paper gives no formula (erratum MB-13). Raises ValueError for another order.
     """
@@ -65,8 +66,9 @@ class LossRebalancer:
         total = rebalancer.total(terms)     # before the backward pass
         rebalancer.observe(terms)           # once a step, after it
 
-    The first event stores the reference losses; with `initialise` it also equalises the weighted losses. Each later event
-    applies `rebalanced`. The weights are never normalised: the paper's final ones, 0.1, 0.285 and 0.9, add up to 1.285.
+    The first event stores the reference losses; with `initialise` it also equalises the weighted losses. Each later
+    event applies `rebalanced`. The weights are never normalised: the paper's final ones, 0.1, 0.285 and 0.9, add up to
+    1.285.
 
     Args:
         names: of the losses, which must be non-negative.

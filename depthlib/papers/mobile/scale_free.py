@@ -1,4 +1,4 @@
-"""The loss of the Mannequin Challenge, on log depth: scale-invariant error, its gradients on five scales, smoothness on three."""
+"""The loss of the Mannequin Challenge on log depth: scale-invariant error, multi-scale gradients, smoothness."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ def mannequin_loss(
     """L_mse + a1 L_grad + a2 L_sm. Eq. 1 of the mobile paper; Li et al. 2019.
 
     Args:
-        log_depth: [B,1,H,W], natural logarithm of depth, the raw output of the network. A constant offset costs nothing.
+        log_depth: [B,1,H,W], natural logarithm of depth, the raw output of the network. A constant offset costs
+            nothing.
         target: [B,1,H,W], depth in any unit, positive where valid.
         valid: bool [B,1,H,W].
         image: [B,3,H,W], RGB in [0,1], not normalised.
@@ -30,7 +31,8 @@ def mannequin_loss(
     Returns:
         The sum, and its terms after weighting, detached.
 
-    Raises ValueError or TypeError as `check_maps` does, and ValueError for unknown weights or a valid target that is not positive.
+    Raises ValueError or TypeError as `check_maps` does, and ValueError for unknown weights or a valid target that is
+    not positive.
     """
     weights = WEIGHTS if weights is None else weights
     if not weights.keys() <= WEIGHTS.keys() or not any(weights.values()):
@@ -49,7 +51,8 @@ def mannequin_loss(
 
 
 def si_mse_loss(residual: Tensor, valid: Tensor) -> Tensor:
-    """mean R^2 - (mean R)^2 over the valid pixels of an image, mean over the images; one without valid pixels counts as 0.
+    """mean R^2 - (mean R)^2 over the valid pixels of an image, mean over the images; one without valid pixels counts as
+    0.
 
     residual: [B,1,H,W], log prediction minus log truth; valid: bool, the same shape.
     """
@@ -62,8 +65,8 @@ def si_mse_loss(residual: Tensor, valid: Tensor) -> Tensor:
 def multiscale_gradient_loss(residual: Tensor, valid: Tensor, *, scales: int = GRADIENT_SCALES, step: int = 2) -> Tensor:
     """Sum over the scales of the mean |R(x) - R(x + step)|, along x and y, over the pairs of valid pixels of the batch.
 
-    Scale s keeps every 2^s-th row and column. The step of 2 pixels is that of the published code. A scale that is too small
-    for a step, or has no pair, adds 0.
+    Scale s keeps every 2^s-th row and column. The step of 2 pixels is that of the published code. A scale that is too
+    small for a step, or has no pair, adds 0.
     """
     total = residual.new_zeros(())
     for scale in range(scales):
@@ -84,8 +87,8 @@ def smoothness_loss(log_depth: Tensor, image: Tensor, *, order: int = 1, scales:
 
     Args:
         log_depth: [B,1,H,W]. image: [B,C,H,W], in [0,1].
-        order: 1: |dx p| exp(-mean_c |dx I|) + |dy p| exp(-mean_c |dy I|), forward differences, over the pixels that have both;
-            2: |lap p| exp(-mean_c |lap I|), the Laplacian of four neighbours. The published code adds both.
+        order: 1: |dx p| exp(-mean_c |dx I|) + |dy p| exp(-mean_c |dy I|), forward differences, over the pixels that
+            have both; 2: |lap p| exp(-mean_c |lap I|), the Laplacian of four neighbours. The published code adds both.
         scales: scale s keeps every 2^s-th row and column; 5 in the published code, 3 in the mobile paper.
 
     Raises ValueError for another order, shapes that do not fit, or an image too small for the scales.
@@ -93,12 +96,16 @@ def smoothness_loss(log_depth: Tensor, image: Tensor, *, order: int = 1, scales:
     if order not in ORDERS:
         raise ValueError(f"order: found {order!r}, expected 1 or 2")
     if image.ndim != 4 or log_depth.shape != (len(image), 1, *image.shape[2:]):
-        found = f"{list(log_depth.shape)} and {list(image.shape)}"
-        raise ValueError(f"log_depth, image: found shapes {found}, expected [B, 1, H, W] and [B, C, H, W]")
+        raise ValueError(
+            f"log_depth, image: found shapes {list(log_depth.shape)} and {list(image.shape)}, "
+            "expected [B, 1, H, W] and [B, C, H, W]"
+        )
     smallest = (order << (scales - 1)) + 1
     if min(image.shape[2:]) < smallest:
-        found = f"{image.shape[2]}x{image.shape[3]}"
-        raise ValueError(f"image: found {found}, expected at least {smallest}x{smallest} for {scales} scales")
+        raise ValueError(
+            f"image: found {image.shape[2]}x{image.shape[3]}, "
+            f"expected at least {smallest}x{smallest} for {scales} scales"
+        )
     total = log_depth.new_zeros(())
     for scale in range(scales):
         p, i = (x[..., :: 2**scale, :: 2**scale] for x in (log_depth, image))

@@ -1,4 +1,5 @@
-"""The data sets of the mobile paper's recipes, made of scenes: stand-ins for NYUv2, Mannequin Challenge, ReDWeb, DIW, Y3D.
+"""The data sets of the mobile paper's recipes, made of scenes: stand-ins for NYUv2, Mannequin Challenge, ReDWeb, DIW,
+Y3D.
 
 | data | stands in for | frames | labels |
 |---|---|---|---|

@@ -35,7 +35,7 @@ REMARKS = {
 
 
 def network_of(label: str, variant: str | None) -> tuple[str, dict[str, Any]] | None:
-    """Name and options for `create_model` of a row of Tables 1, 2 or 7 at full width, None where the row is a pruned network."""
+    """Arguments of `create_model` for a row of Tables 1, 2 or 7 at full width; None for a pruned network."""
     if label.startswith("Ours-pruned"):
         return None
     for start, network in RIVALS.items():
@@ -65,8 +65,8 @@ def fit_of(millions: float, printed: float) -> str:
 
 
 def size_table(paper: PublishedPaper, key: str) -> pd.DataFrame:
-    """One row per row of the table: parameters in print and of the module, in millions, how the count becomes the printed
-    number ("rounded", "cut", "no"), and a remark where the other rows differ.
+    """One row per row of the table: parameters in print and of the module, in millions, how the count becomes the
+    printed number ("rounded", "cut", "no"), and a remark where the other rows differ.
 
     Pruned networks are left out: their sizes are the result of a search and stand in their records.
     """

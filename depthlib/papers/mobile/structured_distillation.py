@@ -17,12 +17,14 @@ def rmse_loss(student: Tensor, teacher: Tensor) -> Tensor:
     """sqrt(mean (S - T)^2) of each image, mean over the images: the pixelwise loss of Sec. 3.3, without alignment
     (erratum MB-14).
 
-    student, teacher: [B,1,H,W], relative depth, larger = farther in both. The teacher gets no gradient. Raises ValueError if
-    the shapes differ.
+    student, teacher: [B,1,H,W], relative depth, larger = farther in both. The teacher gets no gradient. Raises
+    ValueError if the shapes differ.
     """
     if student.shape != teacher.shape or student.ndim != 4:
-        found = f"{list(student.shape)} and {list(teacher.shape)}"
-        raise ValueError(f"student, teacher: found shapes {found}, expected one shape [B, 1, H, W]")
+        raise ValueError(
+            f"student, teacher: found shapes {list(student.shape)} and {list(teacher.shape)}, "
+            "expected one shape [B, 1, H, W]"
+        )
     return ((student - teacher.detach()).square().mean(dim=(1, 2, 3)) + 1e-12).sqrt().mean()
 
 
@@ -31,8 +33,8 @@ def affinity(features: Tensor, pool: float = POOL, *, detach_norm: bool = True) 
 
     N is 4 for even sides with the default; windows at the border may be smaller, so an odd side has 3 of them.
 
-    `detach_norm`: no gradient flows through the norms of the vectors, as in the published code; the gradient is then not
-    tangential and may scale the student's features.
+    `detach_norm`: no gradient flows through the norms of the vectors, as in the published code; the gradient is then
+    not tangential and may scale the student's features.
     """
     window = [max(1, int(pool * side)) for side in features.shape[-2:]]
     nodes = F.max_pool2d(features, window, window, ceil_mode=True).flatten(2)
@@ -59,7 +61,9 @@ def pairwise_loss(student: Tensor, teacher: Tensor, *, pool: float = POOL, detac
     if student.ndim != 4 or teacher.ndim != 4 or len(student) != len(teacher):
         raise ValueError(f"student, teacher: found shapes {shapes}, expected [B, C, h, w] of the same images")
     if nodes(student, pool) != nodes(teacher, pool):
-        raise ValueError(f"student, teacher: found shapes {shapes}, expected equal numbers of nodes: resize one of them")
+        raise ValueError(
+            f"student, teacher: found shapes {shapes}, expected equal numbers of nodes: resize one of them"
+        )
     difference = affinity(student, pool, detach_norm=detach_norm) - affinity(teacher.detach(), pool)
     return difference.square().mean()
 
@@ -76,5 +80,5 @@ def critic_loss(of_teacher: Tensor, of_student: Tensor) -> Tensor:
 
 
 def holistic_loss(of_student: Tensor) -> Tensor:
-    """The student's loss: -mean D(S). Scores [B]. Weight 0.05, the critic is trained at every second step (Sec. 4.3.1)."""
+    """The student's loss: -mean D(S). Scores [B]. Weight 0.05; the critic trains at every second step (Sec. 4.3.1)."""
     return -of_student.mean()

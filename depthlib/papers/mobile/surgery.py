@@ -18,8 +18,8 @@ def conv_weights(model: nn.Module) -> int:
 def blocks_of(model: nn.Module, example: Tensor, keep: tuple[str, ...] = ("out",)) -> dict[str, int]:
     """The blocks that can be narrowed: name of a convolution -> its output channels. Yang et al. 2018.
 
-    Depthwise convolutions follow those before them. Convolutions whose outputs are added have equal widths: they are one
-    block, named after the first of them. `keep`: modules that are not narrowed, such as the output layer.
+    Depthwise convolutions follow those before them. Convolutions whose outputs are added have equal widths: they are
+    one block, named after the first of them. `keep`: modules that are not narrowed, such as the output layer.
 
     Raises ImportError without Torch-Pruning.
     """
@@ -30,8 +30,8 @@ def shrink(model: nn.Module, example: Tensor, widths: Mapping[str, int], keep: t
     """A copy whose blocks have the given widths and the filters of largest L2 norm; the layers that they feed
     shrink accordingly. With the widths of a stored network the result fits its weights.
 
-    Raises ValueError for a block that is not in `blocks_of`, or a width that is not 1 to the present one; ImportError without
-    Torch-Pruning.
+    Raises ValueError for a block that is not in `blocks_of`, or a width that is not 1 to the present one; ImportError
+    without Torch-Pruning.
     """
     model = copy.deepcopy(model)
     graph = _Graph(model, example, keep)
@@ -97,6 +97,7 @@ def _torch_pruning() -> Any:
     try:
         import torch_pruning
     except ImportError as error:
-        message = "torch_pruning: found none, expected Torch-Pruning: pip install torch-pruning, or depthlib[pruning]"
-        raise ImportError(message) from error
+        raise ImportError(
+            "torch_pruning: found none, expected Torch-Pruning: pip install torch-pruning, or depthlib[pruning]"
+        ) from error
     return torch_pruning

@@ -21,12 +21,14 @@ FLOOR = "floor: higher up is farther"
 def printed_and_ours(
     paper: PublishedPaper, key: str, records: Sequence[RunRecord], more: Mapping[str, str] | None = None, floor: bool = True,
 ) -> pd.DataFrame:
-    """One row per method; for each column of the table, two: in print, and here, "mean ± standard deviation over seeds".
+    """One row per method; for each column of the table, two: in print, and here, "mean ± standard deviation over
+    seeds".
 
     Args:
         records: of all variants and seeds; rows without one were not run.
         more: label -> variant of rows that the paper does not have.
-        floor: add a row with the score of a map that does not depend on the image ("_ramp" of each metric, if measured).
+        floor: add a row with the score of a map that does not depend on the image ("_ramp" of each metric, if
+            measured).
     """
     table = paper.table(key)
     decimals = [max(_decimals(row.values[place]) for row in table.rows) for place in range(len(table.columns))]

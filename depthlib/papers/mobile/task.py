@@ -33,7 +33,8 @@ def predictions_of(model: nn.Module, image: Tensor) -> MobilePrediction:
 
 
 class ScaleFreeDepth(BaseTask):
-    """Log depth from dense maps of unknown scale: Eq. 1, over all predictions. Items with `image`, `depth` and `valid`."""
+    """Log depth from dense maps of unknown scale: Eq. 1 for all predictions. Items with `image`, `depth` and `valid`.
+    """
 
     def loss(self, model: nn.Module, batch: dict[str, Any]) -> tuple[Tensor, dict[str, Tensor]]:
         def of(prediction: Tensor) -> Tensor:
@@ -43,7 +44,8 @@ class ScaleFreeDepth(BaseTask):
 
 
 class RelativeDepth(BaseTask):
-    """The order of random points of relative maps: Eq. 3, over all predictions. Items with `image`, `relative` and `valid`.
+    """The order of random points of relative maps: Eq. 3, over all predictions. Items with `image`, `relative` and
+    `valid`.
 
     Points are drawn from torch's default generator, whose state is part of a checkpoint. `pairs`: per image and step.
     """
@@ -67,11 +69,13 @@ class PairsAndTeacher(BaseTask):
     Args:
         terms: some of `TERMS`; all but "ranking" need the teacher. Fixed weights are 1, that of "holistic" is 0.05.
         teacher: a trained network with `estimate`, such as `EncDecResNet`; it is frozen.
-        rebalance: options of `LossRebalancer`, but for the names: steps_per_epoch, order, initialise; None for fixed weights.
+        rebalance: options of `LossRebalancer`, but for the names: steps_per_epoch, order, initialise; None for fixed
+            weights.
         separate: rebalance a term per prediction, instead of Eq. 4 with fixed weights ("FIP" of Table 6).
         critic: options of `Critic`, which is trained by Adam, rate 4e-4, betas 0 and 0.9.
 
-    Raises ValueError for unknown terms, terms without a teacher, or rebalancing with the holistic loss, which is unbounded below.
+    Raises ValueError for unknown terms, terms without a teacher, or rebalancing with the holistic loss, which is
+    unbounded below.
     """
 
     def __init__(
@@ -133,7 +137,7 @@ class PairsAndTeacher(BaseTask):
         return total, terms
 
     def _holistic(self, student: Tensor, teacher: Tensor) -> dict[str, Tensor]:
-        """Train the critic at every second step, then score the student. "critic": its own loss, when it was trained."""
+        """Train the critic at every second step, then score the student. "critic": its own loss when it was trained."""
         self.steps += 1
         terms = {}
         if self.steps % 2 == 0:
@@ -165,7 +169,8 @@ class PairsAndTeacher(BaseTask):
 
 
 class ClassesOfCells(BaseTask):
-    """Replaces ImageNet pretraining: the share of each class in cells of 32 x 32 pixels. Items with `image` and `semantics`.
+    """Replaces ImageNet pretraining: the share of each class in cells of 32 x 32 pixels. Items with `image` and
+    `semantics`.
 
     Cross entropy with these shares; the name of an item tells classes of rooms from those of streets. No depth.
 

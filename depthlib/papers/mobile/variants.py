@@ -112,12 +112,13 @@ class Scale:
 RATES = {"classes": 3e-3, "y3d": 4e-4, "mc": 4e-4, "rw": 4e-4, "diw": 1e-4, "rooms": 0.01}
 SHARES = {"classes": 2.0, "y3d": 3.0, "mc": 1.0, "rw": 1.0, "diw": 1.0, "rooms": 1.0}
 # Tuned with seed 0 on 24 scenes per family of the split "val", at 120 steps, in which the paper's rates have hardly any
-# effect. For pairs 0.003 and 0.01 were tried, and 0.001 with `kd`, which stayed at the floor. Chosen by the mean WHDR of
-# `diw`, `kd` and `mc-rw-diw`: 0.310 with 0.003, 0.289 with 0.01. The chain alone was better with 0.003, 0.268 against
-# 0.292; as in the paper all trainings on pairs have one rate. For mc and rw 0.012 and 0.04 were tried; with 0.04 they
-# hardly learned.
-# The networks on rooms keep the paper's optimiser. With 0.01 and the paper's milestones their RMSE is 2.25 m, that of the
-# mean depth 1.32 m. With late milestones 0.01, 0.02 and 0.03 all learn; from 0.05 on the FBNet decoder diverges.
+# effect. For pairs 0.003 and 0.01 were tried, and 0.001 with `kd`, which stayed at the floor. Chosen by the mean WHDR
+# of `diw`, `kd` and `mc-rw-diw`: 0.310 with 0.003, 0.289 with 0.01. The chain alone was better with 0.003, 0.268
+# against 0.292; as in the paper all trainings on pairs have one rate. For mc and rw 0.012 and 0.04 were tried; with
+# 0.04 they hardly learned.
+#
+# The networks on rooms keep the paper's optimiser. With 0.01 and the paper's milestones their RMSE is 2.25 m, that of
+# the mean depth 1.32 m. With late milestones 0.01, 0.02 and 0.03 all learn; from 0.05 on the FBNet decoder diverges.
 QUICK_RATES = {"classes": 3e-3, "y3d": 4e-3, "mc": 0.01, "rw": 0.01, "diw": 0.01, "rooms": 0.02}
 # Five epochs of 20 steps on pairs, as many epochs as in the paper: the rebalancing changes its lambda at each epoch.
 QUICK = Scale(

@@ -1,4 +1,4 @@
-"""The course of the weights under loss rebalancing: the mobile paper's claim weights-move, judged by a separate rule."""
+"""The weights under loss rebalancing: the mobile paper's claim weights-move, judged by a separate rule."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def direction(ends: Sequence[float], start: float = START) -> str:
 def judge_course(ends: Mapping[str, Sequence[float]], profile: str, min_seeds: int = 2) -> tuple[str, str]:
     """Verdict on the claim weights-move and its reason.
 
-    The rule was fixed with the claims: supported if in every seed the ranking weight ends above its initial third and the
-    pairwise weight below; contradicted if one of the two ends on the other side in every seed.
+    The rule was fixed with the claims: supported if in every seed the ranking weight ends above its initial third and
+    the pairwise weight below; contradicted if one of the two ends on the other side in every seed.
 
     Args:
         ends: from `last_weights`. min_seeds: with fewer the claim is not resolved.

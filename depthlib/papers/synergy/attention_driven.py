@@ -33,8 +33,8 @@ def attention_driven_loss(
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """L_DA + L_JG + L_semF. Look Deeper Eq. 7; weights, since the units differ (erratum LD-15).
 
-    With unnormalised Sobel kernels L_JG has 8 times the unit of L_DA, and a constant map minimises it: with weight 1 a short
-    training with Adam can stay at a constant depth. 1/8 is equivalent to normalised kernels.
+    With unnormalised Sobel kernels L_JG has 8 times the unit of L_DA, and a constant map minimises it: with weight 1 a
+    short training with Adam can stay at a constant depth. 1/8 is equivalent to normalised kernels.
 
     Args:
         pred: depth [B,1,H,W] in metres; logits: [B,K,H,W]. None if no weighted term needs it.

@@ -13,7 +13,7 @@ FLOOR = 1e-3  # metres; smaller predictions would dominate the logarithm
 
 
 def depth_attention(target: Tensor, max_depth: float) -> Tensor:
-    """alpha of Eq. 1: target / max_depth, clamped to [0, 1]. max_depth is that of the data set, in metres (erratum LD-4).
+    """alpha of Eq. 1: target / max_depth, clamped to [0, 1]. max_depth: of the data set, metres (erratum LD-4).
 
     With a maximum per image, an image of near surfaces would weigh as much as one of far surfaces.
     """
@@ -60,7 +60,8 @@ def depth_aware_loss(
     detach: bool = True,
     fraction: float = 0.2,
 ) -> Tensor:
-    """Mean of (alpha + lambda) * berHu over the valid pixels of the batch, metres. Look Deeper Eqs. 1 and 2, erratum LD-2.
+    """Mean of (alpha + lambda) * berHu over the valid pixels of the batch, metres. Look Deeper Eqs. 1 and 2, erratum
+    LD-2.
 
     Args:
         pred, target, valid: [B,1,H,W], metres and bool mask.
@@ -69,7 +70,8 @@ def depth_aware_loss(
         detach: treat lambda as a constant weight. False backpropagates through it (not defined for the literal forms).
         fraction: of the largest error, see `berhu`.
 
-    Raises ValueError or TypeError as `check_maps` and `learning_state` do, for max_depth <= 0, or for a valid target <= 0.
+    Raises ValueError or TypeError as `check_maps` and `learning_state` do, for max_depth <= 0, or for a valid target <=
+    0.
     """
     check_maps(pred, target, valid)
     if max_depth <= 0:

@@ -57,6 +57,8 @@ SHARED_DEPTH = Exercise(
         "this is a cross-stitch unit: without the identity, weights of 0 cut the branch off.": lambda d, s, a, b: a * d + b * s,
         "phi_D belongs to the depth features, phi_S to the semantic ones.": lambda d, s, a, b: d + (b * d + a * s),
         "this is what the semantic branch gets: the identity here is that of the depth.": lambda d, s, a, b: s + (a * d + b * s),
-        "both features are added with weight 1: only the branch's own has an identity.": lambda d, s, a, b: d + s + (a * d + b * s),
+        "both features are added with weight 1: only the branch's own has an identity.": lambda d, s, a, b: (
+            d + s + (a * d + b * s)
+        ),
     },
 )

@@ -12,7 +12,7 @@ from depthlib.report.style import FULL_WIDTH, style
 
 
 def class_shares(counts: Mapping[str, Mapping[str, float]]) -> Figure:
-    """Bars of the share of the pixels of each class, most frequent first: one panel a labelling, {title: {class: pixels}}."""
+    """Bars of the share of each class, most frequent first, one panel per labelling: {title: {class: pixels}}."""
     from matplotlib import pyplot
 
     with style():
@@ -86,7 +86,8 @@ def by_range(values: Mapping[str, np.ndarray], shares: np.ndarray, edges: Sequen
 
 
 def gain_over_tail(gains: Mapping[str, Mapping[str, np.ndarray]], shares: Mapping[str, float]) -> Figure:
-    """Relative gain against the share of far pixels: {metric: {data: [seeds]}}, in per cent; a dot a seed, a line through the means."""
+    """Relative gain in per cent over the share of far pixels, one dot per seed, and means: {metric: {data: [seeds]}}.
+    """
     from matplotlib import pyplot
 
     with style():
@@ -106,7 +107,7 @@ def gain_over_tail(gains: Mapping[str, Mapping[str, np.ndarray]], shares: Mappin
 
 
 def tail_histograms(depths: Mapping[str, np.ndarray]) -> Figure:
-    """One histogram of depth a data set, each on its own axis, with median and 95th percentile: {title: metres of all valid pixels}."""
+    """One histogram of depth per data set, with median and 95th percentile: {title: metres of all valid pixels}."""
     from matplotlib import pyplot
 
     with style():

@@ -15,8 +15,8 @@ MODES = ("prob_edge", "argmax", "none")
 def sobel_loss(pred: Tensor, target: Tensor, valid: Tensor, *, normalized: bool = False) -> Tensor:
     """L_g of Eq. 5: mean of |dx pred - dx target| + |dy pred - dy target|, d. by `sobel`, in the unit of the maps.
 
-    The mean is over the pixels of the batch whose 3x3 neighbours inside the map are all valid, and of both terms (erratum
-    LD-5). 0 if there is none, so isolated labels (LiDAR) contribute nothing.
+    The mean is over the pixels of the batch whose 3x3 neighbours inside the map are all valid, and of both terms
+    (erratum LD-5). 0 if there is none, so isolated labels (LiDAR) contribute nothing.
 
     Args:
         pred, target, valid: [B,1,H,W] and bool mask.
@@ -32,8 +32,8 @@ def sobel_loss(pred: Tensor, target: Tensor, valid: Tensor, *, normalized: bool 
 def class_edges(logits: Tensor, *, normalized: bool = False) -> tuple[Tensor, Tensor]:
     """How sharply the class changes along x and along y: [B,K,H,W] -> twice [B,1,H,W].
 
-    Half the sum of |sobel| of each class's probability. A step from one certain class to another gives what `sobel` gives for
-    a step of 1, whichever classes they are.
+    Half the sum of |sobel| of each class's probability. A step from one certain class to another gives what `sobel`
+    gives for a step of 1, whichever classes they are.
     """
     edges = sobel(logits.softmax(dim=1), normalized=normalized)
     return tuple(edge.abs().sum(dim=1, keepdim=True) / 2 for edge in edges)
@@ -46,14 +46,15 @@ def semantic_gradient_loss(
     The logits get no gradient.
 
     "prob_edge" compares |sobel(pred)| / max_depth with `class_edges`, mean over pixels as in `sobel_loss`.
-    "argmax" is the literal form: `sobel_loss` against class number / (K - 1). It compares metres with class numbers, and
-    its value depends on the order of the classes (erratum LD-6).
+    "argmax" is the literal form: `sobel_loss` against class number / (K - 1). It compares metres with class numbers,
+    and its value depends on the order of the classes (erratum LD-6).
 
     Args:
         pred, valid: [B,1,H,W], metres and bool mask. logits: [B,K,H,W], K >= 2.
         max_depth: metres; unused by "argmax".
 
-    Raises ValueError or TypeError as `check_maps` does, and for logits of another shape, an unknown mode or max_depth <= 0.
+    Raises ValueError or TypeError as `check_maps` does, and for logits of another shape, an unknown mode or max_depth
+    <= 0.
     """
     check_maps(pred, pred, valid)
     if logits.ndim != 4 or logits.shape[1] < 2 or (len(logits), *logits.shape[2:]) != (len(pred), *pred.shape[2:]):

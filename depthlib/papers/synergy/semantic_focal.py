@@ -18,7 +18,7 @@ def semantic_focal_loss(
     alpha: float | Sequence[float] | Tensor = 0.25,
     ignore: int = IGNORE,
 ) -> Tensor:
-    """Mean of -alpha_k (1 - p_k)^gamma ln p_k over the labelled pixels of the batch, k their class, p the softmax. Eq. 6.
+    """Mean of -alpha_k (1 - p_k)^gamma ln p_k over the labelled pixels of the batch, k the class, p the softmax. Eq. 6.
 
     gamma = 0 and alpha = 1 give the cross entropy. A single alpha only scales the loss (erratum LD-7); weights from
     `inverse_frequency` balance the classes.
@@ -50,14 +50,14 @@ def semantic_focal_loss(
 
 
 def label_counts(labels: Tensor, classes: int, *, ignore: int = IGNORE) -> Tensor:
-    """Pixels of each class: integer labels of any shape -> int64 [classes]. Raises ValueError for labels out of range."""
+    """Pixels per class: integer labels of any shape -> int64 [classes]. Raises ValueError for labels out of range."""
     labels = labels[labels != ignore].long()
     _require_known(labels, classes, ignore)
     return labels.bincount(minlength=classes)
 
 
 def inverse_frequency(counts: Tensor, *, scale: float = 0.25) -> Tensor:
-    """Weights [K] against a long tail: scale * median / count, the median over the classes that occur; 0 for the others.
+    """Weights [K] against a long tail: scale * median / count, median over the classes that occur; 0 for the others.
 
     The class of median frequency keeps the paper's 0.25, rarer ones weigh more. Take the counts from the whole training
     set (sum `label_counts` over it): those of a batch would change from step to step.
@@ -73,11 +73,12 @@ def inverse_frequency(counts: Tensor, *, scale: float = 0.25) -> Tensor:
 
 def _check(logits: Tensor, labels: Tensor, ignore: int) -> None:
     if not logits.is_floating_point() or labels.is_floating_point() or labels.dtype == torch.bool:
-        found = f"{logits.dtype} and {labels.dtype}"
-        raise TypeError(f"logits, labels: found {found}, expected a floating-point and an integer dtype")
+        raise TypeError(f"logits, labels: found {logits.dtype} and {labels.dtype}, expected floating-point and integer")
     if logits.ndim != 4 or labels.shape != (len(logits), *logits.shape[2:]):
-        found = f"{list(logits.shape)} and {list(labels.shape)}"
-        raise ValueError(f"logits, labels: found shapes {found}, expected [B, K, H, W] and [B, H, W]")
+        raise ValueError(
+            f"logits, labels: found shapes {list(logits.shape)} and {list(labels.shape)}, "
+            "expected [B, K, H, W] and [B, H, W]"
+        )
     known = labels[labels != ignore]
     if not known.numel():
         raise ValueError("labels: found no labelled pixel, expected at least one in the batch")

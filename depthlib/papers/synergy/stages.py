@@ -11,8 +11,8 @@ class Stage:
     """One stage of a schedule.
 
     Attributes:
-        rates: part of the network -> its learning rate. A part that is not named is frozen: no gradient, and the statistics
-            of its batch norms do not change.
+        rates: part of the network -> its learning rate. A part that is not named is frozen: no gradient, and the
+            statistics of its batch norms do not change.
         bypass: the branches do not share features.
     """
 

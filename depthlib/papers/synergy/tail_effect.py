@@ -1,10 +1,11 @@
 """Does a loss help more where the depth tail is longer? A difference of differences, judged like a claim.
 
-The rule was fixed with the claims, before the runs. The relative gain of a test image is ln(error without / error with); it
-has no unit, so larger errors in deeper rooms do not enlarge it. The effect is the gain with the longest tail minus the gain
-with the shortest; scenes of both have equal seeds, so images are paired. The interval is the wider of the bootstrap over
-seeds and images and Student's t with the variance over seeds, pooled over both methods and all tails, with four trainings to
-a difference. Above 0 for every metric: supported. Below 0 for one metric: contradicted. Else not resolved.
+The rule was fixed with the claims, before the runs. The relative gain of a test image is ln(error without / error
+with); it has no unit, so larger errors in deeper rooms do not enlarge it. The effect is the gain with the longest tail
+minus the gain with the shortest; scenes of both have equal seeds, so images are paired. The interval is the wider of
+the bootstrap over seeds and images and Student's t with the variance over seeds, pooled over both methods and all
+tails, with four trainings to a difference. Above 0 for every metric: supported. Below 0 for one metric: contradicted.
+Else not resolved.
 """
 
 from __future__ import annotations
@@ -33,13 +34,14 @@ def gains(pairs: Pairs, metric: str) -> dict[str, np.ndarray]:
     """Relative gain [seeds, images] on each data set: ln(error without / error with).
 
     Args:
-        pairs: data set, which is also the name of the test -> (records without the loss, records with it), seeds in one order.
+        pairs: data set, which is also the name of the test -> (records without the loss, records with it), seeds in one
+            order.
     """
     return {data: log_errors(plain, data, metric) - log_errors(aware, data, metric) for data, (plain, aware) in pairs.items()}
 
 
 def tail_effect(pairs: Pairs, short: str, long: str, metric: str) -> Comparison:
-    """Gain with the long tail minus gain with the short tail. Raises ValueError unless both were tested on the same scenes."""
+    """Gain with the long minus with the short tail. Raises ValueError unless both were tested on the same scenes."""
     names = [[image.rpartition("/")[2] for image in pairs[data][0][0].result["tests"][data]["images"]] for data in (short, long)]
     if names[0] != names[1]:
         raise ValueError(f"{short}, {long}: found different test scenes, expected the same numbers in the same order")

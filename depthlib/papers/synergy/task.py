@@ -30,7 +30,8 @@ class StagedTask(BaseTask):
             replace, "berhu" and "cross_entropy".
         max_depth: metres, the range of the data set.
         classes: K of the semantic branch; 0 without one.
-        balanced: weights of the classes in the focal loss by inverse frequency, counted in the training set, instead of 0.25.
+        balanced: weights of the classes in the focal loss by inverse frequency, counted in the training set, instead of
+            0.25.
         gradient_mode, semantic_weight: see `joint_gradient_loss`.
 
     Raises ValueError for unknown terms, or for a semantic term without classes.

@@ -9,14 +9,15 @@ from torch.nn import functional as F
 
 
 class UpSkip(nn.Module):
-    """f_out = h(f_in) + h(f_1) + ... + h(f_n), h a bilinear resize and a 3x3 convolution. Look Deeper Eq. 4, Fig. 3 right.
+    """f_out = h(f_in) + h(f_1) + ... + h(f_n), h a bilinear resize and a 3x3 convolution. Look Deeper Eq. 4, Fig. 3
+    right.
 
     The convolutions map all levels to the channels of the last, as the sum requires (erratum LD-9).
     9 * channels[-1] * sum(channels) parameters.
 
     Args:
-        channels: of f_in, f_1, ..., f_n; forward takes maps of that many channels and gives [B,channels[-1],H,W], the size
-            of the last. A level that has this size already is not resized.
+        channels: of f_in, f_1, ..., f_n; forward takes maps of that many channels and gives [B,channels[-1],H,W], the
+            size of the last. A level that has this size already is not resized.
     """
 
     def __init__(self, channels: Sequence[int]) -> None:

@@ -12,7 +12,7 @@ from depthlib.scenes.writers.pictures import Samples, bytes_of, each, save_array
 
 
 def write_diode(root: str | os.PathLike[str], samples: Samples, split: str = "val", kind: str = "indoors") -> None:
-    """<split>/<kind>/scene_00000/scan_00000/*.png, *_depth.npy [H,W,1], *_depth_mask.npy, and diode_meta.json for this split."""
+    """<split>/<kind>/scene_00000/scan_00000/*.png, *_depth.npy [H,W,1], *_depth_mask.npy, and diode_meta.json."""
     root = Path(root)
     names = []
     folder = root / split / kind / "scene_00000" / "scan_00000"

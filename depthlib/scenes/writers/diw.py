@@ -11,7 +11,8 @@ from depthlib.scenes.writers.pictures import Samples, bytes_of, each, safe_name,
 
 
 def write_diw(root: str | os.PathLike[str], samples: Samples, split: str = "train", seed: int = 0) -> None:
-    """JPEG data in .thumb files, and the split's list with one pair an image, drawn by `ordinal_pairs` with seed + number."""
+    """JPEG data in .thumb files, and the split's list with one pair per image, of `ordinal_pairs` with seed + number.
+    """
     root = Path(root)
     folder, lines = "DIW_test" if split == "test" else "DIW_train_val", []
     for number, sample in enumerate(each(samples)):

@@ -12,8 +12,8 @@ from depthlib.scenes.writers.pictures import Samples, bytes_of, each, save_pictu
 def write_flyingthings(root: str | os.PathLike[str], samples: Samples, *, split: str = "TRAIN") -> list[str]:
     """Write samples with right and disparity as frame 6 of scenes A/0000, A/0001, ...; returns their names.
 
-    The format has no camera: pass the samples' focal length and baseline to the loader. It has no invalid pixels either:
-    unknown becomes 0, which the loader counts as implausible, so choose samples with few (rooms).
+    The format has no camera: pass the samples' focal length and baseline to the loader. It has no invalid pixels
+    either: unknown becomes 0, which the loader counts as implausible, so choose samples with few (rooms).
     """
     names = []
     for number, sample in enumerate(each(samples)):

@@ -1,8 +1,8 @@
 """Frames of the scenes benchmark as KITTI's raw data and as odometry sequences.
 
-Every sample becomes a separate drive (or sequence): frame 1 is the sample, frames 0 and 2 its previous and next view, if any.
-The car's calibration is invented but complete: rectification, laser and IMU are all rotated and shifted, so that a reader
-that ignores one of them fails. A laser scan is the depth map, one point per pixel.
+Every sample becomes a separate drive (or sequence): frame 1 is the sample, frames 0 and 2 its previous and next view,
+if any. The car's calibration is invented but complete: rectification, laser and IMU are all rotated and shifted, so
+that a reader that ignores one of them fails. A laser scan is the depth map, one point per pixel.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ def write_kitti_raw(
     """Write samples as raw drives: images of both colour cameras, scans, oxts records and the three calibration files.
 
     Args:
-        samples: items with image, depth, K and, as far as they have them, right and baseline, previous and next with their poses.
-            They share K and, because the calibration belongs to the day, the baseline: those without the first one's baseline
-            (to 1e-6 m) need a day of their own.
+        samples: items with image, depth, K and, as far as they have them, right and baseline, previous and next with
+            their poses. They share K and, because the calibration belongs to the day, the baseline: those without the
+            first one's baseline (to 1e-6 m) need a day of their own.
 
     Returns:
         the lines of a list in the form "date/drive number side": the frames of the left camera.
@@ -84,7 +84,8 @@ def write_kitti_odometry(root: str | os.PathLike[str], samples: Samples) -> list
     """Write samples as odometry sequences of up to three frames, with scans, calib.txt and the poses of camera 0.
 
     Args:
-        samples: items with image, depth, K and, as far as they have them, right and baseline; previous and next with their poses.
+        samples: items with image, depth, K and, as far as they have them, right and baseline; previous and next with
+            their poses.
 
     Returns:
         the names of the sequences.
@@ -184,7 +185,7 @@ def _shared(samples: Sequence[Mapping[str, Any]]) -> tuple[Tensor, float, tuple[
 
 
 def _oxts_record(T_first_imu: Tensor) -> str:
-    """The 30 numbers of a record whose pose, seen from the record at (LATITUDE, LONGITUDE) that looks east, is `T_first_imu`."""
+    """The 30 numbers of a record with pose `T_first_imu` relative to one at (LATITUDE, LONGITUDE) that looks east."""
     scale = math.cos(math.radians(LATITUDE)) * EARTH_RADIUS
     x, y, z = T_first_imu[:3, 3].tolist()
     north = math.log(math.tan(math.pi / 4 + math.radians(LATITUDE) / 2)) + y / scale

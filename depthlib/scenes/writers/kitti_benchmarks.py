@@ -26,7 +26,7 @@ assert set(_CITY_NAMES.values()) <= set(LABEL_IDS)
 def write_kitti_annotated(
     root: str | os.PathLike[str], samples: Samples, frames: Sequence[RawFrame], part: str = "train"
 ) -> None:
-    """Write depth as annotated maps, <part>/<drive>/proj_depth/groundtruth/image_02/<number>.png, value = metres * 256."""
+    """Write annotated maps, <part>/<drive>/proj_depth/groundtruth/image_02/<number>.png, value = metres * 256."""
     for sample, frame in zip(each(samples), frames, strict=True):
         folder = Path(root) / part / frame.drive / "proj_depth" / "groundtruth" / f"image_{frame.camera:02d}"
         write_map(folder / f"{frame.number:010d}.png", sample["depth"], ANNOTATED)
@@ -54,7 +54,7 @@ def write_kitti_depth(root: str | os.PathLike[str], samples: Samples, split: str
 
 
 def write_kitti_stereo2015(root: str | os.PathLike[str], samples: Samples) -> list[str]:
-    """Write samples with right, baseline and disparity, and semantics of streets if they have them. Returns the names."""
+    """Write samples with right, baseline and disparity, and semantics of streets if present. Returns the names."""
     folder = Path(root) / "training"
     names = []
     for number, sample in enumerate(each(samples)):

@@ -13,7 +13,7 @@ from depthlib.scenes.writers.pictures import Samples, bytes_of, each, safe_name,
 
 
 def write_make3d(root: str | os.PathLike[str], samples: Samples, split: str = "test") -> None:
-    """Photographs (the sample's middle, three wide to four high) and 55 x 305 grids of the pixels nearest to their points."""
+    """Photographs (the sample's centre, 3:4) and 55 x 305 grids of the pixels nearest to their points."""
     root = Path(root)
     from scipy.io import savemat
 

@@ -17,7 +17,7 @@ TIME = 10_000_000       # microseconds
 def write_mannequin(
     root: str | os.PathLike[str], samples: Samples, split: str = "train", *, suffix: str = ".npz", scale: float = 1.0,
 ) -> None:
-    """One clip of one frame a sample: its arrays and its cameras; `scale` multiplies depth, since reconstructions have an arbitrary scale."""
+    """One clip of one frame per sample: its arrays and cameras; `scale` multiplies depth, which is arbitrary."""
     root = Path(root)
     for sample in each(samples):
         clip = safe_name(sample)

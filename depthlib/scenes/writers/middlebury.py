@@ -21,8 +21,8 @@ def write_middlebury(
 ) -> list[str]:
     """Write samples with right, baseline and disparity; returns the names of the scenes.
 
-    The 8-bit years hold whole grey levels of scale (or reduction) times the disparity; unknown is 0, or infinite in 2014. For
-    2006 dmin.txt is 0; its loader assumes that year's camera, so its metres are not those of the samples.
+    The 8-bit years hold whole grey levels of scale (or reduction) times the disparity; unknown is 0, or infinite in
+    2014. For 2006 dmin.txt is 0; its loader assumes that year's camera, so its metres are not those of the samples.
 
     Raises:
         ValueError: another year, or a disparity that does not fit into 8 bits.

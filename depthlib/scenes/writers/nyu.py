@@ -1,4 +1,4 @@
-"""Files of NYU Depth v2's formats from scenes: the labelled set, the 48K HDF5 files, synchronised frames, the Kinect's raw files."""
+"""Files of NYU Depth v2's formats: the labelled set, 48K HDF5 files, synchronised frames, the Kinect's raw files."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ USER_BLOCK = 512        # MATLAB keeps its own header in front of the HDF5 data
 def write_nyu(root: str | os.PathLike[str], train: Samples, test: Samples) -> None:
     """nyu_depth_v2_labeled.mat, splits.mat and classMapping40.mat; image numbers follow on: training, then test.
 
-    Samples must have one size, wider than high. Their `semantics` are the 13 classes of the rooms; each becomes the first of
-    the 40 classes that maps to it. `rawDepths` is 0 in the sample's invalid pixels, `depths` their median.
+    Samples must have one size, wider than high. Their `semantics` are the 13 classes of the rooms; each becomes the
+    first of the 40 classes that maps to it. `rawDepths` is 0 in the sample's invalid pixels, `depths` their median.
     """
     root = Path(root)
     import h5py
@@ -91,7 +91,7 @@ def write_h5(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def write_nyuraw(root: str | os.PathLike[str], samples: Samples, split: str = "train") -> None:
-    """Pairs <scene>/rgb_00000.jpg and sync_depth_00000.png in millimetres, and the split's list with the focal length."""
+    """Pairs <scene>/rgb_00000.jpg and sync_depth_00000.png in millimetres, and the split's list with focal lengths."""
     root = Path(root)
     lines = []
     for sample in each(samples):

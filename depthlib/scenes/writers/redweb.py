@@ -12,7 +12,7 @@ from depthlib.scenes.writers.pictures import Samples, bytes_of, each, safe_name,
 
 
 def write_redweb(root: str | os.PathLike[str], samples: Samples) -> None:
-    """Imgs/*.jpg and RDs/*.png: 8 bits, disparity stretched to 0 (nearest) to 254 (farthest), 255 where there is no surface."""
+    """Imgs/*.jpg and RDs/*.png: 8 bits, disparity scaled to 0 (nearest) to 254 (farthest), 255 without a surface."""
     root = Path(root)
     for sample in each(samples):
         depth, valid = sample["depth"][0].double(), sample["valid"][0]

@@ -12,8 +12,8 @@ from torch import Tensor
 def as_frames(sample: Mapping[str, Any]) -> list[tuple[Tensor, Tensor, Tensor]]:
     """(image, depth [1,H,W], T_world_camera [4,4] float64) of the views that the sample has, in their order in time.
 
-    The world is the current camera's frame. Only the current view has depth; the others get 0 everywhere, no measurement, so
-    such a sequence can be read with the views around the middle frame, not frame by frame.
+    The world is the current camera's frame. Only the current view has depth; the others get 0 everywhere, no
+    measurement, so such a sequence can be read with the views around the middle frame, not frame by frame.
     """
     frames = []
     for view in ("previous", "current", "next"):
