@@ -68,6 +68,7 @@ def mathml(tex: str, display: bool = False) -> str:
     if element is None or "\\" in "".join(element.itertext()):         # an unknown command is passed through
         return f'<code class="tex">{escape(tex.strip())}</code>'
     element.set("alttext", tex.strip())
+    element.attrib.pop("xmlns", None)       # HTML needs none, and nbconvert's headings would turn it into a prefix
     for part in element.iter():     # its characters are references such as &#x0003C; until they are written
         part.text = unescape(part.text or "")
     return ElementTree.tostring(element, encoding="unicode")

@@ -202,10 +202,10 @@ def test_anuw_loss_computes_only_the_terms_that_weigh() -> None:
     total, terms = anuw_loss(PRED, TARGET, VALID, max_depth=1.0, weights={"l1": 2.0, "ssim": 0.0})  # too small for SSIM
     assert list(terms) == ["l1"]
     assert total.item() == pytest.approx(2 * 6 / 5)
-    for weights, message in (({"l2": 1.0}, "weights: found l2, expected some of l1, gradient, ssim"), ({}, "got none"), ({"l1": 0}, "all 0")):
+    for weights, message in (({"l2": 1.0}, "weights: found l2, expected some of l1, gradient, ssim"), ({}, "found none"), ({"l1": 0}, "found only 0")):
         with pytest.raises(ValueError, match=message):
             anuw_loss(PRED, TARGET, VALID, max_depth=1.0, weights=weights)
-    with pytest.raises(ValueError, match="max_depth must be positive, got 0"):
+    with pytest.raises(ValueError, match="max_depth: found 0, expected a positive depth"):
         anuw_loss(PRED, TARGET, VALID, max_depth=0)
 
 

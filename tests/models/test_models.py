@@ -249,7 +249,7 @@ def test_awca_replaces_its_nodes_wherever_they_are_used() -> None:
 def test_anu_refuses_nodes_that_do_not_exist_and_attention_that_is_off() -> None:
     with pytest.raises(ValueError, match="awca_nodes: found '50', expected some of 00, "):
         create_model("anu", width=8, awca_nodes=["00", "50"])
-    with pytest.raises(ValueError, match="no PSNL"):
+    with pytest.raises(ValueError, match="psnl: found a network without it"):
         small("anu", psnl=False).attention_row(torch.rand(1, 3, 16, 16), 0, 0)
 
 
@@ -390,7 +390,7 @@ def test_narrow_psnl_keeps_two_channels() -> None:
         PSNL(8)(torch.rand(1, 8, 1, 8))
     with pytest.raises(ValueError, match="stride: found 0, expected at least 1"):
         PSNL(8, stride=0)
-    with pytest.raises(ValueError, match=r"pixel \(4, 0\) is outside the map of 4x4"):
+    with pytest.raises(ValueError, match=r"pixel: found \(4, 0\), expected one inside the map of 4x4"):
         PSNL(8).attention_row(torch.rand(1, 8, 4, 4), 4, 0)
 
 

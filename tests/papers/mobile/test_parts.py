@@ -483,7 +483,7 @@ def test_relations_of_eight_bit_depth() -> None:
     levels = torch.arange(256.0)
     exact = [[0 if p == q or 100 * max(p, q) < 102 * min(p, q) else (1 if p > q else -1) for q in range(256)] for p in range(256)]
     assert relations(levels[:, None] / 255, levels[None] / 255).tolist() == exact
-    with pytest.raises(ValueError, match="at least 0"):
+    with pytest.raises(ValueError, match="relative: found a negative value"):
         relations(a - 1, b)
 
 
@@ -1041,7 +1041,7 @@ def test_student_learns_from_pairs_and_a_teacher(balance: str, device: str) -> N
         )
         history.append({name: term.item() for name, term in terms.items()})
         if balance == "mtadam":
-            optimizer.step(terms)
+            optimizer.step(list(terms.values()))
             continue
         optimizer.zero_grad()
         rebalancer.total(terms).backward()
