@@ -1,4 +1,4 @@
-"""The pinhole camera: pixels to points and back, and what a resize, a crop or a flip does to the intrinsics.
+"""The pinhole camera: pixels to points and back, and the intrinsics after a resize, a crop or a flip.
 
 Pixel centres lie at integers, so an image of width W covers [-0.5, W - 0.5]. The camera looks along +z, x points right
 and y down; depth is measured along z. K is upper triangular, [[fx, skew, cx], [0, fy, cy], [0, 0, 1]].

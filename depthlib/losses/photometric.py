@@ -83,9 +83,9 @@ def photometric_loss(
     Args:
         target: [B,C,H,W], in [0,1].
         warped: the sources as seen from the target's camera, [B,S,C,H,W].
-        sources: the sources before the warp, [B,S,C,H,W]: pixels where one of these is the best match teach nothing
-            (the auto-masking of monodepth2, against a camera at rest and objects that move along). Ties are broken by
-            noise of 1e-5 from torch's generator. None, the paper: no auto-masking.
+        sources: the sources before the warp, [B,S,C,H,W]: pixels best matched by one of these are excluded
+            (auto-masking of monodepth2, for a static camera and objects that move with it). Ties are broken by noise of
+            1e-5 from torch's generator. None, as in the paper: no auto-masking.
         alpha: see `photometric_error`.
         over_sources: "min", or "mean" to see the effect of occluded pixels.
 

@@ -24,7 +24,7 @@ def ranking_loss(pred: Tensor, points: Tensor, relation: Tensor, *, orientation:
         pred: [B,1,H,W], relative depth, larger = farther.
         points: int64 [B,P,4] rows (yA, xA, yB, xB), counted from 0, in pixels of `pred`.
         relation: [B,P]: +1 where A is farther, -1 where B is, 0 where they are equally far.
-        orientation: "depth", or "inverse_depth" for Eq. 2 to the letter, where r = +1 says "closer" and yet asks for
+        orientation: "depth", or "inverse_depth" for Eq. 2 as printed, where r = +1 means "closer" but the loss favours
             z_A > z_B: the map then is larger where it is nearer (erratum MB-1).
 
     Raises:

@@ -161,7 +161,7 @@ def _difference(found: Tensor, expected: Tensor) -> float:
 
 
 def needed(module: str, package: str) -> Any:
-    """Import an optional module. Raises ExportError that says how to install it."""
+    """Import an optional module. Raises ExportError with the command to install it."""
     try:
         return importlib.import_module(module)
     except ImportError as error:

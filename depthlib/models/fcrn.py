@@ -70,7 +70,7 @@ class FCRN(nn.Module):
 
     Args:
         width: factor on all channels; 1 is the paper's.
-        max_depth, min_depth, activation: see `DepthHead`. "relu" makes no use of max_depth.
+        max_depth, min_depth, activation: see `DepthHead`. "relu" ignores max_depth.
         pretrained: load the ImageNet weights of torchvision into the trunk (downloads them unless they are cached).
 
     Raises ValueError if width is below 1/64, or if pretrained and width is not 1.

@@ -14,7 +14,7 @@ LEVELS = 5
 class UNetPlusPlus(nn.Module):
     """Fifteen nodes; 9,163,329 parameters at width 32.
 
-    Node "ij" stands on level i (`width * 2**i` channels, side / 2**i) in column j. Column 0 is the encoder. Every other
+    Node "ij" is on level i (`width * 2**i` channels, side / 2**i) in column j. Column 0 is the encoder. Every other
     node sees all earlier nodes of its level and, up-sampled, the node below it in the column before:
 
         X(i,j) = VGG(cat[X(i,0), ..., X(i,j-1), up(X(i+1,j-1))])

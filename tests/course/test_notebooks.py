@@ -102,7 +102,7 @@ def test_other_values_are_refused(value):
 def test_parameters_are_checked_against_the_notebook():
     assert declared_parameters(lesson()) == {"profile": "smoke", "steps": 2, "lr": 0.5, "seeds": [0, 1], "folder": None}
     assert checked_parameters(lesson(), {"lr": 1, "folder": 3}) == {"lr": 1, "folder": 3}
-    with pytest.raises(ValueError, match="unknown parameter step: expected some of profile, steps"):
+    with pytest.raises(ValueError, match="parameters: found the unknown step, expected some of profile, steps"):
         checked_parameters(lesson(), {"step": 2})
     with pytest.raises(TypeError, match="parameter steps: found 'many'"):
         checked_parameters(lesson(), {"steps": "many"})

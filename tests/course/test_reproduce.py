@@ -126,7 +126,7 @@ def test_wrong_names_are_told_in_one_line():
     for arguments, words in (
         (["reproduce", "99"], "unknown lesson '99'"),
         (["reproduce", "--profile", "huge"], "profile: found 'huge', expected one of"),
-        (["bench", "x"], "unknown benchmark 'x'"),
+        (["bench", "x"], "name: found 'x', expected one of"),
     ):
         result = runner.invoke(cli.main, arguments)
         assert result.exit_code == 2 and words in result.output.replace("\n", " ").replace("│ ", "")

@@ -305,7 +305,7 @@ DAMAGE = {
     "swapped cameras": (lambda r: swap_lines(calib(r), "P_rect_02", "P_rect_03"), "found a baseline of -0.540 m"),
     "missing camera": (lambda r: change(calib(r), "P_rect_03", "P_rect_x"), r"cameras \[0, 1, 2\]"),
     "text in calibration": (lambda r: change(calib(r), "R_rect_00: ", "R_rect_00: nonsense "), "R_rect_00: found 'nonsense"),
-    "no rotation": (lambda r: laser(r).write_text("R: 2 0 0 0 1 0 0 0 1\nT: 0 0 0\n"), "laser is not"),
+    "no rotation": (lambda r: laser(r).write_text("R: 2 0 0 0 1 0 0 0 1\nT: 0 0 0\n"), "laser, expected a rotation"),
     "laser the wrong way": (lambda r: laser(r).write_text("R: 0 0 1 -1 0 0 0 -1 0\nT: 0 0 0\n"), "forward axis"),
 }
 
@@ -402,7 +402,7 @@ def test_wrong_poses_are_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="line 2: found 11 values"):
         read_poses(path)
     path.write_text("1 0 0 0 0 1 0 0 0 0 1 0\n2 0 0 0 0 1 0 0 0 0 1 0\n")
-    with pytest.raises(DataError, match="line 2: .*not a rotation"):
+    with pytest.raises(DataError, match="line 2: .*no rotation"):
         read_poses(path)
 
 

@@ -187,10 +187,10 @@ def test_real_drives_are_cut_alike_and_test_frames_are_kept_out(drive_0023: Path
 
 
 def test_the_drives_refuse_another_part_and_a_machine_without_samples(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ValueError, match="train, test, other, got 'val'"):
+    with pytest.raises(ValueError, match="part: found 'val', expected one of train, test, other"):
         drive("val")
     monkeypatch.delenv("DEPTHLIB_SAMPLES", raising=False)
-    with pytest.raises(DataError, match="DEPTHLIB_SAMPLES names no folder"):
+    with pytest.raises(DataError, match="DEPTHLIB_SAMPLES: found no folder"):
         drive("train")
 
 

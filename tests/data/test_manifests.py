@@ -112,8 +112,8 @@ def test_fetchable_files_are_those_of_the_samples() -> None:
 
 
 @pytest.mark.parametrize(("where", "value", "message"), [
-    ("tittle", "x", r"example.yaml: unknown field 'tittle', expected any of name, title"),
-    ("title", ..., r"field 'title' is missing"),
+    ("tittle", "x", r"example.yaml: found the unknown field 'tittle', expected any of name, title"),
+    ("title", ..., r"found no field 'title', expected one"),
     ("title", 3, r"example.yaml.title: found 3 \(int\), expected str"),
     ("terms.accept", "no", r"terms.accept: found 'no' \(str\), expected bool"),
     ("encodings.depth.scale", "256", r"encodings.depth.scale: found '256' \(str\), expected float"),
@@ -130,13 +130,13 @@ def test_fetchable_files_are_those_of_the_samples() -> None:
     ("layout.image.paths", ["/data/x.png"], r"expected one below the root"),
     ("layout.image.paths", ["{frame:f}.png"], r"found the field \{frame:f\}"),
     ("layout.image.paths", ["{frame.png"], r"path template"),
-    ("layout.image.paths", ["{scan}.png"], r"splits.train: its entry has no 'scan', which layout.image needs"),
+    ("layout.image.paths", ["{scan}.png"], r"splits.train: found no 'scan' in its entry, expected it for layout.image"),
     ("splits.train.needs", ["lidar"], r"splits.train.needs: found 'lidar', expected one of image, depth"),
     ("splits.train.sha256", "ABC", r"splits.train: sha256: found 'ABC', expected 64 lower-case"),
     ("splits.train.lines", True, r"splits.train.lines: found True \(bool\), expected int"),
     ("splits.train.values", {"camera": {2: "02"}}, r"values.camera: found the key 2, expected text"),
     ("intrinsics", [{"what": "c", "fx": 1.0}], r"intrinsics\[0\]: found part of fx, fy, cx, cy"),
-    ("name", "other", r"name is 'other', expected 'example'"),
+    ("name", "other", r"found name 'other', expected 'example'"),
 ])
 def test_schema_names_file_and_field(tmp_path: Path, where: str, value: Any, message: str) -> None:
     with pytest.raises(DataError, match=message):
@@ -153,7 +153,7 @@ def test_nothing_to_fetch_where_terms_are_due(tmp_path: Path) -> None:
 def test_key_that_stands_twice_and_not_yaml(tmp_path: Path) -> None:
     file = tmp_path / "example.yaml"
     file.write_text("name: example\nterms:\n  accept: true\n  accept: false\n")
-    with pytest.raises(DataError, match="example.yaml: line 4: key 'accept' stands twice"):
+    with pytest.raises(DataError, match="example.yaml: line 4: found key 'accept' twice"):
         load_manifest(file)
     file.write_text("name: [")
     with pytest.raises(DataError, match="not readable as YAML"):
@@ -179,7 +179,7 @@ def test_templates_fill_and_match() -> None:
     assert pattern(template).fullmatch(path).groupdict() == {"drivepath": "2011/a", "camera": "02", "frame": "0000000017"}
     assert not pattern(template).fullmatch("2011/a/image_02/17.png")            # too few digits
     assert not pattern("{scene}.png").fullmatch("a/b.png") and not pattern("{scene}.png").fullmatch("axpng")
-    with pytest.raises(DataError, match="frame is 'x', expected digits"):
+    with pytest.raises(DataError, match="found frame 'x', expected digits"):
         fill(template, {"drivepath": "a", "camera": "02", "frame": "x"})
 
 
@@ -244,7 +244,7 @@ def test_absent_list_counts_only_where_it_was_asked_for(tmp_path: Path) -> None:
     assert verify(manifest, tmp_path / "set").ok
     asked = verify(manifest, tmp_path / "set", splits=["train"])
     assert not asked.ok and "its list lists/train.txt is not there" in asked.text()
-    with pytest.raises(DataError, match="split 'val': not in example, expected one of train"):
+    with pytest.raises(DataError, match="split: found 'val', expected one of example: train"):
         verify(manifest, tmp_path / "set", splits=["val"])
     with pytest.raises(DataError, match="no such folder"):
         verify(manifest, tmp_path / "elsewhere")

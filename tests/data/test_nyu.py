@@ -210,7 +210,8 @@ def test_kinect_file(tmp_path: Path) -> None:
     assert ((found - depth).abs()[valid] <= 1.02 * depth[valid] ** 2 / 702.6).all()
     data = (tmp_path / "d.pgm").read_bytes()
     swapped = data[:-48 * 64 * 2] + np.frombuffer(data[-48 * 64 * 2:], "<u2").astype(">u2").tobytes()
-    for content, message in ((swapped, "another order"), (data[:-5], "cut off"), (b"P6\n1 1\n255\nabc", "not a 16-bit")):
+    other = b"P6\n1 1\n255\nabc"
+    for content, message in ((swapped, "another order"), (data[:-5], "cut off"), (other, "expected a 16-bit")):
         (tmp_path / "d.pgm").write_bytes(content)
         with pytest.raises(DataError, match=message):
             read_kinect_pgm(tmp_path / "d.pgm")

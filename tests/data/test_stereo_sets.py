@@ -183,7 +183,7 @@ def test_fingerprints_see_files(streets: SceneDataset, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("kind", "message"), [
     ("eight bits", "found a PNG of 8 bits"), ("truncated", "damaged or cut off"), ("empty", "no valid pixel"),
-    ("tiny disparity", "median depth is .* m, expected"), ("camera without baseline", "no camera in it"),
+    ("tiny disparity", "found a median depth of .* m, expected"), ("camera without baseline", "found no camera"),
     ("camera in millimetres", "about 0.21 m"), ("strange label", "found the label 99"), ("other size", "found 50 x 48 pixels"),
 ])
 def test_cityscapes_damage_is_named(streets: SceneDataset, tmp_path: Path, kind: str, message: str) -> None:
@@ -221,7 +221,7 @@ def test_middlebury_damage_is_named(rooms: SceneDataset, tmp_path: Path) -> None
     scene = tmp_path / "Scene0"
     sound = (scene / "calib.txt").read_text()
     metres = float(rooms[0]["baseline"])
-    for old, new, message in (("baseline=", "bl=", "no calibration in it"),
+    for old, new, message in (("baseline=", "bl=", "found no calibration"),
                               ("width=64", "width=640", "found 64 x 48 pixels, expected 640 x 48"),
                               (f"baseline={metres * 1000:.9g}", f"baseline={metres:.9g}", "baseline")):
         assert old in sound

@@ -273,7 +273,7 @@ def test_without_a_teacher():
     batch, student = small_batch(), small().eval()
     loss, terms = Distillation(weights={"pixel": 1.0, "smooth": 0.01}).loss(student, batch)
     assert set(terms) == {"pixel", "smooth"} and loss.item() == pytest.approx(sum(t.item() for t in terms.values()), rel=1e-5)
-    with pytest.raises(ValueError, match="teacher: found none"):
+    with pytest.raises(ValueError, match="teacher: found None"):
         Distillation(weights={"pixel": 1.0, "guidance": 1.0})
 
 

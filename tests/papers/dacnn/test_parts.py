@@ -183,7 +183,7 @@ def test_pictures_of_the_kernel() -> None:
     around = affinity_map(guidance, 4, 5)
     assert around.shape == (2, 1, 9, 11)
     torch.testing.assert_close(around[:, 0, 2:7:2, 3:8:2].flatten(1), kernel[:, :, 4, 5])
-    with pytest.raises(ValueError, match=r"pixel \(9, 0\) is outside the map of 9x11"):
+    with pytest.raises(ValueError, match=r"pixel: found \(9, 0\), expected one inside the map of 9x11"):
         affinity_map(guidance, 9, 0)
 
 
@@ -230,13 +230,13 @@ def test_depth_aware_convolution_names_what_is_wrong() -> None:
         ((features[0], guidance, weight), {}, r"features: found shape \[3, 4, 5\]"),
         ((features, guidance[..., :4], weight), {}, r"guidance: found shape \[2, 1, 4, 4\], expected \[2,G,4,5\]"),
         ((features, guidance, weight[:, :2]), {}, r"weight: found shape \[6, 2, 3, 3\], expected \[C',3,3,3\]"),
-        ((features, guidance, weight), {"dilation": 0}, "dilation must be at least 1, got 0"),
+        ((features, guidance, weight), {"dilation": 0}, "dilation: found 0, expected at least 1"),
     ):
         with pytest.raises(ValueError, match=message):
             depth_aware_conv(*arguments, **options)
     with pytest.raises(TypeError, match="guidance: found dtype torch.int64"):
         depth_aware_conv(features, guidance.long(), weight)
-    with pytest.raises(ValueError, match="multiple of the number of dilations, got 6 and 4"):
+    with pytest.raises(ValueError, match="channels: found 6, expected a multiple of the number of dilations, 4"):
         DepthAwareBlock(6)
 
 
@@ -495,18 +495,18 @@ def test_width_scales_every_part() -> None:
 
 
 def test_networks_name_what_is_wrong() -> None:
-    with pytest.raises(ValueError, match="backbone must be one of resnest50d, .* got 'resnet50'"):
+    with pytest.raises(ValueError, match="backbone: found 'resnet50', expected one of resnest50d, "):
         small(backbone="resnet50")
-    with pytest.raises(ValueError, match="pretrained weights exist for width 1 only, got 0.125"):
+    with pytest.raises(ValueError, match="width: found 0.125, expected 1 with pretrained=True"):
         small(pretrained=True)
-    with pytest.raises(ValueError, match="width must be positive, got 0"):
+    with pytest.raises(ValueError, match="width: found 0, expected a positive factor"):
         small(width=0)
     model = small()
-    with pytest.raises(ValueError, match="batch size 1, .* expected 2 or more"):
+    with pytest.raises(ValueError, match="image: found batch size 1, expected 2 or more"):
         model(torch.rand(1, 3, 16, 16))
     with pytest.raises(ValueError, match="found 20x16, expected .* multiples of 8: .* 24x16"):
         model.eval()(torch.rand(1, 3, 20, 16))
-    with pytest.raises(ValueError, match="left and right must have one shape"):
+    with pytest.raises(ValueError, match="left, right: found shapes .* expected equal shapes"):
         small("dacnn_teacher")(torch.rand(2, 3, 16, 16), torch.rand(2, 3, 16, 24))
 
 
@@ -542,7 +542,7 @@ def test_pixel_and_proxy_loss_by_hand() -> None:
     for distance, labels, everywhere in (("absolute", 6 / 5, 9 / 6), ("squared", 14 / 5, 23 / 6), ("signed", -4 / 5, -1 / 6)):
         assert pixel_loss(PRED, TARGET, VALID.bool(), distance=distance).item() == pytest.approx(labels)
         assert proxy_loss(PRED, TARGET, distance=distance).item() == pytest.approx(everywhere)
-    with pytest.raises(ValueError, match="distance must be one of absolute, squared, signed, got 'l1'"):
+    with pytest.raises(ValueError, match="distance: found 'l1', expected one of absolute, squared, signed"):
         pixel_loss(PRED, TARGET, VALID.bool(), distance="l1")
     with pytest.raises(TypeError, match="bool"):
         pixel_loss(PRED, TARGET, VALID, distance="signed")
@@ -619,17 +619,17 @@ def test_without_distillation_no_teacher_is_needed() -> None:
     total, terms = dacnn_loss(PRED, TARGET, VALID.bool(), image, weights={"pixel": 1.0, "proxy": 0.0})
     assert list(terms) == ["pixel"]
     assert total.item() == pytest.approx(6 / 5)
-    with pytest.raises(ValueError, match="teacher_depth is missing"):
+    with pytest.raises(ValueError, match="teacher_depth: found None"):
         dacnn_loss(PRED, TARGET, VALID.bool(), image)
-    with pytest.raises(ValueError, match="same shapes, got .* and "):
+    with pytest.raises(ValueError, match="guidance of shapes .* expected equal shapes"):
         dacnn_loss(PRED, TARGET, VALID.bool(), image, teacher_depth=TARGET, guidance=[torch.rand(1, 2, 3, 3)])
-    with pytest.raises(ValueError, match="weights must name some of pixel, smooth, proxy, guidance, got l1"):
+    with pytest.raises(ValueError, match="weights: found l1, expected some of pixel, smooth, proxy, guidance"):
         dacnn_loss(PRED, TARGET, VALID.bool(), image, weights={"l1": 1.0})
-    with pytest.raises(ValueError, match="weights are all 0"):
+    with pytest.raises(ValueError, match="weights: found only 0"):
         dacnn_loss(PRED, TARGET, VALID.bool(), image, weights={"pixel": 0.0})
-    with pytest.raises(ValueError, match="axis must be one of channel, spatial, got 'row'"):
+    with pytest.raises(ValueError, match="axis: found 'row', expected one of channel, spatial"):
         guidance_loss([image], [image], axis="row")
-    with pytest.raises(ValueError, match="reduction must be one of element, distribution, got 'sum'"):
+    with pytest.raises(ValueError, match="reduction: found 'sum', expected one of element, distribution"):
         guidance_loss([image], [image], reduction="sum")
 
 

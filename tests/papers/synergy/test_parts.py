@@ -247,9 +247,9 @@ def test_sharing_units_start_as_specified_and_are_not_tied() -> None:
     per_channel = small(per_channel=True).sharing
     assert [len(unit.weights()["phi_s"]) for unit in per_channel] == [32, 16, 8]
     assert len({id(parameter) for parameter in per_channel.parameters()}) == 12
-    with pytest.raises(ValueError, match="lsu, cross_stitch, got 'none'"):
+    with pytest.raises(ValueError, match="kind: found 'none', expected one of lsu, cross_stitch"):
         LateralSharing(2, "none")
-    with pytest.raises(ValueError, match=r"one shape to be added, got \[1, 2, 3, 4\]"):
+    with pytest.raises(ValueError, match=r"found shapes \[1, 2, 3, 4\] .* expected equal shapes"):
         LateralSharing(2)(torch.zeros(1, 2, 3, 4), torch.zeros(1, 2, 3, 5))
 
 
@@ -402,7 +402,7 @@ def test_attention_maps_are_sums_of_powers_of_the_first_up_convolution() -> None
         for ours, theirs in zip(maps[name], large, strict=True):
             torch.testing.assert_close(ours, (theirs - theirs.min()) / (theirs.max() - theirs.min()))
     assert not torch.equal(model.attention_maps(picture(), power=4)["depth"], maps["depth"])
-    with pytest.raises(ValueError, match="power must be positive, got 0"):
+    with pytest.raises(ValueError, match="power: found 0, expected a positive number"):
         activation_attention(trunk, 0)
 
 
@@ -470,7 +470,7 @@ def test_learning_state_does_what_the_text_says(mode: str) -> None:
     if mode == "log1p":
         literal = learning_state(far[0], far[1], "literal")
         torch.testing.assert_close(learning_state(far[0], far[1], mode), literal, rtol=1e-4, atol=0)
-    with pytest.raises(ValueError, match="log1p, ratio, literal, literal_safe, got 'log'"):
+    with pytest.raises(ValueError, match="mode: found 'log', expected one of log1p, ratio, literal, literal_safe"):
         learning_state(far, far, "log")
 
 
@@ -526,10 +526,10 @@ def test_gradient_does_not_pass_the_learning_state_unless_asked() -> None:
 
 def test_depth_aware_loss_refuses() -> None:
     pred, target, valid = random_maps()
-    with pytest.raises(ValueError, match="max_depth must be positive, got 0"):
+    with pytest.raises(ValueError, match="max_depth: found 0, expected a positive depth"):
         depth_aware_loss(pred, target, valid, max_depth=0)
     target[1, 0, 3, 3] = 0
-    with pytest.raises(ValueError, match="target must be positive"):
+    with pytest.raises(ValueError, match="target: found a value <= 0"):
         depth_aware_loss(pred, target, valid, max_depth=10)
     with pytest.raises(ValueError, match="valid: found no valid pixel"):
         depth_aware_loss(pred, target, torch.zeros_like(valid), max_depth=10)
@@ -618,11 +618,11 @@ def test_joint_gradient_loss_is_the_sum_of_its_parts() -> None:
         joint_gradient_loss(pred, target, valid, logits, max_depth=10),
         joint_gradient_loss(pred, target, valid, logits, max_depth=10, mode="prob_edge", semantic_weight=0.1),
     )
-    with pytest.raises(ValueError, match="needs the logits"):
+    with pytest.raises(ValueError, match="logits: found None"):
         joint_gradient_loss(pred, target, valid, max_depth=10)
-    with pytest.raises(ValueError, match="prob_edge, argmax, none, got 'edges'"):
+    with pytest.raises(ValueError, match="mode: found 'edges', expected one of prob_edge, argmax, none"):
         joint_gradient_loss(pred, target, valid, logits, max_depth=10, mode="edges")
-    with pytest.raises(ValueError, match=r"\[2, K >= 2, 9, 10\] to go with pred, got \[2, 5, 9, 9\]"):
+    with pytest.raises(ValueError, match=r"found shape \[2, 5, 9, 9\], expected \[2, K >= 2, 9, 10\]"):
         joint_gradient_loss(pred, target, valid, logits[..., 1:], max_depth=10)
 
 
@@ -682,17 +682,17 @@ def test_inverse_frequency_lifts_the_tail() -> None:
     assert inverse_frequency(counts * 1000, scale=1.0).tolist() == [0.5, 1.0, 4.0, 0.0]
     with pytest.raises(ValueError, match="not all 0"):
         inverse_frequency(torch.zeros(3))
-    with pytest.raises(ValueError, match="0 to 1, or 255 for none, found 2"):
+    with pytest.raises(ValueError, match="found 2, expected 0 to 1, or 255"):
         label_counts(labels, 2)
 
 
 @pytest.mark.parametrize(("change", "error", "message"), [
-    (lambda x, y: (x, y, {"gamma": 0.5}), ValueError, "0 or at least 1, got 0.5"),
-    (lambda x, y: (x, y, {"alpha": [1.0, 2.0]}), ValueError, r"\[5\] weights, got shape \[2\]"),
-    (lambda x, y: (x[:, :4], y, {}), ValueError, "0 to 3, or 255 for none, found 4"),
+    (lambda x, y: (x, y, {"gamma": 0.5}), ValueError, "gamma: found 0.5, expected 0 or at least 1"),
+    (lambda x, y: (x, y, {"alpha": [1.0, 2.0]}), ValueError, r"found shape \[2\], expected a number or \[5\]"),
+    (lambda x, y: (x[:, :4], y, {}), ValueError, "found 4, expected 0 to 3, or 255"),
     (lambda x, y: (x, torch.full_like(y, 255), {}), ValueError, "no labelled pixel"),
-    (lambda x, y: (x, y[:, None], {}), ValueError, r"labels \[B, H, W\], got \[2, 5, 9, 10\] and \[2, 1, 9, 10\]"),
-    (lambda x, y: (x, y.double(), {}), TypeError, "labels integers"),
+    (lambda x, y: (x, y[:, None], {}), ValueError, r"found shapes \[2, 5, 9, 10\] and \[2, 1, 9, 10\]"),
+    (lambda x, y: (x, y.double(), {}), TypeError, "expected floating-point and integer"),
 ])
 def test_focal_loss_refuses(change, error: type[Exception], message: str) -> None:
     logits, labels, options = change(*random_logits())
@@ -733,11 +733,11 @@ def test_attention_driven_loss_needs_only_what_its_terms_need() -> None:
     depth = {"depth_aware": 1.0, "joint_gradient": 1.0}
     attention_driven_loss(pred, None, target, valid, None, max_depth=10.0, weights=depth, gradient_mode="none")
     for arguments, weights, message in (
-        ((None, logits, target, valid, labels), {"depth_aware": 1.0}, "pred is None: .* depth_aware"),
-        ((pred, logits, target, valid, None), only, "labels is None"),
-        ((pred, logits, target, valid, labels), {"l1": 1.0}, "some of depth_aware, joint_gradient, semantic_focal, got l1"),
-        ((pred, logits, target, valid, labels), {}, "got none"),
-        ((pred, logits, target, valid, labels), {"depth_aware": 0.0}, "all 0"),
+        ((None, logits, target, valid, labels), {"depth_aware": 1.0}, "pred: found None, .* depth_aware"),
+        ((pred, logits, target, valid, None), only, "labels: found None"),
+        ((pred, logits, target, valid, labels), {"l1": 1.0}, "found l1, expected some of depth_aware, joint_gradient"),
+        ((pred, logits, target, valid, labels), {}, "found none"),
+        ((pred, logits, target, valid, labels), {"depth_aware": 0.0}, "found only 0"),
     ):
         with pytest.raises(ValueError, match=message):
             attention_driven_loss(*arguments, max_depth=10.0, weights=weights)
