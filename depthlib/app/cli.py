@@ -12,7 +12,7 @@ from depthlib.app.data_cli import data
 main = typer.Typer(
     help="Monocular depth: five papers, reproduced.", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False,
 )
-notebooks = typer.Typer(help="Look after the notebooks.", no_args_is_help=True)
+notebooks = typer.Typer(help="Clean and copy the notebooks.", no_args_is_help=True)
 main.add_typer(notebooks, name="notebooks")
 main.add_typer(data, name="data")
 
@@ -30,10 +30,12 @@ def reproduce(
     profile: Profile = "quick",
     device: Device = "auto",
     jobs: Annotated[int | None, typer.Option(min=1, help="how many at once; one a GPU, or one a core, by default")] = None,
-    max_minutes: Annotated[float | None, typer.Option(min=0, help="stop then; the same command goes on later")] = None,
+    max_minutes: Annotated[float | None, typer.Option(min=0, help="stop then; the same command resumes later")] = None,
     executor: Annotated[str | None, typer.Option(help="Snakemake executor, e.g. slurm; this machine by default")] = None,
-    workflow_profile: Annotated[Path | None, typer.Option(help="Snakemake profile, e.g. depthlib/batch/slurm")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what would be done")] = False,
+    workflow_profile: Annotated[
+        Path | None, typer.Option(help="Snakemake profile, e.g. depthlib/course/batch/slurm"),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only print the jobs")] = False,
     verify: Annotated[bool, typer.Option("--verify", help="make everything again elsewhere and compare with results/")] = False,
 ) -> None:
     """Train, evaluate, execute the notebooks, and render tables and figures into results/."""
@@ -127,7 +129,7 @@ def evaluate(
     gt: Annotated[Path, typer.Option(help="folder of true depth maps; pairs share their file name without suffix")],
     protocol: Annotated[str, typer.Option(help="what exactly is measured: a file of depthlib/protocols, e.g. eigen-annotated")],
     out: Annotated[Path, typer.Option(help="folder for the CSV files: errors of each image, averages")] = Path("errors"),
-    pred_scale: Annotated[float | None, typer.Option(help="units per metre of predictions; PNGs of ours say it themselves")] = None,
+    pred_scale: Annotated[float | None, typer.Option(help="units per metre of predictions; PNGs of depthlib hold it")] = None,
     gt_scale: Annotated[float | None, typer.Option(help="units per metre of the truth, e.g. 256 for KITTI, 1000 for millimetres")] = None,
     pred_pattern: Annotated[str | None, typer.Option(help="which files are predictions, e.g. *_depth16.png as `predict` writes")] = None,
     gt_pattern: Annotated[str | None, typer.Option(help="the same for the truth")] = None,

@@ -6,12 +6,15 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from depthlib.data.manifest import Generated, Manifest
+from depthlib.base.paths import atomic_write
+from depthlib.data import fetch as fetching
+from depthlib.data.errors import DataError
+from depthlib.data.fetch import default_root
+from depthlib.data.manifest import Generated, Manifest, load_manifest, manifest_names
 
 data = typer.Typer(help="Data sets: list, verify, fetch, preview.", no_args_is_help=True)
 
@@ -22,8 +25,6 @@ Root = Annotated[Path | None, typer.Option(help="the data set's folder; by defau
 @contextmanager
 def _one_line_errors() -> Iterator[None]:
     """Report a broken file or folder as a message without a traceback."""
-    from depthlib.data.errors import DataError
-
     try:
         yield
     except (DataError, OSError) as error:
@@ -36,9 +37,6 @@ def list_() -> None:
     """List names, terms, sources and numbers of splits."""
     from rich.console import Console
     from rich.table import Table
-
-    from depthlib.data.errors import DataError
-    from depthlib.data.manifest import load_manifest, manifest_names
 
     table, broken = Table("name", "what", "terms", "get it", "splits"), []
     for name in manifest_names():
@@ -53,8 +51,6 @@ def list_() -> None:
 
 
 def _described(manifest: Manifest | Generated) -> tuple[str, str, str, str]:
-    from depthlib.data.manifest import Generated
-
     if isinstance(manifest, Generated):
         return manifest.description, manifest.licence, "made here", str(len(manifest.splits))
     size = sum(file.size for file in manifest.obtain.files) / 1e6
@@ -67,50 +63,38 @@ def verify(
     name: Name,
     root: Root = None,
     lists: Annotated[Path | None, typer.Option(help="folder of lists; by default that of `depthlib data fetch lists`")] = None,
-    split: Annotated[list[str] | None, typer.Option(help="a split to look at; may be repeated; all by default")] = None,
+    split: Annotated[list[str] | None, typer.Option(help="a split to check; may be repeated; all by default")] = None,
     full: Annotated[bool, typer.Option("--full", help="decode every file and hash what has a known hash")] = False,
 ) -> None:
     """Report complete, missing and damaged files; exit status 1 if any are missing or damaged."""
-    from depthlib.data.fetch import default_root
-    from depthlib.data.manifest import Generated, load_manifest
     from depthlib.data.verify import verify as check
 
     with _one_line_errors():
         manifest = load_manifest(name)
         if isinstance(manifest, Generated):
-            _verify_scenes(full)
-            return
+            from depthlib.scenes.manifest import check_manifest
+
+            differing = check_manifest(10**9 if full else 1)        # complete anyway; pixels depend on the machine
+            for name in differing:
+                typer.echo(f"{name}: the pixels differ from the manifest")
+            typer.echo(f"{len(differing)} frames differ from the manifest")
+            raise typer.Exit(1 if differing else 0)
         report = check(manifest, root or default_root(name), lists=lists or default_root("lists"), splits=split or (), full=full,
                        progress=full)
     typer.echo(report.text())
     raise typer.Exit(0 if report.ok else 1)
 
 
-def _verify_scenes(full: bool) -> None:
-    """Scenes are always complete; only their pixels on this machine can differ."""
-    from depthlib.scenes.manifest import check_manifest
-
-    differing = check_manifest(10**9 if full else 1)
-    for name in differing:
-        typer.echo(f"{name}: the pixels differ from the manifest")
-    typer.echo(f"{len(differing)} frames differ from the manifest")
-    raise typer.Exit(1 if differing else 0)
-
-
 @data.command()
 def fetch(name: Name, root: Root = None) -> None:
     """Download small public files, resuming interrupted downloads; never data whose terms must be accepted."""
-    from depthlib.data.errors import DataError
-    from depthlib.data.fetch import fetch as get
-    from depthlib.data.manifest import Generated, load_manifest
-
     with _one_line_errors():
         manifest = load_manifest(name)
         if isinstance(manifest, Generated):
             raise DataError(f"{name}: found a generated set, expected one with files to fetch")
         if manifest.terms.note:
             typer.echo(manifest.terms.note)
-        got = get(manifest, root)
+        got = fetching.fetch(manifest, root)
     typer.echo(f"{len(got)} files of {name}, verified ({manifest.terms.licence})")
 
 
@@ -125,10 +109,6 @@ def preview(
 ) -> None:
     """Draw a contact sheet: image, depth, mask, histogram, and a line of statistics for each item."""
     from depthlib.app.preview import contact_sheet, line, plausible_range, spread
-    from depthlib.base.paths import atomic_write
-    from depthlib.data.errors import DataError
-    from depthlib.data.fetch import default_root
-    from depthlib.data.manifest import Generated, load_manifest
     from depthlib.data.real_sets import open_dataset
     from depthlib.report.png import figure_image, png
 
@@ -153,7 +133,6 @@ def preview(
 
 
 def _scenes(family: str, count: int) -> list:
-    from depthlib.data.errors import DataError
     from depthlib.scenes import SceneDataset, SceneDistribution
 
     try:
@@ -168,9 +147,7 @@ def croissant(
     name: Name, out: Annotated[Path | None, typer.Option(help="a .json file; by default it is printed")] = None,
 ) -> None:
     """Write the manifest as Croissant metadata."""
-    from depthlib.base.paths import atomic_write
     from depthlib.data.croissant import croissant as describe
-    from depthlib.data.manifest import load_manifest
 
     with _one_line_errors():
         text = json.dumps(describe(load_manifest(name)), indent=2, ensure_ascii=False) + "\n"

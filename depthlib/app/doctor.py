@@ -15,8 +15,8 @@ from pathlib import Path
 from depthlib.base import paths
 
 FREE_GIB = 2.0          # more than the scenes, runs and executed notebooks of `quick` need
-KEY_PACKAGES = ("torch", "torchvision", "torchmetrics", "numpy", "scikit-image", "pillow", "matplotlib", "pandas", "papermill",
-                "nbval", "jupyterlab")
+KEY_PACKAGES = ("torch", "torchvision", "torchmetrics", "numpy", "scikit-image", "pillow", "matplotlib", "pandas",
+                "papermill", "nbval", "jupyterlab")
 
 
 @dataclass(frozen=True)
@@ -144,8 +144,8 @@ def _device() -> Iterator[Finding]:
 
     build = f"CUDA {torch.version.cuda} build" if torch.version.cuda else "CPU build"
     lost = shutil.which("nvidia-smi") is not None and not torch.cuda.is_available()
-    advice = ("an NVIDIA driver is here, but torch cannot use it: check `nvidia-smi`, CUDA_VISIBLE_DEVICES, and that torch is a "
-              "CUDA build no newer than the driver") if lost else ""
+    advice = ("an NVIDIA driver is here, but torch cannot use it: check `nvidia-smi`, CUDA_VISIBLE_DEVICES, and that "
+              "torch is a CUDA build no newer than the driver") if lost else ""
     yield Finding("device", f"{_device_name()} ({build})", not lost, advice)
 
 
@@ -167,19 +167,20 @@ def _instructions() -> Iterator[Finding]:
 
 
 def _folders() -> Iterator[Finding]:
-    folders = (("results", "DEPTHLIB_OUT", paths.results_dir("quick")), ("run store", "DEPTHLIB_STORE", paths.store_dir()),
-               ("cache", "DEPTHLIB_CACHE", paths.cache_dir()))
-    for name, variable, folder in folders:
+    folders = {"results": ("OUT", paths.results_dir("quick")), "run store": ("STORE", paths.store_dir()),
+               "cache": ("CACHE", paths.cache_dir())}
+    for name, (variable, folder) in folders.items():
         existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
         try:
             with tempfile.TemporaryFile(dir=existing):
                 pass
         except OSError as error:
             reason = error.strerror or type(error).__name__
-            yield Finding(name, f"{folder}: cannot write ({reason})", False, f"set {variable} to a folder you may write")
+            yield Finding(name, f"{folder}: cannot write ({reason})", False, f"set DEPTHLIB_{variable} to another folder")
             continue
         free = shutil.disk_usage(existing).free / 2**30
-        advice = "" if free >= FREE_GIB else f"less than {FREE_GIB:g} GiB free: make room, or set {variable} to another disk"
+        advice = f"less than {FREE_GIB:g} GiB free: make room, or set DEPTHLIB_{variable} to another disk"
+        advice = "" if free >= FREE_GIB else advice
         yield Finding(name, f"{folder}: {free:.1f} GiB free", not advice, advice)
 
 

@@ -22,6 +22,7 @@ from depthlib.data.images import read_image, write_depth_png
 from depthlib.models import weights as stored
 from depthlib.models.weights import WeightsError
 
+AnyPath = str | os.PathLike[str]
 MULTIPLE = 16           # the networks halve their input four times
 MAX_ASPECT = 8.0        # longer images are squeezed, or a side would have thousands of pixels
 
@@ -31,13 +32,11 @@ def default_weights() -> Path:
     for folder in (results_dir("quick"), reference_dir("quick")):
         if found := sorted(folder.glob("runs/start-unet-*/weights.safetensors")):
             return found[0]
-    raise WeightsError(
-        f"{results_dir('quick') / 'runs'}: found no start-unet weights, expected them: run `depthlib reproduce`, or "
-        "name a file of weights"
-    )
+    folder = results_dir("quick") / "runs"
+    raise WeightsError(f"{folder}: found no start-unet weights, expected some: `depthlib reproduce`, or name a file")
 
 
-def load_weights(path: str | os.PathLike[str] | None = None) -> tuple[nn.Module, dict[str, Any]]:
+def load_weights(path: AnyPath | None = None) -> tuple[nn.Module, dict[str, Any]]:
     """The network that a file of weights describes, ready for `predict`: in evaluation mode, on the CPU, in float32.
 
     Args:
@@ -61,21 +60,20 @@ def _is_network_side(side: Any) -> bool:
     return isinstance(side, int) and not isinstance(side, bool) and side > 0 and side % MULTIPLE == 0
 
 
-def network_size(image_size: tuple[int, int], input_size: Sequence[int]) -> tuple[int, int]:
+def network_size(image_size: Sequence[int], input_size: Sequence[int]) -> tuple[int, int]:
     """The input size of the network for an image: as many pixels as `input_size`, the image's own aspect ratio
     (at most `MAX_ASPECT`), each side rounded to a multiple of `MULTIPLE`. Sizes are (height, width)."""
     if len(input_size) != 2 or not all(_is_network_side(side) for side in input_size):
         raise ValueError(f"input_size: found {tuple(input_size)}, expected (height, width), multiples of {MULTIPLE}")
     aspect = min(max(image_size[1] / image_size[0], 1 / MAX_ASPECT), MAX_ASPECT)
     area = input_size[0] * input_size[1]
-    sides = math.sqrt(area / aspect), math.sqrt(area * aspect)
-    height, width = (max(1, round(side / MULTIPLE)) * MULTIPLE for side in sides)
-    return height, width
+    height, width = math.sqrt(area / aspect), math.sqrt(area * aspect)
+    return max(1, round(height / MULTIPLE)) * MULTIPLE, max(1, round(width / MULTIPLE)) * MULTIPLE
 
 
-def resize(image: Tensor, size: tuple[int, int]) -> Tensor:
+def resize(image: Tensor, size: Sequence[int]) -> Tensor:
     """Bilinear, antialiased where it shrinks; [B, C, H, W] to [B, C, *size]. Corners of the picture stay corners."""
-    return F.interpolate(image, size=size, mode="bilinear", align_corners=False, antialias=True)
+    return F.interpolate(image, size=tuple(size), mode="bilinear", align_corners=False, antialias=True)
 
 
 @torch.no_grad()
@@ -97,7 +95,7 @@ def forward(model: nn.Module, images: Tensor) -> Tensor:
     return depth.float().cpu()
 
 
-def _restored(depth: Tensor, size: tuple[int, int]) -> Tensor:
+def _restored(depth: Tensor, size: Sequence[int]) -> Tensor:
     """[1, h, w] at the network's size to [H, W] at the image's."""
     if not torch.isfinite(depth).all():
         raise ValueError("model: found non-finite depth, expected finite values")
@@ -118,7 +116,7 @@ def predict(model: nn.Module, image: Tensor, input_size: Sequence[int]) -> Tenso
     """
     if image.ndim != 3 or image.shape[0] != 3 or not image.is_floating_point():
         raise ValueError(f"image: found {list(image.shape)} {image.dtype}, expected [3, H, W] floating point in [0, 1]")
-    size = (image.shape[1], image.shape[2])
+    size = image.shape[1:]
     return _restored(forward(model, resize(image[None], network_size(size, input_size)))[0], size)
 
 
@@ -153,19 +151,20 @@ def output_names(paths: Sequence[Path]) -> list[str]:
     taken = {stem for stem, times in counts.items() if times == 1}
     names = []
     for path in paths:
-        if counts[path.stem.casefold()] == 1:
-            names.append(path.stem)
-            continue
-        base = f"{path.resolve().parent.name}_{path.stem}"
-        candidates = chain([base], (f"{base}-{number}" for number in count(2)))
-        names.append(next(name for name in candidates if name.casefold() not in taken))
-        taken.add(names[-1].casefold())
+        name = path.stem
+        if counts[name.casefold()] > 1:
+            base = f"{path.resolve().parent.name}_{name}"
+            candidates = chain([base], (f"{base}-{number}" for number in count(2)))
+            name = next(candidate for candidate in candidates if candidate.casefold() not in taken)
+            taken.add(name.casefold())
+        names.append(name)
     return names
 
 
-def predict_files(paths: Iterable[str | os.PathLike[str]], out_dir: str | os.PathLike[str],
-                  weights: str | os.PathLike[str] | None = None, device: str = "auto", batch: int = 4,
-                  progress: bool = True) -> Outcome:
+def predict_files(
+    paths: Iterable[AnyPath], out_dir: AnyPath, weights: AnyPath | None = None, device: str = "auto", batch: int = 4,
+    progress: bool = True,
+) -> Outcome:
     """Write `<name>_depth.png` (colours, near to far of that image) and `<name>_depth16.png` (16-bit) for each image.
 
     An unusable file becomes a `Problem`; the others are still processed. A file named twice is processed once.
@@ -189,13 +188,12 @@ def predict_files(paths: Iterable[str | os.PathLike[str]], out_dir: str | os.Pat
     outcome = Outcome([], [])
     chunks = [sources[start:start + batch] for start in range(0, len(sources), batch)]
     for chunk in track(chunks, "depth", console=Console(stderr=True), transient=True, disable=not progress):
-        groups: dict[tuple[int, int], list[tuple[Path, tuple[int, int], Tensor]]] = defaultdict(list)
+        groups: dict[tuple[int, int], list[tuple[Path, Sequence[int], Tensor]]] = defaultdict(list)
         for source in chunk:
             try:
                 image = read_image(source)      # free it, since it may have 100 megapixels; the network gets `small`
-                size = (image.shape[1], image.shape[2])
-                wanted = network_size(size, info["input_size"])
-                groups[wanted].append((source, size, resize(image[None], wanted)))
+                wanted = network_size(image.shape[1:], info["input_size"])
+                groups[wanted].append((source, image.shape[1:], resize(image[None], wanted)))
             except ValueError as error:
                 outcome.problems.append(Problem(source, one_line(error)))
         for group in groups.values():
@@ -215,18 +213,14 @@ def _write(source: Path, sources: Sequence[Path], out_dir: Path, name: str, dept
 
     colour, depth16 = out_dir / f"{name}_depth.png", out_dir / f"{name}_depth16.png"
     if {colour.resolve(), depth16.resolve()} & {each.resolve() for each in sources}:
-        raise ValueError(
-            f"out_dir: found one of the images in {out_dir}, "
-            "expected another folder, since its result would overwrite it"
-        )
+        raise ValueError(f"out_dir: found one of the images in {out_dir}, expected another folder, not to overwrite it")
     scale = write_depth_png(depth16, depth)
     with atomic_write(colour) as temporary:
         Image.fromarray(colour_depth(depth.numpy())).save(temporary, format="PNG")
-    return Prediction(source, colour, depth16, scale, (depth.shape[0], depth.shape[1]), float(depth.min()), float(depth.max()))
+    return Prediction(source, colour, depth16, scale, tuple(depth.shape), float(depth.min()), float(depth.max()))
 
 
-def run(paths: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str], weights: str | os.PathLike[str] | None = None,
-        device: str = "auto") -> int:
+def run(paths: Sequence[AnyPath], out: AnyPath, weights: AnyPath | None = None, device: str = "auto") -> int:
     """The command line's `predict`: print the written files and the problems.
 
     Returns 0, 1 if any file had a problem, 2 if nothing could be started.
@@ -245,8 +239,8 @@ def run(paths: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str], we
         errors.print(f"[red]error[/] {escape(one_line(error))}", highlight=False)
         return 2
     for item in outcome.done:
-        screen.print(f"{escape(str(item.source))}: {item.nearest:.2f} to {item.farthest:.2f} m -> {escape(str(item.colour))}, "
-                     f"{escape(item.depth16.name)} ({item.scale:g} units per metre)", highlight=False)
+        depths = f"{item.nearest:.2f} to {item.farthest:.2f} m -> {item.colour}, {item.depth16.name}"
+        screen.print(escape(f"{item.source}: {depths} ({item.scale:g} units per metre)"), highlight=False)
     for problem in outcome.problems:
         errors.print(f"[red]problem[/] {escape(problem.reason)}", highlight=False)
     screen.print(f"{len(outcome.done)} done, {len(outcome.problems)} with problems", highlight=False)

@@ -36,18 +36,16 @@ def statistics(sample: Mapping[str, Any]) -> dict[str, float]:
     Raises:
         DataError: the sample has no depth and mask, or they differ in size.
     """
+    name = sample.get("name", "sample")
     if "depth" not in sample or "valid" not in sample:
-        raise DataError(f"{sample.get('name', 'sample')}: found {', '.join(sample)}, expected depth and valid among them")
-    depth, valid = np.asarray(sample["depth"], dtype=np.float64).squeeze(), np.asarray(sample["valid"], dtype=bool).squeeze()
+        raise DataError(f"{name}: found {', '.join(sample)}, expected depth and valid among them")
+    depth = np.asarray(sample["depth"], dtype=np.float64).squeeze()
+    valid = np.asarray(sample["valid"], dtype=bool).squeeze()
     if depth.shape != valid.shape:
-        raise DataError(
-            f"{sample.get('name', 'sample')}: found depth {depth.shape} and valid {valid.shape}, expected one size"
-        )
+        raise DataError(f"{name}: found depth {depth.shape} and valid {valid.shape}, expected one size")
     values = depth[valid]
-    low, middle, high = np.percentile(values, [1, 50, 99]) if values.size else [np.nan] * 3
-    smallest, largest = (values.min(), values.max()) if values.size else (np.nan, np.nan)
-    return {"valid": float(valid.mean()), "p1": float(low), "median": float(middle), "p99": float(high),
-            "min": float(smallest), "max": float(largest)}
+    found = [*np.percentile(values, [1, 50, 99]), values.min(), values.max()] if values.size else [np.nan] * 5
+    return dict(zip(("valid", "p1", "median", "p99", "min", "max"), map(float, [valid.mean(), *found]), strict=True))
 
 
 def suspicion(numbers: Mapping[str, float], plausible: tuple[float, float] = PLAUSIBLE) -> str | None:
@@ -76,8 +74,8 @@ def line(sample: Mapping[str, Any], plausible: tuple[float, float] = PLAUSIBLE) 
     words = [str(sample.get("name", "")), f"{width} x {height}"]
     if "depth" in sample:
         numbers = statistics(sample)
-        words += [f"valid {100 * numbers['valid']:.1f} %",
-                  f"depth {numbers['p1']:.3g} | {numbers['median']:.3g} | {numbers['p99']:.3g} m (1 %, median, 99 %)"]
+        depths = " | ".join(f"{numbers[key]:.3g}" for key in ("p1", "median", "p99"))
+        words += [f"valid {100 * numbers['valid']:.1f} %", f"depth {depths} m (1 %, median, 99 %)"]
         odd = suspicion(numbers, plausible)
     else:
         words.append(f"no depth; has {', '.join(key for key in sample if key not in ('image', 'name'))}")
@@ -106,7 +104,7 @@ def contact_sheet(
         ValueError: no sample.
     """
     from depthlib.report.colour import as_image, colour_depth, hatch, scale_of
-    from depthlib.report.figures import DEPTH
+    from depthlib.report.figures import DEPTH, colour_bar
     from depthlib.report.grid import BAR_BELOW, picture_grid
     from depthlib.report.style import style
 
@@ -119,7 +117,8 @@ def contact_sheet(
     ends = scale_of([sane]) if sane.size else plausible
     aspect = max(sample["image"].shape[-2] / sample["image"].shape[-1] for sample in samples)
     with style():
-        grid = picture_grid(len(samples), 4, max(aspect, 0.3), width, titles=True, row_gap=ROOM, right=0.2, below=BAR_BELOW)
+        room = {"row_gap": ROOM, "right": 0.2, "below": BAR_BELOW}
+        grid = picture_grid(len(samples), 4, max(aspect, 0.3), width, titles=True, **room)
         for row, (sample, depth) in enumerate(zip(samples, maps, strict=True)):
             axes = grid.axes[row]
             pictures = [as_image(sample["image"])]
@@ -134,7 +133,7 @@ def contact_sheet(
             axes[0].annotate(told, (0, 1), (0, 4), xycoords="axes fraction", textcoords="offset points", fontsize=7.5,
                              color="#B00020" if ODD in told else "#1a1a1a", annotation_clip=False)
         if any(maps):
-            _colour_bar(grid.figure, grid.below(1, 1, 0), ends)
+            colour_bar(grid.figure, grid.below(1, 1, 0), DEPTH, ends, orientation="horizontal")
     return grid.figure
 
 
@@ -162,23 +161,13 @@ def _histogram(axis: Axes, values: np.ndarray, plausible: tuple[float, float], l
         axis.set_xlabel("depth (m); shaded: plausible", fontsize=7.5)
 
 
-def _colour_bar(figure: Figure, axis: Axes, ends: tuple[float, float]) -> None:
-    from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import Normalize
-
-    from depthlib.report.figures import DEPTH
-
-    bar = figure.colorbar(ScalarMappable(Normalize(*ends), DEPTH.cmap), cax=axis, orientation="horizontal")
-    bar.set_label(DEPTH.label)
-    bar.outline.set_visible(False)
-
-
 def plausible_range(manifest: Manifest | Generated) -> tuple[float, float]:
     """The plausible depths along z in a manifest (of all such encodings), else `PLAUSIBLE`."""
     if isinstance(manifest, Generated):
         return PLAUSIBLE
     encodings = [manifest.encodings[kind.encoding] for kind in manifest.layout.values() if kind.encoding]
-    ranges = [item.range for item in encodings if item.unit == "metre" and item.along == "z" and item.range and item.range[0] > 0]
+    metric = [item for item in encodings if item.unit == "metre" and item.along == "z"]
+    ranges = [item.range for item in metric if item.range and item.range[0] > 0]
     return (min(low for low, _ in ranges), max(high for _, high in ranges)) if ranges else PLAUSIBLE
 
 

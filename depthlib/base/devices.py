@@ -14,7 +14,5 @@ def pick_device(name: str = "auto") -> torch.device:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = " ".join(str(error).split())[:120]
-        raise ValueError(
-            f"device: found {name!r}, which is not available ({reason}), expected auto, cpu, cuda or mps"
-        ) from error
+        raise ValueError(f"device: found {name!r} ({reason}), expected an available one, or auto") from error
     return device

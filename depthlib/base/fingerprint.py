@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+Names = frozenset[str]
+Import = tuple[str, str | None, str | None]     # origin, name, local name; see `_imports`
 PACKAGE = Path(__file__).resolve().parents[1]
 SILENT = frozenset(
     f"depthlib.{name}" for name in (
@@ -31,7 +33,7 @@ SILENT = frozenset(
 
 
 def closure(
-    modules: Iterable[str], package: Path = PACKAGE, *, named: bool = False, without: frozenset[str] = frozenset(),
+    modules: Iterable[str], package: Path = PACKAGE, *, named: bool = False, without: Names = frozenset(),
 ) -> tuple[str, ...]:
     """Names of `modules`, all modules they depend on, and the parent packages of these, sorted.
 
@@ -39,25 +41,21 @@ def closure(
     are ignored. The result is cached for the whole process.
 
     Args:
-        modules: dotted names, for example ["depthlib.models.unet"].
+        modules: dotted names, for example [`depthlib.models.unet`].
         package: the package's folder; its name is the package's name.
-        named: follow strings as well: "depthlib.models.unet", "depthlib.models.unet:UNet", and all modules of a package
-            for f"depthlib.models.{name}". A superset for code that selects modules by name at run time.
+        named: follow strings as well: `depthlib.models.unet`, `depthlib.models.unet:UNet`, and all modules of a package
+            for an f-string that starts with `depthlib.models.`. A superset for code that selects modules by name.
         without: modules to leave out, with their imports.
 
     Raises:
         ValueError: a name of `modules` is in the package but has no file there.
     """
-    names = tuple(sorted(set(_names(modules))))
-    for name in names:
-        if name.split(".")[0] == package.name and _file(name, package) is None:
-            raise ValueError(f"modules: found {name!r}, expected the name of a module under {package.name}/")
-    whole, passed = _closure(names, package, named, without)
+    whole, passed = _parts(modules, package, named, without)
     return tuple(sorted(whole | passed))
 
 
 def code_fingerprint(
-    modules: Iterable[str], package: Path = PACKAGE, *, named: bool = False, without: frozenset[str] = frozenset(),
+    modules: Iterable[str], package: Path = PACKAGE, *, named: bool = False, without: Names = frozenset(),
 ) -> str:
     """SHA-256 (64 hex digits) of the code of `closure(modules)`; the same on every Python version. Arguments as there.
 
@@ -65,8 +63,8 @@ def code_fingerprint(
     process, since a running interpreter uses the code it has loaded.
     """
     digest = hashlib.sha256()
-    whole, _ = _closure(tuple(sorted(set(_names(modules)))), package, named, without)
-    for name in closure(modules, package, named=named, without=without):
+    whole, passed = _parts(modules, package, named, without)
+    for name in sorted(whole | passed):
         module = _module(name, package)
         digest.update(f"{name} {module.whole if name in whole else module.own}\n".encode())
     return digest.hexdigest()
@@ -95,31 +93,23 @@ def is_module(name: str, package: Path = PACKAGE) -> bool:
 
 def imports_of(tree: ast.AST) -> set[str]:
     """Dotted names that the imports of a notebook's code may load: for `from a import b` both `a` and `a.b`."""
-    return {name for origin, item in _imports(tree) for name in (origin, f"{origin}.{item}" if item else origin)}
+    return {name for origin, item, _ in _imports(tree) for name in (origin, f"{origin}.{item}" if item else origin)}
 
 
-def _imports(tree: ast.AST, module: str = "", is_package: bool = False) -> set[tuple[str, str | None]]:
-    """(origin, name) for each `from origin import name`, (origin, None) for each `import origin`.
+def _imports(tree: ast.AST, module: str = "", is_package: bool = False) -> set[Import]:
+    """(origin, name, local name) for each `from origin import name`, (origin, None, None) for each `import origin`.
 
     `module` and `is_package` locate the code, for relative imports.
     """
-    found: set[tuple[str, str | None]] = set()
+    found: set[Import] = set()
     for node in _running_statements(tree):
         if isinstance(node, ast.Import):
-            found.update((alias.name, None) for alias in node.names)
+            found.update((alias.name, None, None) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            origin = node.module or ""
-            if node.level:
-                above = module.split(".")[: len(module.split(".")) - node.level + is_package]
-                origin = ".".join([*above, *([node.module] if node.module else [])])
-            found.update((origin, alias.name) for alias in node.names)
+            above = module.split(".")[: module.count(".") + 1 - node.level + is_package] if node.level else []
+            origin = ".".join([*above, *filter(None, [node.module])])
+            found.update((origin, alias.name, alias.asname or alias.name) for alias in node.names)
     return found
-
-
-def _names(modules: Iterable[str]) -> Iterable[str]:
-    if isinstance(modules, str):
-        raise TypeError(f"modules: found the string {modules!r}, expected several names, for example [{modules!r}]")
-    return modules
 
 
 def _file(name: str, package: Path) -> Path | None:
@@ -133,11 +123,19 @@ def _file(name: str, package: Path) -> Path | None:
     return None
 
 
-@cache
-def _closure(
-    names: tuple[str, ...], package: Path, named: bool, without: frozenset[str],
-) -> tuple[frozenset[str], frozenset[str]]:
+def _parts(modules: Iterable[str], package: Path, named: bool, without: Names) -> tuple[Names, Names]:
     """Modules whose code counts in full, and packages through which names are imported."""
+    if isinstance(modules, str):
+        raise TypeError(f"modules: found the string {modules!r}, expected several names, for example [{modules!r}]")
+    names = tuple(sorted(set(modules)))
+    for name in names:
+        if name.split(".")[0] == package.name and _file(name, package) is None:
+            raise ValueError(f"modules: found {name!r}, expected the name of a module under {package.name}/")
+    return _closure(names, package, named, without)
+
+
+@cache
+def _closure(names: tuple[str, ...], package: Path, named: bool, without: Names) -> tuple[Names, Names]:
     whole: set[str] = set()
     passed: set[str] = set()
     waiting = list(names)
@@ -168,7 +166,7 @@ def _homes(origin: str, item: str | None, package: Path) -> frozenset[str]:
 def _offered(name: str, package: Path) -> dict[str, frozenset[str]]:
     """Names that a package's `__init__` re-exports -> the modules they come from."""
     offers = _module(name, package).offers
-    return {asked: _homes(origin, item, package) for asked, origin, item in offers if origin != name}
+    return {local: _homes(origin, item, package) for origin, item, local in offers if origin != name}
 
 
 @dataclass(frozen=True)
@@ -176,14 +174,12 @@ class _Module:
     """What is cached of a module; not its syntax tree, which would slow down garbage collection.
 
     Attributes:
-        imports: see `_imports`. offers: (local name, origin, original name) for each `from origin import name` at top
-            level.
-        strings: all string literals. whole, own: hashes of its code, with and without the re-exports of a package.
+        imports, offers: see `_imports`; all, and those at top level.
+        whole, own: hashes of its code, with and without the re-exports of a package.
     """
 
-    imports: set[tuple[str, str | None]]
-    offers: list[tuple[str, str, str]]
-    strings: set[str]
+    imports: set[Import]
+    offers: list[Import]
     whole: str
     own: str
 
@@ -191,42 +187,38 @@ class _Module:
 @cache
 def _module(name: str, package: Path) -> _Module:
     path = _file(name, package)
-    is_package = path.name == "__init__.py"
+    where = (name, path.name == "__init__.py")
     tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
-    offers = [
-        (next(alias.asname or alias.name for alias in node.names if alias.name == item), origin, item)
-        for node in tree.body if isinstance(node, ast.ImportFrom) for origin, item in _imports(node, name, is_package)
-    ]
+    offers = [found for node in tree.body if isinstance(node, ast.ImportFrom) for found in _imports(node, *where)]
     whole = _hash(tree)
-    own = _hash(ast.Module([node for node in tree.body if not _is_offer(node)], [])) if is_package else whole
-    return _Module(_imports(tree, name, is_package), offers, _strings(tree), whole, own)
+    own = _hash(ast.Module([node for node in tree.body if not _is_offer(node)], [])) if where[1] else whole
+    return _Module(_imports(tree, *where), offers, whole, own)
 
 
 @cache
 def _module_imports(name: str, package: Path) -> frozenset[str]:
-    return frozenset().union(*(_homes(origin, item, package) for origin, item in _module(name, package).imports))
+    return frozenset().union(*(_homes(origin, item, package) for origin, item, _ in _module(name, package).imports))
 
 
 @cache
 def _module_strings(name: str, package: Path) -> frozenset[str]:
-    """Modules named by strings of a module; "depthlib.models." (start of an f-string) names all of that folder."""
-    named = re.compile(rf"({package.name}(?:\.\w+)+)(?::\w+)?|({package.name}(?:\.\w+)*)\.")
+    """Modules named by strings of a module; one that ends in a dot (start of an f-string) names all of that folder."""
+    text = _file(name, package).read_text(encoding="utf-8")
     found: set[str] = set()
-    for match in filter(None, map(named.fullmatch, _module(name, package).strings)):
-        if match[1]:
-            found.add(match[1])
+    for named in re.findall(rf"""["']({package.name}\.[\w.]*)(?:(?::\w+)?["']|{{)""", text):
+        if named.endswith("."):
+            files = package.joinpath(*named.split(".")[1:]).glob("*.py")
+            found.update(named + path.stem for path in files if path.stem != "__init__")
         else:
-            folder = package.joinpath(*match[2].split(".")[1:])
-            found.update(f"{match[2]}.{path.stem}" for path in folder.glob("*.py") if path.stem != "__init__")
+            found.add(named)
     return frozenset(found)
 
 
 def _is_offer(node: ast.stmt) -> bool:
     """An import (also for type checkers only), the list `__all__`, or the table of a paper's networks."""
-    names = (
-        [target.id for target in node.targets if isinstance(target, ast.Name)] if isinstance(node, ast.Assign) else []
-    )
-    return isinstance(node, ast.Import | ast.ImportFrom) or names in (["__all__"], ["MODELS"]) or _is_for_typing(node)
+    if isinstance(node, ast.Assign):
+        return [getattr(target, "id", None) for target in node.targets] in (["__all__"], ["MODELS"])
+    return isinstance(node, ast.Import | ast.ImportFrom) or _is_for_typing(node)
 
 
 def _running_statements(tree: ast.AST) -> list[ast.AST]:
@@ -244,55 +236,29 @@ def _is_for_typing(node: ast.AST) -> bool:
     return isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
 
 
-def _strings(tree: ast.AST) -> set[str]:
-    """All string literals, three times faster than `ast.walk`."""
-    found: set[str] = set()
-    waiting = [tree]
-    while waiting:
-        node = waiting.pop()
-        for field in node._fields:
-            value = getattr(node, field, None)
-            if isinstance(value, list):
-                waiting.extend(item for item in value if isinstance(item, ast.AST))
-            elif isinstance(value, ast.AST):
-                waiting.append(value)
-            elif isinstance(value, str) and isinstance(node, ast.Constant):
-                found.add(value)
-    return found
-
-
 def _hash(tree: ast.AST) -> str:
-    text: list[str] = []
-    _write(tree, text)
-    return hashlib.sha256("".join(text).encode()).hexdigest()
+    return hashlib.sha256(_text(tree).encode()).hexdigest()
 
 
-def _write(value: object, text: list[str]) -> None:
-    """Append the tree to `text`, in a form that does not depend on the Python version, unlike that of `ast.dump`.
+def _text(value: object) -> str:
+    """A syntax tree in a form that does not depend on the Python version, unlike that of `ast.dump`.
 
     Of a raised error only the type counts, not the message.
     """
+    if isinstance(value, list):
+        return f"[{''.join(_text(item) + ',' for item in value)}]"
+    if not isinstance(value, ast.AST):
+        return repr(value)
     if isinstance(value, ast.Raise) and isinstance(value.exc, ast.Call):
         value = ast.Raise(exc=value.exc.func)
-    if isinstance(value, ast.AST):
-        text.append(f"{type(value).__name__}(")
-        for field in value._fields:
-            child = getattr(value, field, None)
-            if field == "body" and isinstance(child, list):
-                child = [item for item in child if not _no_code(item, value)]
-            if child is None or child == [] or field in ("ctx", "kind", "type_comment"):
-                continue                                 # empty fields differ between Python versions
-            text.append(f"{field}=")
-            _write(child, text)
-        text.append(")")
-    elif isinstance(value, list):
-        text.append("[")
-        for item in value:
-            _write(item, text)
-            text.append(",")
-        text.append("]")
-    else:
-        text.append(repr(value))
+    text = ""
+    for field in value._fields:
+        child = getattr(value, field, None)
+        if field == "body" and isinstance(child, list):
+            child = [item for item in child if not _no_code(item, value)]
+        if child is not None and child != [] and field not in ("ctx", "kind", "type_comment"):
+            text += f"{field}={_text(child)}"       # empty fields differ between Python versions
+    return f"{type(value).__name__}({text})"
 
 
 def _no_code(item: ast.AST, parent: ast.AST) -> bool:

@@ -46,9 +46,8 @@ def notebooks_dir() -> Path:
 
 def samples_dir() -> Path | None:
     """Real RGB-D samples, if `DEPTHLIB_SAMPLES` names a folder that exists; else None."""
-    value = os.environ.get("DEPTHLIB_SAMPLES")
-    folder = Path(value).expanduser().resolve() if value else None
-    return folder if folder and folder.is_dir() else None
+    folder = Path(os.environ.get("DEPTHLIB_SAMPLES") or os.devnull).expanduser().resolve()
+    return folder if folder.is_dir() else None
 
 
 @contextmanager

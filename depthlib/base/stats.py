@@ -51,9 +51,7 @@ def bootstrap_means(values: np.ndarray, *, draws: int = 4000, seed: int = 0) -> 
     """
     values = np.asarray(values, dtype=np.float64)
     if values.ndim != 2 or values.size == 0 or not np.isfinite(values).all():
-        raise ValueError(
-            f"values: found shape {list(values.shape)} or values that are not finite, expected finite [seeds, images]"
-        )
+        raise ValueError(f"values: found shape {list(values.shape)} or not finite, expected finite [seeds, images]")
     rng = np.random.default_rng(seed)
     seeds, images = values.shape
     if seeds > 1:
@@ -68,7 +66,10 @@ def bootstrap_means(values: np.ndarray, *, draws: int = 4000, seed: int = 0) -> 
 
 def interval(values: np.ndarray, *, level: float = 0.95, draws: int = 4000, seed: int = 0) -> Interval:
     """Mean of [seeds, images] with a percentile bootstrap interval."""
-    means = bootstrap_means(values, draws=draws, seed=seed)
+    return _percentiles(values, bootstrap_means(values, draws=draws, seed=seed), level)
+
+
+def _percentiles(values: np.ndarray, means: np.ndarray, level: float) -> Interval:
     tail = (1 - level) / 2
     return Interval(float(np.mean(values)), float(np.quantile(means, tail)), float(np.quantile(means, 1 - tail)))
 
@@ -83,24 +84,16 @@ def compare(a: np.ndarray, b: np.ndarray, *, level: float = 0.95, draws: int = 4
     """
     a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     if a.shape != b.shape:
-        raise ValueError(
-            f"a, b: found shapes {list(a.shape)} and {list(b.shape)}, expected the same seeds and images for both"
-        )
+        raise ValueError(f"a, b: found shapes {a.shape} and {b.shape}, expected the same seeds and images")
     means = bootstrap_means(a - b, draws=draws, seed=seed)
-    tail = (1 - level) / 2
-    estimate = Interval(float(np.mean(a - b)), float(np.quantile(means, tail)), float(np.quantile(means, 1 - tail)))
-    p = 2 * min((means <= 0).mean(), (means >= 0).mean())
-    return Comparison(
-        estimate, float(min(1.0, max(p, 2.0 / draws))), float((1.959964 + 0.841621) * means.std(ddof=1)), *a.shape,
-    )
+    p = min(1.0, max(2 * min((means <= 0).mean(), (means >= 0).mean()), 2.0 / draws))
+    detectable = (1.959964 + 0.841621) * means.std(ddof=1)
+    return Comparison(_percentiles(a - b, means, level), float(p), float(detectable), *a.shape)
 
 
 def holm(p_values: list[float]) -> list[float]:
     """Holm's step-down adjustment, which controls the family-wise error rate (Holm 1979)."""
-    order = np.argsort(p_values)
-    adjusted = np.empty(len(p_values))
-    running = 0.0
-    for rank, index in enumerate(order):
-        running = max(running, min(1.0, (len(p_values) - rank) * p_values[index]))
-        adjusted[index] = running
+    p, adjusted = np.asarray(p_values, dtype=np.float64), np.empty(len(p_values))
+    order = np.argsort(p)
+    adjusted[order] = np.maximum.accumulate(np.minimum(1.0, np.arange(len(p), 0, -1) * p[order]))
     return adjusted.tolist()

@@ -6,9 +6,7 @@ on CUDA. `--train` adds the backward pass.
 
 from __future__ import annotations
 
-import argparse
-import statistics
-import time
+import math
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -18,9 +16,9 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from depthlib.bench import MIB, arguments, seconds, spread
 from depthlib.papers.dacnn.depth_aware_conv import depth_aware_conv, depth_aware_conv_unfold
 
-MIB = 2**20
 FORMS = {"tap by tap": depth_aware_conv, "unfold": depth_aware_conv_unfold}
 
 
@@ -35,9 +33,7 @@ class PeakBytes(TorchDispatchMode):
         self.alive = self.peak = 0
         self._known: set[int] = set()
 
-    def __torch_dispatch__(
-        self, function: Any, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None,
-    ) -> Any:
+    def __torch_dispatch__(self, function: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         given = {leaf.untyped_storage()._cdata for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)}
         result = function(*args, **(kwargs or {}))
         for leaf in tree_leaves(result):
@@ -84,48 +80,27 @@ def measure(form: str, shape: Sequence[int], *, guidance: int, outputs: int, dil
             output = FORMS[form](features, cues, weight, dilation=dilation)
             if train:
                 torch.autograd.grad(output, (features, cues, weight), upstream)
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
 
     call()  # libraries load outside the measurement
-    peak = peak_bytes(call, device)
-    seconds = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        call()
-        seconds.append(time.perf_counter() - start)
-    return peak, seconds
+    return peak_bytes(call, device), seconds(call, repeats, device)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description="memory and time of the depth-aware convolution")
-    parser.add_argument("--batch", type=int, default=1)
-    parser.add_argument("--channels", type=int, default=64)
-    parser.add_argument("--outputs", type=int, default=16)
-    parser.add_argument("--guidance", type=int, default=32)
-    parser.add_argument("--height", type=int, default=128)
-    parser.add_argument("--width", type=int, default=256)
-    parser.add_argument("--dilation", type=int, default=6)
-    parser.add_argument("--train", action="store_true", help="forward and backward instead of forward alone")
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--device", default="cpu")
-    options = parser.parse_args(argv)
-
-    device = torch.device(options.device)
-    shape = (options.batch, options.channels, options.height, options.width)
-    features = 4 * options.batch * options.channels * options.height * options.width / MIB
-    print(
-        f"features {list(shape)} of {features:.0f} MiB, guidance of {options.guidance} channels, "
-        f"{options.outputs} outputs, {device}, {torch.get_num_threads()} threads, "
-        f"{'forward and backward' if options.train else 'forward'}"
+    options = arguments(
+        "memory and time of the depth-aware convolution", argv, batch=1, channels=64, outputs=16, guidance=32,
+        height=128, width=256, dilation=6, train=(False, "forward and backward instead of forward alone"), repeats=3,
+        device="cpu",
     )
+    device, what = torch.device(options.device), "forward and backward" if options.train else "forward"
+    shape = (options.batch, options.channels, options.height, options.width)
+    print(f"features {list(shape)} of {4 * math.prod(shape) / MIB:.0f} MiB, guidance of {options.guidance} channels, "
+          f"{options.outputs} outputs, {device}, {torch.get_num_threads()} threads, {what}")
     for form in FORMS:
-        peak, seconds = measure(
+        peak, times = measure(
             form, shape, guidance=options.guidance, outputs=options.outputs, dilation=options.dilation,
             train=options.train, repeats=options.repeats, device=device,
         )
-        print(f"{form:11s} {peak / MIB:6.0f} MiB above the arguments, {statistics.median(seconds):.3f} s "
-              f"(median of {len(seconds)}, {min(seconds):.3f} to {max(seconds):.3f})")
+        print(f"{form:11s} {peak / MIB:6.0f} MiB above the arguments, {spread(times, 3)}")
 
 
 if __name__ == "__main__":

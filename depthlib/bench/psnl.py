@@ -6,18 +6,14 @@ high-water mark, so run one configuration per process; the first call sets it.
 
 from __future__ import annotations
 
-import argparse
 import resource
-import statistics
 import sys
-import time
 from collections.abc import Sequence
 
 import torch
 
+from depthlib.bench import MIB, arguments, seconds, spread
 from depthlib.papers.anuw.attention import PSNL
-
-MIB = 2**20
 
 
 def held(device: torch.device) -> int:
@@ -29,17 +25,11 @@ def held(device: torch.device) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description="time and memory of one PSNL block")
-    parser.add_argument("--height", type=int, default=480)
-    parser.add_argument("--width", type=int, default=640)
-    parser.add_argument("--channels", type=int, default=32)
-    parser.add_argument("--stride", type=int, default=1)
-    parser.add_argument("--literal", action="store_true", help="form the n x n matrix")
-    parser.add_argument("--backward", action="store_true", help="forward and backward instead of forward alone")
-    parser.add_argument("--repeats", type=int, default=3, help="timed calls after the first; 0 times the first")
-    parser.add_argument("--device", default="cpu")
-    options = parser.parse_args(argv)
-
+    options = arguments(
+        "time and memory of one PSNL block", argv, height=480, width=640, channels=32, stride=1,
+        literal=(False, "form the n x n matrix"), backward=(False, "forward and backward instead of forward alone"),
+        repeats=(3, "timed calls after the first; 0 times the first"), device="cpu",
+    )
     device = torch.device(options.device)
     torch.manual_seed(0)
     block = PSNL(options.channels, stride=options.stride, literal=options.literal).to(device)
@@ -47,36 +37,26 @@ def main(argv: Sequence[str] | None = None) -> None:
         1, options.channels, options.height, options.width, device=device, requires_grad=options.backward,
     )
 
-    def call() -> float:
-        start = time.perf_counter()
+    def call() -> None:
         with torch.set_grad_enabled(options.backward):
             output = block(features)
             if options.backward:
                 output.sum().backward()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        return time.perf_counter() - start
 
     PSNL(options.channels).to(device)(features[..., :16, :16])  # libraries load outside the measurement
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     before = held(device)
-    first = call()
+    first = seconds(call, 1, device)
     peak = held(device) - before
-    seconds = [call() for _ in range(options.repeats)] or [first]
     n = (options.height // 2 // options.stride) * (options.width // 2 // options.stride)
     print(f"PSNL({options.channels}) {options.height}x{options.width}, stride {options.stride}, {device}, "
           f"{torch.get_num_threads()} threads, {'literal' if options.literal else 'attention kernel'}, "
           f"{'forward and backward' if options.backward else 'forward'}")
-    matrix = n * n * 4 / MIB
-    print(
-        f"features {features.numel() * 4 / MIB:.0f} MiB; one n x n float32 matrix of a quadrant (n = {n}) "
-        f"{matrix:.0f} MiB"
-    )
+    print(f"features {features.numel() * 4 / MIB:.0f} MiB; one n x n float32 matrix of a quadrant (n = {n}) "
+          f"{n * n * 4 / MIB:.0f} MiB")
     print(f"peak memory above the input {peak / MIB:.0f} MiB")
-    print(
-        f"time {statistics.median(seconds):.2f} s (median of {len(seconds)}, {min(seconds):.2f} to {max(seconds):.2f})"
-    )
+    print(f"time {spread(seconds(call, options.repeats, device) or first, 2)}")
 
 
 if __name__ == "__main__":

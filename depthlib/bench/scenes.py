@@ -7,41 +7,23 @@ compile kernels, which takes a minute or two. With `--endless 8`, eight processe
 from __future__ import annotations
 
 import argparse
-import statistics
-import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from statistics import median
 
 import torch
 
+from depthlib.bench import seconds
 from depthlib.scenes import CLASSES, SceneDistribution, endless_scenes, make_scene
 from depthlib.scenes.batch import SceneBatch, camera_tensors, pack
 from depthlib.scenes.parallel import in_threads
 from depthlib.scenes.renderer import render_packed
 
 
-@dataclass(frozen=True)
-class Speed:
-    """Frames per second over several repetitions: median, and the lowest and highest."""
-
-    family: str
-    dtype: str
-    device: str
-    threads: int
-    batch: int
-    median: float
-    lowest: float
-    highest: float
-
-    def __str__(self) -> str:
-        return (f"{self.family:8s}{self.dtype:9s}{self.device:6s} threads {self.threads}  batch {self.batch:3d}  "
-                f"{self.median:8.2f} frames/s  ({self.lowest:.2f} to {self.highest:.2f})")
-
-
 def frames_per_second(
     family: str, dtype: torch.dtype = torch.float64, device: str = "cpu", *, batch: int = 1, frames: int = 8,
     repetitions: int = 5,
-) -> Speed:
-    """Time the rendering of different scenes, after one warm-up; conversion to tensors is not timed.
+) -> list[float]:
+    """Frames per second when different scenes are rendered, after one warm-up; conversion to tensors is not timed.
 
     Raises:
         ValueError: a count below 1.
@@ -62,41 +44,27 @@ def frames_per_second(
     def one(group: tuple[SceneBatch, torch.Tensor, torch.Tensor]) -> None:
         render_packed(*group, distribution, dtype=dtype, device=device)
 
-    def all_frames() -> float:
-        start = time.perf_counter()
+    def all_frames() -> None:
         for _ in in_threads(one, groups) if torch.device(device).type == "cpu" else map(one, groups):
             pass
-        if torch.device(device).type == "cuda":
-            torch.cuda.synchronize()
-        return len(groups) * batch / (time.perf_counter() - start)
 
-    all_frames()
-    return _speed([all_frames() for _ in range(repetitions)], family, dtype, device, batch)
+    return [len(groups) * batch / time for time in seconds(all_frames, 1 + repetitions, device)[1:]]
 
 
-def endless_per_second(family: str, device: str = "cpu", *, batch: int = 1, workers: int = 0, batches: int = 8,
-                       repetitions: int = 5) -> Speed:
-    """Time the stream of endless scenes, built and rendered in float32, after `batches` for warm-up."""
+def endless_per_second(
+    family: str, device: str = "cpu", *, batch: int = 1, workers: int = 0, batches: int = 8, repetitions: int = 5,
+) -> list[float]:
+    """Frames per second of the stream of scenes, built and rendered in float32, after `batches` for warm-up."""
     stream = endless_scenes(SceneDistribution(family), batch, device=device, workers=workers)
 
-    def some() -> float:
-        start = time.perf_counter()
+    def some() -> None:
         for _ in range(batches):
             next(stream)
-        if torch.device(device).type == "cuda":
-            torch.cuda.synchronize()
-        return batches * batch / (time.perf_counter() - start)
 
-    some()
-    return _speed([some() for _ in range(repetitions)], family, torch.float32, device, batch)
+    return [batches * batch / time for time in seconds(some, 1 + repetitions, device)[1:]]
 
 
-def _speed(rates: list[float], family: str, dtype: torch.dtype, device: str, batch: int) -> Speed:
-    return Speed(family, str(dtype).removeprefix("torch."), device, torch.get_num_threads(), batch,
-                 statistics.median(rates), min(rates), max(rates))
-
-
-def main(argv: list[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--family", choices=sorted(CLASSES), action="append", help="default: both")
     parser.add_argument("--dtype", choices=("float64", "float32"), action="append", help="default: both")
@@ -104,24 +72,20 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--batch", type=int, default=1, help="scenes rendered together (default 1; use 256 on a GPU)")
     parser.add_argument("--frames", type=int, default=8)
     parser.add_argument("--repetitions", type=int, default=5)
-    parser.add_argument(
-        "--endless", type=int, metavar="WORKERS", help="build the scenes meanwhile, in this many processes",
-    )
+    parser.add_argument("--endless", type=int, metavar="WORKERS", help="build scenes meanwhile, in so many processes")
     options = parser.parse_args(argv)
+    batch, device, repetitions = options.batch, options.device, options.repetitions
     for family in options.family or sorted(CLASSES):
-        if options.endless is not None:
-            print("endless", endless_per_second(family, options.device, batch=options.batch, workers=options.endless,
-                                                batches=max(1, options.frames // options.batch),
-                                                repetitions=options.repetitions), flush=True)
-            continue
-        for dtype in options.dtype or ("float64", "float32"):
-            print(
-                frames_per_second(
-                    family, getattr(torch, dtype), options.device, batch=options.batch, frames=options.frames,
-                    repetitions=options.repetitions,
-                ),
-                flush=True,
-            )
+        for dtype in ("float32",) if options.endless is not None else options.dtype or ("float64", "float32"):
+            if options.endless is not None:
+                rates = endless_per_second(family, device, batch=batch, workers=options.endless,
+                                           batches=max(1, options.frames // batch), repetitions=repetitions)
+            else:
+                rates = frames_per_second(family, getattr(torch, dtype), device, batch=batch, frames=options.frames,
+                                          repetitions=repetitions)
+            print(f"{'endless ' if options.endless is not None else ''}{family:8s}{dtype:9s}{device:6s} "
+                  f"threads {torch.get_num_threads()}  batch {batch:3d}  {median(rates):8.2f} frames/s  "
+                  f"({min(rates):.2f} to {max(rates):.2f})", flush=True)
     return 0
 
 

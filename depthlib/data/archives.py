@@ -10,10 +10,10 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from depthlib.base.text import one_line
 from depthlib.data.errors import DataError
 
 MAX_BYTES = 64 * 2**30
@@ -59,76 +59,61 @@ def unpack(
 
 
 def _extract(archive: Path, target: Path, max_bytes: int, max_members: int) -> int:
+    if not archive.is_file():
+        raise DataError(f"{archive}: no such file, expected an archive")
     written, seen = 0, set()
     try:
-        with _members(archive) as members:
-            for number, (name, source) in enumerate(members, 1):
-                if number > max_members:
-                    raise DataError(f"{archive}: found more than {max_members} members, expected at most that many")
-                path = target / safe_name(name, archive)
-                if source is None:
-                    path.mkdir(parents=True, exist_ok=True)
-                    continue
-                if str(path).casefold() in seen:        # casefold: two such names are one file on many machines
-                    raise DataError(f"{archive}: found member {name!r} twice, expected once")
-                seen.add(str(path).casefold())
-                path.parent.mkdir(parents=True, exist_ok=True)
-                with path.open("xb") as file:
-                    while chunk := source.read(_CHUNK):
-                        written += len(chunk)
-                        if written > max_bytes:
-                            raise DataError(
-                                f"{archive}: found contents over {max_bytes} bytes, expected at most that many"
-                            )
-                        file.write(chunk)
+        members = _zip_members(archive) if zipfile.is_zipfile(archive) else _tar_members(archive)
+        for number, (name, source) in enumerate(members, 1):
+            if number > max_members:
+                raise DataError(f"{archive}: found more than {max_members} members, expected at most that many")
+            path = target / safe_name(name, archive)
+            if source is None:
+                path.mkdir(parents=True, exist_ok=True)
+                continue
+            if str(path).casefold() in seen:        # casefold: two such names are one file on many machines
+                raise DataError(f"{archive}: found member {name!r} twice, expected once")
+            seen.add(str(path).casefold())
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("xb") as file:
+                while chunk := source.read(_CHUNK):
+                    written += len(chunk)
+                    if written > max_bytes:
+                        raise DataError(f"{archive}: found contents over {max_bytes} bytes, expected at most that many")
+                    file.write(chunk)
     except DataError:
         raise
     except _BROKEN as error:
-        raise DataError(f"{archive}: cannot be unpacked ({' '.join(str(error).split()) or type(error).__name__})") from error
+        raise DataError(f"{archive}: not a zip or tar archive, damaged, or cut off ({one_line(error)})") from error
     return written
 
 
-@contextmanager
-def _members(archive: Path) -> Iterator[Iterator[tuple[str, IO[bytes] | None]]]:
+def _zip_members(archive: Path) -> Iterator[tuple[str, IO[bytes] | None]]:
     """(name, contents) of each member; contents are None for a folder."""
-    if not archive.is_file():
-        raise DataError(f"{archive}: no such file, expected an archive")
-    if zipfile.is_zipfile(archive):
-        with zipfile.ZipFile(archive) as file:
-            yield _zip_members(file, archive)
-    else:
-        try:
-            file = tarfile.open(archive)                # noqa: SIM115 (closed below; the error belongs to opening alone)
-        except (tarfile.TarError, EOFError, zlib.error) as error:
-            raise DataError(f"{archive}: not a zip or tar archive, or cut off ({error})") from error
-        with file:
-            yield _tar_members(file, archive)
+    with zipfile.ZipFile(archive) as file:
+        for member in file.infolist():
+            kind = (member.external_attr >> 16) & 0o170000          # Unix mode, 0 where the writer noted none
+            if kind not in (0, 0o100000, 0o040000):
+                raise DataError(f"{archive}: found a link or device, {member.filename!r}, expected files and folders")
+            if member.flag_bits & 1:
+                raise DataError(f"{archive}: found the encrypted member {member.filename!r}, expected unencrypted ones")
+            if member.is_dir():
+                yield member.filename, None
+            else:
+                with file.open(member) as source:
+                    yield member.filename, source
 
 
-def _zip_members(file: zipfile.ZipFile, archive: Path) -> Iterator[tuple[str, IO[bytes] | None]]:
-    for member in file.infolist():
-        kind = (member.external_attr >> 16) & 0o170000          # Unix mode, 0 where the writer noted none
-        if kind not in (0, 0o100000, 0o040000):
-            raise DataError(f"{archive}: found a link or device, {member.filename!r}, expected files and folders")
-        if member.flag_bits & 1:
-            raise DataError(f"{archive}: found the encrypted member {member.filename!r}, expected unencrypted ones")
-        if member.is_dir():
-            yield member.filename, None
-        else:
-            with file.open(member) as source:
-                yield member.filename, source
-
-
-def _tar_members(file: tarfile.TarFile, archive: Path) -> Iterator[tuple[str, IO[bytes] | None]]:
-    for member in file:
-        if member.isdir():
-            yield member.name, None
-        elif member.isreg() and not member.issparse():          # a sparse member of a few bytes can unpack to terabytes
-            yield member.name, file.extractfile(member)
-        else:
-            raise DataError(
-                f"{archive}: found a link, device or sparse file, {member.name!r}, expected files and folders"
-            )
+def _tar_members(archive: Path) -> Iterator[tuple[str, IO[bytes] | None]]:
+    with tarfile.open(archive) as file:
+        for member in file:
+            if member.isdir():
+                yield member.name, None
+            elif member.isreg() and not member.issparse():      # a sparse one of a few bytes can unpack to terabytes
+                yield member.name, file.extractfile(member)
+            else:
+                found = f"a link, device or sparse file, {member.name!r}"
+                raise DataError(f"{archive}: found {found}, expected files and folders")
 
 
 def safe_name(name: str, archive: Path) -> PurePosixPath:

@@ -11,10 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from depthlib.data.dataset_base import RealDataset
+from depthlib.data.dataset_base import RealDataset, pinhole
 from depthlib.data.errors import DataError
-from depthlib.data.files import metres_from_disparity, read_colour, read_map, read_png, read_text, require_folder
+from depthlib.data.files import read_text, require_folder
+from depthlib.data.images import read_image
 from depthlib.data.manifest import Encoding
+from depthlib.data.maps import metres_from_disparity, read_map, read_png
 
 DISPARITY = Encoding("png", "uint16", "pixel", scale=256, offset=1, invalid=(0,), range=(0, 256))
 MEDIAN_DEPTH = (1.0, 200.0)     # metres; far disparities are too coarse for a bound on each pixel
@@ -52,7 +54,7 @@ def read_disparity(path: Path, size: tuple[int, int] | None = None) -> tuple[Ten
     Raises:
         DataError: missing, not 16 bits with one channel, cut off, another `size`, or empty.
     """
-    return read_map(path, DISPARITY, size, what="disparity in pixels")
+    return read_map(path, DISPARITY, size)
 
 
 def read_camera(path: Path) -> tuple[Tensor, float]:
@@ -63,19 +65,17 @@ def read_camera(path: Path) -> tuple[Tensor, float]:
     """
     try:
         data = json.loads(read_text(path))
-        inner, baseline = data["intrinsic"], float(data["extrinsic"]["baseline"])
-        fx, fy, cx, cy = (float(inner[key]) for key in ("fx", "fy", "u0", "v0"))
-    except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
-        raise DataError(
-            f"{path}: found no camera ({type(error).__name__}: {error}), "
-            "expected intrinsic fx fy u0 v0 and extrinsic baseline"
-        ) from None
+        fx, fy, cx, cy = (float(data["intrinsic"][key]) for key in ("fx", "fy", "u0", "v0"))
+        baseline = float(data["extrinsic"]["baseline"])
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        found = f"no camera ({type(error).__name__}: {error})"
+        raise DataError(f"{path}: found {found}, expected intrinsic fx fy u0 v0 and extrinsic baseline") from None
     if not (fx > 0 and fy > 0 and 0.02 < baseline < 2):
         raise DataError(f"{path}: found fx {fx:g}, fy {fy:g}, baseline {baseline:g}, expected positive pixels and about 0.21 m")
-    return torch.tensor([[fx, 0, cx], [0, fy, cy], [0, 0, 1]]), baseline
+    return pinhole((fx, fy, cx, cy)), baseline
 
 
-class Cityscapes(RealDataset[tuple[str, str]]):
+class Cityscapes(RealDataset[dict[str, Path]]):
     """Frames with the provided (semi-global matching) disparity; its holes and its errors are part of the data.
 
     An item: image float32 [3, H, W], K float32 [3, 3], baseline float32 scalar metres, name "city_000000_000019";
@@ -103,59 +103,47 @@ class Cityscapes(RealDataset[tuple[str, str]]):
         if sky_at_zero and not semantics:
             raise DataError("sky_at_zero: found True without semantics, expected semantics=True, which say where the sky is")
         top = require_folder(root, "Cityscapes, with folders such as leftImg8bit and disparity")
-        self.right, self.semantics, self.sky_at_zero = right, semantics, sky_at_zero
+        self.sky_at_zero = sky_at_zero
         if str(split).endswith(".txt"):
             lines = [line.split()[-1] for line in read_text(Path(split)).splitlines() if line.strip()]
             stems = [Path(line).name.removesuffix(".png").removesuffix("_leftImg8bit") for line in lines]
             parts = {path.name.removesuffix("_leftImg8bit.png"): path.parents[1].name
                      for path in (top / "leftImg8bit").glob("*/*/*_leftImg8bit.png")}
             if absent := [stem for stem in stems if stem not in parts]:
-                raise DataError(
-                    f"{split}: found no image of entry {absent[0]}, expected one below {top / 'leftImg8bit'}"
-                )
+                raise DataError(f"{split}: found no image of {absent[0]}, expected one below {top / 'leftImg8bit'}")
             frames = [(parts[stem], stem) for stem in stems]
         else:
             folder = require_folder(top / "leftImg8bit" / str(split), "a folder for each city (splits: train, val, test)")
             images = sorted(folder.glob("*/*_leftImg8bit.png"))
             frames = [(str(split), path.name.removesuffix("_leftImg8bit.png")) for path in images]
-        super().__init__(top, str(split), frames, f"leftImg8bit, split {split}")
+        kinds = {"image": ("leftImg8bit", "leftImg8bit.png"), "disparity": ("disparity", "disparity.png"),
+                 "camera": ("camera", "camera.json")}
+        kinds |= {"right": ("rightImg8bit", "rightImg8bit.png")} if right else {}
+        kinds |= {"semantics": ("gtFine", "gtFine_labelIds.png")} if semantics else {}
+        entries = [{key: top / kind / part / stem.split("_")[0] / f"{stem}_{end}" for key, (kind, end) in kinds.items()}
+                   for part, stem in frames]
+        super().__init__(top, str(split), entries, f"leftImg8bit, split {split}")
 
-    def _named(self, entry: tuple[str, str]) -> dict[str, Path]:
-        part, stem = entry
-
-        def place(kind: str, ending: str) -> Path:
-            return self.root / kind / part / stem.split("_")[0] / f"{stem}_{ending}"
-
-        files = {"image": place("leftImg8bit", "leftImg8bit.png"), "disparity": place("disparity", "disparity.png"),
-                 "camera": place("camera", "camera.json")}
-        files |= {"right": place("rightImg8bit", "rightImg8bit.png")} if self.right else {}
-        return files | ({"semantics": place("gtFine", "gtFine_labelIds.png")} if self.semantics else {})
-
-    def files(self, entry: tuple[str, str]) -> tuple[Path, ...]:
-        return tuple(self._named(entry).values())
-
-    def read(self, entry: tuple[str, str]) -> dict[str, Any]:
-        files = self._named(entry)
-        image = read_colour(files["image"])
+    def read(self, entry: dict[str, Path]) -> dict[str, Any]:
+        image = read_image(entry["image"])
         size = (image.shape[1], image.shape[2])
-        K, baseline = read_camera(files["camera"])
-        disparity, known = read_disparity(files["disparity"], size)
+        K, baseline = read_camera(entry["camera"])
+        disparity, known = read_disparity(entry["disparity"], size)
         depth = metres_from_disparity(disparity, float(K[0, 0]), baseline)
         valid = depth > 0
         middle = float(depth[valid].median()) if bool(valid.any()) else 0.0
         if not MEDIAN_DEPTH[0] < middle < MEDIAN_DEPTH[1]:
-            raise DataError(
-                f"{files['disparity']}: found a median depth of {middle:g} m, expected {MEDIAN_DEPTH[0]:g} to "
-                f"{MEDIAN_DEPTH[1]:g} m: another scale, or the camera of another image"
-            )
+            wanted = f"{MEDIAN_DEPTH[0]:g} to {MEDIAN_DEPTH[1]:g} m: another scale, or the camera of another image"
+            raise DataError(f"{entry['disparity']}: found a median depth of {middle:g} m, expected {wanted}")
         item: dict[str, Any] = {
             "image": image, "K": K, "baseline": torch.tensor(baseline, dtype=torch.float32), "disparity": disparity,
-            "disparity_valid": known, "depth": depth, "valid": valid, "name": entry[1],
+            "disparity_valid": known, "depth": depth, "valid": valid,
+            "name": entry["image"].stem.removesuffix("_leftImg8bit"),
         }
-        if self.right:
-            item["right"] = read_colour(files["right"], size)
-        if self.semantics:
-            item["semantics"] = train_ids(read_png(files["semantics"], 8, size), files["semantics"])
+        if "right" in entry:
+            item["right"] = read_image(entry["right"], size)
+        if "semantics" in entry:
+            item["semantics"] = train_ids(read_png(entry["semantics"], 8, size), entry["semantics"])
         if self.sky_at_zero:
             sky = (item["semantics"] == SKY)[None]
             item["disparity"] = torch.where(sky, 0.0, disparity)

@@ -6,27 +6,23 @@ The meaning of the numbers of a file is an `Encoding`, from the data set's manif
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from depthlib.data.encoding import decode
 from depthlib.data.errors import DataError
-from depthlib.data.files import checked_map, fingerprint, read_text
-from depthlib.data.manifest import Encoding
+from depthlib.data.files import fingerprint, require_files, require_size
 
 Entry = TypeVar("Entry")
 Camera = tuple[float, float, float, float]      # fx, fy, cx, cy in pixels, pixel centres at integers
 
 
 class RealDataset(Dataset, Generic[Entry]):
-    """A list of entries under a root; subclasses define the files of an entry and how they become an item."""
+    """A list of entries under a root; subclasses define how the files of an entry become an item."""
 
     def __init__(self, root: Path, split: str, entries: Sequence[Entry], source: str) -> None:
         """`source`: the origin of the entries in messages, a list or a pattern of names.
@@ -40,8 +36,8 @@ class RealDataset(Dataset, Generic[Entry]):
         require_files((path for entry in self.entries for path in self.files(entry)), source)
 
     def files(self, entry: Entry) -> tuple[Path, ...]:
-        """The files that an entry reads."""
-        raise NotImplementedError
+        """The files that an entry reads, if it is not their path, a tuple of paths or a dictionary of paths itself."""
+        return (entry,) if isinstance(entry, Path) else tuple(entry.values() if isinstance(entry, dict) else entry)
 
     def read(self, entry: Entry) -> dict[str, Any]:
         """The item of an entry."""
@@ -65,78 +61,11 @@ def one_of(name: str, found: Any, allowed: Sequence[Any]) -> None:
         raise DataError(f"{name}: found {found!r}, expected one of {', '.join(map(repr, allowed))}")
 
 
-def read_lines(path: Path, fields: int | None = None) -> list[list[str]]:
-    """The lines of a list, cut at white space, without blank ones and comments (#).
-
-    Args:
-        fields: number of fields that every line must have at least.
-
-    Raises:
-        DataError: missing, not text, no line, or a line with fewer fields.
-    """
-    lines = [line.split() for line in read_text(path).splitlines() if line.strip() and not line.lstrip().startswith("#")]
-    if not lines:
-        raise DataError(f"{path}: found no line, expected one for each image")
-    if fields is not None and (short := [line for line in lines if len(line) < fields]):
-        raise DataError(f"{path}: found the line {' '.join(short[0])!r}, expected {fields} fields")
-    return lines
-
-
-def read_numbers(path: Path, shape: tuple[int, ...]) -> np.ndarray:
-    """float64 numbers of a small text file, such as a camera or a pose.
-
-    Raises:
-        DataError: missing, not numbers, another count, or not finite.
-    """
-    try:
-        values = np.array(read_text(path).split(), dtype=np.float64)
-    except ValueError as error:
-        raise error if isinstance(error, DataError) else DataError(f"{path}: found text that is not numbers ({error})") from None
-    if values.size != int(np.prod(shape)):
-        raise DataError(f"{path}: found {values.size} numbers, expected {int(np.prod(shape))}")
-    if not np.isfinite(values).all():
-        raise DataError(f"{path}: found numbers that are not finite, expected finite ones")
-    return values.reshape(shape)
-
-
-def require_files(paths: Iterable[Path], source: str) -> None:
-    """Raise DataError with the count and the first one missing. Lists each folder once, for speed."""
-    there: dict[Path, set[str]] = {}
-    missing, total = [], 0
-    for path in paths:
-        if path.parent not in there:
-            there[path.parent] = set(os.listdir(path.parent)) if path.parent.is_dir() else set()
-        total += 1
-        if path.name not in there[path.parent]:
-            missing.append(path)
-    if missing:
-        raise DataError(f"{missing[0]}: no such file; {len(missing)} of the {total} files that {source} names are missing")
-
-
-def decoded(path: Path, stored: np.ndarray, encoding: Encoding, mask: np.ndarray | None = None) -> tuple[Tensor, Tensor]:
-    """Stored numbers [H,W] as depth [1,H,W] float32, 0 where invalid, and valid [1,H,W] bool.
-
-    Args:
-        path: names the file in messages.
-        encoding: with scale and range.
-        mask: bool [H,W]; pixels outside it are invalid.
-
-    Raises:
-        DataError: another shape or type of number, no valid pixel, values that are not finite or not plausible.
-    """
-    expected = np.dtype(encoding.dtype)
-    # single and double precision are both accepted
-    right = stored.dtype == expected or expected.kind == stored.dtype.kind == "f"
-    if not right or stored.ndim != 2:
-        raise DataError(f"{path}: found depth {list(stored.shape)} of {stored.dtype}, expected [H, W] of {encoding.dtype}")
-    if mask is not None and mask.shape != stored.shape:
-        raise DataError(f"{path}: found depth {list(stored.shape)} and a mask {list(mask.shape)}, expected one size")
-    values, valid = decode(stored, encoding)
-    if mask is not None:
-        valid &= mask
-    if encoding.range is None:
-        raise ValueError("encoding.range: found None, expected the plausible depths of this set")
-    return checked_map(path, torch.from_numpy(values), torch.from_numpy(valid), encoding.range)
+def check_views(views: Sequence[str], allowed: Sequence[str]) -> tuple[str, ...]:
+    """The views in the order of `allowed`. Raises DataError unless they are allowed names, "current" among them."""
+    if isinstance(views, str) or "current" not in views or not set(views) <= set(allowed):
+        raise DataError(f"views: found {views!r}, expected 'current' and any of {', '.join(allowed[1:])}")
+    return tuple(view for view in allowed if view in views)
 
 
 def pinhole(camera: Camera) -> Tensor:
@@ -151,8 +80,8 @@ def check_camera(path: Path, K: Tensor, image: Tensor) -> None:
     (fx, _, cx), (_, fy, cy), bottom = K.tolist()
     centred = 0.25 * width < cx < 0.75 * width and 0.25 * height < cy < 0.75 * height
     if not (centred and 0.09 * width < fx < 11.5 * width and 0.09 * height < fy < 11.5 * height and bottom == [0, 0, 1]):
-        raise DataError(f"{path}: found {width} x {height} pixels and a camera with fx {fx:g}, fy {fy:g}, cx {cx:g}, cy {cy:g}, "
-                        "expected the camera of this image (was it resized or cropped?)")
+        found = f"{width} x {height} pixels and a camera with fx {fx:g}, fy {fy:g}, cx {cx:g}, cy {cy:g}"
+        raise DataError(f"{path}: found {found}, expected the camera of this image (was it resized or cropped?)")
 
 
 def frame(path: Path, name: str, image: Tensor, depth: tuple[Tensor, Tensor], K: Tensor | None = None) -> dict[str, Any]:
@@ -165,9 +94,7 @@ def frame(path: Path, name: str, image: Tensor, depth: tuple[Tensor, Tensor], K:
     Raises:
         DataError: image and depth differ in size, or K cannot be that of the image.
     """
-    if depth[0].shape[-2:] != image.shape[-2:]:
-        raise DataError(f"{path}: found depth of {list(depth[0].shape[-2:])} (height, width), expected {list(image.shape[-2:])} "
-                        "as its image")
+    require_size(path, depth[0].shape[-2:], image.shape[-2:])
     item: dict[str, Any] = {"image": image, "depth": depth[0], "valid": depth[1], "name": name}
     if K is not None:
         check_camera(path, K, image)

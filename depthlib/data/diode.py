@@ -11,17 +11,19 @@ from typing import Any
 import numpy as np
 
 from depthlib.base.text import one_line
-from depthlib.data.dataset_base import Camera, RealDataset, decoded, frame, one_of, pinhole
+from depthlib.data.dataset_base import Camera, RealDataset, frame, one_of, pinhole
 from depthlib.data.errors import DataError
-from depthlib.data.files import read_colour, read_text, require_folder
+from depthlib.data.files import read_arrays, read_text, require_folder
+from depthlib.data.images import read_image
 from depthlib.data.manifest import Encoding
+from depthlib.data.maps import decoded
 
 KINDS = ("indoors", "outdoor")      # one with s, one without, as the folders are named
 CAMERA: Camera = (886.81, 927.06, 512.0, 384.0)
 DEPTH = Encoding("npy", "float32", "metre", scale=1, invalid=(0,), range=(0.2, 400))
 
 
-class DIODE(RealDataset[Path]):
+class DIODE(RealDataset[tuple[Path, Path, Path]]):
     """DIODE: image, depth, valid, K, name ("00022_00195_outdoor_010_020").
 
     A pixel is valid if its mask says so and its depth is positive; the devkit's own metrics leave the mask out.
@@ -50,31 +52,20 @@ class DIODE(RealDataset[Path]):
             images = [root / split / path for path in listed(Path(meta), split, kinds)]
         else:
             images = [path for kind in kinds for path in sorted(root.glob(f"{split}/{kind}/scene_*/scan_*/*.png"))]
-        source = f"{split}/ ({', '.join(kinds)})" if meta is None else str(meta)
-        super().__init__(root, split, images, source)
+        endings = (".png", "_depth.npy", "_depth_mask.npy")
+        entries = [tuple(path.with_name(f"{path.stem}{ending}") for ending in endings) for path in images]
+        super().__init__(root, split, entries, f"{split}/ ({', '.join(kinds)})" if meta is None else str(meta))
 
-    def files(self, entry: Path) -> tuple[Path, ...]:
-        return entry, entry.with_name(f"{entry.stem}_depth.npy"), entry.with_name(f"{entry.stem}_depth_mask.npy")
-
-    def read(self, entry: Path) -> dict[str, Any]:
-        _, depth_file, mask_file = self.files(entry)
-        depth, mask = read_array(depth_file), read_array(mask_file)
+    def read(self, entry: tuple[Path, Path, Path]) -> dict[str, Any]:
+        image, depth_file, mask_file = entry
+        (depth,), (mask,) = read_arrays(depth_file, "array"), read_arrays(mask_file, "array")
         if depth.ndim == 3 and depth.shape[2] == 1:
             depth = depth[..., 0]
         if not np.isin(mask, (0, 1)).all():
             raise DataError(f"{mask_file}: found other values than 0 and 1, expected a mask")
         # Pixels without a measurement may hold any value; only pixels that the mask calls valid are checked.
-        return frame(depth_file, entry.stem, read_colour(entry), decoded(depth_file, depth, DEPTH, mask == 1), self._camera)
-
-
-def read_array(path: Path) -> np.ndarray:
-    """An array of a .npy file. Raises DataError: missing, empty, cut off or not one."""
-    try:
-        return np.load(path, allow_pickle=False)
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{path}: damaged, cut off, or not an array ({one_line(error)})") from error
+        checked = decoded(depth_file, depth, DEPTH, mask == 1)
+        return frame(depth_file, image.stem, read_image(image), checked, self._camera)
 
 
 def listed(path: Path, split: str, kinds: Sequence[str]) -> list[str]:
@@ -88,5 +79,5 @@ def listed(path: Path, split: str, kinds: Sequence[str]) -> list[str]:
         return [f"{kind}/{scene}/{scan}/{name}.png" for kind in kinds for scene, scans in tree[kind].items()
                 for scan, names in scans.items() for name in names]
     except (KeyError, AttributeError, TypeError, json.JSONDecodeError) as error:
-        raise DataError(f"{path}: found no names for {split} and {', '.join(kinds)} ({one_line(error)}), expected "
-                        "split, kind, scene, scan, names") from error
+        found = f"no names for {split} and {', '.join(kinds)} ({one_line(error)})"
+        raise DataError(f"{path}: found {found}, expected split, kind, scene, scan, names") from error

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from depthlib.data.dataset_base import RealDataset, one_of
 from depthlib.data.errors import DataError
-from depthlib.data.files import read_colour, read_text, require_folder
+from depthlib.data.files import read_text, require_folder
+from depthlib.data.images import read_image
 
 LISTS = {"train": "DIW_train.csv", "val": "DIW_val.csv", "test": "DIW_test.csv"}
 FOLDER = "DIW_Annotations_splitted"
@@ -39,21 +39,16 @@ class DIW(RealDataset[int]):
         one_of("split", split, tuple(LISTS))
         root = require_folder(root, f"the folder with {FOLDER}/")
         path = root / FOLDER / LISTS[split]
-        self.names, self.points = read_annotations(path)
-        self.source = path
-        self._paths = [root / name for name in self.names]
-        super().__init__(root, split, range(len(self.names)), str(path))
+        names, self.points = read_annotations(path)
+        self._paths = [root / name for name in names]
+        super().__init__(root, split, range(len(names)), str(path))
 
     def files(self, entry: int) -> tuple[Path, ...]:
         return (self._paths[entry],)
 
     def read(self, entry: int) -> dict[str, Any]:
-        image = read_colour(self._paths[entry])
-        *pair, width, height = self.points[entry].tolist()
-        if image.shape[-2:] != (height, width):
-            raise DataError(f"{self._paths[entry]}: found {image.shape[-1]} x {image.shape[-2]} pixels, expected {width} x "
-                            f"{height} as {self.source.name} says")
-        return {"image": image, "pairs": torch.tensor([pair]), "name": Path(self.names[entry]).stem}
+        path, (*pair, width, height) = self._paths[entry], self.points[entry].tolist()
+        return {"image": read_image(path, (height, width)), "pairs": torch.tensor([pair]), "name": path.stem}
 
 
 def read_annotations(path: Path) -> tuple[list[str], np.ndarray]:
@@ -69,10 +64,10 @@ def read_annotations(path: Path) -> tuple[list[str], np.ndarray]:
     if not lines or len(lines) % 2:
         raise DataError(f"{path}: found {len(lines)} lines, expected two for each image")
     fields = [line.split(",") for line in lines[1::2]]
-    for number, row in enumerate(fields):
+    for number, (line, row) in enumerate(zip(lines[1::2], fields, strict=True)):
         if len(row) != 7 or row[4].strip() not in ("<", ">"):
-            raise DataError(f"{path}, line {2 * number + 2}: found {lines[2 * number + 1]!r}, expected "
-                            "yA,xA,yB,xB,sign,width,height with < or >")
+            wanted = "yA,xA,yB,xB,sign,width,height with < or >"
+            raise DataError(f"{path}, line {2 * number + 2}: found {line!r}, expected {wanted}")
     signs = np.array([1 if row[4].strip() == ">" else -1 for row in fields])
     try:
         values = np.array([(*row[:4], *row[5:]) for row in fields]).astype(np.int64)
@@ -81,8 +76,7 @@ def read_annotations(path: Path) -> tuple[list[str], np.ndarray]:
     points, size = values[:, :4] - 1, values[:, [5, 4, 5, 4]]
     outside = ((points < 0) | (points >= size)).any(axis=1)
     if outside.any():
-        number = int(outside.argmax())
-        raise DataError(f"{path}, line {2 * number + 2}: found {lines[2 * number + 1]!r}, expected points inside the image, "
-                        "counted from 1")
+        line, wanted = 2 * int(outside.argmax()) + 1, "points inside the image, counted from 1"
+        raise DataError(f"{path}, line {line + 1}: found {lines[line]!r}, expected {wanted}")
     names = [name.removeprefix("./") for name in lines[0::2]]
     return names, np.column_stack([points, signs, values[:, 4:]])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
 import re
 from pathlib import Path
@@ -13,6 +14,7 @@ from PIL import Image
 
 from depthlib.base.text import one_line
 from depthlib.data.errors import DataError
+from depthlib.data.files import open_arrays, read_bytes
 from depthlib.data.manifest import Encoding
 
 
@@ -26,15 +28,13 @@ def read_stored(path: str | os.PathLike[str], encoding: Encoding) -> np.ndarray:
             in the manifest (8 bits instead of 16, for example).
     """
     path = Path(path)
+    by_name = encoding.format in ("h5", "mat", "npy", "npz")
+    if not by_name or not path.is_file() or not path.stat().st_size:
+        data = read_bytes(path)
     try:
-        data = path.read_bytes() if encoding.format not in ("h5", "mat") else b"-"
-        if not data or not path.stat().st_size:
-            raise DataError(f"{path}: is empty (0 bytes)")
-        array = _READERS[encoding.format](path, data, encoding)
+        array = _array(path, encoding) if by_name else _READERS[encoding.format](path, data, encoding)
     except DataError:
         raise
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
     except Exception as error:          # decoders raise nearly every type on damaged input
         raise DataError(f"{path}: damaged or cut off ({one_line(error)}), expected a {encoding.format} file") from error
     if encoding.format in ("txt", "json"):
@@ -92,11 +92,9 @@ def check_file(path: str | os.PathLike[str], encoding: Encoding) -> str | None:
 
 def _picture(path: Path, data: bytes, encoding: Encoding) -> np.ndarray:
     if data[:4] == b"\x89PNG" and data[24] == 16 and data[25] in (2, 4, 6):    # Pillow would reduce them to 8 bits
-        import torch
-        from torchvision.io import ImageReadMode, decode_image
+        from depthlib.data.images import decode_deep_png  # here: it loads torch
 
-        raw = torch.frombuffer(bytearray(data), dtype=torch.uint8)
-        return decode_image(raw, mode=ImageReadMode.UNCHANGED).permute(1, 2, 0).numpy()
+        return decode_deep_png(data)
     with Image.open(io.BytesIO(data), formats=["PNG", "JPEG", "PPM"]) as picture:
         picture.load()
         array = np.asarray(picture)
@@ -108,49 +106,35 @@ def _picture(path: Path, data: bytes, encoding: Encoding) -> np.ndarray:
     return array
 
 
-def _npy(path: Path, data: bytes, encoding: Encoding) -> np.ndarray:
-    array = np.load(io.BytesIO(data), allow_pickle=False)
-    return array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array
-
-
-def _npz(path: Path, data: bytes, encoding: Encoding) -> np.ndarray:
-    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-        return arrays[_key(path, encoding, list(arrays.files))]
-
-
-def _h5(path: Path, data: bytes, encoding: Encoding) -> np.ndarray:
+def _array(path: Path, encoding: Encoding) -> np.ndarray:
+    """An array of a file that holds several by name, or the only one."""
     import h5py
 
-    with h5py.File(path, "r") as file:
-        return file[_key(path, encoding, list(file))][...]
+    large = encoding.format == "mat" and h5py.is_hdf5(path)     # MATLAB 7.3, of which the whole may be gigabytes
+    with open_arrays(path, "h5" if large else encoding.format) as arrays:
+        there = list(arrays)
+        key = encoding.key or (there[0] if len(there) == 1 else None)
+        if key not in there:
+            found = ", ".join(there) or "(none)"
+            raise DataError(f"{path}: found the arrays {found}, expected {encoding.key or 'one'}")
+        array = arrays[key][:1] if large else arrays[key][...]
+    return array[..., 0] if encoding.format == "npy" and array.ndim == 3 and array.shape[2] == 1 else array
 
 
-def _mat(path: Path, data: bytes, encoding: Encoding) -> np.ndarray:
-    import h5py
+def parse_pfm(path: Path, data: bytes, encoding: Encoding | None = None) -> np.ndarray:
+    """A portable float map, [H, W] or [H, W, 3] float32, top row first; infinities and NaN are kept.
 
-    if h5py.is_hdf5(path):                                      # MATLAB 7.3: one slice, since the whole may be gigabytes
-        with h5py.File(path, "r") as file:
-            return file[_key(path, encoding, list(file))][:1]
-    from scipy.io import loadmat
-
-    arrays = loadmat(path)
-    return arrays[_key(path, encoding, [name for name in arrays if not name.startswith("__")])]
-
-
-def _key(path: Path, encoding: Encoding, there: list[str]) -> str:
-    key = encoding.key or (there[0] if len(there) == 1 else None)
-    if key not in there:
-        raise DataError(f"{path}: found the arrays {', '.join(there) or '(none)'}, expected {encoding.key or 'one'}")
-    return key
-
-
-def _pfm(path: Path, data: bytes, encoding: Encoding) -> np.ndarray:
-    header = re.match(rb"(P[fF])\s+(\d+)\s+(\d+)\s+(-?[\d.eE+-]+)\s", data)
-    if header is None:
-        raise DataError(f"{path}: not a PFM file")
-    channels, width, height = (3 if header[1] == b"PF" else 1), int(header[2]), int(header[3])
-    array = np.frombuffer(data[header.end():], dtype="<f4" if float(header[4]) < 0 else ">f4")
-    array = array.reshape((height, width, 3) if channels == 3 else (height, width))
+    Raises:
+        DataError: no such map, or another number of bytes than in its header; `path` is named.
+    """
+    header = re.match(rb"(P[fF])\s+(\d+)\s+(\d+)\s+([-+]?[\d.]+(?:[eE][-+]?\d+)?)[ \t\r]*\n", data)
+    if header is None or float(header[4]) == 0:
+        raise DataError(f"{path}: found {data[:12]!r}, expected a PFM file (Pf, width, height, scale)")
+    shape = (int(header[3]), int(header[2]), *((3,) if header[1] == b"PF" else ()))
+    found, wanted = len(data) - header.end(), 4 * math.prod(shape)
+    if found != wanted:
+        raise DataError(f"{path}: found {found} bytes of pixels, expected {wanted}: cut off?")
+    array = np.frombuffer(data, dtype="<f4" if float(header[4]) < 0 else ">f4", offset=header.end()).reshape(shape)
     return array[::-1].astype(np.float32)                       # rows are stored from the bottom
 
 
@@ -169,5 +153,5 @@ def _csv(path: Path, data: bytes, encoding: Encoding) -> np.ndarray:
     return np.loadtxt(io.StringIO(data.decode("utf-8")), delimiter=",", dtype=encoding.dtype, ndmin=2)
 
 
-_READERS = {"png": _picture, "jpg": _picture, "ppm": _picture, "pgm": _picture, "npy": _npy, "npz": _npz, "h5": _h5, "mat": _mat,
-            "pfm": _pfm, "bin": _bin, "txt": _text, "json": _text, "csv": _csv}
+_READERS = {"png": _picture, "jpg": _picture, "ppm": _picture, "pgm": _picture, "pfm": parse_pfm, "bin": _bin,
+            "txt": _text, "json": _text, "csv": _csv}

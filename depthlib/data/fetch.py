@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import os
 import re
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
 from depthlib.base import paths
+from depthlib.base.text import one_line
 from depthlib.data.archives import unpack
 from depthlib.data.errors import DataError
+from depthlib.data.files import sha256
 from depthlib.data.manifest import Manifest, RemoteFile
 
 ATTEMPTS = 3
@@ -54,9 +53,7 @@ def fetch(manifest: Manifest, root: str | os.PathLike[str] | None = None, *, pro
     needed = sum(file.size + (file.unpacked or 0) for file in missing)
     root.mkdir(parents=True, exist_ok=True)
     if (free := shutil.disk_usage(root).free) < needed:
-        raise DataError(
-            f"{root}: found {free / 1e9:.1f} GB free, expected at least {needed / 1e9:.1f} GB for {manifest.name}"
-        )
+        raise DataError(f"{root}: found {free / 1e9:.1f} GB free, expected {needed / 1e9:.1f} GB for {manifest.name}")
     return [fetch_file(file, root, progress=progress) for file in manifest.obtain.files]
 
 
@@ -83,130 +80,94 @@ def fetch_file(file: RemoteFile, root: Path, *, progress: bool = True) -> Path:
 
 
 def _retrieve(file: RemoteFile, target: Path, progress: bool) -> None:
-    import pooch
+    """Fetch a file, if it is not there with its sha256. It gets its name after its sha256 was compared."""
     import requests
 
-    locks = paths.cache_dir() / "locks"
+    locks, part = paths.cache_dir() / "locks", target.with_name(target.name + ".part")
     for folder in (locks, target.parent):
         folder.mkdir(parents=True, exist_ok=True)
-    with _quiet(pooch.get_logger()), FileLock(locks / hashlib.sha256(str(target.resolve()).encode()).hexdigest()[:16]):
-        resumed = _part(target).exists()
+    with FileLock(locks / hashlib.sha256(str(target.resolve()).encode()).hexdigest()[:16]):
+        if target.is_file() and sha256(target) == file.sha256:
+            return
         try:
-            try:
-                _checked(file, target, progress)
-            except _WrongHashError:
-                if not resumed:
-                    raise
-                _checked(file, target, progress)        # the part was of another file: start again
+            for _ in range(1 + part.exists()):          # a part of another file fails: start again
+                _download(file, part, progress)
+                if sha256(part) == file.sha256:
+                    part.replace(target)
+                    return
+                part.unlink()
         except (OSError, requests.RequestException) as error:
             raise DataError(f"{file.url}: {_brief(error)}") from error
-
-
-class _WrongHashError(DataError):
-    pass
-
-
-def _checked(file: RemoteFile, target: Path, progress: bool) -> None:
-    """Pooch compares the sha256 before renaming the file; a valid file that exists is kept."""
-    import pooch
-    import requests
-
-    download = Download(target, file.size, progress)
-    try:
-        pooch.retrieve(file.url, f"sha256:{file.sha256}", fname=target.name, path=target.parent, downloader=download)
-    except (DataError, requests.RequestException):
-        raise
-    except ValueError as error:
-        raise _WrongHashError(f"{file.url}: found another sha256, expected {file.sha256[:12]}... as in the manifest; "
-                              f"{target.name} was not kept") from error
-
-
-@contextmanager
-def _quiet(logger: logging.Logger) -> Iterator[None]:
-    level = logger.level
-    logger.setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
-
-
-def _part(target: Path) -> Path:
-    return target.with_name(target.name + ".part")
+        wanted = f"{file.sha256[:12]}... as in the manifest; {target.name} was not kept"
+        raise DataError(f"{file.url}: found another sha256, expected {wanted}")
 
 
 def _brief(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__
+    return one_line(error)[:200]
 
 
-class Download:
-    """A downloader for pooch that stores partial downloads in `<target>.part` and resumes them.
+def _size(part: Path) -> int:
+    return part.stat().st_size if part.exists() else 0
 
-    Args:
-        size: expected bytes; a longer answer is refused, to protect the disk.
-    """
 
-    def __init__(self, target: Path, size: int, progress: bool) -> None:
-        self.target, self.part, self.size, self.progress = target, _part(target), size, progress
+def _download(file: RemoteFile, part: Path, progress: bool) -> None:
+    """Fetch into `part`, from where it ends, in several attempts; a longer answer is refused, to protect the disk."""
+    import requests
 
-    def __call__(self, url: str, output_file: str, pooch: Any) -> None:
-        import requests
+    for attempt in range(ATTEMPTS):
+        try:
+            return _continue(file, part, progress)
+        except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
+            if attempt + 1 == ATTEMPTS:
+                stopped = f"stopped after {_size(part)} of {file.size} bytes ({_brief(error)})"
+                raise DataError(f"{file.url}: {stopped}; run the same command again to continue") from error
 
-        for attempt in range(ATTEMPTS):
-            try:
-                self._continue(url)
-                break
-            except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
-                if attempt + 1 == ATTEMPTS:
-                    there = self.part.stat().st_size if self.part.exists() else 0
-                    raise DataError(f"{url}: stopped after {there} of {self.size} bytes ({_brief(error)}); "
-                                    "run the same command again to continue") from error
-        os.replace(self.part, output_file)
 
-    def _continue(self, url: str) -> None:
-        import requests
+def _continue(file: RemoteFile, part: Path, progress: bool) -> None:
+    import requests
 
-        there = self.part.stat().st_size if self.part.exists() else 0
-        if there == self.size:
-            return
-        if there > self.size:
-            self.part.unlink()
+    there = _size(part)
+    if there == file.size:
+        return
+    if there > file.size:
+        part.unlink()
+        there = 0
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={there}-"} if there else {})
+    with requests.get(file.url, headers=headers, stream=True, timeout=TIMEOUT) as answer:
+        if answer.status_code == 416:               # the file is shorter than the part: it is another file
+            part.unlink()
+            raise requests.ConnectionError("the server refuses to continue")
+        if answer.status_code >= 400:
+            raise DataError(f"{file.url}: found the answer {answer.status_code} {answer.reason}, expected the file")
+        if answer.status_code == 206:
+            start = re.match(r"bytes (\d+)-", answer.headers.get("Content-Range", ""))
+            if start is None or int(start[1]) != there:
+                part.unlink(missing_ok=True)
+                found = f"an answer from byte {start[1] if start else '?'}"
+                raise DataError(f"{file.url}: found {found}, expected one from {there}")
+        else:
             there = 0
-        headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={there}-"} if there else {})
-        with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as answer:
-            if answer.status_code == 416:               # the file is shorter than the part: it is another file
-                self.part.unlink()
-                raise requests.ConnectionError("the server refuses to continue")
-            if answer.status_code >= 400:
-                raise DataError(f"{url}: found the answer {answer.status_code} {answer.reason}, expected the file")
-            if answer.status_code == 206:
-                start = re.match(r"bytes (\d+)-", answer.headers.get("Content-Range", ""))
-                if start is None or int(start[1]) != there:
-                    self.part.unlink(missing_ok=True)
-                    raise DataError(
-                        f"{url}: found an answer from byte {start[1] if start else '?'}, expected one from {there}"
-                    )
-            else:
-                there = 0
-            length = answer.headers.get("Content-Length", "") if "Content-Encoding" not in answer.headers else ""
-            if length.isdigit() and there + int(length) != self.size:
-                self.part.unlink(missing_ok=True)
-                raise DataError(f"{url}: found {there + int(length)} bytes on the server, expected {self.size}")
-            self._write(answer, there, url)
+        length = answer.headers.get("Content-Length", "") if "Content-Encoding" not in answer.headers else ""
+        if length.isdigit() and there + int(length) != file.size:
+            part.unlink(missing_ok=True)
+            raise DataError(f"{file.url}: found {there + int(length)} bytes on the server, expected {file.size}")
+        _write(file, part, there, answer, progress)
 
-    def _write(self, answer: Any, there: int, url: str) -> None:
-        import requests
-        from tqdm import tqdm
 
-        bar = tqdm(total=self.size, initial=there, unit="B", unit_scale=True, desc=self.target.name, disable=not self.progress)
-        with bar, self.part.open("r+b" if there else "wb") as file:
-            file.seek(there)
-            for chunk in answer.iter_content(_CHUNK):
-                there += len(chunk)
-                if there > self.size:
-                    file.truncate(0)
-                    raise DataError(f"{url}: found more than {self.size} bytes, expected that many")
-                file.write(chunk)
-                bar.update(len(chunk))
-        if there < self.size:
-            raise requests.ConnectionError(f"the connection ended after {there} bytes")
+def _write(file: RemoteFile, part: Path, there: int, answer: Any, progress: bool) -> None:
+    import requests
+    from tqdm import tqdm
+
+    name = part.name.removesuffix(".part")
+    bar = tqdm(total=file.size, initial=there, unit="B", unit_scale=True, desc=name, disable=not progress)
+    with bar, part.open("r+b" if there else "wb") as output:
+        output.seek(there)
+        for chunk in answer.iter_content(_CHUNK):
+            there += len(chunk)
+            if there > file.size:
+                output.truncate(0)
+                raise DataError(f"{file.url}: found more than {file.size} bytes, expected that many")
+            output.write(chunk)
+            bar.update(len(chunk))
+    if there < file.size:
+        raise requests.ConnectionError(f"the connection ended after {there} bytes")

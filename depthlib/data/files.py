@@ -3,39 +3,42 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import torch
-from PIL import Image
-from torch import Tensor
 
 from depthlib.base.text import one_line
-from depthlib.data.encoding import decode
 from depthlib.data.errors import DataError
-from depthlib.data.images import ImageError, read_image
-from depthlib.data.manifest import Encoding
 
-# A file in another unit has nearly all values out of range, a valid file a few outliers at most.
-STRAY_SHARE = 0.01
-PNG = b"\x89PNG\r\n\x1a\n"
+MAX_BYTES = 2**30
 
 
 def read_bytes(path: Path) -> bytes:
     """The whole file.
 
     Raises:
-        DataError: it is missing, empty or not readable.
+        DataError: it is missing, a folder or a device, not readable, empty, or over `MAX_BYTES`.
     """
     try:
+        if path.is_dir():
+            raise DataError(f"{path}: found a folder, expected a file")
+        if path.exists() and not path.is_file():
+            raise DataError(f"{path}: found a special file, expected a regular one")
+        if (size := path.stat().st_size) > MAX_BYTES:
+            raise DataError(f"{path}: found {size / 2**30:.1f} GiB, expected at most {MAX_BYTES / 2**30:.0f} GiB")
         data = path.read_bytes()
+    except DataError:
+        raise
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({one_line(error)})") from None
+    except PermissionError:
+        raise DataError(f"{path}: no permission to read it") from None
+    except (OSError, ValueError) as error:      # ValueError: a null character in the name
+        raise DataError(f"{str(path)!r}: cannot be read ({one_line(error)})") from None
     if not data:
         raise DataError(f"{path}: is empty (0 bytes)")
     return data
@@ -45,7 +48,7 @@ def read_text(path: Path) -> str:
     """The whole file as text.
 
     Raises:
-        DataError: it is missing, empty, not readable, or not text.
+        DataError: see `read_bytes`; not text.
     """
     try:
         return read_bytes(path).decode("utf-8")
@@ -53,102 +56,70 @@ def read_text(path: Path) -> str:
         raise DataError(f"{path}: found bytes that are not text, expected a text file") from None
 
 
-def read_colour(path: Path, size: tuple[int, int] | None = None) -> Tensor:
-    """A photograph, [3, H, W] float32 in [0, 1]; `size` (height, width) is checked where given.
-
-    Raises:
-        DataError: see `depthlib.data.images.read_image`; another size.
-    """
-    try:
-        image = read_image(path)
-    except ImageError as error:
-        raise DataError(str(error)) from None
-    if size is not None and tuple(image.shape[-2:]) != tuple(size):
-        raise DataError(f"{path}: found {image.shape[-1]} x {image.shape[-2]} pixels, expected {size[1]} x {size[0]}")
-    return image
-
-
-def read_png(path: Path, bits: int, size: tuple[int, int] | None = None) -> np.ndarray:
-    """Stored numbers of a PNG with one channel: [H, W] uint16 for 16 bits, uint8 for 8 (grey levels or palette
-    positions).
-
-    The header is checked before decoding, since decoders silently reduce 16-bit colour to 8 bits.
-
-    Raises:
-        DataError: missing, not a PNG, cut off, several channels, another number of bits, or another `size` (height,
-            width).
-    """
-    data = read_bytes(path)
-    if data[:8] != PNG or len(data) < 33:
-        raise DataError(f"{path}: found no PNG file, expected one with {bits} bits and one channel")
-    depth, kind = data[24], data[25]
-    if not (kind == 0 and depth == bits) and not (bits == 8 and kind == 3):
-        name = {0: "one channel", 2: "three channels", 3: "a palette", 4: "grey and alpha", 6: "four channels"}.get(kind, "?")
-        raise DataError(f"{path}: found a PNG of {depth} bits with {name}, expected {bits} bits with one channel")
-    try:
-        with Image.open(io.BytesIO(data), formats=["PNG"]) as picture:
-            picture.load()
-            array = np.array(picture)
-    except Exception as error:      # decoders raise nearly every type on damaged input
-        raise DataError(f"{path}: damaged or cut off ({one_line(error)})") from None
-    if size is not None and array.shape != tuple(size):
-        raise DataError(f"{path}: found {array.shape[1]} x {array.shape[0]} pixels, expected {size[1]} x {size[0]}")
-    return array.astype(np.uint16 if bits == 16 else np.uint8, copy=False)
-
-
-def checked_map(
-    path: Path, values: Tensor, valid: Tensor, bounds: tuple[float, float], *, what: str = "depth in metres"
-) -> tuple[Tensor, Tensor]:
-    """A map and its mask in the form of a data set's items, checked for signs of a wrong unit or a damaged file.
+def read_lines(path: Path, fields: int | None = None) -> list[list[str]]:
+    """The lines of a list, cut at white space, without blank ones and comments (#).
 
     Args:
-        values: [H, W], any floating dtype; values where `valid` is False are ignored.
-        valid: bool [H, W].
-        bounds: plausible smallest and largest value; `STRAY_SHARE` of the valid ones may lie beyond.
-
-    Returns:
-        values float32 [1, H, W], 0 where invalid; valid bool [1, H, W].
+        fields: number of fields that every line must have at least.
 
     Raises:
-        DataError: no valid pixel, values that are not finite, or more implausible ones than `STRAY_SHARE`.
+        DataError: missing, not text, no line, or a line with fewer fields.
     """
-    valid = valid.bool()
-    known = values[valid]
-    if known.numel() == 0:
-        raise DataError(f"{path}: found no valid pixel, expected {what}")
-    if not bool(torch.isfinite(known).all()):
-        raise DataError(f"{path}: found {int((~torch.isfinite(known)).sum())} values that are not finite, expected {what}")
-    low, high = bounds
-    stray = float(((known < low) | (known > high)).double().mean())
-    if stray > STRAY_SHARE:
-        raise DataError(f"{path}: found values from {float(known.min()):g} to {float(known.max()):g}, {stray:.0%} of them "
-                        "outside "
-                        f"{low:g} to {high:g}, expected {what}: is the unit another one?")
-    clean = torch.where(valid, values, torch.zeros((), dtype=values.dtype))
-    return clean.float()[None], valid[None]
+    lines = [line.split() for line in read_text(path).splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    if not lines:
+        raise DataError(f"{path}: found no line, expected one for each image")
+    if fields is not None and (short := [line for line in lines if len(line) < fields]):
+        raise DataError(f"{path}: found the line {' '.join(short[0])!r}, expected {fields} fields")
+    return lines
 
 
-def read_map(
-    path: Path, encoding: Encoding, size: tuple[int, int] | None = None, *, what: str = "depth in metres"
-) -> tuple[Tensor, Tensor]:
-    """A map of 8 or 16 bits that `encoding` describes: values float32 [1, H, W], 0 where invalid, and valid bool [1, H,
-    W].
-
-    Args:
-        encoding: of a PNG with one channel, with scale and range. size: (height, width), checked where given.
+def read_numbers(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    """float64 numbers of a small text file, such as a camera or a pose.
 
     Raises:
-        DataError: see `read_png` and `checked_map`.
+        DataError: missing, not numbers, another count, or not finite.
     """
-    assert encoding.range is not None
-    values, valid = decode(read_png(path, 16 if encoding.dtype == "uint16" else 8, size), encoding)
-    return checked_map(path, torch.from_numpy(values), torch.from_numpy(valid), encoding.range, what=what)
+    words, count = read_text(path).split(), int(np.prod(shape))
+    try:
+        values = np.array(words, dtype=np.float64)
+    except ValueError as error:
+        raise DataError(f"{path}: found text that is not numbers ({error}), expected {count} numbers") from None
+    if values.size != count or not np.isfinite(values).all():
+        raise DataError(f"{path}: found {values.size} numbers, expected {count} finite ones")
+    return values.reshape(shape)
 
 
-def metres_from_disparity(disparity: Tensor, focal: float, baseline: float) -> Tensor:
-    """focal * baseline / disparity, 0 where the disparity is not positive. [..., H, W] pixels -> metres."""
-    known = disparity > 0
-    return torch.where(known, focal * baseline / torch.where(known, disparity, 1), 0)
+def open_arrays(path: Path, kind: str) -> AbstractContextManager[Mapping[str, Any]]:
+    """The arrays of a file by name; `kind`: "npz", "h5", "mat" (before 7.3), or "npy", whose only one is "array"."""
+    if kind in ("npz", "npy"):
+        loaded = np.load(path, allow_pickle=False)
+        return loaded if kind == "npz" else nullcontext({"array": loaded})
+    if kind == "mat":
+        from scipy.io import loadmat
+
+        return nullcontext({name: value for name, value in loadmat(path).items() if not name.startswith("__")})
+    import h5py
+
+    return h5py.File(path, "r")
+
+
+def read_arrays(path: Path, *keys: str) -> list[np.ndarray]:
+    """Whole arrays of a file, whose suffix is a `kind` of `open_arrays`.
+
+    Raises:
+        DataError: missing, empty, damaged, cut off, of another format, or without one of the arrays.
+    """
+    if not path.is_file() or not path.stat().st_size:
+        read_bytes(path)                # raises
+    try:
+        with open_arrays(path, path.suffix[1:]) as arrays:
+            if missing := [key for key in keys if key not in arrays]:
+                raise DataError(f"{path}: found the arrays {', '.join(arrays) or '(none)'}, expected {missing[0]}")
+            return [arrays[key][...] for key in keys]
+    except DataError:
+        raise
+    except Exception as error:          # damaged files raise nearly every type
+        raise DataError(f"{path}: damaged, cut off, or of another format ({one_line(error)})") from error
 
 
 def fingerprint(root: Path, files: Iterable[Path], note: str = "") -> str:
@@ -168,6 +139,12 @@ def fingerprint(root: Path, files: Iterable[Path], note: str = "") -> str:
     return digest.hexdigest()
 
 
+def sha256(path: Path) -> str:
+    """SHA-256 of the contents, 64 hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def require_folder(path: str | os.PathLike[str], what: str) -> Path:
     """`path` as a Path.
 
@@ -178,3 +155,23 @@ def require_folder(path: str | os.PathLike[str], what: str) -> Path:
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder, expected {what}")
     return folder
+
+
+def require_files(paths: Iterable[Path], source: str) -> None:
+    """Raise DataError with the count and the first one missing. Lists each folder once, for speed."""
+    there: dict[Path, set[str]] = {}
+    missing, total = [], 0
+    for path in paths:
+        if path.parent not in there:
+            there[path.parent] = set(os.listdir(path.parent)) if path.parent.is_dir() else set()
+        total += 1
+        if path.name not in there[path.parent]:
+            missing.append(path)
+    if missing:
+        raise DataError(f"{missing[0]}: no such file; {len(missing)} of the {total} files that {source} names are missing")
+
+
+def require_size(path: Path, found: tuple[int, ...], size: tuple[int, ...] | None) -> None:
+    """Raise DataError unless (height, width) of a file are those expected; None expects nothing."""
+    if size is not None and tuple(found) != tuple(size):
+        raise DataError(f"{path}: found {found[1]} x {found[0]} pixels, expected {size[1]} x {size[0]}")

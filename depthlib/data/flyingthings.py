@@ -10,7 +10,9 @@ import torch
 
 from depthlib.data.dataset_base import RealDataset, pinhole
 from depthlib.data.errors import DataError
-from depthlib.data.files import checked_map, metres_from_disparity, read_colour, require_folder
+from depthlib.data.files import require_folder, require_size
+from depthlib.data.images import read_image
+from depthlib.data.maps import checked_map, metres_from_disparity
 from depthlib.data.pfm import read_pfm
 
 SIZE = (540, 960)
@@ -19,7 +21,7 @@ BASELINE = 1.0              # the renderer's unit of length, used as a metre her
 DISPARITY_RANGE = (0.1, 960.0)
 
 
-class FlyingThings3D(RealDataset[Path]):
+class FlyingThings3D(RealDataset[tuple[Path, Path, Path]]):
     """Frames of one split.
 
     An item: image, right float32 [3, H, W], baseline float32 scalar, K float32 [3, 3], name "A/0000/0006"; disparity
@@ -46,32 +48,29 @@ class FlyingThings3D(RealDataset[Path]):
         top = require_folder(root, "FlyingThings3D, with frames_cleanpass and disparity")
         self.focal, self.baseline = focal, baseline
         folder = require_folder(top / f"frames_{render}" / split, "folders A, B, C")
-        images = sorted(path for path in folder.glob("*/*/left/*") if path.suffix in (".png", ".webp"))
-        super().__init__(top, split, images, f"frames_{render}/{split}/*/*/left")
+        entries = []
+        for image in sorted(path for path in folder.glob("*/*/left/*") if path.suffix in (".png", ".webp")):
+            scene = image.parents[1]
+            disparity = top / "disparity" / split / scene.relative_to(folder) / "left" / f"{image.stem}.pfm"
+            entries.append((image, scene / "right" / image.name, disparity))
+        super().__init__(top, split, entries, f"frames_{render}/{split}/*/*/left")
 
-    def files(self, entry: Path) -> tuple[Path, ...]:
-        scene = entry.parent.parent
-        disparity = self.root / "disparity" / self.split / scene.parent.name / scene.name / "left" / f"{entry.stem}.pfm"
-        return entry, scene / "right" / entry.name, disparity
-
-    def read(self, entry: Path) -> dict[str, Any]:
-        image_file, right_file, disparity_file = self.files(entry)
-        image = read_colour(image_file)
+    def read(self, entry: tuple[Path, Path, Path]) -> dict[str, Any]:
+        image_file, right_file, disparity_file = entry
+        image = read_image(image_file)
         size = (image.shape[1], image.shape[2])
         if self.focal is None and size != SIZE:
-            raise DataError(f"{image_file}: found {size[1]} x {size[0]} pixels, expected {SIZE[1]} x {SIZE[0]}, or the "
-                            "argument `focal`")
+            wanted = f"{SIZE[1]} x {SIZE[0]}, or the argument `focal`"
+            raise DataError(f"{image_file}: found {size[1]} x {size[0]} pixels, expected {wanted}")
         focal = FOCAL if self.focal is None else self.focal
         values = read_pfm(disparity_file)
-        if tuple(values.shape) != size:
-            raise DataError(f"{disparity_file}: found {values.shape[1]} x {values.shape[0]} pixels, expected {size[1]} x "
-                            f"{size[0]} as the image")
+        require_size(disparity_file, values.shape, size)
         everywhere = torch.ones(size, dtype=torch.bool)
         disparity, valid = checked_map(disparity_file, values, everywhere, DISPARITY_RANGE, what="disparity in pixels")
-        valid = valid & (disparity > 0)
         return {
-            "image": image, "right": read_colour(right_file, size), "baseline": torch.tensor(self.baseline, dtype=torch.float32),
+            "image": image, "right": read_image(right_file, size), "disparity": disparity,
+            "baseline": torch.tensor(self.baseline, dtype=torch.float32),
             "K": pinhole((focal, focal, (size[1] - 1) / 2, (size[0] - 1) / 2)),
-            "disparity": disparity, "depth": metres_from_disparity(disparity, focal, self.baseline), "valid": valid,
-            "name": f"{entry.parents[2].name}/{entry.parents[1].name}/{entry.stem}",
+            "depth": metres_from_disparity(disparity, focal, self.baseline), "valid": valid & (disparity > 0),
+            "name": f"{image_file.parents[2].name}/{image_file.parents[1].name}/{image_file.stem}",
         }

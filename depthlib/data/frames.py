@@ -13,9 +13,11 @@ from typing import Any
 import torch
 from torch.utils.data import Dataset
 
+from depthlib.data.dataset_base import pinhole
 from depthlib.data.encoding import decode, read_stored
 from depthlib.data.errors import DataError
-from depthlib.data.images import ImageError, read_image
+from depthlib.data.files import require_size
+from depthlib.data.images import read_image
 from depthlib.data.manifest import Manifest
 from depthlib.data.templates import field_names, pattern
 
@@ -40,18 +42,18 @@ class ManifestFrames(Dataset):
         layout = manifest.layout
         encoding = manifest.encodings.get(layout["depth"].encoding or "") if {"image", "depth"} <= set(layout) else None
         if encoding is None or encoding.unit != "metre" or encoding.scale is None:
-            raise DataError(f"{manifest.name}: found the layouts {', '.join(layout) or '(none)'}, expected image and depth, and "
-                            "of depth an encoding in metres with a scale")
+            wanted = "image and depth, and of depth an encoding in metres with a scale"
+            raise DataError(f"{manifest.name}: found the layouts {', '.join(layout) or '(none)'}, expected {wanted}")
         names = {kind: {frozenset(field_names(path)) for path in layout[kind].paths} for kind in ("image", "depth")}
         if names["image"] != names["depth"] or len(names["image"]) != 1:
-            raise DataError(f"{manifest.name}: found different fields in the paths of image and depth, expected the same, since "
-                            "they are paired by them")
+            raise DataError(f"{manifest.name}: found other fields in the paths of depth, expected those of image")
         self.encoding, self._cameras = encoding, manifest.intrinsics
         images, depths = (self._found(layout[kind].paths) for kind in ("image", "depth"))
         self.pairs = sorted((images[key], depths[key]) for key in images.keys() & depths.keys())
         if not self.pairs:
-            raise DataError(f"{self.root}: found {len(images)} images and {len(depths)} depths and no pair, expected some as "
-                            f"{layout['image'].paths[0]} and {layout['depth'].paths[0]}")
+            found = f"{len(images)} images and {len(depths)} depths and no pair"
+            wanted = " and ".join(layout[kind].paths[0] for kind in names)
+            raise DataError(f"{self.root}: found {found}, expected some as {wanted}")
 
     def _found(self, templates: tuple[str, ...]) -> dict[tuple[tuple[str, str], ...], str]:
         """Values of the fields -> path; of several templates the first one that exists counts."""
@@ -69,22 +71,17 @@ class ManifestFrames(Dataset):
 
     def __getitem__(self, position: int) -> dict[str, Any]:
         image_path, depth_path = self.pairs[position]
-        try:
-            image = read_image(self.root / image_path)
-        except ImageError as error:
-            raise DataError(str(error)) from error
+        image = read_image(self.root / image_path)
         values, valid = decode(read_stored(self.root / depth_path, self.encoding), self.encoding)
-        if values.shape != image.shape[1:]:
-            raise DataError(f"{self.root / depth_path}: found the size {values.shape}, expected that of {image_path}, "
-                            f"{tuple(image.shape[1:])}")
+        require_size(self.root / depth_path, values.shape, image.shape[1:])
         depth = torch.from_numpy(values).float()[None]
         mask = torch.from_numpy(valid)[None] & torch.isfinite(depth)
         if not mask.any():
             raise DataError(f"{self.root / depth_path}: found no valid depth, expected some")
         item = {"image": image, "depth": torch.where(mask, depth, 0.0), "valid": mask, "name": image_path.rpartition(".")[0]}
-        camera = self._cameras[0] if self._cameras else None
-        if camera is not None and camera.fx is not None:
-            item["K"] = torch.tensor([[camera.fx, 0, camera.cx], [0, camera.fy, camera.cy], [0, 0, 1]], dtype=torch.float32)
+        for camera in self._cameras[:1]:
+            if camera.fx is not None:
+                item["K"] = pinhole((camera.fx, camera.fy, camera.cx, camera.cy))
         return item
 
     def fingerprint(self) -> str:

@@ -6,7 +6,6 @@ import io
 import os
 import warnings
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,23 +14,21 @@ from torch import Tensor
 
 from depthlib.base.paths import atomic_write
 from depthlib.base.text import one_line
+from depthlib.data.errors import DataError
+from depthlib.data.files import read_bytes, require_size
 
 MAX_PIXELS = 100_000_000
-MAX_BYTES = 2**30
 MIN_SIDE = 8
 # A closed list: for some formats Pillow would start other programs (Ghostscript for EPS).
 FORMATS = ("JPEG", "MPO", "PNG", "TIFF", "WEBP", "BMP", "DIB", "GIF", "PPM", "JPEG2000", "AVIF")
+READABLE = "JPEG, PNG, TIFF, WebP, BMP, GIF, PPM, JPEG 2000"
 RAW_SUFFIXES = (".dng", ".nef", ".cr2", ".cr3", ".arw", ".raf", ".orf", ".rw2")
 # Units per metre: millimetres reach 65.5 m, KITTI's 1/256 m reach 256 m.
 DEPTH_SCALES = (1000.0, 256.0)
 
 
-class ImageError(ValueError):
-    """An image file cannot be used; the message is one line that begins with the file's name."""
-
-
-def read_image(path: str | os.PathLike[str]) -> Tensor:
-    """Read a photograph as RGB.
+def read_image(path: str | os.PathLike[str], size: tuple[int, int] | None = None) -> Tensor:
+    """Read a photograph as RGB; `size` (height, width) is checked where given.
 
     JPEG, PNG, TIFF, WebP, BMP, GIF, PPM, JPEG 2000 and, where Pillow has it, AVIF; of an animation or a multi-page file
     the first frame. The rotation in the EXIF data is applied. Grey becomes three equal channels, transparency is laid
@@ -43,122 +40,86 @@ def read_image(path: str | os.PathLike[str]) -> Tensor:
         [3, H, W] float32 in [0, 1].
 
     Raises:
-        ImageError: the file is missing, a folder, not readable, empty, damaged or cut off, not an image, over
-            `MAX_PIXELS` or `MAX_BYTES`, or under `MIN_SIDE` pixels a side.
+        DataError: see `read_bytes`; the file is damaged or cut off, not an image, over `MAX_PIXELS`, or under
+            `MIN_SIDE` pixels a side; or another size.
     """
     path = Path(path)
-    data = _read_bytes(path)
+    data = read_bytes(path)
     try:
-        with warnings.catch_warnings():
-            # warnings about a file that still decodes are of no use to the caller
-            warnings.simplefilter("ignore")
+        with warnings.catch_warnings(action="ignore"):      # of no use where the file still decodes
             array = _decode(data, path)
-    except (ImageError, MemoryError):
+    except (DataError, MemoryError):
         raise
     except Image.DecompressionBombError:
-        raise ImageError(
-            f"{path}: found more than {MAX_PIXELS // 10**6} megapixels, expected at most that many"
-        ) from None
+        raise DataError(f"{path}: found too many pixels, expected at most {MAX_PIXELS // 10**6} megapixels") from None
     except Image.UnidentifiedImageError:
-        raise ImageError(f"{path}: {_not_an_image(data, path)}") from None
+        heic = data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"mif1", b"avif")
+        found = "HEIC or AVIF, export it as JPEG or PNG" if heic else "not an image that can be read"
+        raise DataError(f"{path}: found {found}, expected {READABLE}") from None
     except Exception as error:      # decoders raise nearly every type on damaged input
-        raise ImageError(f"{path}: damaged or cut off ({one_line(error)})") from error
+        raise DataError(f"{path}: damaged or cut off ({one_line(error)})") from error
+    require_size(path, array.shape[:2], size)
     return torch.from_numpy(np.ascontiguousarray(array.transpose(2, 0, 1), dtype=np.float32))
-
-
-def _read_bytes(path: Path) -> bytes:
-    try:
-        if path.is_dir():
-            raise ImageError(f"{path}: found a folder, expected an image file")
-        if path.exists() and not path.is_file():
-            raise ImageError(f"{path}: found a special file, expected an image file")
-        if (size := path.stat().st_size) > MAX_BYTES:
-            raise ImageError(f"{path}: found {size / 2**30:.1f} GiB, expected at most {MAX_BYTES / 2**30:.0f} GiB")
-        data = path.read_bytes()
-    except ImageError:
-        raise
-    except FileNotFoundError:
-        raise ImageError(f"{path}: no such file") from None
-    except PermissionError:
-        raise ImageError(f"{path}: no permission to read it") from None
-    except (OSError, ValueError) as error:      # ValueError: a null character in the name
-        raise ImageError(f"{str(path)!r}: cannot be read ({one_line(error)})") from error
-    if not data:
-        raise ImageError(f"{path}: is empty (0 bytes)")
-    return data
-
-
-def _not_an_image(data: bytes, path: Path) -> str:
-    if data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"mif1", b"avif"):
-        return "HEIC and AVIF cannot be read; export it as JPEG or PNG"
-    return "not an image that can be read (JPEG, PNG, TIFF, WebP, BMP, GIF, PPM, JPEG 2000)"
 
 
 def _decode(data: bytes, path: Path) -> np.ndarray:
     """[H, W, 3] float in [0, 1]."""
     if path.suffix.lower() in RAW_SUFFIXES:         # they are TIFF files whose first page is a thumbnail
-        raise ImageError(f"{path}: raw camera files cannot be read; export it as TIFF, PNG or JPEG")
+        raise DataError(f"{path}: raw camera files cannot be read; export it as TIFF, PNG or JPEG")
     if data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+") and (array := _deep_tiff(data, path)) is not None:
         return array
-    with Image.open(io.BytesIO(data), formats=[name for name in FORMATS if name in _known_formats()]) as picture:
+    Image.init()
+    with Image.open(io.BytesIO(data), formats=[name for name in FORMATS if name in Image.OPEN]) as picture:
         _check_size(*picture.size, path)
         picture.load()
         if data[:4] == b"\x89PNG" and data[24] == 16 and data[25] in (2, 4, 6):
-            array = _deep_png(data)
+            array = _visible(decode_deep_png(data) / np.float32(65535))
         else:
             array = _from_pillow(picture, path)
-        return _rotated(array, _orientation(picture))
-
-
-def _known_formats() -> dict[str, Any]:
-    Image.init()
-    return Image.OPEN
+        try:                # after loading, since Pillow turns TIFF files itself and then drops the entry
+            orientation = int(picture.getexif().get(0x0112, 1))
+        except Exception:   # damaged EXIF data with a valid image
+            orientation = 1
+        return _rotated(array, orientation)
 
 
 def _check_size(width: int, height: int, path: Path) -> None:
     if width * height > MAX_PIXELS:
-        raise ImageError(f"{path}: found {width} x {height} pixels, expected at most {MAX_PIXELS // 10**6} megapixels")
+        raise DataError(f"{path}: found {width} x {height} pixels, expected at most {MAX_PIXELS // 10**6} megapixels")
     if min(width, height) < MIN_SIDE:
-        raise ImageError(f"{path}: found {width} x {height} pixels, expected at least {MIN_SIDE} a side")
+        raise DataError(f"{path}: found {width} x {height} pixels, expected at least {MIN_SIDE} a side")
 
 
 def _from_pillow(picture: Image.Image, path: Path) -> np.ndarray:
     if picture.mode.startswith("I"):                # I;16 and its byte orders, and I, which Pillow uses for 16-bit PGM
-        return _grey(_unit_range(np.asarray(picture) / 65535.0, path))
+        return _visible(_unit_range(np.asarray(picture) / 65535.0, path))
     if picture.mode == "F":
-        return _grey(_unit_range(np.asarray(picture), path))
-    if picture.has_transparency_data:
-        rgba = np.asarray(picture.convert("RGBA"), dtype=np.float32) / 255
-        return _over_white(rgba[..., :3], rgba[..., 3:])
-    return np.asarray(picture.convert("RGB"), dtype=np.float32) / 255
+        return _visible(_unit_range(np.asarray(picture), path))
+    mode = "RGBA" if picture.has_transparency_data else "RGB"
+    return _visible(np.asarray(picture.convert(mode), dtype=np.float32) / 255)
 
 
-def _grey(plane: np.ndarray) -> np.ndarray:
-    return np.repeat(plane.reshape(*plane.shape[:2], 1), 3, axis=2)
-
-
-def _over_white(colour: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    return colour * alpha + (1 - alpha)
+def _visible(array: np.ndarray) -> np.ndarray:
+    """[H, W, 3] of grey or colour, [H, W] or [H, W, 1 to 4]; transparency, the second or fourth channel, over white."""
+    array = array.reshape(*array.shape[:2], -1)
+    if array.shape[2] in (2, 4):
+        array = array[..., :-1] * array[..., -1:] + (1 - array[..., -1:])
+    return array if array.shape[2] == 3 else np.repeat(array, 3, axis=2)
 
 
 def _unit_range(array: np.ndarray, path: Path) -> np.ndarray:
     low, high = float(array.min()), float(array.max())
     if not (low >= 0 and high <= 1):                # also refuses NaN
-        raise ImageError(
-            f"{path}: found values from {low:g} to {high:g}, expected 0 to 1 (floating point) or 0 to 65535 (integers)"
-        )
+        raise DataError(f"{path}: found values from {low:g} to {high:g}, expected 0 to 1, or 0 to 65535 of integers")
     return array
 
 
-def _deep_png(data: bytes) -> np.ndarray:
-    """16-bit colour or grey with alpha, which Pillow silently reduces to 8 bits."""
+def decode_deep_png(data: bytes) -> np.ndarray:
+    """[H, W, C] uint16 of a PNG with 16-bit colour or alpha, which Pillow silently reduces to 8 bits."""
     from torchvision.io import ImageReadMode, decode_image
 
-    channels = decode_image(torch.frombuffer(bytearray(data), dtype=torch.uint8), mode=ImageReadMode.UNCHANGED)
-    array = channels.numpy().transpose(1, 2, 0).astype(np.float32) / 65535
-    if array.shape[2] in (2, 4):
-        array = _over_white(array[..., :-1], array[..., -1:])
-    return array if array.shape[2] == 3 else _grey(array)
+    raw = torch.frombuffer(bytearray(data), dtype=torch.uint8)
+    return decode_image(raw, mode=ImageReadMode.UNCHANGED).permute(1, 2, 0).numpy()
 
 
 def _deep_tiff(data: bytes, path: Path) -> np.ndarray | None:
@@ -189,17 +150,9 @@ def _deep_tiff(data: bytes, path: Path) -> np.ndarray | None:
         if page.extrasamples and page.extrasamples[0] == 1:         # premultiplied
             colour = np.clip(colour + (1 - extra), 0, 1)
         elif page.extrasamples and page.extrasamples[0] == 2:
-            colour = _over_white(colour, extra)
+            colour = np.concatenate((colour, extra), axis=2)
         orientation = page.tags["Orientation"].value if "Orientation" in page.tags else 1
-        return _rotated(colour if colours == 3 else _grey(colour), int(orientation))
-
-
-def _orientation(picture: Image.Image) -> int:
-    """EXIF orientation 1 to 8. Asked after loading, since Pillow turns TIFF files itself and then drops the entry."""
-    try:
-        return int(picture.getexif().get(0x0112, 1))
-    except Exception:       # damaged EXIF data with a valid image
-        return 1
+        return _rotated(_visible(colour), int(orientation))
 
 
 def _rotated(array: np.ndarray, orientation: int) -> np.ndarray:
@@ -240,9 +193,9 @@ def write_depth_png(path: str | os.PathLike[str], depth: Tensor | np.ndarray, sc
         scale = next((unit for unit in DEPTH_SCALES if round(metres.max() * unit) <= 65535), DEPTH_SCALES[-1])
     if not (np.isfinite(scale) and scale > 0):
         raise ValueError(f"scale: found {scale}, expected units per metre > 0")
-    if (beyond := int((np.rint(metres * scale) > 65535).sum())) > 0:
-        raise ValueError(f"depth: {beyond} pixels beyond {65535 / scale:g} m (largest {metres.max():g} m) do not fit into "
-                         f"16 bits at {scale:g} units per metre")
+    if beyond := int((np.rint(metres * scale) > 65535).sum()):
+        found = f"{beyond} pixels beyond {65535 / scale:g} m (up to {metres.max():g} m)"
+        raise ValueError(f"depth: found {found}, expected depths that fit into 16 bits at {scale:g} units per metre")
     stored = np.where(metres > 0, np.maximum(np.rint(metres * scale), 1), 0).astype(np.uint16)
     text = PngImagePlugin.PngInfo()
     text.add_text("depth_scale", repr(float(scale)))
@@ -262,24 +215,22 @@ def read_depth_png(path: str | os.PathLike[str], scale: float | None = None) -> 
         [H, W] float32 metres, 0 = invalid.
 
     Raises:
-        ImageError: unreadable, not a 16-bit one-channel PNG, or no scale, or one that contradicts the file's own.
+        DataError: unreadable, not a 16-bit one-channel PNG, or no scale, or one that contradicts the file's own.
     """
     path = Path(path)
-    data = _read_bytes(path)
+    data = read_bytes(path)
     if data[:4] != b"\x89PNG" or data[24:26] != b"\x10\x00":
-        raise ImageError(f"{path}: found another file, expected a 16-bit one-channel PNG")
+        raise DataError(f"{path}: found another file, expected a 16-bit one-channel PNG")
     try:
         with Image.open(io.BytesIO(data), formats=["PNG"]) as picture:
             picture.load()
             stored, noted = np.asarray(picture), picture.text.get("depth_scale")
         written = None if noted is None else float(noted)
     except Exception as error:
-        raise ImageError(f"{path}: damaged or cut off ({one_line(error)})") from error
+        raise DataError(f"{path}: damaged or cut off ({one_line(error)})") from error
     if scale is not None and written is not None and scale != written:
-        raise ImageError(
-            f"{path}: found {written:g} units per metre in the file, expected {scale:g}, the argument `scale`"
-        )
+        raise DataError(f"{path}: found {written:g} units per metre in the file, expected {scale:g}")
     scale = written if scale is None else scale
     if scale is None or not (np.isfinite(scale) and scale > 0):
-        raise ImageError(f"{path}: found scale {scale}, expected `scale`, units per metre (1000 for millimetres)")
+        raise DataError(f"{path}: found scale {scale}, expected `scale`, units per metre (1000 for millimetres)")
     return torch.from_numpy((stored.astype(np.float64) / scale).astype(np.float32))

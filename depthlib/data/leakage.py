@@ -32,18 +32,9 @@ def nearest_distance(frames: Sequence[Frame], others: Iterable[Frame]) -> np.nda
     numbers: dict[str, list[int]] = {}
     for sequence, number in others:
         numbers.setdefault(sequence, []).append(number)
-    found = np.full(len(frames), FAR, dtype=np.int64)
-    positions: dict[str, list[int]] = {}
-    for position, (sequence, _) in enumerate(frames):
-        positions.setdefault(sequence, []).append(position)
-    for sequence in positions.keys() & numbers.keys():
-        there = np.unique(numbers[sequence])
-        where = positions[sequence]
-        asked = np.array([frames[position][1] for position in where])
-        right = np.searchsorted(there, asked).clip(0, len(there) - 1)
-        left = (right - 1).clip(0)
-        found[where] = np.minimum(np.abs(there[right] - asked), np.abs(there[left] - asked))
-    return found
+    there = {sequence: np.array(found) for sequence, found in numbers.items()}
+    nearest = [np.abs(there[sequence] - number).min() if sequence in there else FAR for sequence, number in frames]
+    return np.array(nearest, dtype=np.int64)
 
 
 @dataclass(frozen=True)

@@ -47,9 +47,8 @@ def needed_files(manifest: Manifest, split: Split, lines: list[str]) -> Iterator
         values = dict(zip(names, fields, strict=True))
         for name, known in split.values.items():
             if values[name] not in known:
-                raise DataError(
-                    f"{split.list}, entry {number}: found {name} {values[name]!r}, expected one of {', '.join(known)}"
-                )
+                found = f"{name} {values[name]!r}"
+                raise DataError(f"{split.list}, entry {number}: found {found}, expected one of {', '.join(known)}")
             values[name] = known[values[name]]
         for kind in split.needs:
             yield number, kind, [fill(template, values) for template in manifest.layout[kind].paths]

@@ -9,8 +9,10 @@ from typing import Any
 
 from depthlib.data.dataset_base import RealDataset, frame, one_of
 from depthlib.data.errors import DataError
-from depthlib.data.files import read_colour, read_map, require_folder
+from depthlib.data.files import require_folder
+from depthlib.data.images import read_image
 from depthlib.data.manifest import Encoding
+from depthlib.data.maps import read_map
 
 STEP, VERIFICATION = 41, 177
 DEPTH = Encoding("png", "uint16", "metre", scale=1000, invalid=(0,), along="z", range=(0.2, 65.535))
@@ -42,12 +44,9 @@ class MAI2021(RealDataset[tuple[Path, Path]]):
         depths = require_folder(root / "train/depth", "the depth of the training images, same names")
         super().__init__(root, split, [(images / name, depths / name) for name in names], "train/rgb/*.png")
 
-    def files(self, entry: tuple[Path, Path]) -> tuple[Path, ...]:
-        return entry
-
     def read(self, entry: tuple[Path, Path]) -> dict[str, Any]:
         image, depth = entry
-        return frame(depth, image.stem, read_colour(image), read_map(depth, DEPTH))
+        return frame(depth, image.stem, read_image(image), read_map(depth, DEPTH))
 
 
 def verification(names: Sequence[str]) -> list[str]:

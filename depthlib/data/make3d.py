@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from depthlib.data.dataset_base import RealDataset, decoded, one_of, read_lines
+from depthlib.data.dataset_base import RealDataset, one_of
 from depthlib.data.errors import DataError
-from depthlib.data.files import read_colour, require_folder
+from depthlib.data.files import read_arrays, read_lines, require_folder
+from depthlib.data.images import read_image
 from depthlib.data.manifest import Encoding
-from depthlib.data.nyu.matlab import load_v5
+from depthlib.data.maps import decoded
 
 FOLDERS = {"train": ("Train400Img", "Train400Depth"), "test": ("Test134", "Gridlaserdata")}
 GRID = (55, 305, 4)             # rows, columns, and: y, x, z (projective), distance
@@ -54,11 +55,8 @@ class Make3D(RealDataset[tuple[Path, Path]]):
         entries = [(images / f"img-{name}.jpg", depths / f"depth_sph_corr-{name}.mat") for name in names]
         super().__init__(root, split, entries, f"{images.name}/img-*.jpg" if list_file is None else str(list_file))
 
-    def files(self, entry: tuple[Path, Path]) -> tuple[Path, ...]:
-        return entry
-
     def read(self, entry: tuple[Path, Path]) -> dict[str, Any]:
-        image, (depth, valid) = read_colour(entry[0]), read_grid(entry[1])
+        image, (depth, valid) = read_image(entry[0]), read_grid(entry[1])
         height, width = image.shape[-2:]
         if height <= width:
             raise DataError(f"{entry[0]}: found {width} x {height} pixels, expected a photograph higher than wide (1704 x 2272)")
@@ -75,7 +73,7 @@ def read_grid(path: Path) -> tuple[Tensor, Tensor]:
     Raises:
         DataError: missing, damaged, another shape than 55 x 305 x 4, values that are not finite or not plausible.
     """
-    grid = np.asarray(load_v5(path, "Position3DGrid"), dtype=np.float64)
+    grid = np.asarray(*read_arrays(path, "Position3DGrid"), dtype=np.float64)
     if grid.shape != GRID:
         raise DataError(f"{path}: found Position3DGrid {list(grid.shape)}, expected {list(GRID)}: transposed?")
     return decoded(path, np.ascontiguousarray(grid[..., DISTANCE]), DEPTH)

@@ -243,10 +243,9 @@ class Manifest:
             known = set((split.entry or "").split())
             for need in split.needs:
                 for template in self.layout[need].paths:
-                    if lacking := set(field_names(template)) - known:
-                        raise DataError(
-                            f"splits.{key}: found no {sorted(lacking)[0]!r} in its entry, expected it for layout.{need}"
-                        )
+                    if lacking := sorted(set(field_names(template)) - known):
+                        wanted = f"it for layout.{need}"
+                        raise DataError(f"splits.{key}: found no {lacking[0]!r} in its entry, expected {wanted}")
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,11 @@ import torch
 from torch import Tensor
 
 from depthlib.base.text import one_line
-from depthlib.data.dataset_base import RealDataset, decoded, frame, one_of, pinhole
+from depthlib.data.dataset_base import RealDataset, frame, one_of, pinhole
 from depthlib.data.errors import DataError
-from depthlib.data.files import read_bytes, read_text, require_folder
+from depthlib.data.files import read_arrays, read_text, require_folder
 from depthlib.data.manifest import Encoding
-from depthlib.data.nyu.h5 import read_arrays
+from depthlib.data.maps import decoded
 from depthlib.data.video import checked_pose
 
 KEYS = ("rgb", "depth", "mask")
@@ -79,7 +79,7 @@ class Mannequin(RealDataset[Path]):
         return (entry, _camera_file(entry)) if self._with_cameras else (entry,)
 
     def read(self, entry: Path) -> dict[str, Any]:
-        rgb, depth, mask = read_arrays(entry, KEYS) if entry.suffix == ".h5" else _read_npz(entry)
+        rgb, depth, mask = read_arrays(entry, *KEYS)
         if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8:
             raise DataError(f"{entry}: found rgb {list(rgb.shape)} of {rgb.dtype}, expected [H, W, 3] of uint8")
         if not np.isin(mask, (0, 1)).all():
@@ -104,19 +104,6 @@ class Mannequin(RealDataset[Path]):
 
 def _camera_file(entry: Path) -> Path:
     return entry.parent.with_name(f"{entry.parent.name}.txt")
-
-
-def _read_npz(path: Path) -> list[np.ndarray]:
-    read_bytes(path)
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            if missing := [key for key in KEYS if key not in arrays.files]:
-                raise DataError(f"{path}: found the arrays {', '.join(arrays.files) or '(none)'}, expected {missing[0]}")
-            return [arrays[key] for key in KEYS]
-    except DataError:
-        raise
-    except Exception as error:          # zip files that are cut off raise several types
-        raise DataError(f"{path}: damaged, cut off, or not an npz file ({one_line(error)})") from error
 
 
 def read_clip(path: Path) -> Clip:

@@ -10,10 +10,12 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from depthlib.data.dataset_base import RealDataset
+from depthlib.data.dataset_base import RealDataset, one_of, pinhole
 from depthlib.data.errors import DataError
-from depthlib.data.files import checked_map, read_colour, read_map, read_text, require_folder
+from depthlib.data.files import read_numbers, read_text, require_folder, require_size
+from depthlib.data.images import read_image
 from depthlib.data.manifest import Encoding
+from depthlib.data.maps import checked_map, read_map
 from depthlib.data.pfm import read_pfm
 
 Year = Literal["2003", "2006", "2014"]
@@ -37,8 +39,7 @@ def read_disparity_png(path: Path, scale: float, size: tuple[int, int] | None = 
     Raises:
         DataError: missing, not 8 bits with one channel, cut off, another `size`, or empty.
     """
-    encoding = Encoding("png", "uint8", "pixel", scale=scale, invalid=(0,), range=DISPARITY_RANGE)
-    return read_map(path, encoding, size, what="disparity in pixels")
+    return read_map(path, Encoding("png", "uint8", "pixel", scale=scale, invalid=(0,), range=DISPARITY_RANGE), size)
 
 
 def read_disparity_pfm(path: Path, size: tuple[int, int] | None = None) -> tuple[Tensor, Tensor]:
@@ -51,8 +52,7 @@ def read_disparity_pfm(path: Path, size: tuple[int, int] | None = None) -> tuple
         DataError: missing, damaged, another `size`, NaN, or empty.
     """
     values = read_pfm(path)
-    if size is not None and tuple(values.shape) != size:
-        raise DataError(f"{path}: found {values.shape[1]} x {values.shape[0]} pixels, expected {size[1]} x {size[0]}")
+    require_size(path, values.shape, size)
     return checked_map(path, values, ~torch.isinf(values), DISPARITY_RANGE, what="disparity in pixels")
 
 
@@ -70,17 +70,17 @@ def read_calibration(path: Path) -> tuple[Tensor, Tensor, float, float, tuple[in
         baseline, doffs = float(entries["baseline"]) / 1000, float(entries["doffs"])
         size = (int(entries["height"]), int(entries["width"]))
     except (KeyError, ValueError, RuntimeError) as error:
-        raise DataError(f"{path}: found no calibration ({type(error).__name__}: {error}), expected cam0, cam1, doffs, "
-                        "baseline, width, height") from None
+        found = f"no calibration ({type(error).__name__}: {error})"
+        raise DataError(f"{path}: found {found}, expected cam0, cam1, doffs, baseline, width, height") from None
     difference = float(cameras[1][0, 2] - cameras[0][0, 2])
-    if not (float(cameras[0][0, 0]) > 0 and 0.005 < baseline < 2 and abs(difference - doffs) < 0.01 * size[1]):
-        raise DataError(f"{path}: found focal length {float(cameras[0][0, 0]):g}, baseline {baseline * 1000:g} mm, doffs "
-                        f"{doffs:g}, expected "
-                        f"positive ones and doffs = cx1 - cx0 = {difference:g}")
+    focal = float(cameras[0][0, 0])
+    if not (focal > 0 and 0.005 < baseline < 2 and abs(difference - doffs) < 0.01 * size[1]):
+        found = f"focal length {focal:g}, baseline {baseline * 1000:g} mm, doffs {doffs:g}"
+        raise DataError(f"{path}: found {found}, expected positive ones and doffs = cx1 - cx0 = {difference:g}")
     return cameras[0], cameras[1], baseline, doffs, size
 
 
-class Middlebury(RealDataset[Path]):
+class Middlebury(RealDataset[dict[str, Path]]):
     """Scenes of one year; a scene is a folder below `root`.
 
     An item: image, right float32 [3, H, W], disparity float32 [1, H, W] pixels of the left image, valid bool [1, H, W],
@@ -104,63 +104,47 @@ class Middlebury(RealDataset[Path]):
     def __init__(
         self, root: str | os.PathLike[str], split: Year = "2014", *, depth: bool = True, reduction: Literal[1, 2, 3] | None = None
     ) -> None:
-        if split not in NAMES:
-            raise DataError(f"split: found {split!r}, expected one of {', '.join(NAMES)}")
+        one_of("split", split, tuple(NAMES))
         if split == "2003" and depth:
             raise DataError("depth: found True for 2003, expected False: the cameras of these sets are not known")
         if (split == "2006") != (reduction in (1, 2, 3)):
             raise DataError(f"reduction: found {reduction!r} for {split}, expected 1, 2 or 3 for 2006 and None for the others")
         top = require_folder(root, f"a folder for each scene of {split}")
-        self.year, self.depth, self.reduction = split, depth, reduction or 1
+        self.year, self.reduction = split, reduction or 1
         pattern = f"*/{NAMES[split]['image']}"
-        super().__init__(top, split, sorted(path.parent for path in top.glob(pattern)), pattern)
+        names = NAMES[split] | ({"calibration": "calib.txt" if split == "2014" else "dmin.txt"} if depth else {})
+        entries = [{key: path.with_name(name) for key, name in names.items()} for path in sorted(top.glob(pattern))]
+        super().__init__(top, split, entries, pattern)
 
-    def _named(self, scene: Path) -> dict[str, Path]:
-        files = {key: scene / name for key, name in NAMES[self.year].items()}
-        if self.depth:
-            files["calibration"] = scene / ("calib.txt" if self.year == "2014" else "dmin.txt")
-        return files
-
-    def files(self, entry: Path) -> tuple[Path, ...]:
-        return tuple(self._named(entry).values())
-
-    def read(self, entry: Path) -> dict[str, Any]:
-        files = self._named(entry)
-        image = read_colour(files["image"])
+    def read(self, entry: dict[str, Path]) -> dict[str, Any]:
+        image = read_image(entry["image"])
         size = (image.shape[1], image.shape[2])
         if self.year == "2014":
-            disparity, valid = read_disparity_pfm(files["disparity"], size)
+            disparity, valid = read_disparity_pfm(entry["disparity"], size)
         else:
             scale = SCALE_2003 if self.year == "2003" else float(self.reduction)
-            disparity, valid = read_disparity_png(files["disparity"], scale, size)
-        right = read_colour(files["right"], size)
-        item: dict[str, Any] = {"image": image, "right": right, "disparity": disparity, "valid": valid, "name": entry.name}
-        return item | (self._metric(files, size, disparity, valid) if self.depth else {})
+            disparity, valid = read_disparity_png(entry["disparity"], scale, size)
+        item = {
+            "image": image, "right": read_image(entry["right"], size), "disparity": disparity, "valid": valid,
+            "name": entry["image"].parent.name,
+        }
+        return item | (self._metric(entry, size, disparity, valid) if "calibration" in entry else {})
 
-    def _metric(self, files: dict[str, Path], size: tuple[int, int], disparity: Tensor, valid: Tensor) -> dict[str, Any]:
+    def _metric(
+        self, entry: dict[str, Path], size: tuple[int, int], disparity: Tensor, valid: Tensor,
+    ) -> dict[str, Any]:
         if self.year == "2014":
-            K, K_right, baseline, offset, expected = read_calibration(files["calibration"])
-            if expected != size:
-                raise DataError(f"{files['image']}: found {size[1]} x {size[0]} pixels, expected {expected[1]} x "
-                                f"{expected[0]} as calib.txt says")
+            K, K_right, baseline, offset, expected = read_calibration(entry["calibration"])
+            require_size(entry["image"], size, expected)
             extra = {"K_right": K_right}
         else:
             focal, baseline, extra = FOCAL_2006 / self.reduction, BASELINE_2006, {}
-            offset = _read_dmin(files["calibration"]) / self.reduction
-            K = torch.tensor([[focal, 0, (size[1] - 1) / 2], [0, focal, (size[0] - 1) / 2], [0, 0, 1]])
+            offset = float(read_numbers(entry["calibration"], (1,))[0]) / self.reduction
+            K = pinhole((focal, focal, (size[1] - 1) / 2, (size[0] - 1) / 2))
         distance = torch.where(valid, disparity + offset, 0)
         if not bool((distance[valid] > 0).all()):
-            raise DataError(
-                f"{files['disparity']}: found disparities that are not positive after adding {offset:g} px, "
-                "expected points in front of the camera"
-            )
+            found = f"disparities that are not positive after adding {offset:g} px"
+            raise DataError(f"{entry['disparity']}: found {found}, expected points in front of the camera")
         metres = torch.where(valid, K[0, 0] * baseline / distance, 0)
-        depth, _ = checked_map(files["disparity"], metres[0], valid[0], DEPTH_RANGE, what="depth in metres")
+        depth, _ = checked_map(entry["disparity"], metres[0], valid[0], DEPTH_RANGE)
         return {"depth": depth, "K": K, "baseline": torch.tensor(baseline, dtype=torch.float32), **extra}
-
-
-def _read_dmin(path: Path) -> float:
-    try:
-        return float(read_text(path).split()[0])
-    except (ValueError, IndexError):
-        raise DataError(f"{path}: found no number, expected the offset of the disparities at full size") from None

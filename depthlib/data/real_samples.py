@@ -17,8 +17,10 @@ from torch import Tensor
 
 from depthlib.base.paths import samples_dir
 from depthlib.base.text import one_line
+from depthlib.data.dataset_base import pinhole
 from depthlib.data.images import read_depth_png, read_image
-from depthlib.geometry import quaternion_to_matrix
+from depthlib.data.tum import CAMERAS
+from depthlib.geometry import make_pose, quaternion_to_matrix
 
 
 @dataclass(frozen=True)
@@ -79,17 +81,8 @@ def skimage_photographs() -> list[RealFrame]:
 
 def _frame(blank: RealFrame, index: str, image: Path, depth: Tensor, K: Tensor, pose: Tensor | None = None) -> RealFrame:
     """A frame from [H, W] depth whose invalid pixels are 0."""
-    picture = read_image(image)
-    if picture.shape[1:] != depth.shape:
-        raise ValueError(
-            f"{image}: found size {list(picture.shape[1:])}, expected that of its depth, {list(depth.shape)}"
-        )
-    return replace(blank, name=f"{blank.name}-{index}", image=picture, depth=depth[None], valid=depth[None] > 0, K=K,
-                   T_world_camera=pose)
-
-
-def intrinsics(fx: float, fy: float, cx: float, cy: float) -> Tensor:
-    return torch.tensor([[fx, 0, cx], [0, fy, cy], [0, 0, 1]], dtype=torch.float32)
+    return replace(blank, name=f"{blank.name}-{index}", image=read_image(image, tuple(depth.shape)), depth=depth[None],
+                   valid=depth[None] > 0, K=K, T_world_camera=pose)
 
 
 def _table(path: Path) -> Tensor:
@@ -97,10 +90,8 @@ def _table(path: Path) -> Tensor:
 
 
 def _pose(translation: np.ndarray, quaternion_xyzw: np.ndarray) -> Tensor:
-    pose = torch.eye(4, dtype=torch.float64)
-    pose[:3, :3] = quaternion_to_matrix(torch.from_numpy(quaternion_xyzw))
-    pose[:3, 3] = torch.from_numpy(translation)
-    return pose.float()
+    rotation = quaternion_to_matrix(torch.from_numpy(quaternion_xyzw))
+    return make_pose(rotation, torch.from_numpy(translation)).float()
 
 
 NYU_CAMERA = (518.8579, 519.46961, 325.58245, 253.73617)
@@ -111,7 +102,7 @@ def _nyu_basement(root: Path, blank: RealFrame) -> Iterator[RealFrame]:
     folder = root / "nyu-depth-v2/metric3d_demo"
     for index in ("00000", "00050"):
         depth = read_depth_png(folder / f"depth/sync_depth_{index}.png", scale=1000)
-        yield _frame(blank, index, folder / f"rgb/rgb_{index}.jpg", depth, intrinsics(*NYU_CAMERA))
+        yield _frame(blank, index, folder / f"rgb/rgb_{index}.jpg", depth, pinhole(NYU_CAMERA))
 
 
 def _nyu_test(root: Path, blank: RealFrame) -> Iterator[RealFrame]:
@@ -140,7 +131,7 @@ def _tum(root: Path, blank: RealFrame) -> Iterator[RealFrame]:
     for time, image, _, depth_file in (pairs[0], pairs[3]):
         row = truth[np.abs(truth[:, 0] - float(time)).argmin()]
         depth = read_depth_png(folder / depth_file, scale=5000)
-        yield _frame(blank, time, folder / image, depth, intrinsics(517.3, 516.5, 318.6, 255.3), _pose(row[1:4], row[4:8]))
+        yield _frame(blank, time, folder / image, depth, pinhole(CAMERAS["1"]), _pose(row[1:4], row[4:8]))
 
 
 def _redwood(root: Path, blank: RealFrame) -> Iterator[RealFrame]:
@@ -149,8 +140,8 @@ def _redwood(root: Path, blank: RealFrame) -> Iterator[RealFrame]:
     lines = (folder / "trajectory.log").read_text().split("\n")
     for index in (0, 2):
         pose = torch.tensor([[float(value) for value in line.split()] for line in lines[5 * index + 1:5 * index + 5]])
-        depth = read_depth_png(folder / f"depth/{index:05d}.png", scale=1000)
-        yield _frame(blank, str(index), folder / f"color/{index:05d}.jpg", depth, intrinsics(525, 525, 319.5, 239.5), pose)
+        depth, K = read_depth_png(folder / f"depth/{index:05d}.png", scale=1000), pinhole((525, 525, 319.5, 239.5))
+        yield _frame(blank, str(index), folder / f"color/{index:05d}.jpg", depth, K, pose)
 
 
 def _icl_nuim(root: Path, blank: RealFrame) -> Iterator[RealFrame]:
@@ -163,7 +154,7 @@ def _icl_nuim(root: Path, blank: RealFrame) -> Iterator[RealFrame]:
     for index in (4, 5):                                     # frame 3 has another viewing direction
         pose = mirror @ _pose(rows[index - 1, :3], rows[index - 1, 3:]) @ mirror
         depth = read_depth_png(folder / f"depth/{index}.png", scale=5000)
-        K = intrinsics(481.2, 480.0, 319.5, 239.5)
+        K = pinhole((481.2, 480.0, 319.5, 239.5))
         yield replace(_frame(blank, str(index), folder / f"color/{index}.png", depth, K, pose), synthetic=True)
 
 
@@ -192,7 +183,7 @@ def _kitti_annotated(root: Path, blank: RealFrame) -> Iterator[RealFrame]:
     folder = root / "kitti/depth_annotated_drive_0001"
     for index in ("0000000005", "0000000050"):
         depth = read_depth_png(folder / f"depth/{index}.png", scale=256)
-        yield _frame(blank, index, folder / f"rgb/{index}.png", depth, intrinsics(721.5377, 721.5377, 609.5593, 172.854))
+        yield _frame(blank, index, folder / f"rgb/{index}.png", depth, pinhole((721.5377, 721.5377, 609.5593, 172.854)))
 
 
 LOADERS: dict[str, tuple[str, Callable[[Path, RealFrame], Iterator[RealFrame]]]] = {

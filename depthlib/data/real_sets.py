@@ -40,6 +40,5 @@ def open_dataset(manifest: Manifest, root: str | os.PathLike[str], split: str | 
     try:
         return loader(root, **({"split": split} if split else {}), **options)
     except TypeError as error:                          # an option that this loader does not have
-        raise DataError(
-            f"{manifest.name}: {error}; expected the loader's arguments, --split and --option on the command line"
-        ) from error
+        wanted = "the loader's arguments, --split and --option on the command line"
+        raise DataError(f"{manifest.name}: {error}; expected {wanted}") from error

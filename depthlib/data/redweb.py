@@ -10,7 +10,9 @@ import torch
 
 from depthlib.data.dataset_base import RealDataset, one_of
 from depthlib.data.errors import DataError
-from depthlib.data.files import read_colour, read_png, require_folder
+from depthlib.data.files import require_folder
+from depthlib.data.images import read_image
+from depthlib.data.maps import read_png
 
 SKY = 255
 
@@ -39,11 +41,8 @@ class ReDWeb(RealDataset[tuple[Path, Path]]):
         images = sorted(require_folder(root / "Imgs", "the photographs").glob("*.jpg"))
         super().__init__(root, split, [(path, root / "RDs" / f"{path.stem}.png") for path in images], "Imgs/*.jpg")
 
-    def files(self, entry: tuple[Path, Path]) -> tuple[Path, ...]:
-        return entry
-
     def read(self, entry: tuple[Path, Path]) -> dict[str, Any]:
-        image = read_colour(entry[0])
+        image = read_image(entry[0])
         stored = torch.from_numpy(read_png(entry[1], 8, tuple(image.shape[-2:])).copy())[None]
         valid = stored != SKY if self.sky == "invalid" else torch.ones_like(stored, dtype=torch.bool)
         known = stored[valid]

@@ -22,9 +22,8 @@ class _StrictLoader(yaml.SafeLoader):
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         for position, key in enumerate(keys):
             if key in keys[:position]:
-                raise DataError(
-                    f"line {node.value[position][0].start_mark.line + 1}: found key {key!r} twice, expected once"
-                )
+                line = node.value[position][0].start_mark.line + 1
+                raise DataError(f"line {line}: found key {key!r} twice, expected once")
         return super().construct_mapping(node, deep)
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from depthlib.data.dataset_base import Camera, pinhole, read_lines, read_numbers
+from depthlib.data.dataset_base import Camera
 from depthlib.data.errors import DataError
-from depthlib.data.files import require_folder
+from depthlib.data.files import read_lines, read_numbers, require_folder
 from depthlib.data.manifest import Encoding
 from depthlib.data.video import PosedVideo, VideoFrame, checked_pose
 
@@ -42,13 +42,12 @@ class SevenScenes(PosedVideo):
         self, root: str | os.PathLike[str], split: str, *, scenes: Sequence[str] = SCENES, views: Sequence[str] = ("current",),
         spacing: int = 1, camera: Camera = CAMERA,
     ) -> None:
-        root, self._K = require_folder(root, "the folder of the scenes"), pinhole(camera)
+        root = require_folder(root, "the folder of the scenes")
+        sequences = [split]
         if split in LISTS:
             sequences = [f"{scene}/{name}" for scene in scenes for name in _sequences(root / scene / LISTS[split])]
-        else:
-            sequences = [split]
         frames = [found for name in sequences for found in _frames(root, name)]
-        super().__init__(root, split, frames, "frame-*.color.*", views, spacing)
+        super().__init__(root, split, frames, "frame-*.color.*", views, spacing, camera)
 
     def files(self, entry: VideoFrame) -> tuple[Path, ...]:
         poses = (frame.pose for frame in (entry, *self.neighbours(entry)))
@@ -57,16 +56,13 @@ class SevenScenes(PosedVideo):
     def pose(self, entry: VideoFrame) -> Tensor:
         return checked_pose(entry.pose, torch.from_numpy(read_numbers(entry.pose, (4, 4))))
 
-    def intrinsics(self, entry: VideoFrame) -> Tensor:
-        return self._K
-
 
 def _sequences(path: Path) -> list[str]:
     """Folders of a scene's list, whose lines say "sequence1" for seq-01."""
-    numbers = [re.fullmatch(r"sequence(\d+)", "".join(line)) for line in read_lines(path)]
-    if None in numbers:
-        raise DataError(f"{path}: found the line {' '.join(read_lines(path)[numbers.index(None)])!r}, expected 'sequence1'")
-    return [f"seq-{int(number[1]):02d}" for number in numbers]
+    lines = ["".join(line) for line in read_lines(path)]
+    if wrong := [line for line in lines if not re.fullmatch(r"sequence\d+", line)]:
+        raise DataError(f"{path}: found the line {wrong[0]!r}, expected 'sequence1'")
+    return [f"seq-{int(line.removeprefix('sequence')):02d}" for line in lines]
 
 
 def _frames(root: Path, sequence: str) -> list[VideoFrame]:

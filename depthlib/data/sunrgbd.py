@@ -10,10 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from depthlib.data.dataset_base import RealDataset, frame, one_of, read_lines, read_numbers
+from depthlib.data.dataset_base import RealDataset, frame, one_of
 from depthlib.data.errors import DataError
-from depthlib.data.files import read_colour, read_map, require_folder
+from depthlib.data.files import read_lines, read_numbers, require_folder
+from depthlib.data.images import read_image
 from depthlib.data.manifest import Encoding
+from depthlib.data.maps import read_map
 
 LISTS = {"train": "sunrgbd_training_images.txt", "test": "sunrgbd_testing_images.txt"}
 FOLDERS = {"raw": "depth", "refined": "depth_bfx"}
@@ -50,9 +52,6 @@ class SUNRGBD(RealDataset[tuple[Path, Path, Path]]):
         entries = [_entry(root / line[0], FOLDERS[depth]) for line in read_lines(path)]
         super().__init__(root, split, entries, str(path))
 
-    def files(self, entry: tuple[Path, Path, Path]) -> tuple[Path, ...]:
-        return entry
-
     def read(self, entry: tuple[Path, Path, Path]) -> dict[str, Any]:
         image, depth_file, camera = entry
         depth, valid = read_map(depth_file, DEPTH)
@@ -60,7 +59,7 @@ class SUNRGBD(RealDataset[tuple[Path, Path, Path]]):
             valid = valid & (depth <= self.max_depth)
             depth = torch.where(valid, depth, 0.0)
         name = image.parent.parent.relative_to(self.root).as_posix().removeprefix("SUNRGBD/")
-        return frame(depth_file, name, read_colour(image), (depth, valid), zero_based(read_numbers(camera, (3, 3))))
+        return frame(depth_file, name, read_image(image), (depth, valid), zero_based(read_numbers(camera, (3, 3))))
 
 
 def _entry(image: Path, folder: str) -> tuple[Path, Path, Path]:

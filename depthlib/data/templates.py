@@ -42,9 +42,7 @@ def fill(template: str, values: Mapping[str, str]) -> str:
         if name is None:
             continue
         if name not in values:
-            raise DataError(
-                f"path template {template!r}: found values of {', '.join(values)}, expected one of {name!r}"
-            )
+            raise DataError(f"path template {template!r}: found values of {', '.join(values)}, expected {name!r} too")
         value = values[name]
         if spec and not re.fullmatch(r"\d+", value):
             raise DataError(f"path template {template!r}: found {name} {value!r}, expected digits")

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from depthlib.data.dataset_base import Camera, pinhole, read_lines
+from depthlib.data.dataset_base import Camera
 from depthlib.data.errors import DataError
-from depthlib.data.files import require_folder
+from depthlib.data.files import read_lines, require_folder
 from depthlib.data.manifest import Encoding
 from depthlib.data.video import PosedVideo, VideoFrame
 from depthlib.geometry import make_pose, quaternion_to_matrix
@@ -49,7 +49,7 @@ class TUM(PosedVideo):
     ) -> None:
         root = require_folder(root, "the folder of the sequences")
         folder = require_folder(root / split, "a sequence")
-        self._K = pinhole(camera or _camera_of(folder))
+        camera = camera or _camera_of(folder)
         self._truth = _trajectory(folder / "groundtruth.txt") if len(views) > 1 else None
         frames, source = [], folder / (associations or "rgb.txt")
         for number, (time, image, depth) in enumerate(_pairs(folder, associations, max_difference)):
@@ -57,14 +57,12 @@ class TUM(PosedVideo):
             if pose is None or abs(self._truth[pose, 0] - time) <= max_difference:
                 name = f"{split}/{Path(image).stem}"
                 frames.append(VideoFrame(name, split, number, folder / image, folder / depth, pose))
-        super().__init__(root, split, frames, f"{source} (pairs at most {max_difference:g} s apart)", views, spacing)
+        source = f"{source} (pairs at most {max_difference:g} s apart)"
+        super().__init__(root, split, frames, source, views, spacing, camera)
 
     def pose(self, entry: VideoFrame) -> Tensor:
         row = torch.from_numpy(self._truth[entry.pose])
         return make_pose(quaternion_to_matrix(row[4:8]), row[1:4])
-
-    def intrinsics(self, entry: VideoFrame) -> Tensor:
-        return self._K
 
 
 def associate(first: np.ndarray, second: np.ndarray, max_difference: float) -> tuple[np.ndarray, np.ndarray]:
@@ -117,8 +115,8 @@ def _trajectory(path: Path) -> np.ndarray:
     rows = np.array([_times(path, line[:8]) for line in lines])
     norms = np.linalg.norm(rows[:, 4:8], axis=1)
     if not np.isfinite(rows).all() or np.abs(norms - 1).max() > 0.01:
-        raise DataError(f"{path}: found a quaternion of length {norms[np.abs(norms - 1).argmax()]:g}, expected "
-                        "'time tx ty tz qx qy qz qw' with unit quaternions")
+        found = f"a quaternion of length {norms[np.abs(norms - 1).argmax()]:g}"
+        raise DataError(f"{path}: found {found}, expected 'time tx ty tz qx qy qz qw' with unit quaternions")
     return rows
 
 

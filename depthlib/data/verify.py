@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 from depthlib.data.encoding import check_file
 from depthlib.data.errors import DataError
+from depthlib.data.files import sha256
 from depthlib.data.lists import needed_files, read_list
 from depthlib.data.manifest import Encoding, Manifest, SizedFile
 from depthlib.data.templates import pattern
@@ -43,9 +42,10 @@ class Finding:
     def ok(self) -> bool:
         return not (self.missing or self.damaged)
 
-    def blame(self, offender: str) -> None:
-        if len(self.offenders) < SHOWN:
-            self.offenders.append(offender)
+    def blame(self, offender: str, *, missing: int = 0, damaged: int = 0) -> None:
+        """Count a file, and keep its line if it is among the first."""
+        self.missing, self.damaged = self.missing + missing, self.damaged + damaged
+        self.offenders = [*self.offenders, offender][:SHOWN]
 
 
 @dataclass(frozen=True)
@@ -98,11 +98,11 @@ def verify(
     if not root.is_dir():
         raise DataError(f"{root}: no such folder, expected the root of {manifest.name}")
     if unknown := [name for name in wanted if name not in manifest.splits]:
-        raise DataError(
-            f"split: found {unknown[0]!r}, expected one of {manifest.name}: {', '.join(manifest.splits) or 'none'}"
-        )
-    there = {path: size for path, size in _walk(root)}
-    known = _known_files(manifest)
+        known = ", ".join(manifest.splits) or "none"
+        raise DataError(f"split: found {unknown[0]!r}, expected one of {manifest.name}: {known}")
+    there = dict(_walk(root))
+    fetched = [SizedFile(file.to, file.size, file.sha256) for file in manifest.obtain.files if file.unpacked is None]
+    known = [*manifest.sizes, *fetched]
     findings = [_sized(known, root, there, full)] if known else []
     owners: dict[str, tuple[str, Encoding]] = {}
     for name, kind in manifest.layout.items():
@@ -113,8 +113,7 @@ def verify(
         missing = max((kind.count or 0) - len(own), 0) if not wanted else 0
         finding = Finding(f"layout {name}", len(own), kind.count, missing)
         for path in sorted(path for path in own if there[path] == 0):
-            finding.damaged += 1
-            finding.blame(f"{path}: is empty (0 bytes)")
+            finding.blame(f"{path}: is empty (0 bytes)", damaged=1)
         findings.append(finding)
     if full:
         _decode_all(root, {path: owner for path, owner in owners.items() if there[path]}, findings, progress)
@@ -139,48 +138,31 @@ def _walk(root: Path) -> Iterator[tuple[str, int]]:
                     yield prefix + entry.name, entry.stat().st_size
 
 
-def _known_files(manifest: Manifest) -> list[SizedFile]:
-    fetched = [SizedFile(file.to, file.size, file.sha256) for file in manifest.obtain.files if file.unpacked is None]
-    return list(manifest.sizes) + fetched
-
-
 def _sized(files: list[SizedFile], root: Path, there: dict[str, int], full: bool) -> Finding:
     finding = Finding("known files", 0, len(files))
     for file in files:
         if file.path not in there:
-            finding.missing += 1
-            finding.blame(f"{file.path}: no such file")
+            finding.blame(f"{file.path}: no such file", missing=1)
             continue
         finding.found += 1
         if there[file.path] != file.size:
-            finding.damaged += 1
-            finding.blame(f"{file.path}: {there[file.path]} bytes, expected {file.size}")
-        elif full and file.sha256 and (found := _sha256(root / file.path)) != file.sha256:
-            finding.damaged += 1
-            finding.blame(f"{file.path}: sha256 {found[:12]}..., expected {file.sha256[:12]}...")
+            finding.blame(f"{file.path}: {there[file.path]} bytes, expected {file.size}", damaged=1)
+        elif full and file.sha256 and (found := sha256(root / file.path)) != file.sha256:
+            finding.blame(f"{file.path}: sha256 {found[:12]}..., expected {file.sha256[:12]}...", damaged=1)
     return finding
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _decode_all(root: Path, owners: dict[str, tuple[str, Encoding]], findings: list[Finding], progress: bool) -> None:
     from tqdm import tqdm
 
-    by_name = {finding.what.removeprefix("layout "): finding for finding in findings if finding.what.startswith("layout ")}
-    jobs = [(path, name, encoding) for path, (name, encoding) in sorted(owners.items(), key=lambda item: item[0])]
+    by_what = {finding.what: finding for finding in findings}
+    jobs = [(path, by_what[f"layout {name}"], encoding) for path, (name, encoding) in sorted(owners.items())]
     with ThreadPoolExecutor(os.cpu_count()) as pool:        # decoders release the interpreter's lock
-        results = tqdm(pool.map(partial(_check, root), jobs), total=len(jobs), unit="file", disable=not (progress and jobs))
-        for (path, name, _), wrong in zip(jobs, results, strict=True):
+        results = pool.map(lambda job: check_file(root / job[0], job[2]), jobs)
+        results = tqdm(results, total=len(jobs), unit="file", disable=not (progress and jobs))
+        for (path, finding, _), wrong in zip(jobs, results, strict=True):
             if wrong is not None:
-                by_name[name].damaged += 1
-                by_name[name].blame(f"{path}: {wrong}")
-
-
-def _check(root: Path, job: tuple[str, str, Encoding]) -> str | None:
-    return check_file(root / job[0], job[2])
+                finding.blame(f"{path}: {wrong}", damaged=1)
 
 
 def _split(
@@ -197,14 +179,10 @@ def _split(
         lines = read_list(path, split)
         lacking: set[int] = set()
         for number, kind, choices in needed_files(manifest, split, lines):
-            if not any(there.get(choice) for choice in choices):
-                if number not in lacking:
-                    finding.blame(f"entry {number} ({lines[number - 1]}): no {kind} {choices[0]}")
+            if number not in lacking and not any(there.get(choice) for choice in choices):
+                finding.blame(f"entry {number} ({lines[number - 1]}): no {kind} {choices[0]}", missing=1)
                 lacking.add(number)
+        finding.found = split.lines - finding.missing
     except DataError as error:
-        finding.damaged = 1
-        finding.blame(str(error))
-        return finding
-    finding.missing = len(lacking)
-    finding.found = split.lines - finding.missing
+        finding.blame(str(error), damaged=1)
     return finding

@@ -5,6 +5,9 @@ and y down; depth is measured along z. K is upper triangular, [[fx, skew, cx], [
 
 Everything is computed per coordinate instead of as matrix products: automatic mixed precision would run a matrix
 product in bfloat16, which shifts a position by several pixels, and the closed form needs no matrix inverse.
+
+Every function raises TypeError for an argument that is not a floating tensor, and ValueError for a wrong shape, batch
+sizes that do not agree, or a side of an image that is not a whole number >= 1.
 """
 
 from __future__ import annotations
@@ -23,8 +26,6 @@ def pixel_grid(
 ) -> Tensor:
     """Pixel coordinates (u, v) of every pixel centre, [1,2,H,W]: u = 0..W-1 to the right, v = 0..H-1 downwards.
 
-    Raises:
-        ValueError: a side is not a whole number >= 1.
     """
     require_size(height, width)
     v, u = torch.meshgrid(
@@ -41,11 +42,7 @@ def _entries(K: Tensor, ndim: int) -> tuple[Tensor, Tensor, Tensor, Tensor, Tens
 
 
 def viewing_rays(K: Tensor, height: int, width: int) -> Tensor:
-    """K^-1 [u v 1]^T for every pixel: rays with z = 1, [B,3,H,W].
-
-    Raises:
-        TypeError, ValueError: `K` is not a float32 or float64 [B,3,3] tensor; a side is not a whole number >= 1.
-    """
+    """K^-1 [u v 1]^T for every pixel: rays with z = 1, [B,3,H,W]."""
     K = require_tensor("K", K, (None, 3, 3), "[B,3,3] intrinsics in pixels")
     K = require_intrinsics("K", K, K.shape[0])
     u, v = pixel_grid(height, width, dtype=K.dtype, device=K.device).split(1, dim=1)
@@ -64,9 +61,6 @@ def backproject(depth: Tensor, K: Tensor) -> Tensor:
 
     Returns:
         [B,3,H,W] points in metres.
-
-    Raises:
-        TypeError, ValueError: a wrong type, dtype or shape, or batch sizes that do not agree.
     """
     depth = require_tensor("depth", depth, (None, 1, None, None), "[B,1,H,W] depth in metres")
     K = require_intrinsics("K", K, depth.shape[0])
@@ -82,9 +76,6 @@ def transform_points(points: Tensor, T: Tensor) -> Tensor:
 
     Returns:
         [B,3,...] in the frame `dst`.
-
-    Raises:
-        TypeError, ValueError: a wrong type, dtype or shape, or batch sizes that do not agree.
     """
     points = _require_points(points)
     T = require_tensor("T", T, (None, 4, 4), "[B,4,4] pose")
@@ -108,9 +99,6 @@ def project(points: Tensor, K: Tensor, T: Tensor | None = None) -> tuple[Tensor,
     Returns:
         pixels: [B,2,H,W], (u, v).
         z: [B,1,H,W], metres along the camera's axis; not positive behind it.
-
-    Raises:
-        TypeError, ValueError: a wrong type, dtype or shape, or batch sizes that do not agree.
     """
     points = _require_points(points)
     K = require_intrinsics("K", K, points.shape[0])
@@ -141,10 +129,7 @@ def scale_intrinsics(K: Tensor, scale_x: float, scale_y: float) -> Tensor:
         K: [B,3,3], pixels.
 
     Returns:
-        [B,3,3], pixels of the new image.
-
-    Raises:
-        TypeError, ValueError: `K` of a wrong type or shape; a scale that is not positive.
+        [B,3,3], pixels of the new image. Raises ValueError for a scale that is not positive.
     """
     K = require_tensor("K", K, (None, 3, 3), "[B,3,3] intrinsics in pixels")
     for name, scale in (("scale_x", scale_x), ("scale_y", scale_y)):
@@ -156,11 +141,7 @@ def scale_intrinsics(K: Tensor, scale_x: float, scale_y: float) -> Tensor:
 
 
 def crop_intrinsics(K: Tensor, left: float, top: float) -> Tensor:
-    """Intrinsics of the crop whose first pixel is (left, top) of the old image; negative numbers pad. [B,3,3].
-
-    Raises:
-        TypeError, ValueError: `K` of a wrong type or shape.
-    """
+    """Intrinsics of the crop whose first pixel is (left, top) of the old image; negative numbers pad. [B,3,3]."""
     K = require_tensor("K", K, (None, 3, 3), "[B,3,3] intrinsics in pixels")
     return K - K.new_tensor([[0, 0, left], [0, 0, top], [0, 0, 0]])
 
@@ -170,9 +151,6 @@ def flip_intrinsics(K: Tensor, width: int) -> Tensor:
 
     Pixel u goes to W - 1 - u (centres at integers), so cx' = W - 1 - cx; the skew changes sign. Poses of a flipped
     sequence are M T M with M = diag(-1, 1, 1, 1).
-
-    Raises:
-        TypeError, ValueError: `K` of a wrong type or shape; `width` not a whole number >= 1.
     """
     K = require_tensor("K", K, (None, 3, 3), "[B,3,3] intrinsics in pixels")
     require_size(1, width)
@@ -192,9 +170,6 @@ def normals_from_depth(depth: Tensor, K: Tensor) -> Tensor:
 
     Returns:
         [B,3,H,W].
-
-    Raises:
-        TypeError, ValueError: a wrong type, dtype or shape, or batch sizes that do not agree.
     """
     points = backproject(depth, K)
     if min(depth.shape[-2:]) < 2:

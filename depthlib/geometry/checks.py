@@ -15,9 +15,7 @@ def require_tensor(name: str, value: object, shape: tuple[int | None, ...], mean
         shape: the expected size of every axis; None for an axis of any size.
         meaning: the expected shape in words, such as "[B,1,H,W] depth in metres".
 
-    Raises:
-        TypeError: not a tensor, or not of a floating dtype.
-        ValueError: a wrong number of axes or a wrong size of one.
+    Raises TypeError for anything but a tensor of a floating dtype, ValueError for another number or size of axes.
     """
     if not isinstance(value, Tensor):
         raise TypeError(f"{name}: found {type(value).__name__}, expected a tensor, {meaning}")

@@ -1,7 +1,8 @@
 """Rigid motions: `T_dst_src`, [...,4,4], maps points of src into dst. Axis-angle, Euler angles, quaternions.
 
 All functions take any number of leading axes, so a network's [B,N,6] output gives [B,N,4,4]. Rotations are computed per
-entry or as elementwise sums: matrix products would run in bfloat16 under automatic mixed precision.
+entry or as elementwise sums: matrix products would run in bfloat16 under automatic mixed precision. Every function
+raises TypeError for an argument that is not a floating tensor, and ValueError for a wrong shape.
 """
 
 from __future__ import annotations
@@ -29,11 +30,7 @@ def _matmul(a: Tensor, b: Tensor) -> Tensor:
 
 
 def make_pose(rotation: Tensor, translation: Tensor) -> Tensor:
-    """[...,4,4] pose of a rotation [...,3,3] and a translation [...,3] in metres: X -> R X + t.
-
-    Raises:
-        TypeError, ValueError: a wrong type or shape.
-    """
+    """[...,4,4] pose of a rotation [...,3,3] and a translation [...,3] in metres: X -> R X + t."""
     rotation = _require_last("rotation", rotation, (3, 3), "[...,3,3]")
     translation = _require_last("translation", translation, (3,), "[...,3] in metres")
     upper = torch.cat((rotation, translation.unsqueeze(-1)), dim=-1)
@@ -43,22 +40,14 @@ def make_pose(rotation: Tensor, translation: Tensor) -> Tensor:
 
 
 def invert_pose(T: Tensor) -> Tensor:
-    """T_src_dst of T_dst_src, [...,4,4]: rotation R^T, translation -R^T t. `T` must be rigid.
-
-    Raises:
-        TypeError, ValueError: a wrong type or shape.
-    """
+    """T_src_dst of T_dst_src, [...,4,4]: rotation R^T, translation -R^T t. `T` must be rigid."""
     T = _require_last("T", T, (4, 4), "[...,4,4] pose")
     rotation = T[..., :3, :3].transpose(-1, -2)
     return make_pose(rotation, -_matmul(rotation, T[..., :3, 3:]).squeeze(-1))
 
 
 def compose_poses(*poses: Tensor) -> Tensor:
-    """The product of poses [...,4,4], leading axes broadcast: compose_poses(T_c_b, T_b_a) = T_c_a.
-
-    Raises:
-        TypeError, ValueError: no pose, or one of a wrong type or shape.
-    """
+    """The product of one or more poses [...,4,4], leading axes broadcast: compose_poses(T_c_b, T_b_a) = T_c_a."""
     if not poses:
         raise ValueError("poses: found none, expected at least one [...,4,4] pose")
     result = _require_last("poses[0]", poses[0], (4, 4), "[...,4,4] pose")
@@ -78,9 +67,6 @@ def axis_angle_to_matrix(vector: Tensor) -> Tensor:
 
     Returns:
         [...,3,3].
-
-    Raises:
-        TypeError, ValueError: a wrong type or shape.
     """
     vector = _require_last("vector", vector, (3,), "[...,3] axis times angle in radians")
     square = (vector * vector).sum(-1)
@@ -108,9 +94,6 @@ def euler_to_matrix(angles: Tensor) -> Tensor:
 
     Returns:
         [...,3,3].
-
-    Raises:
-        TypeError, ValueError: a wrong type or shape.
     """
     angles = _require_last("angles", angles, (3,), "[...,3] Euler angles in radians").clamp(-math.pi, math.pi)
     cx, cy, cz = angles.cos().unbind(-1)
@@ -124,11 +107,7 @@ def euler_to_matrix(angles: Tensor) -> Tensor:
 
 
 def pose_from_axis_angle(vector: Tensor) -> Tensor:
-    """Pose of (rx, ry, rz, tx, ty, tz): axis-angle first, as monodepth2. [...,6] -> [...,4,4].
-
-    Raises:
-        TypeError, ValueError: a wrong type or shape.
-    """
+    """Pose of (rx, ry, rz, tx, ty, tz): axis-angle first, as monodepth2. [...,6] -> [...,4,4]."""
     vector = _require_last("vector", vector, (6,), "[...,6], axis-angle then translation")
     return make_pose(axis_angle_to_matrix(vector[..., :3]), vector[..., 3:])
 
@@ -137,20 +116,13 @@ def pose_from_euler(vector: Tensor) -> Tensor:
     """Pose of (tx, ty, tz, rx, ry, rz): translation first, Euler angles, as SfMLearner. [...,6] -> [...,4,4].
 
     SfMLearner's network predicts target-to-source poses, T_src_dst in the names of `warp`.
-
-    Raises:
-        TypeError, ValueError: a wrong type or shape.
     """
     vector = _require_last("vector", vector, (6,), "[...,6], translation then Euler angles")
     return make_pose(euler_to_matrix(vector[..., 3:]), vector[..., :3])
 
 
 def quaternion_to_matrix(quaternion: Tensor) -> Tensor:
-    """Rotation of a quaternion (x, y, z, w), normalised first. [...,4] -> [...,3,3].
-
-    Raises:
-        TypeError, ValueError: a wrong type or shape.
-    """
+    """Rotation of a quaternion (x, y, z, w), normalised first. [...,4] -> [...,3,3]."""
     quaternion = _require_last("quaternion", quaternion, (4,), "[...,4] in the order x, y, z, w")
     x, y, z, w = (quaternion / torch.linalg.vector_norm(quaternion, dim=-1, keepdim=True)).unbind(-1)
     rows = (
@@ -166,9 +138,6 @@ def matrix_to_quaternion(rotation: Tensor) -> Tensor:
 
     The entries of R give the matrix 4 q q^T, whose row with the largest diagonal entry, normalised, is q up to its
     sign. The norm of that row is at least 1, so the division is stable for every rotation, half turns included.
-
-    Raises:
-        TypeError, ValueError: a wrong type or shape.
     """
     rotation = _require_last("rotation", rotation, (3, 3), "[...,3,3]")
     (a, b, c), (d, e, f), (g, h, i) = (row.unbind(-1) for row in rotation.unbind(-2))

@@ -1,4 +1,4 @@
-"""Several source images warped into one target."""
+"""Several source images warped into one target. Raises TypeError and ValueError as `geometry.warp` does."""
 
 from __future__ import annotations
 
@@ -18,9 +18,6 @@ def project_into_sources(depth: Tensor, K: Tensor, poses: Tensor) -> Tensor:
 
     Returns:
         pixels (u, v), [B,S,2,H,W].
-
-    Raises:
-        TypeError, ValueError: a wrong type, dtype or shape, or batch sizes that do not agree.
     """
     poses = require_tensor("poses", poses, (len(depth), None, 4, 4), f"[{len(depth)},S,4,4] poses T_source_target")
     count = poses.shape[1]
@@ -30,11 +27,7 @@ def project_into_sources(depth: Tensor, K: Tensor, poses: Tensor) -> Tensor:
 
 
 def sample_sources(sources: Tensor, pixels: Tensor) -> Tensor:
-    """Sources [B,S,C,H,W] sampled at pixels [B,S,2,H',W'], bilinearly, borders repeated: [B,S,C,H',W'].
-
-    Raises:
-        TypeError, ValueError: a wrong type or shape, or sizes that do not agree.
-    """
+    """Sources [B,S,C,H,W] sampled at pixels [B,S,2,H',W'], bilinearly, borders repeated: [B,S,C,H',W']."""
     sources = require_tensor("sources", sources, (None,) * 5, "[B,S,C,H,W] images or features")
     batch, count = sources.shape[:2]
     pixels = require_tensor("pixels", pixels, (batch, count, 2, None, None), f"[{batch},{count},2,H,W] pixel positions")

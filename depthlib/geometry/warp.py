@@ -1,7 +1,8 @@
 """Inverse warping: an image seen from another camera, by depth and pose or by stereo disparity.
 
 Bilinear sampling with border padding and align_corners=True, because pixel centres lie at integers: with
-align_corners=False an identity warp would shift the image.
+align_corners=False an identity warp would shift the image. Every function raises TypeError for an argument that is not
+a floating tensor, and ValueError for a wrong shape or batch sizes that do not agree.
 """
 
 from __future__ import annotations
@@ -28,9 +29,6 @@ def reproject(depth_dst: Tensor, K: Tensor, T_src_dst: Tensor, K_src: Tensor | N
     Returns:
         pixels: [B,2,H,W], positions (u, v) in the image of src.
         z: [B,1,H,W], depth in src, metres; not positive behind that camera.
-
-    Raises:
-        TypeError, ValueError: a wrong type, dtype or shape, or batch sizes that do not agree.
     """
     return project(backproject(depth_dst, K), K if K_src is None else K_src, T_src_dst)
 
@@ -43,9 +41,6 @@ def sample_pixels(image: Tensor, pixels: Tensor, mode: str = "bilinear") -> Tens
 
     Returns:
         [B,C,H',W'].
-
-    Raises:
-        TypeError, ValueError: a wrong type or shape, or batch sizes that do not agree.
     """
     image = require_tensor("image", image, (None, None, None, None), "[B,C,H,W] image")
     pixels = require_tensor(
@@ -83,9 +78,7 @@ def warp(
         visible: bool [B,1,H,W], true where the depth is known and its point lies in front of src and inside its image.
             Occlusion is not tested, see `depth_agrees`.
 
-    Raises:
-        TypeError, ValueError: a wrong type, dtype or shape; batch sizes that do not agree; images of different sizes
-            without `K_src`.
+    Images of different sizes need `K_src`, else a ValueError is raised.
     """
     image_src = require_tensor("image_src", image_src, (None, None, None, None), "[B,C,H,W] image")
     depth_dst = require_tensor(
@@ -111,9 +104,6 @@ def warp_disparity(right: Tensor, disparity: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         left: [B,C,H,W]; outside the right image it repeats the border.
         visible: bool [B,1,H,W], true where u - d lies inside the right image.
-
-    Raises:
-        TypeError, ValueError: a wrong type or shape.
     """
     right = require_tensor("right", right, (None, None, None, None), "[B,C,H,W] image")
     batch, _, height, width = right.shape
@@ -140,9 +130,6 @@ def depth_agrees(
     Returns:
         bool [B,1,H,W]; false where occluded, out of view or unknown in either map. Depth is sampled at the nearest
         pixel, since a bilinear mean across an edge lies on neither surface.
-
-    Raises:
-        TypeError, ValueError: a wrong type, dtype or shape, or batch sizes that do not agree.
     """
     depth_src = require_tensor("depth_src", depth_src, (None, 1, None, None), "[B,1,H,W] depth in metres")
     pixels, z = reproject(depth_dst, K, T_src_dst, K_src)

@@ -39,12 +39,8 @@ class DepthMetrics(Metric):
     skipped: Tensor
 
     def __init__(
-        self,
-        names: Sequence[str] = tuple(PIXEL_METRICS),
-        *,
-        data_range: float | None = None,
-        on_empty: Literal["raise", "skip"] = "raise",
-        **kwargs: Any,
+        self, names: Sequence[str] = tuple(PIXEL_METRICS), *, data_range: float | None = None,
+        on_empty: Literal["raise", "skip"] = "raise", **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         check_names(names, data_range)
@@ -60,25 +56,16 @@ class DepthMetrics(Metric):
     def update(self, pred: Tensor, target: Tensor, valid: Tensor | None = None) -> None:
         """Add a batch: `pred`, `target` [B,1,H,W] in metres, `valid` bool [B,1,H,W] (None: target > 0)."""
         if self.on_empty == "raise":
-            values = depth_errors(pred, target, valid, self.names, data_range=self.data_range)
-            self._add([values[name] for name in self.names], len(pred))
-            return
-        valid = check_inputs(pred, target, valid)
-        kept = {name: measurable(name, valid) for name in self.names}
-        self._add(
-            [
-                depth_errors(pred[rows], target[rows], valid[rows], (name,), data_range=self.data_range)[name]
-                for name, rows in kept.items()
-            ],
-            len(pred),
-        )
-
-    def _add(self, values: list[Tensor], images: int) -> None:
-        """Add the per-image values of every name."""
-        counts = torch.tensor([len(v) for v in values], device=self.count.device)
-        self.sum = self.sum + torch.stack([v.sum() for v in values]).to(self.sum)
+            found = depth_errors(pred, target, valid, self.names, data_range=self.data_range)
+        else:
+            valid, found = check_inputs(pred, target, valid), {}
+            for name in self.names:
+                kept = [x[measurable(name, valid)] for x in (pred, target, valid)]
+                found |= depth_errors(*kept, (name,), data_range=self.data_range)
+        counts = torch.tensor([len(found[name]) for name in self.names], device=self.count.device)
+        self.sum = self.sum + torch.stack([found[name].sum() for name in self.names]).to(self.sum)
         self.count = self.count + counts
-        self.skipped = self.skipped + (images - counts)
+        self.skipped = self.skipped + (len(pred) - counts)
 
     def compute(self) -> dict[str, Tensor]:
         """{name: mean over the images on which it is defined}."""

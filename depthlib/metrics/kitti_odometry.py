@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.spatial.transform import Rotation
 
+from depthlib.base.paths import atomic_write
+from depthlib.base.text import one_line
 from depthlib.metrics.trajectory import (
     Alignment,
     Array,
@@ -70,9 +72,8 @@ def segment_errors(estimate: ArrayLike, truth: ArrayLike, frames: ArrayLike | No
     along = path_length(t)
     place = np.full(len(t), -1)
     place[rows] = np.arange(len(rows))
-    first, length = (
-        grid.ravel() for grid in np.meshgrid(np.arange(0, len(t), STEP), np.array(LENGTHS, float), indexing="ij")
-    )
+    starts = np.arange(0, len(t), STEP)
+    first, length = np.repeat(starts, len(LENGTHS)), np.tile(np.array(LENGTHS, float), len(starts))
     last = np.searchsorted(along, along[first] + length, side="right")
     last_row = np.minimum(last, len(t) - 1)
     keep = (last < len(t)) & (place[first] >= 0) & (place[last_row] >= 0)
@@ -98,16 +99,12 @@ def odometry_errors(estimate: ArrayLike, truth: ArrayLike, frames: ArrayLike | N
     e = align(from_first(e), t[rows], alignment)
     segments = segment_errors(e, t, rows)
     found = len(segments.first)
-    drift = (
-        (100 * segments.translation.mean(), 100 * np.degrees(segments.rotation.mean())) if found else (np.nan, np.nan)
-    )
+    drift = [100 * x.mean() if found else np.nan for x in (segments.translation, segments.rotation)]
     consecutive = np.flatnonzero(np.diff(rows) == 1)
     metres, radians = relative_errors(e, t[rows], np.stack((consecutive, consecutive + 1), axis=1))
     ate = np.sqrt(np.mean(absolute_errors(e, t[rows], "none") ** 2))
-    return Odometry(
-        float(drift[0]), float(drift[1]), float(ate), float(metres.mean()), float(np.degrees(radians.mean())),
-        len(rows), found,
-    )
+    means = (drift[0], np.degrees(drift[1]), ate, metres.mean(), np.degrees(radians.mean()))
+    return Odometry(*map(float, means), len(rows), found)
 
 
 def read_kitti_poses(path: str | os.PathLike[str]) -> tuple[NDArray[np.int64], Array]:
@@ -125,18 +122,14 @@ def read_kitti_poses(path: str | os.PathLike[str]) -> tuple[NDArray[np.int64], A
     poses = np.tile(np.eye(4), (len(table), 1, 1))
     poses[:, :3] = table[:, -12:].reshape(-1, 3, 4)
     turned = np.linalg.det(poses[:, :3, :3])
-    if np.abs(turned - 1).max() > 1e-2:
-        line = int(np.abs(turned - 1).argmax())
-        raise ValueError(
-            f"{path}: found determinant {turned[line]:.3f} in line {line + 1}, expected 1 (12 numbers row by row)"
-        )
+    line = int(np.abs(turned - 1).argmax())
+    if abs(turned[line] - 1) > 1e-2:
+        raise ValueError(f"{path}: found determinant {turned[line]:.3f} in line {line + 1}, expected 1")
     return frames, poses
 
 
 def write_kitti_poses(path: str | os.PathLike[str], poses: ArrayLike) -> None:
     """Write poses [N,4,4] as `read_kitti_poses` reads them, with 17 digits, without frame numbers; atomic."""
-    from depthlib.base.paths import atomic_write
-
     with atomic_write(path) as temporary:
         np.savetxt(temporary, poses_of("poses", poses)[:, :3].reshape(-1, 12), fmt="%.17g")
 
@@ -154,51 +147,28 @@ def read_tum_trajectory(path: str | os.PathLike[str]) -> tuple[Array, Array]:
 def poses_from_quaternions(position: ArrayLike, quaternion: ArrayLike) -> Array:
     """[N,4,4] of positions [N,3] and quaternions [N,4] in the order x, y, z, w, normalised first."""
     xyz, q = np.asarray(position, dtype=np.float64), np.asarray(quaternion, dtype=np.float64)
-    norm = np.linalg.norm(q, axis=-1, keepdims=True)
-    if xyz.shape[1:] != (3,) or q.shape != (len(xyz), 4) or not (norm > 0).all():
-        raise ValueError(
-            f"position, quaternion: found shapes {list(xyz.shape)} and {list(q.shape)}, expected [N,3] and [N,4], "
-            "none of length 0"
-        )
-    x, y, z, w = (q / norm).T
-    rotation = np.stack((
-        1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w),
-        2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w),
-        2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y),
-    ), axis=-1).reshape(-1, 3, 3)
+    if xyz.shape[1:] != (3,) or q.shape != (len(xyz), 4) or not q.any(axis=-1).all():
+        raise ValueError(f"position, quaternion: found {xyz.shape}, {q.shape}, expected [N,3], [N,4], none of length 0")
     poses = np.tile(np.eye(4), (len(xyz), 1, 1))
-    poses[:, :3, :3], poses[:, :3, 3] = rotation, xyz
+    poses[:, :3, :3], poses[:, :3, 3] = Rotation.from_quat(q).as_matrix(), xyz
     return poses
 
 
 def _table(path: str | os.PathLike[str], columns: tuple[int, ...], expected: str) -> Array:
     try:
-        table = np.loadtxt(Path(path), dtype=np.float64, ndmin=2)
+        table = np.loadtxt(path, dtype=np.float64, ndmin=2)
     except (OSError, ValueError) as error:
-        raise ValueError(
-            f"{path}: cannot be read as numbers ({' '.join(str(error).split())}), expected {expected}"
-        ) from error
+        raise ValueError(f"{path}: cannot be read as numbers ({one_line(error)}), expected {expected}") from error
     if table.shape[1] not in columns or len(table) < 2:
-        raise ValueError(
-            f"{path}: found {len(table)} lines of {table.shape[1]} numbers, expected at least 2 lines, {expected}"
-        )
-    if not np.isfinite(table).all():
-        bad = ~np.isfinite(table).all(axis=1)
-        raise ValueError(
-            f"{path}: found {int(bad.sum())} lines with NaN, the first line {int(bad.argmax()) + 1}, expected "
-            "finite numbers"
-        )
+        raise ValueError(f"{path}: found {len(table)} lines of {table.shape[1]} numbers, expected > 1, {expected}")
+    if (bad := ~np.isfinite(table).all(axis=1)).any():
+        raise ValueError(f"{path}: found {bad.sum()} lines with NaN, first line {bad.argmax() + 1}, expected numbers")
     return table
 
 
-def _by_frame(
-    estimate: ArrayLike, truth: ArrayLike, frames: ArrayLike | None,
-) -> tuple[Array, Array, NDArray[np.int64]]:
+def _by_frame(estimate: ArrayLike, truth: ArrayLike, frames: ArrayLike | None) -> tuple[Array, Array, NDArray]:
     e, t = poses_of("estimate", estimate), poses_of("truth", truth)
     rows = np.arange(len(t)) if frames is None else np.asarray(frames, dtype=np.int64)
     if rows.shape != (len(e),) or (np.diff(rows) <= 0).any() or rows[0] < 0 or rows[-1] >= len(t):
-        raise ValueError(
-            f"frames: found {list(rows.shape)} numbers up to {rows.max(initial=-1)} for {len(e)} estimates, "
-            f"expected one ascending number each, below {len(t)}"
-        )
+        raise ValueError(f"frames: found {rows.shape} for {len(e)} estimates, expected ascending numbers < {len(t)}")
     return e, t, rows

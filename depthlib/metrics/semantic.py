@@ -25,9 +25,7 @@ def confusion_matrix(pred: Tensor, labels: Tensor, classes: int, *, ignore: int 
     """
     for name, value in (("pred", pred), ("labels", labels)):
         if not isinstance(value, Tensor) or value.is_floating_point() or value.dtype == torch.bool:
-            raise TypeError(
-                f"{name}: found {getattr(value, 'dtype', type(value).__name__)}, expected a tensor of integers"
-            )
+            raise TypeError(f"{name}: found {getattr(value, 'dtype', type(value))}, expected a tensor of integers")
     if pred.shape != labels.shape:
         raise ValueError(f"pred: found shape {list(pred.shape)}, expected that of labels, {list(labels.shape)}")
     if classes < 2:

@@ -37,9 +37,8 @@ class SemanticMetrics(Metric):
 
     def update(self, pred: Tensor, labels: Tensor) -> None:
         """Add a batch: `pred`, `labels` int64 [B,H,W]."""
-        self.matrix = (
-            self.matrix + confusion_matrix(pred, labels, self.classes, ignore=self.ignore).to(self.matrix.device)
-        )
+        found = confusion_matrix(pred, labels, self.classes, ignore=self.ignore)
+        self.matrix = self.matrix + found.to(self.matrix.device)
 
     def compute(self) -> dict[str, Tensor]:
         scores = {"pixel_accuracy": pixel_accuracy, "class_accuracy": class_accuracy, "mean_iou": mean_iou}

@@ -19,11 +19,7 @@ def sobel_magnitude(depth: Tensor) -> Tensor:
 
 
 def tenengrad(
-    depth: Tensor,
-    *,
-    threshold: float = 0.0,
-    power: float = 1.0,
-    reduction: str = "sum",
+    depth: Tensor, *, threshold: float = 0.0, power: float = 1.0, reduction: str = "sum",
     size: Sequence[int] | None = None,
 ) -> Tensor:
     """Sum of |G|^power over the pixels with |G| > threshold, for each image, [B]. Eqs. 10 and 11 of the dual networks.
@@ -47,9 +43,7 @@ def tenengrad(
         ValueError: a wrong shape, a negative threshold, a power that is not positive, an unknown reduction.
     """
     if not isinstance(depth, Tensor) or not depth.is_floating_point():
-        raise TypeError(
-            f"depth: found {getattr(depth, 'dtype', type(depth).__name__)}, expected a floating tensor [B,1,H,W]"
-        )
+        raise TypeError(f"depth: found {getattr(depth, 'dtype', type(depth))}, expected a floating tensor [B,1,H,W]")
     if depth.ndim != 4 or depth.shape[1] != 1:
         raise ValueError(f"depth: found shape {list(depth.shape)}, expected [B,1,H,W]")
     if not (threshold >= 0 and power > 0):

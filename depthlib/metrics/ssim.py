@@ -84,18 +84,14 @@ def ssim(
     _check(a, b, data_range, window, sigma)
     expected = (a.shape[0], 1, *a.shape[-2:])
     if not isinstance(valid, Tensor) or valid.dtype != torch.bool:
-        raise TypeError(
-            f"valid: found {getattr(valid, 'dtype', type(valid).__name__)}, expected a bool tensor [B,1,H,W]"
-        )
+        raise TypeError(f"valid: found {getattr(valid, 'dtype', type(valid))}, expected a bool tensor [B,1,H,W]")
     if tuple(valid.shape) != expected:
         raise ValueError(f"valid: found shape {list(valid.shape)}, expected {list(expected)}")
     whole = whole_windows(valid, window)
     count = whole.sum(dim=(1, 2, 3))
     if bool((count == 0).any()):
         empty = (count == 0).nonzero().flatten().tolist()
-        raise ValueError(
-            f"valid: found no {window} x {window} window of valid pixels in image(s) {empty}, expected at least one"
-        )
+        raise ValueError(f"valid: found no {window} x {window} window of valid pixels in image(s) {empty}, expected 1")
     # Masked values, NaN included, must not reach other windows.
     local = ssim_map(
         a.masked_fill(~valid, 0), b.masked_fill(~valid, 0), data_range=data_range, window=window, sigma=sigma

@@ -1,12 +1,13 @@
 """Which pixels count, and how a prediction reaches them: crops, the region a prediction shows, resizing, holes.
 
 Crops are rectangles of the ground truth's own frame, (top, bottom, left, right) as in `x[top:bottom, left:right]`.
-Formulas: spec anuw_dacnn, section 8 (KITTI); spec dual_synergy, sections 3, 4 and 9 (KITTI, Make3D, NYU).
+The protocol files say whose evaluation they follow.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NoReturn
 
 import torch
 import torch.nn.functional as F
@@ -21,28 +22,20 @@ def _shares(top: float, bottom: float, left: float, right: float) -> Callable[[i
 
 
 def _fixed(box: Box, size: tuple[int, int]) -> Callable[[int, int], Box]:
-    def place(h: int, w: int) -> Box:
-        if (h, w) != size:
-            raise ValueError(f"ground truth: found {h} x {w} pixels, expected {size[0]} x {size[1]} for this crop")
-        return box
-
-    return place
+    return lambda h, w: box if (h, w) == size else _refuse(h, w, f"{size[0]} x {size[1]}")
 
 
 def _kitti_bottom(h: int, w: int) -> Box:
-    if h < 352 or w < 1216:
-        raise ValueError(f"ground truth: found {h} x {w} pixels, expected at least 352 x 1216 for this crop")
     left = (w - 1216) // 2
-    return h - 352, h, left, left + 1216
+    return (h - 352, h, left, left + 1216) if h >= 352 and w >= 1216 else _refuse(h, w, "at least 352 x 1216")
 
 
-def _border(pixels: int) -> Callable[[int, int], Box]:
-    def place(h: int, w: int) -> Box:
-        if min(h, w) <= 2 * pixels:
-            raise ValueError(f"ground truth: found {h} x {w} pixels, expected more than {2 * pixels} a side for this crop")
-        return pixels, h - pixels, pixels, w - pixels
+def _border16(h: int, w: int) -> Box:
+    return (16, h - 16, 16, w - 16) if min(h, w) > 32 else _refuse(h, w, "more than 32 a side")
 
-    return place
+
+def _refuse(h: int, w: int, expected: str) -> NoReturn:
+    raise ValueError(f"ground truth: found {h} x {w} pixels, expected {expected} for this crop")
 
 
 CROPS: dict[str, Callable[[int, int], Box]] = {
@@ -53,7 +46,7 @@ CROPS: dict[str, Callable[[int, int], Box]] = {
     "nyu_official": _fixed((44, 471, 40, 601), NYU),    # the toolbox: rows 45 to 471, columns 41 to 601, counted from 1
     "nyu_bts": _fixed((45, 471, 41, 601), NYU),         # the same numbers taken as if counted from 0, as most Python code
     "nyu_fcrn": _fixed((12, 468, 16, 624), NYU),        # half size, centre 228 x 304: what FCRN's input shows
-    "border16": _border(16),
+    "border16": _border16,
     "make3d_2to1": _fixed((17, 38, 0, 305), MAKE3D),    # the rows of the laser grid in the centre 2:1 crop of the image
 }
 
@@ -91,8 +84,8 @@ def resized(prediction: Tensor, size: tuple[int, int], resize: str) -> Tensor:
         return prediction
     how = RESIZES[resize]
     if how is None:
-        raise ValueError(f"prediction: found {prediction.shape[-2]} x {prediction.shape[-1]} pixels, expected {size[0]} x "
-                         f"{size[1]}: this protocol resizes nothing")
+        found, expected = (" x ".join(map(str, sides)) for sides in (prediction.shape[-2:], size))
+        raise ValueError(f"prediction: found {found} pixels, expected {expected}: this protocol resizes nothing")
     quantity, mode, corners = how
     if quantity == "depth":
         return F.interpolate(prediction, size, mode=mode, align_corners=corners)

@@ -60,8 +60,7 @@ def _array(path: Path, scale: float | None, key: str | None) -> np.ndarray:
     if len(shape) != 2 or loaded.dtype.kind not in "fiu":
         raise DataError(f"{path}: found {loaded.dtype} {list(loaded.shape)}, expected numbers [H,W]")
     if scale is None and loaded.dtype.kind != "f":
-        raise DataError(f"{path}: found whole numbers ({loaded.dtype}), expected a scale with them, units per metre (1000 for "
-                        "mm)")
+        raise DataError(f"{path}: found whole numbers ({loaded.dtype}), expected a scale with them (1000 for mm)")
     if scale is not None and not (np.isfinite(scale) and scale > 0):
         raise DataError(f"{path}: found the scale {scale}, expected units per metre above 0")
     return loaded.reshape(shape).astype(np.float64) / (scale or 1.0)

@@ -82,26 +82,22 @@ class Protocol:
         choices = {"crop": CROPS, "covers": CROPS, "scaling": SCALINGS, "resize": RESIZES, "holes": HOLES,
                    "clamp_when": ("after scaling", "before scaling")}
         for field, allowed in choices.items():
-            if getattr(self, field) not in allowed:
-                raise ValueError(f"protocol {self.name}: {field} is {getattr(self, field)!r}, expected one of "
-                                 f"{', '.join(allowed)}")
-        unknown = [metric for metric in self.metrics if metric not in ALL_METRICS]
-        if not self.metrics or unknown:
-            raise ValueError(f"protocol {self.name}: metrics has {unknown or 'nothing'}, expected some of "
-                             f"{', '.join(ALL_METRICS)}")
+            self._require(getattr(self, field) in allowed, field, f"one of {', '.join(allowed)}")
+        known = bool(self.metrics) and set(self.metrics) <= set(ALL_METRICS)
+        self._require(known, "metrics", f"some of {', '.join(ALL_METRICS)}")
         try:
             check_reduction(self.reduction, self.metrics)
         except ValueError as error:
             raise ValueError(f"protocol {self.name}: {error}") from None
-        if ("ssim" in self.metrics) != (self.ssim_range is not None):
-            raise ValueError(f"protocol {self.name}: ssim_range is {self.ssim_range}, expected a range just where ssim is a "
-                             "metric")
-        if not 0 <= self.min_depth < self.max_depth:
-            raise ValueError(f"protocol {self.name}: min_depth, max_depth are {self.min_depth}, {self.max_depth}, expected 0 "
-                             "<= min < max")
-        if self.scaling == "nyu_zscore" and self.covers != "none":
-            raise ValueError(f"protocol {self.name}: covers is {self.covers!r}, expected 'none', since nyu_zscore is of whole "
-                             "maps")
+        ranged = ("ssim" in self.metrics) == (self.ssim_range is not None)
+        self._require(ranged, "ssim_range", "a range just where ssim is a metric")
+        self._require(0 <= self.min_depth < self.max_depth, "min_depth", f"0 <= min < max = {self.max_depth}")
+        whole = self.scaling != "nyu_zscore" or self.covers == "none"
+        self._require(whole, "covers", "'none', since nyu_zscore is of whole maps")
+
+    def _require(self, holds: bool, field: str, expected: str) -> None:
+        if not holds:
+            raise ValueError(f"protocol {self.name}: {field} is {getattr(self, field)!r}, expected {expected}")
 
     def card(self) -> dict[str, str]:
         """The fields as text, for the card beside every table of errors."""
@@ -118,10 +114,9 @@ class Protocol:
 
     def replace(self, **changes: Any) -> Protocol:
         """Another protocol, whose name says what was changed: "eigen-raw+scaling=median"; what stays the same does not show."""
-        known = {f.name for f in dataclasses.fields(self)} - set(WORDS)
-        if unknown := sorted(set(changes) - known):
-            raise ValueError(f"protocol {self.name}: found {', '.join(unknown)}, expected to replace some of "
-                             f"{', '.join(sorted(known))}")
+        known = sorted({f.name for f in dataclasses.fields(self)} - set(WORDS))
+        if unknown := sorted(set(changes) - set(known)):
+            raise ValueError(f"protocol {self.name}: found {unknown[0]}, expected to replace some of {', '.join(known)}")
         changes = {key: tuple(value) if isinstance(value, list) else value for key, value in changes.items()}
         changed = {key: value for key, value in changes.items() if value != getattr(self, key)}
         base, *earlier = self.name.split("+")
@@ -194,8 +189,9 @@ def load_protocol(name: str) -> Protocol:
     locks = path.with_name(LOCKS)
     locked = json.loads(locks.read_text(encoding="utf-8")).get(base) if locks.exists() else None
     if locked not in (None, protocol.fingerprint()):
-        raise ValueError(f"protocol {base}: the file {path.name} has the fingerprint {protocol.fingerprint()[:12]}, expected "
-                         f"{locked[:12]}; a changed protocol needs another name")
+        found = protocol.fingerprint()[:12]
+        raise ValueError(f"protocol {base}: the file {path.name} has the fingerprint {found}, expected {locked[:12]}; "
+                         "a changed protocol needs another name")
     if broken := [mark for mark in marks if "=" not in mark]:
         raise ValueError(f"protocol {name}: found the change {broken[0]!r}, expected field=value")
     changes = {key: _value(key, text) for key, _, text in (mark.partition("=") for mark in marks)}

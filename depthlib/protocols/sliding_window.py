@@ -24,11 +24,8 @@ def window_starts(length: int, window: int, stride: int) -> list[int]:
 
 @torch.no_grad()
 def predict_windows(
-    model: Callable[..., Tensor],
-    *views: Tensor,
-    window: tuple[int, int] = WINDOW,
-    stride: tuple[int, int] | None = None,
-    batch_size: int = 8,
+    model: Callable[..., Tensor], *views: Tensor, window: tuple[int, int] = WINDOW,
+    stride: tuple[int, int] | None = None, batch_size: int = 8,
 ) -> Tensor:
     """Mean depth of the windows that see a pixel, all with the same weight. DACNN Sec. 4.2, erratum D16.
 

@@ -71,11 +71,9 @@ class PublishedTable:
 
     def number(self, variant: str, data: str, metric: str) -> float | None:
         """The printed number of a variant, or None where the table has none."""
-        for row in self.rows:
-            for column, value in zip(self.columns, row.values, strict=True):
-                if (row.variant, column.data, column.metric) == (variant, data, metric):
-                    return value
-        return None
+        at = Column(data, metric)
+        cells = ((row.variant, *cell) for row in self.rows for cell in zip(self.columns, row.values, strict=True))
+        return next((value for name, column, value in cells if (name, column) == (variant, at)), None)
 
 
 @dataclass(frozen=True)
@@ -191,13 +189,11 @@ class PublishedPaper:
     def printed(self, claim: Claim) -> list[tuple[float, float]]:
         """(number of `better`, number of its rival) of each comparison of a claim that the claim's table prints."""
         table = next((t for t in self.tables if t.key == claim.family), None)
-        pairs = []
-        for rival, test, metric in claim.comparisons() if table else []:
-            ours = table.number(claim.better, test, metric)
-            theirs = table.number(rival, test, metric) if isinstance(rival, str) else None
-            if ours is not None and theirs is not None:
-                pairs.append((ours, theirs))
-        return pairs
+        pairs = [
+            (table.number(claim.better, test, metric), table.number(rival, test, metric))
+            for rival, test, metric in (claim.comparisons() if table else ()) if isinstance(rival, str)
+        ]
+        return [pair for pair in pairs if None not in pair]
 
 
 @cache
@@ -226,19 +222,14 @@ def _paper(key: str, content: dict[str, Any]) -> PublishedPaper:
     errata = tuple(_erratum(name, entry) for name, entry in content["errata"].items())
     lock = _digest(sorted(claim.digest for claim in claims))
     if lock != content["lock"]:
-        raise ValueError(
-            f"lock is {content['lock']!r}, but the claims are {lock!r}: a claim or a rule was changed after it was "
-            "fixed. "
-            "Change the lock only with a reason, and never after looking at a verdict"
-        )
+        raise ValueError(f"lock is {content['lock']!r}, but the claims are {lock!r}: a claim or a rule was changed "
+                         "after it was fixed. Change the lock only with a reason, and never after looking at a verdict")
     for claim in claims:
         if claim.family != "text" and claim.family not in content["tables"]:
             known = ", ".join(["text", *content["tables"]])
             raise ValueError(f"claim {claim.key}: family is {claim.family!r}, expected one of {known}")
-    return PublishedPaper(
-        key, content["title"], content["reference"], content["trained_on"], stand_ins, content["protocol"],
-        tables, claims, errata, lock,
-    )
+    parts = {"key": key, "tables": tables, "claims": claims, "errata": errata}
+    return PublishedPaper(**{name: value for name, value in content.items() if name != "rule"} | parts)
 
 
 def _table(key: str, entry: dict[str, Any]) -> PublishedTable:
@@ -249,9 +240,7 @@ def _table(key: str, entry: dict[str, Any]) -> PublishedTable:
         _only(f"table {key}, row {row.get('label')}", row, {"label", "variant", "values", "bold", "gap"})
         bold, values = row.get("bold", []), row["values"]
         if unknown := set(bold) - set(entry["columns"]):
-            raise ValueError(
-                f"table {key}, row {row['label']}: bold names {sorted(unknown)}, expected columns of the table"
-            )
+            raise ValueError(f"table {key}, row {row['label']}: bold names {sorted(unknown)}, expected columns of it")
         if len(values) != len(columns) or not all(v is None or isinstance(v, int | float) for v in values):
             raise ValueError(f"table {key}, row {row['label']}: found {values}, expected {len(columns)} numbers")
         if (row.get("variant") is None) == (row.get("gap") is None):
@@ -285,9 +274,7 @@ def _erratum(key: str, entry: dict[str, Any]) -> Erratum:
 
 def _only(where: str, entry: Mapping[str, Any], known: set[str]) -> None:
     if unknown := set(entry) - known:
-        raise ValueError(
-            f"{where}: unknown entry {', '.join(sorted(unknown))}, expected some of {', '.join(sorted(known))}"
-        )
+        raise ValueError(f"{where}: unknown entry {', '.join(sorted(unknown))}, known are {', '.join(sorted(known))}")
 
 
 def _named(items: tuple, key: str, kind: str) -> Any:

@@ -43,7 +43,8 @@ def seed_curves(
             seeds = np.asarray(values, dtype=np.float64)
             if seeds.ndim != 2 or seeds.shape[1] != len(steps):
                 raise ValueError(f"curves[{name!r}]: found shape {seeds.shape}, expected [seeds, {len(steps)}]")
-            seeds, at = _running_mean(seeds, smooth), steps[smooth - 1:]
+            seeds = np.lib.stride_tricks.sliding_window_view(seeds, smooth, axis=1).mean(-1)
+            at = steps[smooth - 1:]
             mean = seeds.mean(0)
             (line,) = axis.plot(at, mean)
             if len(seeds) > 1:
@@ -58,10 +59,6 @@ def seed_curves(
         axis.margins(x=0)
         _name_ends(axis, ends, height)
     return figure
-
-
-def _running_mean(values: np.ndarray, window: int) -> np.ndarray:
-    return np.lib.stride_tricks.sliding_window_view(values, window, axis=1).mean(-1)
 
 
 def _name_ends(axis: Axes, ends: list[tuple[float, str, str]], height: float) -> None:

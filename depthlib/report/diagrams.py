@@ -9,6 +9,7 @@ from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch
 
 from depthlib.report.style import FULL_WIDTH, style
 
+Point = tuple[float, float]
 BLUE, GREY, ORANGE = "#0072B2", "#9A9A9A", "#E69F00"
 
 
@@ -25,12 +26,10 @@ def nested_unet_diagram(attended: Collection[str], levels: int = 5) -> Figure:
         axis.set(xlim=(-1.9, 12.4), ylim=(-1.15 * (levels - 1) - 0.6, 2.1), aspect="equal")
         axis.axis("off")
 
-        def arrow(
-            a: tuple[float, float], b: tuple[float, float], colour: str, bend: float = 0.0, dashed: bool = False,
-        ) -> None:
+        def arrow(a: Point, b: Point, colour: str, bend: float = 0.0, line: str = "-") -> None:
             axis.add_patch(FancyArrowPatch(
                 a, b, arrowstyle="-|>", mutation_scale=8, shrinkA=9, shrinkB=9, color=colour, linewidth=1,
-                linestyle="--" if dashed else "-", connectionstyle=f"arc3,rad={bend}", zorder=1,
+                linestyle=line, connectionstyle=f"arc3,rad={bend}", zorder=1,
             ))
 
         for name, here in place.items():
@@ -40,11 +39,9 @@ def nested_unet_diagram(attended: Collection[str], levels: int = 5) -> Figure:
             if j:
                 arrow(place[f"{i + 1}{j - 1}"], here, BLUE)
                 for earlier in range(j):
-                    arrow(place[f"{i}{earlier}"], here, GREY, bend=-0.13 * (j - earlier - 1), dashed=True)
-            filled = name in attended
-            axis.add_patch(
-                Circle(here, 0.33, facecolor=ORANGE if filled else "white", edgecolor="#333333", linewidth=1, zorder=2)
-            )
+                    arrow(place[f"{i}{earlier}"], here, GREY, bend=-0.13 * (j - earlier - 1), line="--")
+            fill = ORANGE if name in attended else "white"
+            axis.add_patch(Circle(here, 0.33, facecolor=fill, edgecolor="#333333", linewidth=1, zorder=2))
             axis.text(*here, name, ha="center", va="center", fontsize=7, zorder=3)
         last = place[f"0{levels - 1}"]
         for x, text in ((last[0] + 1.35, "PSNL"), (last[0] + 2.9, "1 x 1")):

@@ -9,9 +9,8 @@ import pandas as pd
 if TYPE_CHECKING:
     from depthlib.report.claims import PublishedPaper
 
-COLUMNS = ("erratum", "in print", "here", "why")
-
 
 def errata_table(paper: PublishedPaper) -> pd.DataFrame:
     """One row an erratum, in the order of the file: its number, what is printed, what is done here, and why."""
-    return pd.DataFrame([(e.key, e.in_print, e.here, e.why) for e in paper.errata], columns=list(COLUMNS))
+    rows = [(e.key, e.in_print, e.here, e.why) for e in paper.errata]
+    return pd.DataFrame(rows, columns=["erratum", "in print", "here", "why"])

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -27,7 +29,7 @@ from depthlib.report.colour import (
     colour_depth,
     scale_of,
 )
-from depthlib.report.grid import BAR_BELOW, BAR_RIGHT, TITLE, Grid, picture_grid
+from depthlib.report.grid import BAR_BELOW, BAR_RIGHT, GAP, TITLE, Grid, picture_grid
 from depthlib.report.style import FULL_WIDTH, style
 
 LEGEND_ROW = 0.19       # inches
@@ -132,15 +134,11 @@ def show_images(
                          "expected at least one image, and a title each or none")
     columns = min(columns, len(images))
     with style():
-        gap = {"row_gap": TITLE} if len(titles) else {}
-        grid = picture_grid(
-            -(-len(images) // columns), columns, _aspect([images]), width, titles=bool(len(titles)), **gap,
-        )
-        for number, image in enumerate(images):
-            axis = grid.axes.flat[number]
+        rows, gap = -(-len(images) // columns), TITLE if len(titles) else GAP
+        grid = picture_grid(rows, columns, _aspect([images]), width, titles=bool(len(titles)), row_gap=gap)
+        for axis, image, title in zip_longest(grid.axes.flat, images, titles):
             _draw(axis, image)
-            if len(titles):
-                axis.set_title(titles[number])
+            axis.set_title(title or "")
     return grid.figure
 
 
@@ -161,7 +159,8 @@ def class_maps(
     shown = sorted(i for i in present - {ignore} if 0 <= i < min(len(classes), len(PALETTE)))      # others raise below
     handles = [Patch(facecolor=PALETTE[i], label=classes[i]) for i in shown]
     if ignore in present:
-        handles.append(_invalid_patch("no label"))
+        light, dark = (f"#{v:02x}{v:02x}{v:02x}" for v in (INVALID_LIGHT, INVALID_DARK))
+        handles.append(Patch(facecolor=light, edgecolor=dark, hatch="//////", linewidth=0, label="no label"))
     widest = 0.42 + 0.068 * max((len(handle.get_label()) for handle in handles), default=0)      # inches, generously
     lines = -(-len(handles) // max(1, min(7, int(width / widest))))
     with style():
@@ -182,9 +181,7 @@ def class_maps(
 def _check_grid(rows: Sequence[Sequence], titles: Sequence[str], names: Sequence[str]) -> int:
     lengths = {len(row) for row in rows}
     if len(lengths) != 1 or 0 in lengths:
-        raise ValueError(
-            f"rows: found {[len(row) for row in rows]} pictures a row, expected as many in each, and at least one"
-        )
+        raise ValueError(f"rows: found {[len(row) for row in rows]} pictures a row, expected one number, not 0")
     for what, found, expected in (("titles", len(titles), min(lengths)), ("names", len(names), len(rows))):
         if found not in (0, expected):
             raise ValueError(f"{what}: found {found}, expected {expected} or none")
@@ -246,18 +243,14 @@ def _bar(
     axis = grid.beside(min(rows), max(rows)) if level is None else grid.below(min(columns), max(columns), level)
     values = np.concatenate([item.valid_values() for _, _, item in own])
     under, over = bool((values < ends[0]).any()), bool((values > ends[1]).any())
-    bar = grid.figure.colorbar(
-        ScalarMappable(Normalize(*ends), look.cmap), cax=axis,
-        orientation="vertical" if level is None else "horizontal",
-        extend={
-            (False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both",
-        }[under, over],
-        extendfrac=0.03,
+    colour_bar(
+        grid.figure, axis, look, ends, orientation="vertical" if level is None else "horizontal",
+        extend=("neither", "min", "max", "both")[under + 2 * over], extendfrac=0.03,
     )
+
+
+def colour_bar(figure: Figure, axis: Axes, look: ColourScale, ends: tuple[float, float], **options: Any) -> None:
+    """The bar of a colour scale, drawn into `axis`; `options` are those of `Figure.colorbar`."""
+    bar = figure.colorbar(ScalarMappable(Normalize(*ends), look.cmap), cax=axis, **options)
     bar.set_label(look.label)
     bar.outline.set_visible(False)
-
-
-def _invalid_patch(label: str) -> Patch:
-    light, dark = (f"#{v:02x}{v:02x}{v:02x}" for v in (INVALID_LIGHT, INVALID_DARK))
-    return Patch(facecolor=light, edgecolor=dark, hatch="//////", linewidth=0, label=label)

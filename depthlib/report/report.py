@@ -69,7 +69,8 @@ class Report:
         number = self._number("figure", name, caption)
         picture = figure_image(fig)
         pyplot.close(fig)
-        item = Shown("figure", name, number, caption, alt=alt or _unmarked(caption))
+        unmarked = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", re.sub(r"\*+|`|\$", "", caption)).strip()
+        item = Shown("figure", name, number, caption, alt=alt or unmarked)
         _write(self.folder / item.file(self.notebook), png(picture))
         self._keep(item)
         kind, content = for_notebook(picture)
@@ -133,8 +134,3 @@ def _checked(what: str, name: str) -> str:
 def _write(path: Path, content: bytes) -> None:
     with paths.atomic_write(path) as temporary:
         temporary.write_bytes(content)
-
-
-def _unmarked(text: str) -> str:
-    """Markdown to plain text: no asterisks, back-ticks or dollar signs, links by their words."""
-    return re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", re.sub(r"\*+|`|\$", "", text)).strip()

@@ -43,10 +43,9 @@ def metric_table(rows: Mapping[str, tuple[Sequence[RunRecord], str]], metrics: S
         table[name] = {"seeds": f"{len(there)}" if len(there) == len(records) else f"{len(there)} of {len(records)}"}
         for metric in metrics:
             values = seed_means(there, test, metric)
+            spread = f" ± {values.std(ddof=1):.3f}" if len(values) > 1 else ""
             arrow = "↑" if metric in HIGHER_IS_BETTER else "↓"
-            table[name][f"{metric} {arrow}"] = None if not len(values) else f"{values.mean():.3f}" + (
-                f" ± {values.std(ddof=1):.3f}" if len(values) > 1 else ""
-            )
+            table[name][f"{metric} {arrow}"] = f"{values.mean():.3f}{spread}" if len(values) else None
     return pd.DataFrame(table).T
 
 
@@ -58,8 +57,6 @@ def protocol_card(*names: str) -> None:
     from depthlib.protocols.protocol import load_protocol
     from depthlib.report.tables import html_text, markdown_text
 
-    cards = pd.DataFrame(
-        {name: {key: text for key, text in load_protocol(name).card().items() if key != "name"} for name in names}
-    )
+    cards = pd.DataFrame({name: load_protocol(name).card() for name in names}).drop("name")
     cards.index.name = "protocol"
     display({"text/html": html_text(cards), "text/plain": markdown_text(cards)}, raw=True)

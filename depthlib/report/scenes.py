@@ -22,9 +22,8 @@ def ground_truth_figure(*samples: Mapping[str, Any]) -> Figure:
     rows = []
     for sample in samples:
         known = sample["depth"][0] > 0
-        normals = torch.where(
-            known, (sample["normals"] * torch.tensor([1.0, -1.0, -1.0]).view(3, 1, 1) + 1) / 2, INVALID_LIGHT / 255,
-        )
+        upright = sample["normals"] * torch.tensor([1.0, -1.0, -1.0]).view(3, 1, 1)
+        normals = torch.where(known, (upright + 1) / 2, INVALID_LIGHT / 255)
         _, instances = torch.unique(sample["instances"], return_inverse=True)
         rows.append([
             sample["image"], Map(sample["depth"][0]), normals,
@@ -47,17 +46,13 @@ def depth_histogram(depths: Mapping[str, Tensor]) -> Figure:
         for (name, values), colour in zip(depths.items(), PALETTE, strict=False):
             metres = values.flatten().double().numpy()
             bins = np.linspace(0, np.quantile(metres, 0.999), 80)
-            share_of_one = np.full(metres.size, 100 / metres.size)
-            axis.hist(
-                metres, bins=bins, weights=share_of_one, histtype="stepfilled", alpha=0.45, color=colour, label=name,
-            )
+            look = {"histtype": "stepfilled", "alpha": 0.45, "color": colour, "label": name}
+            axis.hist(metres, bins=bins, weights=np.full(metres.size, 100 / metres.size), **look)
             for share, dashes in ((0.5, "-"), (0.95, "--")):
                 at = np.quantile(metres, share)
                 axis.axvline(at, color=colour, linestyle=dashes, linewidth=1.2)
-                axis.text(
-                    at, axis.get_ylim()[1] * 0.97, f" {100 * share:.0f} % nearer than {at:.1f} m", color=colour,
-                    va="top", fontsize=8,
-                )
+                text = f" {100 * share:.0f} % nearer than {at:.1f} m"
+                axis.text(at, axis.get_ylim()[1] * 0.97, text, color=colour, va="top", fontsize=8)
         axis.set(xlabel="depth (m)", ylabel="% of the pixels", xlim=(0, None))
         if len(depths) > 1:
             axis.legend()
@@ -97,15 +92,11 @@ def _noisy(depth: Tensor, valid: Tensor) -> Tensor:
     return depth * (0.8 + 0.4 * noise)
 
 
-def _background_lost(depth: Tensor, valid: Tensor) -> Tensor:
-    return depth.clamp(max=depth[valid].quantile(0.8).item())
-
-
 DISTORTIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "30 % too far": lambda depth, valid: 1.3 * depth,
     "0.5 m too far": lambda depth, valid: depth + 0.5,
     "smoothed": _smoothed,
     "noisy": _noisy,
-    "background lost": _background_lost,
+    "background lost": lambda depth, valid: depth.clamp(max=depth[valid].quantile(0.8).item()),
 }
 """(depth [B,1,H,W], valid) -> a prediction with one kind of error."""

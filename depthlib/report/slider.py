@@ -25,16 +25,13 @@ def slider(pictures: Sequence[np.ndarray], labels: Sequence[str], *, first: int 
     sources = [_data(picture) for picture in pictures]
     name = "s" + hashlib.sha256("".join(sources).encode()).hexdigest()[:10]
     items = "".join(
-        f'<figure data-i="{i}" style="margin:0;display:{"block" if i == first else "none"}"><img src="{source}" '
-        f'width="{width}" '
-        'style="image-rendering:pixelated" '
-        f'alt="{html.escape(label)}"><figcaption>{html.escape(label)}</figcaption></figure>'
-        for i, (source, label) in enumerate(zip(sources, labels, strict=True))
+        f'<figure data-i="{i}" style="margin:0;display:{"block" if i == first else "none"}">'
+        f'<img src="{source}" width="{width}" style="image-rendering:pixelated" alt="{label}">'
+        f"<figcaption>{label}</figcaption></figure>"
+        for i, (source, label) in enumerate(zip(sources, map(html.escape, labels), strict=True))
     )
-    show = (
-        f"document.querySelectorAll('#{name} "
-        "figure').forEach(f=>f.style.display=f.dataset.i===this.value?'block':'none')"
-    )
+    show = f"document.querySelectorAll('#{name} figure')"
+    show += ".forEach(f=>f.style.display=f.dataset.i===this.value?'block':'none')"
     return (
         f'<div id="{name}">{items}<input type="range" min="0" max="{len(pictures) - 1}" value="{first}" '
         f'aria-label="depth" style="width:{width}px" oninput="{show}"></div>'

@@ -30,7 +30,7 @@ def markdown_text(table: pd.DataFrame, formats: Formats = None) -> str:
     """A Markdown table, numbers right-aligned."""
     names, rows = formatted(table, formats)
     rule = ["---:" if right else "---" for right in aligned_right(rows, len(names))]
-    lines = [[_cell_markdown(text) for text in row] for row in (names, *rows)]
+    lines = [[text.replace("|", "\\|").replace("\n", " ") for text in row] for row in (names, *rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in (lines[0], rule, *lines[1:]))
 
 
@@ -122,24 +122,16 @@ def _flat(table: pd.DataFrame) -> pd.DataFrame:
     flat = table.copy()
     if isinstance(flat.columns, pd.MultiIndex):
         flat.columns = [", ".join(str(part) for part in name if str(part)) for name in flat.columns]
-    counting = isinstance(flat.index, pd.RangeIndex) and flat.index.name is None
-    return flat if counting else flat.reset_index(
-        names=flat.index.name or ""
-    ) if flat.index.nlevels == 1 else flat.reset_index()
+    if isinstance(flat.index, pd.RangeIndex) and flat.index.name is None:
+        return flat
+    return flat.reset_index(names=(flat.index.name or "") if flat.index.nlevels == 1 else None)
 
 
 def _four_digits(column: pd.Series) -> str:
-    finite = [abs(value) for value in column if not _is_missing(value) and math.isfinite(value)]
-    largest = max(finite, default=0.0)
-    if largest == 0:
-        return "{:.3f}"
-    decimals = 3 - math.floor(math.log10(largest))
+    largest = max((abs(value) for value in column if not _is_missing(value) and math.isfinite(value)), default=0.0)
+    decimals = 3 - math.floor(math.log10(largest or 1.0))
     return "{:.3e}" if decimals > 7 or decimals < -3 else f"{{:.{max(0, decimals)}f}}"
 
 
 def _is_missing(value: object) -> bool:
     return isinstance(value, str) and not value or bool(types.is_scalar(value) and pd.isna(value))
-
-
-def _cell_markdown(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")

@@ -49,10 +49,8 @@ def read_verdicts(paper: PublishedPaper, *folders: Path) -> Judged:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content["lock"] != paper.lock:
-            return not_run(
-                paper,
-                f"its claims or their rule changed after they were judged: lock {content['lock']}, now {paper.lock}",
-            )
+            locks = f"lock {content['lock']}, now {paper.lock}"
+            return not_run(paper, f"its claims or their rule changed after they were judged: {locks}")
         verdicts = tuple(_from_dict(claim, content["verdicts"][claim.key]) for claim in paper.claims)
         return Judged(paper, verdicts, int(content["runs"]))
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
@@ -75,8 +73,7 @@ def _from_dict(claim: Claim, entry: dict[str, Any]) -> Verdict:
         )
         for found in entry["comparisons"]
     )
-    if entry["decides"] not in (None, *range(len(comparisons))):
-        raise ValueError(
-            f"claim {claim.key}: decides is {entry['decides']!r}, expected one of {len(comparisons)} comparisons"
-        )
+    known = (None, *range(len(comparisons)))
+    if entry["decides"] not in known:
+        raise ValueError(f"claim {claim.key}: decides is {entry['decides']!r}, expected one of {known}")
     return Verdict(claim, comparisons=comparisons, **{name: entry[name] for name in AS_THEY_ARE})

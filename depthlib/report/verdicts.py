@@ -13,7 +13,7 @@ run. With one seed an interval would cover images alone; such runs decide nothin
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 STATUSES = SUPPORTED, CONTRADICTED, UNRESOLVED, NOT_RUN, UNTESTABLE = (
     "supported", "contradicted", "not resolved", "not run", "not testable here",
 )
+REDUCED = "not comparable: reduced profile, other data"
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class Verdict:
         if self.decides is None:
             return ""
         rival, test, metric = self.claim.comparisons()[self.decides]
-        return f"{self.claim.better} against {rival}: {metric} on {_here(self.claim, test, self.profile)}"
+        return f"{self.claim.better} against {rival}: {metric} on {_here(self.claim.stand_ins, test, self.profile)}"
 
     @property
     def covers(self) -> str:
@@ -108,7 +109,7 @@ def judge(claim: Claim, records: Sequence[RunRecord | None]) -> Verdict:
         return Verdict(claim, UNTESTABLE, claim.untestable)
     records = [record for record in records if record is not None]
     profile = _one_profile(records)
-    data = _here(claim, claim.data, profile)
+    data = _here(claim.stand_ins, claim.data, profile)
     runs = {v: _by_seed(records, v, data) for v in (claim.better, *claim.than) if isinstance(v, str)}
     if missing := [name for name, found in runs.items() if not found]:
         return Verdict(claim, NOT_RUN, f"no runs of {', '.join(missing)} on {data}", profile=profile)
@@ -123,7 +124,7 @@ def judge(claim: Claim, records: Sequence[RunRecord | None]) -> Verdict:
     for rival, test, metric in claim.comparisons():
         ours = [runs[claim.better][seed] for seed in seeds]
         theirs = [runs[rival][seed] for seed in seeds] if isinstance(rival, str) else None
-        here = _here(claim, test, profile)
+        here = _here(claim.stand_ins, test, profile)
         variance, freedom = seed_variance(records, data, here, metric)
         found.append(_compare(claim, ours, theirs, rival, here, metric, variance, freedom))
     return _decide(Verdict(claim, UNRESOLVED, "", tuple(found), profile=profile, freedom=freedom))
@@ -196,23 +197,21 @@ def _decide(verdict: Verdict, p_adjusted: float | None = None) -> Verdict:
     verdict = replace(verdict, decides=int(np.argmax(favourable)), p_value=p, p_adjusted=adjusted)
     deciding = verdict.deciding
     above, below = (sum(c.difference.low > 0 for c in comparisons), sum(c.difference.high < 0 for c in comparisons))
-    count = f" ({above} of {len(comparisons)} comparisons on the claimed side, {below} on the other)"
-    count = count if len(comparisons) > 1 else ""
+    status = UNRESOLVED
     if deciding.seeds < verdict.claim.rule.min_seeds:
-        why = f"{deciding.seeds} seed; the rule asks for {verdict.claim.rule.min_seeds}{count}"
-        return replace(verdict, status=UNRESOLVED, why=why)
-    if adjusted <= 1 - level and above == len(comparisons):
-        return replace(verdict, status=SUPPORTED, why=f"the whole interval is on the claimed side{count}")
-    if adjusted <= 1 - level and deciding.difference.high < 0:
-        return replace(verdict, status=CONTRADICTED, why=f"a whole interval is on the other side{count}")
-    if above == len(comparisons) or below:
-        why = "the interval leaves out 0, but not after adjusting for the other claims of its family" + count
+        why = f"{deciding.seeds} seed; the rule asks for {verdict.claim.rule.min_seeds}"
+    elif adjusted <= 1 - level and above == len(comparisons):
+        status, why = SUPPORTED, "the whole interval is on the claimed side"
+    elif adjusted <= 1 - level and deciding.difference.high < 0:
+        status, why = CONTRADICTED, "a whole interval is on the other side"
+    elif above == len(comparisons) or below:
+        why = "the interval leaves out 0, but not after adjusting for the other claims of its family"
     else:
-        why = (
-            f"the interval holds 0; it takes a difference of {deciding.detectable:.3g} to be found with 80 % "
-            f"probability{count}"
-        )
-    return replace(verdict, status=UNRESOLVED, why=why)
+        smallest = f"{deciding.detectable:.3g}"
+        why = f"the interval holds 0; it takes a difference of {smallest} to be found with 80 % probability"
+    if len(comparisons) > 1:
+        why += f" ({above} of {len(comparisons)} comparisons on the claimed side, {below} on the other)"
+    return replace(verdict, status=status, why=why)
 
 
 def _compare(
@@ -222,10 +221,7 @@ def _compare(
     """The paired difference, positive where the claimed side is better."""
     _same_test(ours + (theirs or []), test)
     better = np.array([record.per_image(test, metric) for record in ours])
-    other = (
-        np.full_like(better, rival) if theirs is None
-        else np.array([record.per_image(test, metric) for record in theirs])
-    )
+    other = np.full_like(better, rival) if theirs is None else np.array([r.per_image(test, metric) for r in theirs])
     pair = (better, other) if metric in HIGHER_IS_BETTER else (other, better)
     found = compare(*pair, level=claim.rule.level, draws=claim.rule.draws)
     trainings = 1 if theirs is None else 2
@@ -269,13 +265,10 @@ def _judge_parameters(claim: Claim, runs: dict[str, dict[int, RunRecord]], profi
     """Counts have no interval: the rule is met or not."""
     size = {name: next(iter(found.values())).result["parameters"] for name, found in runs.items()}
     extra, most = max(size[claim.better] / size[rival] - 1 for rival in claim.than), claim.extra_parameters
-    met = extra <= most
     found, allowed = (f"% {'more' if share >= 0 else 'fewer'}" for share in (extra, most))
-    why = (
-        f"{size[claim.better]:,} parameters, {100 * abs(extra):.2f} {found}; the rule allows {100 * abs(most):g} "
-        f"{allowed}"
-    )
-    return Verdict(claim, SUPPORTED if met else CONTRADICTED, why, profile=profile)
+    why = f"{size[claim.better]:,} parameters, {100 * abs(extra):.2f} {found}"
+    why += f"; the rule allows {100 * abs(most):g} {allowed}"
+    return Verdict(claim, SUPPORTED if extra <= most else CONTRADICTED, why, profile=profile)
 
 
 def reproduction_table(paper: PublishedPaper, table: str, records: Sequence[RunRecord | None]) -> pd.DataFrame:
@@ -288,26 +281,22 @@ def reproduction_table(paper: PublishedPaper, table: str, records: Sequence[RunR
     records = [record for record in records if record is not None]
     profile = _one_profile(records)
     reduced = profile is None or get_profile(profile).reduced
-    data = paper.stand_ins.get(paper.trained_on, paper.trained_on) if reduced else paper.trained_on
+    data = _here(paper.stand_ins, paper.trained_on, profile)
     rows = []
     for row in paper.table(table).rows:
         found = _by_seed(records, row.variant, data)
         for column, printed in zip(paper.table(table).columns, row.values, strict=True):
-            test = paper.stand_ins.get(column.data, column.data) if reduced else column.data
-            cell = {
-                "method": row.label, "data": column.data, "metric": column.metric, "printed": printed,
-                "measured on": test,
-            }
+            test = _here(paper.stand_ins, column.data, profile)
+            ours, verdict = Interval(np.nan, np.nan, np.nan), row.gap or NOT_RUN
             if found:
                 ours = interval(np.array([record.per_image(test, column.metric) for record in found.values()]))
-                cell |= {"ours": ours.mean, "low": ours.low, "high": ours.high, "seeds": len(found)}
-                cell["verdict"] = (
-                    "not comparable: reduced profile, other data" if reduced else band(printed, ours.low, ours.high)
-                )
-            else:
-                cell |= {"ours": None, "low": None, "high": None, "seeds": 0, "verdict": row.gap or NOT_RUN}
-            rows.append(cell)
-    return pd.DataFrame(rows).astype({"ours": float, "low": float, "high": float})
+                verdict = REDUCED if reduced else band(printed, ours.low, ours.high)
+            rows.append({
+                "method": row.label, "data": column.data, "metric": column.metric, "printed": printed,
+                "measured on": test, "ours": ours.mean, "low": ours.low, "high": ours.high, "seeds": len(found),
+                "verdict": verdict,
+            })
+    return pd.DataFrame(rows)
 
 
 def band(printed: float | None, low: float, high: float) -> str:
@@ -320,17 +309,14 @@ def band(printed: float | None, low: float, high: float) -> str:
     return "not reproduced"
 
 
-def _here(claim: Claim, name: str, profile: str | None) -> str:
+def _here(stand_ins: Mapping[str, str], name: str, profile: str | None) -> str:
     """The name of one of the paper's data sets in our records: its stand-in unless the profile is not reduced."""
-    reduced = profile is None or get_profile(profile).reduced
-    return claim.stand_ins.get(name, name) if reduced else name
+    return stand_ins.get(name, name) if profile is None or get_profile(profile).reduced else name
 
 
 def _one_profile(records: Sequence[RunRecord]) -> str | None:
-    scales = {
-        (record.result["spec"]["profile"], str(sorted(record.result["spec"]["overrides"].items())))
-        for record in records
-    }
+    specs = [record.result["spec"] for record in records]
+    scales = {(spec["profile"], str(sorted(spec["overrides"].items()))) for spec in specs}
     if len(scales) > 1:
         found = " and ".join(f"profile {name} with overrides {overrides}" for name, overrides in sorted(scales))
         raise ValueError(f"records mix {found}: expected one scale")
@@ -349,9 +335,8 @@ def _by_seed(records: Sequence[RunRecord], variant: str | None, data: str) -> di
 
 
 def _same_test(records: Sequence[RunRecord], test: str) -> None:
-    first = records[0].result["tests"][test]
     for record in records[1:]:
-        other = record.result["tests"][test]
+        other, first = (r.result["tests"][test] for r in (record, records[0]))
         if differing := [name for name in ("protocol", "data", "images") if other[name] != first[name]]:
             names = f"{records[0].folder.name} and {record.folder.name}"
             raise ValueError(f"records differ in {', '.join(differing)} of test {test!r}: {names}")

@@ -59,7 +59,7 @@ class MTAdam(Optimizer):
         ranks = [1.0] * len(losses) if ranks is None else list(ranks)
         if not losses or len(ranks) != len(losses) or any(loss.numel() != 1 for loss in losses):
             raise ValueError(
-                f"losses, ranks: found {len(losses)} and {len(ranks)}, expected scalar losses, at least one, with a rank each"
+                f"losses, ranks: found {len(losses)} and {len(ranks)}, expected at least one scalar loss, as many ranks"
             )
         parameters = [p for group in self.param_groups for p in group["params"] if p.requires_grad]
         gradients = [

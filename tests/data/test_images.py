@@ -13,7 +13,7 @@ import tifffile
 import torch
 from PIL import Image, ImageOps
 
-from depthlib.data.images import MAX_PIXELS, ImageError, read_depth_png, read_image, write_depth_png
+from depthlib.data.images import MAX_PIXELS, DataError, read_depth_png, read_image, write_depth_png
 
 RNG = np.random.default_rng(7)
 RGB = RNG.integers(0, 256, (11, 14, 3), dtype=np.uint8)         # odd sizes: a swapped axis shows
@@ -179,7 +179,7 @@ def test_exif_orientation(tmp_path: Path, orientation: int) -> None:
 
 
 def refused(path: Path, pattern: str) -> None:
-    with pytest.raises(ImageError, match=pattern) as caught:
+    with pytest.raises(DataError, match=pattern) as caught:
         read_image(path)
     assert "\n" not in str(caught.value) and path.name in str(caught.value)
 
@@ -202,7 +202,7 @@ def test_refusals(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.png")
     refused(tmp_path / "pipe.png", "found a special file")        # reading it would wait for ever
     refused(tmp_path / ("x" * 300 + ".png"), "cannot be read")
-    with pytest.raises(ImageError, match="null|cannot be read"):
+    with pytest.raises(DataError, match="null|cannot be read"):
         read_image("a\0b.png")
     flipped = bytearray(png16(DEEP[..., :3]))
     flipped[60] ^= 0xFF
@@ -268,7 +268,7 @@ def test_depth_png_scale(tmp_path: Path) -> None:
     assert write_depth_png(path, np.full((8, 8), 2.0), scale=5000) == 5000
     with Image.open(path) as stored:
         assert np.asarray(stored).max() == 10000
-    with pytest.raises(ImageError, match="found 5000.*expected 1000"):
+    with pytest.raises(DataError, match="found 5000.*expected 1000"):
         read_depth_png(path, scale=1000)
     write_depth_png(path, np.full((8, 8), 1e-5))                # closer than one unit is still valid
     assert (read_depth_png(path) > 0).all()
@@ -292,12 +292,12 @@ def test_depth_png_refusals(tmp_path: Path) -> None:
         write_depth_png(path, np.ones((8, 8)), scale=0)
     assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
     Image.fromarray(RGB).save(tmp_path / "colour.png")
-    with pytest.raises(ImageError, match="colour.png: found another file, expected a 16-bit"):
+    with pytest.raises(DataError, match="colour.png: found another file, expected a 16-bit"):
         read_depth_png(tmp_path / "colour.png")
     Image.fromarray(DEEP[..., 0]).save(tmp_path / "bare.png")
-    with pytest.raises(ImageError, match="bare.png: found scale None"):
+    with pytest.raises(DataError, match="bare.png: found scale None"):
         read_depth_png(tmp_path / "bare.png")
     np.testing.assert_allclose(read_depth_png(tmp_path / "bare.png", 256).numpy(), DEEP[..., 0] / 256)
     (tmp_path / "cut.png").write_bytes(before[:70])
-    with pytest.raises(ImageError, match="cut.png: damaged"):
+    with pytest.raises(DataError, match="cut.png: damaged"):
         read_depth_png(tmp_path / "cut.png")

@@ -11,9 +11,10 @@ from PIL import Image
 
 from depthlib.base.paths import samples_dir
 from depthlib.data import diode, sunrgbd
-from depthlib.data.dataset_base import read_lines, read_numbers
 from depthlib.data.errors import DataError
-from depthlib.data.files import read_colour, read_map
+from depthlib.data.files import read_lines, read_numbers
+from depthlib.data.images import read_image
+from depthlib.data.maps import read_map
 from depthlib.data.real_samples import RealFrame, real_frames
 from depthlib.data.sevenscenes import SevenScenes
 from depthlib.data.sunrgbd import zero_based
@@ -96,7 +97,7 @@ def test_real_hololens_warp() -> None:
     folder = samples_dir() / "hololens_dvmvs/000"
     T_world_other = torch.from_numpy(read_numbers(folder / "poses.txt", (373, 4, 4)))[8 - 3]
     pose = (torch.linalg.inv(T_world_other) @ frame.T_world_camera.double()).float()
-    found = warped_and_still(vars(frame), read_colour(folder / "images/00008.png"), pose)
+    found = warped_and_still(vars(frame), read_image(folder / "images/00008.png"), pose)
     assert found == pytest.approx((4.6, 26.5), abs=0.2)
 
 

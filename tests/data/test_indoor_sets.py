@@ -14,21 +14,17 @@ from scipy.io import loadmat, savemat
 from depthlib.data import diode, mai, make3d, sevenscenes, sunrgbd, tum
 from depthlib.data.diode import DIODE
 from depthlib.data.errors import DataError
-from depthlib.data.files import read_map, read_png
 from depthlib.data.mai import MAI2021, verification
 from depthlib.data.make3d import Make3D
 from depthlib.data.manifest import load_manifest
+from depthlib.data.maps import read_map, read_png
 from depthlib.data.sevenscenes import SevenScenes
 from depthlib.data.sunrgbd import SUNRGBD
 from depthlib.data.tum import TUM, associate
 from depthlib.geometry import backproject
 from depthlib.scenes import SceneDataset, SceneDistribution
-from depthlib.scenes.writers.diode import write_diode
-from depthlib.scenes.writers.mai import write_mai
-from depthlib.scenes.writers.make3d import write_make3d
-from depthlib.scenes.writers.sevenscenes import write_sevenscenes
-from depthlib.scenes.writers.sunrgbd import rotate_left, write_sunrgbd
-from depthlib.scenes.writers.tum import write_tum
+from depthlib.scenes.writers.pictures import write_map
+from depthlib.scenes.writers.rgbd import write_diode, write_mai, write_make3d, write_sevenscenes, write_sunrgbd, write_tum
 
 SMALL = (51.84, 51.84, 31.5, 23.5)
 ALL = ("current", "previous", "next")
@@ -65,12 +61,15 @@ def test_sunrgbd(rooms: SceneDataset, tmp_path: Path) -> None:
     assert near["depth"].max() <= 3 and torch.equal(near["valid"], (rooms[0]["depth"] > 0) & (rooms[0]["depth"] <= 3.0005))
 
 
-def test_bits_are_rotated_not_shifted() -> None:
+def test_bits_are_rotated_not_shifted(tmp_path: Path) -> None:
     """Every 16-bit number survives, and 5.000 m is stored as 40000."""
-    values = np.arange(65536, dtype=np.uint16)
-    stored = rotate_left(values)
+    millimetres = torch.arange(65536, dtype=torch.float64).reshape(1, 256, 256)
+    write_map(tmp_path / "a.png", millimetres / 1000, sunrgbd.DEPTH)
+    stored = read_png(tmp_path / "a.png", 16).ravel()
     assert stored[5000] == 40000 and len(np.unique(stored)) == 65536
-    assert np.array_equal((stored >> 3) | (stored << 13), values)
+    assert np.array_equal((stored >> 3) | (stored << 13), np.arange(65536))
+    with pytest.raises(ValueError, match=r"found 0 to 66 metres, expected 0 to 65\.535"):
+        write_map(tmp_path / "a.png", torch.tensor([[[0.0, 66.0]]]), sunrgbd.DEPTH)
 
 
 def test_sunrgbd_refuses(rooms: SceneDataset, tmp_path: Path) -> None:

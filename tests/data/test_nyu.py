@@ -16,8 +16,8 @@ from scipy.io import savemat
 
 from depthlib.bench import loading
 from depthlib.data.errors import DataError
-from depthlib.data.files import read_png
 from depthlib.data.manifest import load_manifest
+from depthlib.data.maps import read_png
 from depthlib.data.nyu import (
     CAMERA,
     MAP4,

@@ -11,7 +11,8 @@ import torch
 from PIL import Image
 
 from depthlib.base.paths import samples_dir
-from depthlib.data.files import read_colour, read_png
+from depthlib.data.images import read_image
+from depthlib.data.maps import read_png
 from depthlib.data.nyu import (
     MAP4,
     MAP13,
@@ -84,7 +85,7 @@ def test_real_kinect_file_and_the_synchronised_frame_show_one_place() -> None:
     depth, valid = read_kinect_pgm(real("open3d_raw_formats/NYU_depth.pgm"))
     low, high = np.percentile(depth[valid].numpy(), [1, 99])
     assert (round(low, 1), round(high, 1)) == (1.5, 6.3) and valid.float().mean() > 0.9
-    colour = read_colour(real("open3d_raw_formats/NYU_color.ppm"))
+    colour = read_image(real("open3d_raw_formats/NYU_color.ppm"))
     assert colour.shape[-2:] == depth.shape[-2:] == (480, 640)
 
 

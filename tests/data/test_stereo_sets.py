@@ -14,17 +14,16 @@ from PIL import Image
 from depthlib.base.paths import samples_dir
 from depthlib.data.cityscapes import DISPARITY, LABEL_IDS, Cityscapes, read_disparity, train_ids
 from depthlib.data.errors import DataError
-from depthlib.data.files import read_colour, read_png
 from depthlib.data.flyingthings import FlyingThings3D
+from depthlib.data.images import read_image
 from depthlib.data.manifest import load_manifest
+from depthlib.data.maps import read_png
 from depthlib.data.middlebury import FOCAL_2006, Middlebury, read_disparity_png
 from depthlib.data.pfm import read_pfm, write_pfm
 from depthlib.data.verify import verify
 from depthlib.geometry import warp, warp_disparity
 from depthlib.scenes import SceneDataset, SceneDistribution
-from depthlib.scenes.writers.cityscapes import write_cityscapes
-from depthlib.scenes.writers.flyingthings import write_flyingthings
-from depthlib.scenes.writers.middlebury import write_middlebury
+from depthlib.scenes.writers.stereo import write_cityscapes, write_flyingthings, write_middlebury
 
 SAMPLES = samples_dir()
 real = pytest.mark.skipif(SAMPLES is None, reason="DEPTHLIB_SAMPLES names no folder of real samples")
@@ -163,7 +162,7 @@ def test_pfm_rows_and_byte_orders(tmp_path: Path) -> None:
     big = b"Pf \n2 2 \n1.0\n" + np.array([3, np.inf, 1, 2], dtype=">f4").tobytes()
     (tmp_path / "b.pfm").write_bytes(big)
     assert torch.equal(read_pfm(tmp_path / "a.pfm"), values) and torch.equal(read_pfm(tmp_path / "b.pfm"), values)
-    for wrong, message in ((data[:-2], "cut off"), (b"PF" + data[2:], "three channels"), (b"P5\n2 2\n255\n", "expected a PFM")):
+    for wrong, message in ((data[:-2], "cut off"), (b"PF" + data[2:] + bytes(32), "three channels"), (b"P5\n2 2\n255\n", "expected a PFM")):
         (tmp_path / "c.pfm").write_bytes(wrong)
         with pytest.raises(DataError, match=message):
             read_pfm(tmp_path / "c.pfm")
@@ -278,7 +277,7 @@ def test_real_middlebury_warps(
     assert SAMPLES is not None
     folder = SAMPLES / "middlebury" / scene
     values, valid = read_disparity_png(folder / disparity, scale)
-    found = warp_errors(read_colour(folder / left), read_colour(folder / right), values, valid)
+    found = warp_errors(read_image(folder / left), read_image(folder / right), values, valid)
     assert found == pytest.approx((after, before), abs=0.3)
 
 
@@ -313,7 +312,7 @@ def test_real_flyingthings_disparity() -> None:
     assert disparity.shape == (540, 960)
     assert float(disparity.min()) == pytest.approx(1.13, abs=0.01) and float(disparity.max()) == pytest.approx(109, abs=1)
     # Right way up: edges of the image lie on edges of the disparity.
-    image = grey(read_colour(SAMPLES / "flyingthings3d_raft3d" / "image1.png"))[0]
+    image = grey(read_image(SAMPLES / "flyingthings3d_raft3d" / "image1.png"))[0]
 
     def overlap(depth: torch.Tensor) -> float:
         edges = depth.diff(dim=0).abs()[:, 1:] > 3

@@ -202,7 +202,10 @@ def test_anuw_loss_computes_only_the_terms_that_weigh() -> None:
     total, terms = anuw_loss(PRED, TARGET, VALID, max_depth=1.0, weights={"l1": 2.0, "ssim": 0.0})  # too small for SSIM
     assert list(terms) == ["l1"]
     assert total.item() == pytest.approx(2 * 6 / 5)
-    for weights, message in (({"l2": 1.0}, "weights: found l2, expected some of l1, gradient, ssim"), ({}, "found none"), ({"l1": 0}, "found only 0")):
+    for weights, message in (
+        ({"l2": 1.0}, "weights: found l2, expected some of l1, gradient, ssim"),
+        ({}, "found none"), ({"l1": 0}, "found only 0"),
+    ):
         with pytest.raises(ValueError, match=message):
             anuw_loss(PRED, TARGET, VALID, max_depth=1.0, weights=weights)
     with pytest.raises(ValueError, match="max_depth: found 0, expected a positive depth"):
@@ -256,7 +259,7 @@ def test_memory_layout_and_precision(name: str) -> None:
 @pytest.mark.parametrize("name", SIMPLE)
 def test_refusals(name: str) -> None:
     loss, (pred, target, valid) = SIMPLE[name], random_maps()
-    with pytest.raises(ValueError, match=r"valid: found shapes \[2, 1, 13, 14\], \[2, 1, 13, 13\] and .* one shape \[B,1,H,W\]"):
+    with pytest.raises(ValueError, match=r"found shapes \[2, 1, 13, 14\], \[2, 1, 13, 13\] and .* one shape \[B,1,H,W\]"):
         loss(pred, target[..., 1:], valid)
     with pytest.raises(ValueError, match="one shape"):
         loss(pred[:, 0], target[:, 0], valid[:, 0])

@@ -18,9 +18,7 @@ from depthlib.data.mannequin import Mannequin, read_clip
 from depthlib.data.redweb import ReDWeb
 from depthlib.data.verify import verify
 from depthlib.scenes import SceneDataset, SceneDistribution
-from depthlib.scenes.writers.diw import write_diw
-from depthlib.scenes.writers.mannequin import write_mannequin
-from depthlib.scenes.writers.redweb import write_redweb
+from depthlib.scenes.writers.relative import write_diw, write_mannequin, write_redweb
 
 
 @pytest.fixture(scope="module")
@@ -192,7 +190,8 @@ def test_written_files_lie_where_the_manifests_say(
     rooms: SceneDataset, tmp_path: Path, name: str, kinds: tuple[str, ...],
 ) -> None:
     """Verification decodes every file by its manifest: names, types, units and masks must be those that the writers write."""
-    writer = getattr(import_module(f"depthlib.scenes.writers.{'nyu' if name.startswith('nyu') else name}"), f"write_{name}")
+    modules = [import_module(f"depthlib.scenes.writers.{module}") for module in ("nyu", "relative", "rgbd")]
+    writer = next(getattr(module, f"write_{name}") for module in modules if hasattr(module, f"write_{name}"))
     writer(tmp_path, *((rooms, rooms) if name == "nyu" else (rooms,)))
     report = verify(load_manifest(name), tmp_path, full=True)
     found = {finding.what.removeprefix("layout "): finding.found for finding in report.findings}

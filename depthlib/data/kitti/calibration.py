@@ -44,9 +44,7 @@ class Calibration:
 
     def _projection(self, camera: int) -> Tensor:
         if camera not in self.projections:
-            raise DataError(
-                f"{self.source}: found projections of {sorted(self.projections)}, expected one of camera {camera}"
-            )
+            raise DataError(f"{self.source}: found cameras {sorted(self.projections)}, expected camera {camera}")
         return self.projections[camera]
 
     def K(self, camera: int) -> Tensor:
@@ -66,9 +64,7 @@ class Calibration:
             DataError: no calibration of the laser.
         """
         if self.T_cam0_velo is None:
-            raise DataError(
-                f"{self.source}: found no calibration of the laser, expected calib_velo_to_cam.txt beside it, or Tr"
-            )
+            raise DataError(f"{self.source}: found no laser, expected calib_velo_to_cam.txt beside it, or Tr")
         return self.T_camera_rect0(camera) @ self.rectification @ self.T_cam0_velo
 
     def T_camera_imu(self, camera: int) -> Tensor:
@@ -78,7 +74,7 @@ class Calibration:
             DataError: no calibration of the laser or of the IMU.
         """
         if self.T_velo_imu is None:
-            raise DataError(f"{self.source}: found no calibration of the IMU, expected calib_imu_to_velo.txt beside it")
+            raise DataError(f"{self.source}: found no IMU, expected calib_imu_to_velo.txt beside it")
         return self.T_camera_velo(camera) @ self.T_velo_imu
 
     def T_right_left(self) -> Tensor:
@@ -93,8 +89,8 @@ class Calibration:
         """
         metres = -float(self.T_right_left()[0, 3])
         if not BASELINE_RANGE[0] < metres < BASELINE_RANGE[1]:
-            raise DataError(f"{self.source}: found a baseline of {metres:.3f} m, expected about 0.53 m: P_rect_02 and "
-                            "P_rect_03 are wrong")
+            wanted = "about 0.53 m: P_rect_02 and P_rect_03 are wrong"
+            raise DataError(f"{self.source}: found a baseline of {metres:.3f} m, expected {wanted}")
         return metres
 
     def check_size(self, camera: int, height: int, width: int, image: Path) -> None:
@@ -105,9 +101,8 @@ class Calibration:
         """
         expected = self.sizes.get(camera)
         if expected is not None and expected != (height, width):
-            raise DataError(f"{image}: found {width} x {height} pixels, expected {expected[1]} x {expected[0]} as "
-                            f"{self.source} says: "
-                            "resized, or the calibration of another day")
+            wanted = f"{expected[1]} x {expected[0]} as {self.source} says: resized, or the calibration of another day"
+            raise DataError(f"{image}: found {width} x {height} pixels, expected {wanted}")
 
 
 def read_raw_calibration(folder: Path) -> Calibration:
@@ -133,7 +128,11 @@ def _camera_file(cameras: Path, velo: Tensor | None, imu: Tensor | None) -> Cali
     entries = _entries(cameras)
     present = [camera for camera in range(4) if f"P_rect_{camera:02d}" in entries]
     projections = {camera: _matrix(cameras, entries, f"P_rect_{camera:02d}", 3, 4) for camera in present}
-    sizes = {camera: _size(cameras, entries, f"S_rect_{camera:02d}") for camera in present if f"S_rect_{camera:02d}" in entries}
+    sizes = {}
+    for camera in present:
+        if (key := f"S_rect_{camera:02d}") in entries:
+            width, height = _matrix(cameras, entries, key, 1, 2)[0].tolist()
+            sizes[camera] = (round(height), round(width))
     rotation = _matrix(cameras, entries, "R_rect_00", 3, 3)
     return _checked(Calibration(cameras, projections, make_pose(rotation, rotation.new_zeros(3)), velo, imu, sizes))
 
@@ -150,15 +149,13 @@ def read_sequence_calibration(path: Path) -> Calibration:
     entries = _entries(path)
     projections = {camera: _matrix(path, entries, f"P{camera}", 3, 4) for camera in range(4) if f"P{camera}" in entries}
     rectification = torch.eye(4, dtype=torch.float64)
-    name = next((key for key in ("R0_rect", "R_rect") if key in entries), None)
-    if name is not None:
+    for name in entries.keys() & {"R0_rect", "R_rect"}:
         rectification[:3, :3] = _matrix(path, entries, name, 3, 3)
-    transforms = []
+    transforms: list[Tensor | None] = []
     for keys in (("Tr", "Tr_velo_to_cam", "Tr_velo_cam"), ("Tr_imu_to_velo", "Tr_imu_velo")):
-        found = next((key for key in keys if key in entries), None)
-        rows = None if found is None else _matrix(path, entries, found, 3, 4)
-        transforms.append(None if rows is None else make_pose(rows[:, :3].contiguous(), rows[:, 3]))
-    return _checked(Calibration(path, projections, rectification, transforms[0], transforms[1], {}))
+        found = [_matrix(path, entries, key, 3, 4) for key in keys if key in entries]
+        transforms.append(make_pose(found[0][:, :3].contiguous(), found[0][:, 3]) if found else None)
+    return _checked(Calibration(path, projections, rectification, *transforms, {}))
 
 
 def _entries(path: Path) -> dict[str, list[str]]:
@@ -178,11 +175,6 @@ def _matrix(path: Path, entries: dict[str, list[str]], key: str, rows: int, colu
     return values.reshape(rows, columns)
 
 
-def _size(path: Path, entries: dict[str, list[str]], key: str) -> tuple[int, int]:
-    width, height = _matrix(path, entries, key, 1, 2)[0].tolist()
-    return round(height), round(width)
-
-
 def _rigid(path: Path) -> Tensor | None:
     if not path.is_file():
         return None
@@ -197,10 +189,8 @@ def _checked(calibration: Calibration) -> Calibration:
         raise DataError(f"{source}: found projections of cameras {sorted(calibration.projections)}, expected 2 and 3 among them")
     for camera, P in calibration.projections.items():
         if not (float(P[0, 0]) > 0 and float(P[1, 1]) > 0 and P[2, :3].tolist() == [0, 0, 1] and abs(float(P[1, 0])) < 1e-9):
-            raise DataError(
-                f"{source}: found the projection {P[:, :3].tolist()} of camera {camera}, "
-                "expected [fx 0 cx; 0 fy cy; 0 0 1]"
-            )
+            found = f"the projection {P[:, :3].tolist()} of camera {camera}"
+            raise DataError(f"{source}: found {found}, expected [fx 0 cx; 0 fy cy; 0 0 1]")
     poses = {"rectification": calibration.rectification, "laser": calibration.T_cam0_velo, "IMU": calibration.T_velo_imu}
     for name, pose in poses.items():
         if pose is None:
@@ -208,9 +198,8 @@ def _checked(calibration: Calibration) -> Calibration:
         R = pose[:3, :3]
         if not (torch.allclose(R @ R.T, torch.eye(3, dtype=R.dtype), atol=1e-3) and float(torch.linalg.det(R)) > 0):
             raise DataError(f"{source}: found R R^T = {(R @ R.T).tolist()} of the {name}, expected a rotation")
-    if calibration.T_cam0_velo is not None and not float(calibration.T_camera_velo(2)[2, 0]) > 0.9:
-        raise DataError(f"{source}: found a laser axis other than the cameras' forward axis (cosine "
-                        f"{float(calibration.T_camera_velo(2)[2, 0]):.2f}), "
-                        "expected the transform from laser to camera, not its inverse")
+    if calibration.T_cam0_velo is not None and not (cosine := float(calibration.T_camera_velo(2)[2, 0])) > 0.9:
+        found = f"a laser axis other than the cameras' forward axis (cosine {cosine:.2f})"
+        raise DataError(f"{source}: found {found}, expected the transform from laser to camera, not its inverse")
     calibration.baseline()
     return calibration

@@ -11,9 +11,11 @@ from torch import Tensor
 
 from depthlib.data.dataset_base import RealDataset, one_of
 from depthlib.data.errors import DataError
-from depthlib.data.files import read_colour, read_map, read_text, require_folder
+from depthlib.data.files import read_numbers, require_folder
+from depthlib.data.images import read_image
 from depthlib.data.kitti.splits import RawFrame
 from depthlib.data.manifest import Encoding
+from depthlib.data.maps import read_map
 
 DEPTH_RANGE = (0.5, 130.0)
 ANNOTATED = Encoding("png", "uint16", "metre", scale=256, invalid=(0,), along="z", range=DEPTH_RANGE)
@@ -38,7 +40,7 @@ def read_annotated(path: Path, size: tuple[int, int] | None = None) -> tuple[Ten
     return read_map(path, ANNOTATED, size)
 
 
-class KittiDepth(RealDataset[str]):
+class KittiDepth(RealDataset[tuple[Path, ...]]):
     """The depth benchmark's "depth_selection": images cropped to 1216 x 352 with their intrinsics.
 
     An item: image float32 [3, H, W], K float32 [3, 3], name (of the file); for "val" also depth float32 [1, H, W]
@@ -55,19 +57,17 @@ class KittiDepth(RealDataset[str]):
     def __init__(self, root: str | os.PathLike[str], split: str = "val") -> None:
         one_of("split", split, tuple(SPLITS))
         folder = require_folder(Path(root) / SPLITS[split], f"the images of {SPLITS[split]}")
-        super().__init__(folder, split, sorted(path.stem for path in (folder / "image").glob("*.png")), "image/*.png")
+        entries = []
+        for image in sorted((folder / "image").glob("*.png")):
+            truth = folder / "groundtruth_depth" / image.name.replace("_image_", "_groundtruth_depth_", 1)
+            entries.append((image, folder / "intrinsics" / f"{image.stem}.txt", *((truth,) if split == "val" else ())))
+        super().__init__(folder, split, entries, "image/*.png")
 
-    def files(self, entry: str) -> tuple[Path, ...]:
-        files = (self.root / "image" / f"{entry}.png", self.root / "intrinsics" / f"{entry}.txt")
-        truth = self.root / "groundtruth_depth" / f"{entry.replace('_image_', '_groundtruth_depth_', 1)}.png"
-        return (*files, truth) if self.split == "val" else files
-
-    def read(self, entry: str) -> dict[str, Any]:
-        files = self.files(entry)
-        image = read_colour(files[0])
-        item: dict[str, Any] = {"image": image, "K": read_intrinsics(files[1]), "name": entry}
-        if self.split == "val":
-            item["depth"], item["valid"] = read_annotated(files[2], (image.shape[1], image.shape[2]))
+    def read(self, entry: tuple[Path, ...]) -> dict[str, Any]:
+        image = read_image(entry[0])
+        item: dict[str, Any] = {"image": image, "K": read_intrinsics(entry[1]), "name": entry[0].stem}
+        for truth in entry[2:]:
+            item["depth"], item["valid"] = read_annotated(truth, (image.shape[1], image.shape[2]))
         return item
 
 
@@ -77,10 +77,7 @@ def read_intrinsics(path: Path) -> Tensor:
     Raises:
         DataError: missing, or not the intrinsics of a camera.
     """
-    try:
-        K = torch.tensor([float(text) for text in read_text(path).split()])
-    except ValueError:
-        raise DataError(f"{path}: found text, expected nine numbers") from None
-    if K.numel() != 9 or not (float(K[0]) > 0 and float(K[4]) > 0 and K[6:].tolist() == [0, 0, 1]):
-        raise DataError(f"{path}: found {K.tolist()}, expected the nine numbers of [fx 0 cx; 0 fy cy; 0 0 1]")
-    return K.reshape(3, 3)
+    K = torch.from_numpy(read_numbers(path, (3, 3))).float()
+    if not (float(K[0, 0]) > 0 and float(K[1, 1]) > 0 and K[2].tolist() == [0, 0, 1]):
+        raise DataError(f"{path}: found {K.tolist()}, expected [fx 0 cx; 0 fy cy; 0 0 1]")
+    return K

@@ -7,14 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import torch
 
-from depthlib.data.dataset_base import RealDataset
+from depthlib.data.dataset_base import RealDataset, check_views, one_of
 from depthlib.data.errors import DataError
-from depthlib.data.files import checked_map, read_bytes, read_colour, read_text, require_folder
+from depthlib.data.files import read_arrays, read_text, require_folder
+from depthlib.data.images import read_image
 from depthlib.data.kitti.depth import read_intrinsics
-from depthlib.data.kitti.raw import VIEWS
+from depthlib.data.maps import checked_map
+from depthlib.data.video import VIEWS
 
 DEPTH_RANGE = (0.2, 130.0)      # reduced maps keep returns close to the car
 
@@ -42,11 +43,9 @@ class KittiFormatted(RealDataset[dict[str, Path]]):
         self, root: str | os.PathLike[str], split: str | Sequence[str] = "train", *, depth: Literal["none", "stored"] = "none",
         views: Sequence[str] = ("current",),
     ) -> None:
-        known = [view for view in VIEWS if view != "right"]
-        if depth not in ("none", "stored") or isinstance(views, str) or "current" not in views or not set(views) <= set(known):
-            raise DataError(f"found depth={depth!r}, views={views!r}, expected 'none' or 'stored' and any of {', '.join(known)}")
+        one_of("depth", depth, ("none", "stored"))
+        views = check_views(views, VIEWS)
         top = require_folder(root, "formatted drives, with train.txt and val.txt")
-        self.depth, self.views = depth, tuple(view for view in known if view in views)
         entries: list[dict[str, Path]] = []
         drives = read_text(top / f"{split}.txt").split() if isinstance(split, str) else list(split)
         for drive in drives:
@@ -56,32 +55,23 @@ class KittiFormatted(RealDataset[dict[str, Path]]):
                 files = {"current": path, "K": folder / "cam.txt", "depth": path.with_suffix(".npy"),
                          "previous": images[position - 1] if position else None,
                          "next": images[position + 1] if position + 1 < len(images) else None}
-                kept = {key: files[key] for key in (*self.views, "K", *(("depth",) if depth == "stored" else ()))}
+                kept = {key: files[key] for key in (*views, "K", *(("depth",) if depth == "stored" else ()))}
                 if None not in kept.values() and (depth == "none" or kept["depth"].is_file()):
                     entries.append(kept)
         super().__init__(top, str(split), entries, f"{len(drives)} drives")
 
-    def files(self, entry: dict[str, Path]) -> tuple[Path, ...]:
-        return tuple(entry.values())
-
     def read(self, entry: dict[str, Path]) -> dict[str, Any]:
         path = entry["current"]
-        image = read_colour(path)
+        image = read_image(path)
         size = (image.shape[1], image.shape[2])
         item: dict[str, Any] = {"image": image, "K": read_intrinsics(entry["K"]), "name": f"{path.parent.name}/{path.stem}"}
-        item |= {view: read_colour(entry[view], size) for view in self.views if view != "current"}
-        if self.depth == "stored":
-            item["depth"], item["valid"] = _read_map(entry["depth"], size)
+        item |= {view: read_image(entry[view], size) for view in ("previous", "next") if view in entry}
+        if "depth" in entry:
+            (depth,) = read_arrays(entry["depth"], "array")
+            if depth.shape != size or depth.dtype.kind != "f":
+                found = f"{depth.dtype} {list(depth.shape)}"
+                raise DataError(f"{entry['depth']}: found {found}, expected floating metres {list(size)} as the image")
+            values = torch.from_numpy(depth)
+            # NaN counts as valid here, so that it raises
+            item["depth"], item["valid"] = checked_map(entry["depth"], values, values != 0, DEPTH_RANGE)
         return item
-
-
-def _read_map(path: Path, size: tuple[int, int]) -> tuple[torch.Tensor, torch.Tensor]:
-    read_bytes(path)
-    try:
-        depth = np.load(path, allow_pickle=False)
-    except Exception as error:      # numpy raises one of several types
-        raise DataError(f"{path}: damaged, expected a .npy file ({error})") from None
-    if depth.shape != size or depth.dtype.kind != "f":
-        raise DataError(f"{path}: found {depth.dtype} {list(depth.shape)}, expected floating metres {list(size)} as the image")
-    values = torch.from_numpy(depth)
-    return checked_map(path, values, values != 0, DEPTH_RANGE)      # NaN counts as valid here, so that it raises

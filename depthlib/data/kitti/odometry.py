@@ -10,15 +10,17 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from depthlib.data.dataset_base import RealDataset, one_of
+from depthlib.data.dataset_base import RealDataset, check_views, one_of
 from depthlib.data.errors import DataError
-from depthlib.data.files import checked_map, read_colour, require_folder
+from depthlib.data.files import require_folder
+from depthlib.data.images import read_image
 from depthlib.data.kitti.calibration import read_sequence_calibration
 from depthlib.data.kitti.depth import DEPTH_RANGE
 from depthlib.data.kitti.poses import read_poses
 from depthlib.data.kitti.raw import STEPS, VIEWS
 from depthlib.data.kitti.splits import SequenceFrame, chosen_lines, parse_sequences
 from depthlib.data.kitti.velodyne import Along, project_scan, read_scan
+from depthlib.data.maps import checked_map
 
 
 class KittiOdometry(RealDataset[SequenceFrame]):
@@ -47,10 +49,9 @@ class KittiOdometry(RealDataset[SequenceFrame]):
         views: Sequence[str] = ("current",),
     ) -> None:
         one_of("depth", depth, ("none", "velodyne"))
-        if isinstance(views, str) or "current" not in views or not set(views) <= set(VIEWS):
-            raise DataError(f"views: found {views!r}, expected 'current' and any of {', '.join(VIEWS[1:])}")
         self.root = require_folder(root, "the odometry benchmark, with the folder sequences")
-        self.depth, self.along, self.views = depth, along, tuple(view for view in VIEWS if view in views)
+        self.depth, self.along, self.views = depth, along, check_views(views, VIEWS)
+        self._steps = [STEPS[view] for view in self.views if view in STEPS]
         if isinstance(split, Sequence) and not isinstance(split, str):
             frames = [frame for sequence in split for frame in self._sequence_frames(sequence)]
         else:
@@ -61,8 +62,11 @@ class KittiOdometry(RealDataset[SequenceFrame]):
         for sequence in dict.fromkeys(frame.sequence for frame in frames):
             path = self.root / "poses" / f"{sequence}.txt"
             self._poses[sequence] = read_poses(path) if path.is_file() else None
-        for frame in frames:
-            self._check_pose(frame)
+        for frame in frames:                # poses of the frame and of its neighbours, if the sequence has any
+            steps, poses = [frame.number + step for step in (0, *self._steps)], self._poses[frame.sequence]
+            if poses is not None and not 0 <= min(steps) <= max(steps) < len(poses):
+                path = self.root / "poses" / f"{frame.sequence}.txt"
+                raise DataError(f"{path}: found {len(poses)} poses, expected those of frames {steps}")
         super().__init__(self.root, str(split), frames, f"split {split}")
 
     def _image(self, frame: SequenceFrame, step: int = 0, camera: int | None = None) -> Path:
@@ -73,27 +77,18 @@ class KittiOdometry(RealDataset[SequenceFrame]):
         folder = require_folder(self.root / "sequences" / sequence / "image_2", f"the left colour images of sequence {sequence}")
         numbers = sorted(int(path.stem) for path in folder.glob("*.png"))
         there = set(numbers)
-        steps = [STEPS[view] for view in self.views if view in STEPS]
-        return [SequenceFrame(sequence, n, "l") for n in numbers if all(n + step in there for step in steps)]
-
-    def _check_pose(self, frame: SequenceFrame) -> None:
-        """Check that the ground truth, if there is any, has poses of the frame and of its neighbours."""
-        poses = self._poses[frame.sequence]
-        numbers = [frame.number + step for step in (0, *(STEPS[view] for view in self.views if view in STEPS))]
-        if poses is not None and not 0 <= min(numbers) <= max(numbers) < len(poses):
-            raise DataError(f"{self.root / 'poses' / frame.sequence}.txt: found {len(poses)} poses, expected those of frames "
-                            f"{numbers}")
+        return [SequenceFrame(sequence, n, "l") for n in numbers if all(n + step in there for step in self._steps)]
 
     def files(self, entry: SequenceFrame) -> tuple[Path, ...]:
         folder = self.root / "sequences" / entry.sequence
         files = [self._image(entry), folder / "calib.txt"]
         files += [self._image(entry, camera=3)] if "right" in self.views else []
-        files += [self._image(entry, STEPS[view]) for view in self.views if view in STEPS]
+        files += [self._image(entry, step) for step in self._steps]
         return (*files, folder / "velodyne" / f"{entry.number:06d}.bin") if self.depth == "velodyne" else tuple(files)
 
     def read(self, frame: SequenceFrame) -> dict[str, Any]:
         calibration = read_sequence_calibration(self.root / "sequences" / frame.sequence / "calib.txt")
-        image = read_colour(self._image(frame))
+        image = read_image(self._image(frame))
         height, width = image.shape[-2:]
         K = calibration.K(frame.camera)
         item: dict[str, Any] = {"image": image, "K": K.float(), "name": frame.name}
@@ -102,14 +97,14 @@ class KittiOdometry(RealDataset[SequenceFrame]):
             depth = project_scan(read_scan(path), calibration.T_camera_velo(frame.camera), K, height, width, along=self.along)
             item["depth"], item["valid"] = checked_map(path, depth[0], depth[0] > 0, DEPTH_RANGE)
         if "right" in self.views:
-            item["right"] = read_colour(self._image(frame, camera=3), (height, width))
+            item["right"] = read_image(self._image(frame, camera=3), (height, width))
             item["baseline"] = torch.tensor(calibration.baseline(), dtype=torch.float32)
             item["T_right_current"] = calibration.T_right_left().float()
         poses = self._poses[frame.sequence]
         for view in self.views:
             if view not in STEPS:
                 continue
-            item[view] = read_colour(self._image(frame, STEPS[view]), (height, width))
+            item[view] = read_image(self._image(frame, STEPS[view]), (height, width))
             if poses is not None:
                 # The poses are those of camera 0; the images are of camera 2 or 3.
                 T = calibration.T_camera_rect0(frame.camera)

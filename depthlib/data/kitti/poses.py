@@ -9,11 +9,10 @@ import torch
 from torch import Tensor
 
 from depthlib.data.errors import DataError
-from depthlib.data.files import read_text
+from depthlib.data.files import read_lines, read_numbers
 from depthlib.geometry import make_pose
 
 EARTH_RADIUS = 6378137.0    # metres, of the Mercator projection
-OXTS_VALUES = 30
 
 
 def read_oxts(path: Path) -> Tensor:
@@ -22,16 +21,11 @@ def read_oxts(path: Path) -> Tensor:
     Raises:
         DataError: missing, another number of values, or angles out of range.
     """
-    try:
-        values = torch.tensor([float(text) for text in read_text(path).split()], dtype=torch.float64)
-    except ValueError:
-        raise DataError(f"{path}: found text, expected {OXTS_VALUES} numbers") from None
-    if values.numel() < 6 or not bool(torch.isfinite(values).all()):
-        raise DataError(f"{path}: found {values.numel()} values, expected {OXTS_VALUES} finite ones")
+    values = torch.from_numpy(read_numbers(path, (30,)))
     latitude, longitude = values[0].item(), values[1].item()
     if not (abs(latitude) < 85 and abs(longitude) <= 180 and float(values[3:6].abs().max()) <= 2 * math.pi):
-        raise DataError(f"{path}: found latitude {latitude:g}, longitude {longitude:g}, angles {values[3:6].tolist()}, "
-                        "expected degrees and radians")
+        found = f"latitude {latitude:g}, longitude {longitude:g}, angles {values[3:6].tolist()}"
+        raise DataError(f"{path}: found {found}, expected degrees and radians")
     return values
 
 
@@ -60,16 +54,14 @@ def read_poses(path: Path) -> Tensor:
     Raises:
         DataError: missing, a line without 12 numbers, or a matrix that is no rigid motion.
     """
-    lines = [line.split() for line in read_text(path).splitlines() if line.strip()]
+    lines = read_lines(path)
     if wrong := next((number for number, line in enumerate(lines, 1) if len(line) != 12), None):
         raise DataError(f"{path}, line {wrong}: found {len(lines[wrong - 1])} values, expected 12 (the rows of [R | t])")
-    try:
-        rows = torch.tensor([[float(text) for text in line] for line in lines], dtype=torch.float64).reshape(-1, 3, 4)
-    except ValueError as error:
-        raise DataError(f"{path}: {error}, expected numbers") from None
+    rows = torch.from_numpy(read_numbers(path, (len(lines), 3, 4)))
     R = rows[:, :, :3]
     rigid = (R @ R.transpose(1, 2) - torch.eye(3, dtype=R.dtype)).abs().amax((1, 2)) < 1e-3
-    if len(rows) == 0 or not bool((rigid & (torch.linalg.det(R) > 0)).all()):
-        worst = int((~rigid).nonzero()[0]) + 1 if not bool(rigid.all()) else 1
+    rigid &= torch.linalg.det(R) > 0
+    if not bool(rigid.all()):
+        worst = int((~rigid).nonzero()[0]) + 1
         raise DataError(f"{path}, line {worst}: found a left 3 x 3 part that is no rotation, expected rows of [R | t]")
     return make_pose(R.contiguous(), rows[:, :, 3])

@@ -6,19 +6,22 @@ import functools
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from depthlib.data.dataset_base import check_views, one_of
 from depthlib.data.errors import DataError
-from depthlib.data.files import checked_map, fingerprint, read_colour, require_folder
+from depthlib.data.files import fingerprint, require_folder, require_size
+from depthlib.data.images import read_image
 from depthlib.data.kitti.calibration import Calibration, read_raw_calibration
 from depthlib.data.kitti.depth import DEPTH_RANGE, annotated_candidates, read_annotated
 from depthlib.data.kitti.poses import oxts_pose, read_oxts
 from depthlib.data.kitti.splits import RawFrame, chosen_lines, parse_raw, parse_static, without_static
 from depthlib.data.kitti.velodyne import Along, Pixels, project_scan, read_projected, read_scan
+from depthlib.data.maps import checked_map
 
 Depth = Literal["velodyne", "annotated", "projected", "none"]
 VIEWS = ("current", "right", "previous", "next")
@@ -64,19 +67,16 @@ class KittiRaw(Dataset):
         annotated: str | os.PathLike[str] | None = None, static: str | os.PathLike[str] | None = None,
         missing: Literal["error", "skip"] = "error",
     ) -> None:
-        for name, value, known in (("depth", depth, ("velodyne", "annotated", "projected", "none")),
-                                   ("sides", sides, ("both", "left", "right")), ("missing", missing, ("error", "skip"))):
-            if value not in known:
-                raise DataError(f"{name}: found {value!r}, expected one of {', '.join(known)}")
-        if isinstance(views, str) or "current" not in views or not set(views) <= set(VIEWS):
-            raise DataError(f"views: found {views!r}, expected 'current' and any of {', '.join(VIEWS[1:])}")
+        one_of("depth", depth, get_args(Depth))
+        one_of("sides", sides, ("both", "left", "right"))
+        one_of("missing", missing, ("error", "skip"))
+        self.views = check_views(views, VIEWS)
         if (depth == "annotated") != (annotated is not None):
-            raise DataError(f"annotated: found {annotated!r} for depth={depth!r}, expected the folder of annotated depth "
-                            "just for 'annotated'")
+            wanted = "the folder of annotated depth just for 'annotated'"
+            raise DataError(f"annotated: found {annotated!r} for depth={depth!r}, expected {wanted}")
         self.root = require_folder(root, "the raw data of KITTI, with folders such as 2011_09_26")
         self.annotated = None if annotated is None else require_folder(annotated, "annotated depth, with folders train and val")
         self.depth, self.along, self.pixels, self.poses = depth, along, pixels, poses
-        self.views = tuple(view for view in VIEWS if view in views)
         if isinstance(split, Sequence) and not isinstance(split, str):
             frames = list(split)
         else:
@@ -86,39 +86,30 @@ class KittiRaw(Dataset):
             raise DataError("views: found 'right' for frames of the right camera, expected sides='left'")
         moving = frames if static is None else without_static(frames, parse_static(*chosen_lines("kitti", static, lists)))
         self.static_removed = len(frames) - len(moving)
-        self._listing = functools.cache(_names)
-        self._calibration = functools.cache(lambda date: read_raw_calibration(self.root / date))
+        self._calibrations: dict[str, Calibration] = {}
         self.frames: list[RawFrame] = []
         self.skipped: list[str] = []
+        names = functools.cache(_names)         # lists each folder once instead of testing each file
         for frame in moving:
-            absent = next((choices[0] for choices in self._needed(frame) if self._there(choices) is None), None)
-            if absent is None:
+            absent = [choices[0] for choices in self._needed(frame)
+                      if not any(path.name in names(path.parent) for path in choices)]
+            if not absent:
                 self.frames.append(frame)
             elif missing == "skip":
                 self.skipped.append(frame.name)
             else:
-                raise DataError(f"{absent}: no such file, expected one for the entry {frame.name} (missing='skip' leaves such "
-                                "entries out)")
+                wanted = f"one for the entry {frame.name} (missing='skip' leaves such entries out)"
+                raise DataError(f"{absent[0]}: no such file, expected {wanted}")
         if not self.frames:
             raise DataError(f"{self.root}: found no frame of the split ({len(moving)} entries), expected at least one")
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Caches of functions cannot be pickled for worker processes."""
-        return {key: value for key, value in self.__dict__.items() if key not in ("_listing", "_calibration")}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._listing = functools.cache(_names)
-        self._calibration = functools.cache(lambda date: read_raw_calibration(self.root / date))
 
     def __len__(self) -> int:
         return len(self.frames)
 
-    def name(self, position: int) -> str:
-        return self.frames[position].name
-
-    def calibration(self, position: int) -> Calibration:
-        return self._calibration(self.frames[position].date)
+    def _calibration(self, date: str) -> Calibration:
+        if date not in self._calibrations:
+            self._calibrations[date] = read_raw_calibration(self.root / date)
+        return self._calibrations[date]
 
     def _drive(self, frame: RawFrame) -> Path:
         return self.root / frame.date / frame.drive
@@ -150,43 +141,34 @@ class KittiRaw(Dataset):
         if self.depth != "none":
             yield self._depth_files(frame)
 
-    def _there(self, choices: list[Path]) -> Path | None:
-        """The first path that exists; lists each folder once instead of testing each file."""
-        return next((path for path in choices if path.name in self._listing(path.parent)), None)
-
-    def _found(self, choices: list[Path]) -> Path:
-        return self._there(choices) or choices[0]       # the reader reports that it is missing
-
     def __getitem__(self, position: int) -> dict[str, Any]:
         frame = self.frames[position]
         calibration = self._calibration(frame.date)
-        path = self._found(self._image(frame))
-        image = read_colour(path)
+        path = _found(self._image(frame))
+        image = read_image(path)
         height, width = image.shape[-2:]
         calibration.check_size(frame.camera, height, width, path)
         item: dict[str, Any] = {"image": image, "K": calibration.K(frame.camera).float(), "name": frame.name}
         if self.depth != "none":
             item["depth"], item["valid"] = self._read_depth(frame, calibration, height, width)
         if "right" in self.views:
-            item["right"] = read_colour(self._found(self._image(frame, camera=3)), (height, width))
+            item["right"] = read_image(_found(self._image(frame, camera=3)), (height, width))
             item["baseline"] = torch.tensor(calibration.baseline(), dtype=torch.float32)
             item["T_right_current"] = calibration.T_right_left().float()
         for view in self.views:
             if view in STEPS:
-                item[view] = read_colour(self._found(self._image(frame, STEPS[view])), (height, width))
+                item[view] = read_image(_found(self._image(frame, STEPS[view])), (height, width))
                 if self.poses:
                     item[f"T_{view}_current"] = self._motion(frame, STEPS[view], calibration).float()
         return item
 
     def _read_depth(self, frame: RawFrame, calibration: Calibration, height: int, width: int) -> tuple[Tensor, Tensor]:
-        path = self._found(self._depth_files(frame))
+        path = _found(self._depth_files(frame))
         if self.depth == "annotated":
             return read_annotated(path, (height, width))
         if self.depth == "projected":
             depth = read_projected(path)
-            if depth.shape[-2:] != (height, width):
-                raise DataError(f"{path}: found {depth.shape[2]} x {depth.shape[1]} pixels, expected {width} x {height} as "
-                                "the image")
+            require_size(path, depth.shape[-2:], (height, width))
         else:
             pose, K = calibration.T_camera_velo(frame.camera), calibration.K(frame.camera)
             depth = project_scan(read_scan(path), pose, K, height, width, along=self.along, pixels=self.pixels)
@@ -203,7 +185,7 @@ class KittiRaw(Dataset):
     def fingerprint(self) -> str:
         """SHA-256 of the names and sizes of all files of the items, and of the options."""
         note = f"KittiRaw {self.depth} {self.along} {self.pixels} {self.views} {self.poses}"
-        files = (self._found(choices) for frame in self.frames for choices in self._needed(frame))
+        files = (_found(choices) for frame in self.frames for choices in self._needed(frame))
         return fingerprint(self.root, files, note)
 
 
@@ -219,6 +201,11 @@ def drive_frames(root: str | os.PathLike[str], drive: str, side: str = "l") -> l
     if not numbers:
         raise DataError(f"{folder}: found no image, expected 0000000000.png and so on")
     return [RawFrame(drive, number, side) for number in numbers]
+
+
+def _found(choices: list[Path]) -> Path:
+    """The first path that exists, or the first of all: the reader reports that it is missing."""
+    return next((path for path in choices if path.exists()), choices[0])
 
 
 def _names(folder: Path) -> frozenset[str]:

@@ -126,13 +126,7 @@ def parse_static(lines: Iterable[str], source: str) -> frozenset[tuple[str, int]
     Raises:
         DataError: a line in another format; the message has its number.
     """
-    frames = set()
-    for number, line in enumerate(lines, start=1):
-        fields = line.split()
-        if len(fields) != 3 or not _DRIVE.fullmatch(fields[1]) or not fields[2].isdigit():
-            raise DataError(f"{source}, line {number}: found {line!r}, expected 'date drive number'")
-        frames.add((fields[1], int(fields[2])))
-    return frozenset(frames)
+    return frozenset(frame[:2] for frame in parse_mapping("\n".join(lines), source) if frame is not None)
 
 
 def without_static(frames: Sequence[RawFrame], static: frozenset[tuple[str, int]]) -> list[RawFrame]:

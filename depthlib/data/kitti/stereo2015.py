@@ -12,10 +12,12 @@ from torch import Tensor
 from depthlib.data.cityscapes import train_ids
 from depthlib.data.dataset_base import RealDataset
 from depthlib.data.errors import DataError
-from depthlib.data.files import metres_from_disparity, read_colour, read_map, read_png, read_text, require_folder
+from depthlib.data.files import read_text, require_folder
+from depthlib.data.images import read_image
 from depthlib.data.kitti.calibration import read_camera_calibration
 from depthlib.data.kitti.splits import RawFrame, parse_mapping
 from depthlib.data.manifest import Encoding
+from depthlib.data.maps import metres_from_disparity, read_map, read_png
 
 DISPARITY = Encoding("png", "uint16", "pixel", scale=256, invalid=(0,), range=(0.1, 256))
 
@@ -29,10 +31,10 @@ def read_disparity(path: Path, size: tuple[int, int] | None = None) -> tuple[Ten
     Raises:
         DataError: missing, not 16 bits with one channel, cut off, another `size`, empty, or implausible.
     """
-    return read_map(path, DISPARITY, size, what="disparity in pixels")
+    return read_map(path, DISPARITY, size)
 
 
-class KittiStereo2015(RealDataset[str]):
+class KittiStereo2015(RealDataset[dict[str, Path]]):
     """Frames of the stereo / scene flow benchmark 2015 with ground truth.
 
     An item: image, right float32 [3, H, W], baseline float32 scalar metres, K float32 [3, 3], name "000000_10";
@@ -54,41 +56,34 @@ class KittiStereo2015(RealDataset[str]):
         semantics: bool = False,
     ) -> None:
         folder = require_folder(Path(root) / "training", "image_2, image_3, disp_occ_0 and calib_cam_to_cam of stereo 2015")
-        self.occluded, self.semantics = occluded, semantics
         if split == "training":
             names = sorted(path.stem for path in (folder / "image_2").glob("*_10.png"))
         elif str(split).endswith(".txt"):
             names = [Path(line.split()[0]).stem for line in read_text(Path(split)).splitlines() if line.strip()]
         else:
             raise DataError(f"split: found {split!r}, expected 'training' or the path of a list (.txt)")
-        super().__init__(folder, str(split), names, "image_2/*_10.png" if split == "training" else str(split))
+        entries = []
+        for name in names:
+            files = {"image": folder / "image_2" / f"{name}.png", "right": folder / "image_3" / f"{name}.png",
+                     "disparity": folder / ("disp_occ_0" if occluded else "disp_noc_0") / f"{name}.png",
+                     "calibration": folder / "calib_cam_to_cam" / f"{name.split('_')[0]}.txt"}
+            entries.append(files | ({"semantics": folder / "semantic" / f"{name}.png"} if semantics else {}))
+        super().__init__(folder, str(split), entries, "image_2/*_10.png" if split == "training" else str(split))
 
-    def _named(self, entry: str) -> dict[str, Path]:
-        files = {
-            "image": self.root / "image_2" / f"{entry}.png", "right": self.root / "image_3" / f"{entry}.png",
-            "disparity": self.root / ("disp_occ_0" if self.occluded else "disp_noc_0") / f"{entry}.png",
-            "calibration": self.root / "calib_cam_to_cam" / f"{entry.split('_')[0]}.txt",
-        }
-        return files | ({"semantics": self.root / "semantic" / f"{entry}.png"} if self.semantics else {})
-
-    def files(self, entry: str) -> tuple[Path, ...]:
-        return tuple(self._named(entry).values())
-
-    def read(self, entry: str) -> dict[str, Any]:
-        files = self._named(entry)
-        calibration = read_camera_calibration(files["calibration"])
-        image = read_colour(files["image"])
+    def read(self, entry: dict[str, Path]) -> dict[str, Any]:
+        calibration = read_camera_calibration(entry["calibration"])
+        image = read_image(entry["image"])
         size = (image.shape[1], image.shape[2])
-        calibration.check_size(2, *size, files["image"])
-        disparity, valid = read_disparity(files["disparity"], size)
+        calibration.check_size(2, *size, entry["image"])
+        disparity, valid = read_disparity(entry["disparity"], size)
         baseline, K = calibration.baseline(), calibration.K(2).float()
         item: dict[str, Any] = {
-            "image": image, "right": read_colour(files["right"], size), "baseline": torch.tensor(baseline, dtype=torch.float32),
-            "K": K, "disparity": disparity, "depth": metres_from_disparity(disparity, float(K[0, 0]), baseline), "valid": valid,
-            "name": entry,
+            "image": image, "right": read_image(entry["right"], size), "disparity": disparity, "valid": valid, "K": K,
+            "depth": metres_from_disparity(disparity, float(K[0, 0]), baseline),
+            "baseline": torch.tensor(baseline, dtype=torch.float32), "name": entry["image"].stem,
         }
-        if self.semantics:
-            item["semantics"] = train_ids(read_png(files["semantics"], 8, size), files["semantics"])
+        if "semantics" in entry:
+            item["semantics"] = train_ids(read_png(entry["semantics"], 8, size), entry["semantics"])
         return item
 
 

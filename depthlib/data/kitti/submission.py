@@ -13,8 +13,9 @@ from torch import Tensor
 
 from depthlib.base.paths import atomic_write
 from depthlib.data.errors import DataError
-from depthlib.data.files import read_map, require_folder
+from depthlib.data.files import require_folder
 from depthlib.data.manifest import Encoding
+from depthlib.data.maps import read_map
 
 TEST_COUNT = 500
 TEST_SIZE = (352, 1216)
@@ -78,8 +79,8 @@ def check_submission(folder: str | os.PathLike[str], count: int = TEST_COUNT, si
     expected = {f"{index:010d}.png" for index in range(count)}
     found = {path.name for path in root.iterdir()}
     if missing := sorted(expected - found):
-        raise DataError(f"{root}: found {len(expected & found)} of {count} predictions, {missing[0]} is the first that is "
-                        "missing")
+        found = f"{count - len(missing)} of {count} predictions"
+        raise DataError(f"{root}: found {found}, {missing[0]} is the first that is missing")
     if extra := sorted(found - expected):
         raise DataError(f"{root}: found {extra[0]}, expected nothing but {count} PNG files")
     holes, values = 0.0, []

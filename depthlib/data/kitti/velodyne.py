@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from depthlib.data.errors import DataError
-from depthlib.data.files import read_bytes
+from depthlib.data.files import read_arrays, read_bytes
 from depthlib.geometry import MIN_DEPTH, project, transform_points
 
 Along = Literal["velodyne-x", "z"]
@@ -33,9 +33,7 @@ def read_scan(path: Path) -> Tensor:
         raise DataError(f"{path}: found values that are not finite, expected float32 metres")
     reach = float(np.abs(points[:, :3]).max())
     if not 1 < reach < SCAN_RANGE:
-        raise DataError(
-            f"{path}: found a farthest coordinate of {reach:g}, expected float32 metres, 1 to {SCAN_RANGE:g}"
-        )
+        raise DataError(f"{path}: found coordinates up to {reach:g}, expected float32 metres, 1 to {SCAN_RANGE:g}")
     return torch.from_numpy(points.astype(np.float32))
 
 
@@ -66,8 +64,8 @@ def project_scan(
     if points.ndim != 2 or points.shape[1] not in (3, 4):
         raise ValueError(f"points: found shape {list(points.shape)}, expected [N, 3] or [N, 4]")
     if along not in ("velodyne-x", "z") or pixels not in ("matlab", "nearest"):
-        raise ValueError(f"found along={along!r}, pixels={pixels!r}, expected along 'velodyne-x' or 'z', pixels 'matlab' or "
-                         "'nearest'")
+        wanted = "along 'velodyne-x' or 'z', pixels 'matlab' or 'nearest'"
+        raise ValueError(f"found along={along!r}, pixels={pixels!r}, expected {wanted}")
     xyz = points[points[:, 0] >= 0, :3].to(K.dtype).T[None]
     seen = transform_points(xyz, T_camera_velo[None])
     uv, z = project(seen, K[None])
@@ -87,14 +85,9 @@ def read_projected(path: Path) -> Tensor:
     Raises:
         DataError: missing, damaged, no such array, another shape, or values that are not finite or negative.
     """
-    read_bytes(path)
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            names, depth = arrays.files, arrays["velodyne_depth"] if "velodyne_depth" in arrays.files else None
-    except Exception as error:      # a damaged zip raises one of many types
-        raise DataError(f"{path}: damaged, expected an npz file ({error})") from None
-    if depth is None or depth.ndim != 2 or depth.dtype.kind != "f":
-        raise DataError(f"{path}: found {', '.join(names)}, expected velodyne_depth as [H, W] floating metres")
+    (depth,) = read_arrays(path, "velodyne_depth")
+    if depth.ndim != 2 or depth.dtype.kind != "f":
+        raise DataError(f"{path}: found {depth.dtype} {list(depth.shape)}, expected [H, W] of floating metres")
     if not np.isfinite(depth).all() or depth.min() < 0:
         raise DataError(f"{path}: found values that are negative or not finite, expected metres >= 0 with 0 for invalid")
     return torch.from_numpy(depth.astype(np.float32))[None]

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from depthlib.data.errors import DataError
+from depthlib.data.files import read_arrays
 
 IGNORE = 255
 LABELS = 894
@@ -37,9 +38,7 @@ def read_mapping40(path: Path) -> Tensor:
     Raises:
         DataError: no such file, not a MATLAB file, or another array than 894 classes from 1 to 40.
     """
-    from depthlib.data.nyu.matlab import load_v5
-
-    classes = np.asarray(load_v5(path, "mapClass")).ravel()
+    classes = read_arrays(path, "mapClass")[0].ravel()
     if classes.size != LABELS or classes.dtype.kind != "u" or classes.min() < 1 or classes.max() > 40:
         raise DataError(f"{path}: found mapClass with {classes.size} {classes.dtype} values, expected {LABELS} classes, 1 to 40")
     return torch.from_numpy(np.concatenate([[0], classes]).astype(np.int64))

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from depthlib.base.text import one_line
-from depthlib.data.dataset_base import Camera, RealDataset, decoded, frame, one_of, pinhole
+from depthlib.data.dataset_base import Camera, RealDataset, frame, one_of, pinhole
 from depthlib.data.errors import DataError
-from depthlib.data.files import read_bytes, require_folder
+from depthlib.data.files import read_arrays, require_folder
 from depthlib.data.manifest import Encoding
+from depthlib.data.maps import decoded
 from depthlib.data.nyu.labelled import CAMERA
 
 # Files of a training scene that FastDepth holds out for validation.
@@ -43,28 +43,9 @@ class NYU48K(RealDataset[Path]):
             paths = [path for path in paths if (path.name in HELD_OUT) == (split == "holdout")]
         super().__init__(root, split, paths, pattern)
 
-    def files(self, entry: Path) -> tuple[Path, ...]:
-        return (entry,)
-
     def read(self, entry: Path) -> dict[str, Any]:
-        image, depth = read_arrays(entry, ("rgb", "depth"))
+        image, depth = read_arrays(entry, "rgb", "depth")
         if image.ndim != 3 or image.shape[0] != 3 or image.dtype != np.uint8:
             raise DataError(f"{entry}: found rgb {list(image.shape)} of {image.dtype}, expected [3, H, W] of uint8")
         picture = torch.from_numpy(image.astype(np.float32) / 255)
         return frame(entry, f"{entry.parent.name}/{entry.stem}", picture, decoded(entry, depth, DEPTH), self._camera)
-
-
-def read_arrays(path: Path, keys: tuple[str, ...]) -> list[np.ndarray]:
-    """Whole arrays of an HDF5 file. Raises DataError: missing, empty, damaged, cut off, or without one of the arrays.
-    """
-    import h5py
-
-    if not path.is_file() or path.stat().st_size == 0:
-        read_bytes(path)
-    try:
-        with h5py.File(path, "r") as file:
-            if missing := [key for key in keys if key not in file]:
-                raise DataError(f"{path}: found the arrays {', '.join(file) or '(none)'}, expected {missing[0]}")
-            return [file[key][...] for key in keys]
-    except (OSError, RuntimeError) as error:
-        raise DataError(f"{path}: damaged, cut off, or not an HDF5 file ({one_line(error)})") from error

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
 from depthlib.base.text import one_line
-from depthlib.data.dataset_base import Camera, decoded, frame, one_of, pinhole
+from depthlib.data.dataset_base import Camera, frame, one_of, pinhole
 from depthlib.data.errors import DataError
-from depthlib.data.files import fingerprint, require_folder
+from depthlib.data.files import fingerprint, read_arrays, require_folder
 from depthlib.data.manifest import Encoding
+from depthlib.data.maps import decoded
 from depthlib.data.nyu.classes import class_table, read_mapping40
-from depthlib.data.nyu.matlab import read_split
 
 FILE = "nyu_depth_v2_labeled.mat"
 # The colour camera of the toolbox. The depth maps were projected into its view.
 CAMERA: Camera = (518.85790117450188, 519.46961112127485, 325.58244941119034, 253.73616633400465)
 KEYS = {"filled": "depths", "raw": "rawDepths"}
+# Field names of the two files in circulation; the second counts images from 5001.
+SPLIT_KEYS = {"train": "trainNdxs", "test": "testNdxs"}
+SPLIT_KEYS_5000 = {"train": "train", "val": "val", "trainval": "trainval", "test": "test"}
 DEPTH = {name: Encoding("mat", "float32", "metre", scale=1, invalid=(0,), along="z", range=(0.4, 12), key=key)
          for name, key in KEYS.items()}
 
@@ -68,12 +72,12 @@ class NYULabelled(torch.utils.data.Dataset):
         shape = file["images"].shape
         # Images are wider than high; reversed axes put the width before the height.
         if len(shape) != 4 or shape[1] != 3 or shape[2] <= shape[3]:
-            raise DataError(f"{self.path}: found images {list(shape)}, expected [N, 3, width, height] as MATLAB writes it, wider "
-                            "than high: transposed?")
+            wanted = "[N, 3, width, height] as MATLAB writes it, wider than high"
+            raise DataError(f"{self.path}: found images {list(shape)}, expected {wanted}: transposed?")
         for key in keys[1:]:
-            if file[key].shape != (shape[0], *shape[2:]):
-                raise DataError(f"{self.path}: found {key} {list(file[key].shape)}, expected {[shape[0], *shape[2:]]}: "
-                                "transposed?")
+            wanted = (shape[0], *shape[2:])
+            if (found := file[key].shape) != wanted:
+                raise DataError(f"{self.path}: found {key} {list(found)}, expected {list(wanted)}: transposed?")
         return shape[0]
 
     def _file(self) -> Any:
@@ -117,3 +121,26 @@ class NYULabelled(torch.utils.data.Dataset):
         """SHA-256 over the file's name and size, the split's numbers, and the options `depth` and `classes`."""
         note = f"NYULabelled {self.encoding.key} {self.classes} {self.numbers.tolist()}\n"
         return fingerprint(self.root, [self.path], note=note)
+
+
+def read_split(path: Path, split: str) -> np.ndarray:
+    """Numbers of the images of a split, counted from 1, int64 [N], ascending.
+
+    Args:
+        path: splits.mat (train 795, test 654), or nyusplits.mat (train 381, val 414, trainval 795, test 654; index +
+            5000).
+
+    Raises:
+        DataError: no such split in the file, numbers below 1 or twice there, or numbers of test images.
+    """
+    keys, offset = (SPLIT_KEYS_5000, 5000) if path.name.startswith("nyusplits") else (SPLIT_KEYS, 0)
+    if split not in keys:
+        raise DataError(f"split: found {split!r}, expected one of {', '.join(keys)} ({path.name})")
+    arrays = read_arrays(path, keys[split], keys["test"])
+    numbers, test = (np.sort(array.ravel().astype(np.int64)) - offset for array in arrays)
+    if numbers.size == 0 or numbers[0] < 1 or len(np.unique(numbers)) != numbers.size:
+        found = f"{numbers.size} numbers for {split!r} from {numbers.min(initial=0)}"
+        raise DataError(f"{path}: found {found}, expected different ones from 1")
+    if split != "test" and (shared := np.intersect1d(numbers, test)).size:
+        raise DataError(f"{path}: found image {shared[0]} in {split!r} and in 'test', expected no image in both")
+    return numbers

@@ -11,10 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from depthlib.data.dataset_base import Camera, RealDataset, frame, one_of, pinhole, read_lines
+from depthlib.data.dataset_base import Camera, RealDataset, frame, one_of, pinhole
 from depthlib.data.errors import DataError
-from depthlib.data.files import checked_map, read_bytes, read_colour, read_map, require_folder
+from depthlib.data.files import read_bytes, read_lines, require_folder
+from depthlib.data.images import read_image
 from depthlib.data.manifest import Encoding
+from depthlib.data.maps import checked_map, read_map
 from depthlib.data.nyu.labelled import CAMERA
 
 LISTS = {"train": "nyudepthv2_train_files_with_gt.txt", "test": "nyudepthv2_test_files_with_gt.txt"}
@@ -47,13 +49,10 @@ class NYURaw(RealDataset[tuple[Path, Path]]):
         pairs = [(root / image.lstrip("/"), root / depth.lstrip("/")) for image, depth, *_ in read_lines(path, fields=2)]
         super().__init__(root, split, pairs, str(path))
 
-    def files(self, entry: tuple[Path, Path]) -> tuple[Path, ...]:
-        return entry
-
     def read(self, entry: tuple[Path, Path]) -> dict[str, Any]:
         image, depth = entry
         name = image.relative_to(self.root).with_suffix("").as_posix()
-        return frame(depth, name, read_colour(image), read_map(depth, DEPTH), self._camera)
+        return frame(depth, name, read_image(image), read_map(depth, DEPTH), self._camera)
 
 
 def read_kinect_pgm(path: Path) -> tuple[Tensor, Tensor]:

@@ -17,20 +17,6 @@ from depthlib.data.transforms.flip import RandomFlip, mirror
 from depthlib.data.transforms.resize import Resize, resize
 
 __all__ = [
-    "CenterCrop",
-    "ColourJitter",
-    "Compose",
-    "Drop",
-    "RandomCrop",
-    "RandomFlip",
-    "RandomScaleCrop",
-    "Resize",
-    "StepSampler",
-    "Transform",
-    "Transformed",
-    "crop",
-    "generator_of",
-    "generators",
-    "mirror",
-    "resize",
+    "CenterCrop", "ColourJitter", "Compose", "Drop", "RandomCrop", "RandomFlip", "RandomScaleCrop", "Resize",
+    "StepSampler", "Transform", "Transformed", "crop", "generator_of", "generators", "mirror", "resize",
 ]

@@ -23,8 +23,9 @@ from typing import Any
 
 from depthlib.base.build import Build
 from depthlib.papers.dacnn.borders import BorderErrors
+from depthlib.papers.dacnn.lidar_labels import LidarLabels
 from depthlib.papers.dacnn.loss import WEIGHTS
-from depthlib.papers.dacnn.task import Distillation, LidarLabels, StereoTeacher
+from depthlib.papers.dacnn.task import Distillation, StereoTeacher
 from depthlib.protocols.evaluate import ProtocolErrors
 from depthlib.runs.profiles import get_profile
 from depthlib.runs.recipe import Recipe

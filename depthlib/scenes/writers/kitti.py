@@ -8,19 +8,17 @@ that a reader that ignores one of them fails. A laser scan is the depth map, one
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from depthlib.data.kitti.poses import EARTH_RADIUS
-from depthlib.data.manifest import Encoding
-from depthlib.geometry import backproject, euler_to_matrix, invert_pose, make_pose, transform_points
-from depthlib.scenes.writers.pictures import Samples, bytes_of, each, numbers, save_array, save_lines, save_picture
+from depthlib.geometry import backproject, invert_pose, pose_from_euler, transform_points
+from depthlib.scenes.writers.pictures import numbers, save_array, save_lines, save_picture
+from depthlib.scenes.writers.samples import Folder, Samples, each
 
 LATITUDE, LONGITUDE = 49.0, 8.4
 COLOUR_SHIFT = 0.06                     # metres from camera 0 to camera 2
@@ -28,21 +26,19 @@ STEPS = {"previous": -1, "next": 1}
 MIDDLE = 1                              # number of the sample's own frame in its drive
 
 
-def _turned(angles: Sequence[float], base: Tensor | None = None) -> Tensor:
-    rotation = euler_to_matrix(torch.tensor(angles, dtype=torch.float64))
-    return rotation if base is None else rotation @ base
+def _pose(angles: Sequence[float], translation: Sequence[float]) -> Tensor:
+    """[4, 4] float64 of Euler angles in radians and metres."""
+    return pose_from_euler(torch.tensor([*translation, *angles], dtype=torch.float64))
 
 
 # Forward, left and up of the laser become right, down and forward of the camera.
-_FORWARD = torch.tensor([[0.0, -1, 0], [0, 0, -1], [1, 0, 0]], dtype=torch.float64)
-RECTIFICATION = make_pose(_turned((0.004, -0.007, 0.01)), torch.zeros(3, dtype=torch.float64))
-T_CAM0_VELO = make_pose(_turned((0.006, 0.014, -0.008), _FORWARD), torch.tensor([-0.004, -0.076, -0.272], dtype=torch.float64))
-T_VELO_IMU = make_pose(_turned((0.014, -0.002, 0.0008)), torch.tensor([-0.81, 0.32, -0.80], dtype=torch.float64))
+_FORWARD = torch.tensor([[0.0, -1, 0, 0], [0, 0, -1, 0], [1, 0, 0, 0], [0, 0, 0, 1]], dtype=torch.float64)
+RECTIFICATION = _pose((0.004, -0.007, 0.01), (0.0, 0.0, 0.0))
+T_CAM0_VELO = _pose((0.006, 0.014, -0.008), (-0.004, -0.076, -0.272)) @ _FORWARD
+T_VELO_IMU = _pose((0.014, -0.002, 0.0008), (-0.81, 0.32, -0.80))
 
 
-def write_kitti_raw(
-    root: str | os.PathLike[str], samples: Samples, *, date: str = "2011_09_26"
-) -> list[str]:
+def write_kitti_raw(root: Folder, samples: Samples, *, date: str = "2011_09_26") -> list[str]:
     """Write samples as raw drives: images of both colour cameras, scans, oxts records and the three calibration files.
 
     Args:
@@ -65,7 +61,7 @@ def write_kitti_raw(
         for step, view in ((0, "image"), (0, "right"), (-1, "previous"), (1, "next")):
             if view in sample:
                 folder = "image_03" if view == "right" else "image_02"
-                save_picture(drive / folder / "data" / f"{MIDDLE + step:010d}.png", bytes_of(sample[view]))
+                save_picture(drive / folder / "data" / f"{MIDDLE + step:010d}.png", sample[view])
         write_scan(drive / "velodyne_points" / "data" / f"{MIDDLE:010d}.bin", scan_points(sample["depth"], K, T_camera_velo(K)))
         T_imu_camera = invert_pose(T_camera_velo(K) @ T_VELO_IMU)
         for view in (None, *STEPS):
@@ -80,7 +76,7 @@ def write_kitti_raw(
     return lines
 
 
-def write_kitti_odometry(root: str | os.PathLike[str], samples: Samples) -> list[str]:
+def write_kitti_odometry(root: Folder, samples: Samples) -> list[str]:
     """Write samples as odometry sequences of up to three frames, with scans, calib.txt and the poses of camera 0.
 
     Args:
@@ -104,12 +100,12 @@ def write_kitti_odometry(root: str | os.PathLike[str], samples: Samples) -> list
         T_cam2_cam0 = _shift(COLOUR_SHIFT)
         rows = []
         for position, view in enumerate(views):
-            save_picture(folder / "image_2" / f"{position:06d}.png", bytes_of(sample[view]))
+            save_picture(folder / "image_2" / f"{position:06d}.png", sample[view])
             pose = invert_pose(T_cam2_cam0) @ invert_pose(poses[views[0]]) @ poses[view] @ T_cam2_cam0
             rows.append(numbers(pose[:3], 13))
         middle = views.index("image")
         if "right" in sample:
-            save_picture(folder / "image_3" / f"{middle:06d}.png", bytes_of(sample["right"]))
+            save_picture(folder / "image_3" / f"{middle:06d}.png", sample["right"])
         # Tr of the odometry files leads into rectified camera 0.
         T_rect0_velo = RECTIFICATION @ T_CAM0_VELO
         write_scan(folder / "velodyne" / f"{middle:06d}.bin", scan_points(sample["depth"], K, T_cam2_cam0 @ T_rect0_velo))
@@ -139,21 +135,7 @@ def scan_points(depth: Tensor, K: Tensor, T_camera_velo: Tensor) -> Tensor:
 
 
 def write_scan(path: Path, points: Tensor) -> None:
-    save_array(path, lambda temporary: temporary.write_bytes(points.numpy().astype("<f4").tobytes()))
-
-
-def write_map(path: Path, values: Tensor, encoding: Encoding) -> None:
-    """[1, H, W] as a PNG of one channel: values * scale + offset where values > 0, else 0; small ones stay valid.
-
-    Raises:
-        ValueError: a value does not fit.
-    """
-    assert encoding.scale is not None
-    plane, kind = values[0].double().numpy(), np.dtype(encoding.dtype)
-    stored = np.where(plane > 0, np.maximum(np.rint(plane * encoding.scale), 1) + encoding.offset, 0)
-    if stored.max() > np.iinfo(kind).max:
-        raise ValueError(f"values: found {plane.max():g}, which times {encoding.scale:g} does not fit into {kind}")
-    save_picture(path, stored.astype(kind))
+    save_array(path, Path.write_bytes, points.numpy().astype("<f4").tobytes())
 
 
 def write_cameras(path: Path, K: Tensor, baseline: float, size: tuple[int, int]) -> None:
@@ -171,7 +153,7 @@ def write_entries(path: Path, entries: Mapping[str, Any]) -> None:
 
 
 def _shift(x: float) -> Tensor:
-    return make_pose(torch.eye(3, dtype=torch.float64), torch.tensor([x, 0.0, 0.0], dtype=torch.float64))
+    return _pose((0.0, 0.0, 0.0), (x, 0.0, 0.0))
 
 
 def _shared(samples: Sequence[Mapping[str, Any]]) -> tuple[Tensor, float, tuple[int, int]]:

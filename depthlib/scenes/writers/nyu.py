@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,14 +12,15 @@ from torch import Tensor
 from depthlib.base.paths import atomic_write
 from depthlib.data.nyu.classes import IGNORE, LABELS, MAP13
 from depthlib.data.nyu.labelled import FILE
-from depthlib.data.nyu.raw import LISTS
-from depthlib.scenes.writers.pictures import Samples, bytes_of, each, safe_name, save_array, save_lines, save_picture, stored16
+from depthlib.data.nyu.raw import DEPTH, LISTS
+from depthlib.scenes.writers.pictures import bytes_of, save_array, save_h5, save_lines, save_picture, write_map
+from depthlib.scenes.writers.samples import Folder, Samples, each, safe_name
 
 HEADER = b"MATLAB 7.3 MAT-file, written from rendered scenes"
 USER_BLOCK = 512        # MATLAB keeps its own header in front of the HDF5 data
 
 
-def write_nyu(root: str | os.PathLike[str], train: Samples, test: Samples) -> None:
+def write_nyu(root: Folder, train: Samples, test: Samples) -> None:
     """nyu_depth_v2_labeled.mat, splits.mat and classMapping40.mat; image numbers follow on: training, then test.
 
     Samples must have one size, wider than high. Their `semantics` are the 13 classes of the rooms; each becomes the
@@ -55,8 +53,8 @@ def write_nyu(root: str | os.PathLike[str], train: Samples, test: Samples) -> No
     numbers = np.arange(1, count + 1, dtype=np.uint16)[:, None]
     split = {"trainNdxs": numbers[:len(train)], "testNdxs": numbers[len(train):]}            # type: ignore[arg-type]
     classes = np.where(np.arange(1, LABELS + 1) <= 40, np.arange(1, LABELS + 1), 40).astype(np.uint8)[None]
-    save_array(root / "splits.mat", lambda path: savemat(path, split))
-    save_array(root / "classMapping40.mat", lambda path: savemat(path, {"mapClass": classes}))
+    save_array(root / "splits.mat", savemat, split)
+    save_array(root / "classMapping40.mat", savemat, {"mapClass": classes})
 
 
 def _labels40(semantics: Tensor) -> Tensor:
@@ -68,36 +66,24 @@ def _labels40(semantics: Tensor) -> Tensor:
     return table[semantics]
 
 
-def write_nyu48k(root: str | os.PathLike[str], samples: Samples, split: str = "train") -> None:
+def write_nyu48k(root: Folder, samples: Samples, split: str = "train") -> None:
     """One HDF5 file a sample: train/<scene>/00006.h5 and on, or val/official/00001.h5 and on."""
     root = Path(root)
     for number, sample in enumerate(each(samples)):
         train = f"train/{safe_name(sample)}/{5 * number + 6:05d}.h5"
         path = root / (train if split == "train" else f"val/official/{number + 1:05d}.h5")
-        arrays = {"rgb": bytes_of(sample["image"]).transpose(2, 0, 1), "depth": sample["depth"][0].numpy().astype(np.float32)}
-        write_h5(path, arrays)
+        depth = sample["depth"][0].numpy().astype(np.float32)
+        save_h5(path, rgb=bytes_of(sample["image"]).transpose(2, 0, 1), depth=depth)
 
 
-def write_h5(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """An HDF5 file with these arrays."""
-    import h5py
-
-    def write(temporary: Path) -> Any:
-        with h5py.File(temporary, "w") as file:
-            for key, array in arrays.items():
-                file[key] = array
-
-    save_array(path, write)
-
-
-def write_nyuraw(root: str | os.PathLike[str], samples: Samples, split: str = "train") -> None:
+def write_nyuraw(root: Folder, samples: Samples, split: str = "train") -> None:
     """Pairs <scene>/rgb_00000.jpg and sync_depth_00000.png in millimetres, and the split's list with focal lengths."""
     root = Path(root)
     lines = []
     for sample in each(samples):
         scene = safe_name(sample)
-        save_picture(root / scene / "rgb_00000.jpg", bytes_of(sample["image"]))
-        save_picture(root / scene / "sync_depth_00000.png", stored16(sample["depth"], 1000))
+        save_picture(root / scene / "rgb_00000.jpg", sample["image"])
+        write_map(root / scene / "sync_depth_00000.png", sample["depth"], DEPTH)
         lines.append(f"{scene}/rgb_00000.jpg {scene}/sync_depth_00000.png {float(sample['K'][0, 0]):.4f}")
     save_lines(root / LISTS[split], lines)
 
@@ -107,5 +93,4 @@ def write_kinect_pgm(path: Path, depth: Tensor) -> None:
     metres = depth[0].double().numpy()
     disparity = np.rint(1092.5 - 351.3 / np.maximum(metres, 0.33))
     stored = np.where(metres >= 0.4, disparity, 2047).astype("<u2")
-    with atomic_write(path) as temporary:
-        temporary.write_bytes(b"P5\n%d %d\n65535\n" % (stored.shape[1], stored.shape[0]) + stored.tobytes())
+    save_array(path, Path.write_bytes, b"P5\n%d %d\n65535\n" % stored.shape[::-1] + stored.tobytes())

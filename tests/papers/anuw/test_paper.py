@@ -17,7 +17,7 @@ from depthlib.report.claims import load_paper
 from depthlib.report.errata import errata_table
 from depthlib.runs.store import RunSpec, Store
 from depthlib.scenes.sets import scenes
-from depthlib.scenes.writers.mai import write_mai
+from depthlib.scenes.writers.rgbd import write_mai
 
 PAPER = load_paper("anuw")
 CLAIMS = published.FOLDER / "anuw" / "claims.yaml"

@@ -17,9 +17,10 @@ from depthlib.papers.dacnn import exercises
 from depthlib.papers.dacnn import rows as dacnn
 from depthlib.papers.dacnn.borders import BorderErrors, depth_borders, missing_step, regions
 from depthlib.papers.dacnn.guidance import border_pixel, guidance_colours, marked, mixing, shrunk
+from depthlib.papers.dacnn.lidar_labels import LidarLabels
 from depthlib.papers.dacnn.loss import dacnn_loss
 from depthlib.papers.dacnn.network import Estimate
-from depthlib.papers.dacnn.task import Distillation, LidarLabels, StereoTeacher, random_crop
+from depthlib.papers.dacnn.task import Distillation, StereoTeacher, random_crop
 from depthlib.protocols.inference import measure
 from depthlib.protocols.protocol import load_protocol
 from depthlib.report import claims as published
