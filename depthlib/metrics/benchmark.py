@@ -1,7 +1,7 @@
 """Errors as single benchmarks define them: KITTI server, DIODE, Make3D, Mannequin Challenge.
 
-Same arguments and errors as `depthlib.metrics.depth`: depth [B,1,H,W] in metres, `valid` bool, one number per image,
-[B]. `units_of` gives their units.
+Formulas of the valid pixels of one image; `errors` takes their names, beside those of `depthlib.metrics.depth`, and depth
+[B,1,H,W] in metres. `units_of` gives their units.
 """
 
 from __future__ import annotations
@@ -11,51 +11,21 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from depthlib.metrics.depth import METRIC_NAMES, _checked, _mean, abs_rel, depth_errors, si_rmse
+from depthlib.metrics.depth import FORMULAS, LN10, METRIC_NAMES, Pixels, each_image
+from depthlib.metrics.ssim import ssim
 
 
-def abs_error_rel(pred: Tensor, target: Tensor, valid: Tensor | None = None) -> Tensor:
-    """KITTI server: 100 mean |pred - target| / target, per cent (absErrorRel of its development kit)."""
-    return 100 * abs_rel(pred, target, valid)
-
-
-def sq_error_rel(pred: Tensor, target: Tensor, valid: Tensor | None = None) -> Tensor:
-    """KITTI server: 100 mean ((pred - target) / target)^2, per cent; `sq_rel` divides by the target only once."""
-    pred, target, valid = _checked(pred, target, valid)
-    return 100 * _mean(((pred - target) / target) ** 2, valid)
-
-
-def irmse(pred: Tensor, target: Tensor, valid: Tensor | None = None) -> Tensor:
-    """KITTI server: root mean square difference of inverse depths, 1/km."""
-    pred, target, valid = _checked(pred, target, valid, positive=True)
-    return 1000 * _mean((1 / pred - 1 / target) ** 2, valid).sqrt()
-
-
-def mae(pred: Tensor, target: Tensor, valid: Tensor | None = None) -> Tensor:
-    """Mean |pred - target|, metres (DIODE)."""
-    pred, target, valid = _checked(pred, target, valid)
-    return _mean((pred - target).abs(), valid)
-
-
-def rmse_log10(pred: Tensor, target: Tensor, valid: Tensor | None = None) -> Tensor:
-    """Root mean square difference of decimal logarithms (Make3D as monodepth2 scores it; DIODE)."""
-    pred, target, valid = _checked(pred, target, valid, positive=True)
-    return _mean((pred.log10() - target.log10()) ** 2, valid).sqrt()
-
-
-def si_mse(pred: Tensor, target: Tensor, valid: Tensor | None = None) -> Tensor:
-    """Variance of ln pred - ln target: `si_rmse` without the root (erratum MB-5)."""
-    return si_rmse(pred, target, valid) ** 2
-
-
-def si_rmse_pairs(pred: Tensor, target: Tensor, valid: Tensor | None = None) -> Tensor:
-    """SI-RMSE of the Mannequin Challenge, a mean over ordered pairs of pixels: sqrt(2) `si_rmse` (erratum MB-5)."""
-    return 2**0.5 * si_rmse(pred, target, valid)
-
-
-BENCHMARK_METRICS: dict[str, Callable[..., Tensor]] = {
-    function.__name__: function
-    for function in (abs_error_rel, sq_error_rel, irmse, mae, rmse_log10, si_mse, si_rmse_pairs)
+# KITTI server: per cent, the second relative to the squared truth (`sq_rel` divides only once); inverse depth in 1/km. DIODE: mae.
+# Make3D as monodepth2 scores it, DIODE: rmse_log10. `si_mse` is `si_rmse` without the root; the Mannequin Challenge takes the mean
+# over ordered pairs of pixels, which is sqrt(2) times `si_rmse` (erratum MB-5).
+BENCHMARK_METRICS: dict[str, Callable[[Pixels], Tensor]] = {
+    "abs_error_rel": lambda x: 100 * (x.difference.abs() / x.target).mean(),
+    "sq_error_rel": lambda x: 100 * (x.difference / x.target).square().mean(),
+    "irmse": lambda x: 1000 * (x.positive.reciprocal() - x.target.reciprocal()).square().mean().sqrt(),
+    "mae": lambda x: x.difference.abs().mean(),
+    "rmse_log10": lambda x: x.log_difference.square().mean().sqrt() / LN10,
+    "si_mse": lambda x: x.log_difference.var(correction=0),
+    "si_rmse_pairs": lambda x: 2**0.5 * x.log_difference.std(correction=0),
 }
 ALL_METRICS: tuple[str, ...] = (*METRIC_NAMES, *BENCHMARK_METRICS)
 
@@ -84,9 +54,11 @@ def errors(
     pred: Tensor, target: Tensor, valid: Tensor, names: Sequence[str], *, data_range: float | None = None
 ) -> dict[str, Tensor]:
     """Several errors at once, {name: [B]}, in the order of `names`; any of `ALL_METRICS`. See `depth_errors`."""
-    common = tuple(name for name in names if name in METRIC_NAMES)
-    found = depth_errors(pred, target, valid, common, data_range=data_range) if common else {}
-    return {name: found[name] if name in found else BENCHMARK_METRICS[name](pred, target, valid) for name in names}
+    formulas = FORMULAS | BENCHMARK_METRICS
+    found = each_image(pred, target, valid, {name: formulas[name] for name in names if name != "ssim"})
+    if "ssim" in names:
+        found["ssim"] = ssim(pred, target, valid, data_range=data_range)
+    return {name: found[name] for name in names}
 
 
 def disparity_outliers(disparity: Tensor, truth: Tensor, valid: Tensor) -> Tensor:
@@ -97,6 +69,9 @@ def disparity_outliers(disparity: Tensor, truth: Tensor, valid: Tensor) -> Tenso
     Returns:
         [B], in [0, 1].
     """
-    disparity, truth, valid = _checked(disparity, truth, valid)
-    off = (disparity - truth).abs()
-    return _mean(((off > 3) & (off > 0.05 * truth)).to(torch.float64), valid)
+    return each_image(disparity, truth, valid, {"d1": _outliers})["d1"]
+
+
+def _outliers(x: Pixels) -> Tensor:
+    off = x.difference.abs()
+    return ((off > 3) & (off > 0.05 * x.target)).to(torch.float64).mean()

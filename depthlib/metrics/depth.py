@@ -1,5 +1,8 @@
 """Errors of a depth map against the true one: pure functions, one number per image, [B].
 
+Errors are computed on the valid pixels of each image alone, so that sparse LiDAR costs what it has, and errors that are
+asked for together share their differences, logarithms and ratios.
+
 Every function takes `pred` and `target`, [B,1,H,W] in metres, and `valid`, bool [B,1,H,W]; without a mask the pixels
 with target > 0 count. Masked values have no influence. Crops, caps, scaling and clamping belong to the protocols. All
 of them raise
@@ -14,13 +17,67 @@ A12.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Literal
 
 import torch
 from torch import Tensor
 
 from depthlib.metrics.ssim import WINDOW, ssim, whole_windows
+
+
+class Pixels:
+    """The valid pixels of one image, [N] and at least float32, and what several errors share, computed once."""
+
+    def __init__(self, pred: Tensor, target: Tensor, image: int = 0) -> None:
+        self.pred, self.target, self.image = pred, target, image
+
+    @cached_property
+    def difference(self) -> Tensor:
+        """pred - target."""
+        return self.pred - self.target
+
+    @cached_property
+    def log_difference(self) -> Tensor:
+        """ln pred - ln target. Raises as `positive`."""
+        return self.positive.log() - self.target.log()
+
+    @cached_property
+    def ratio(self) -> Tensor:
+        """max(pred / target, target / pred). Raises as `positive`."""
+        quotient = self.positive / self.target
+        return torch.maximum(quotient, quotient.reciprocal())
+
+    def share_within(self, threshold: float) -> Tensor:
+        """Share of pixels whose `ratio` is below a threshold."""
+        return torch.lt(self.ratio, threshold, out=torch.empty_like(self.ratio)).mean()      # written as floats: five times faster
+
+    @cached_property
+    def positive(self) -> Tensor:
+        """pred, for what is not defined elsewhere. Raises ValueError where it is not positive."""
+        if not bool(self.pred.min() > 0):
+            raise ValueError(
+                f"pred: found {self.pred.min().item()} at a valid pixel of image {self.image}, expected finite values above 0 "
+                "(clamp them as the protocol does)"
+            )
+        return self.pred
+
+
+LN10 = math.log(10)
+# Of the pixels of one image. What two errors share is computed once.
+FORMULAS: dict[str, Callable[[Pixels], Tensor]] = {
+    "abs_rel": lambda x: (x.difference.abs() / x.target).mean(),
+    "sq_rel": lambda x: (x.difference.square() / x.target).mean(),
+    "rmse": lambda x: x.difference.square().mean().sqrt(),
+    "rmse_log": lambda x: x.log_difference.square().mean().sqrt(),
+    "log10": lambda x: x.log_difference.abs().mean() / LN10,
+    "si_log": lambda x: 100 * x.log_difference.std(correction=0),
+    "si_rmse": lambda x: x.log_difference.std(correction=0),
+    "si_rmse_linear": lambda x: x.difference.std(correction=0),
+    **{f"delta{n}": lambda x, n=n: x.share_within(1.25**n) for n in (1, 2, 3)},
+}
 
 
 def abs_rel(
@@ -30,32 +87,27 @@ def abs_rel(
     """Mean |pred - target| / target. Eq. 11 of ANUW divides by the prediction: `denominator="prediction"` (A11)."""
     if denominator not in ("target", "prediction"):
         raise ValueError(f'denominator: found {denominator!r}, expected "target" or "prediction"')
-    pred, target, valid = _checked(pred, target, valid, positive=denominator == "prediction")
-    return _mean((pred - target).abs() / (target if denominator == "target" else pred), valid)
+    return _one(FORMULAS["abs_rel"] if denominator == "target" else _by_prediction, pred, target, valid)
 
 
 def sq_rel(pred: Tensor, target: Tensor, valid: Tensor | None = None) -> Tensor:
     """Mean (pred - target)^2 / target, metres. (The KITTI server's sqErrorRel divides by target^2 instead.)"""
-    pred, target, valid = _checked(pred, target, valid)
-    return _mean((pred - target) ** 2 / target, valid)
+    return _one(FORMULAS["sq_rel"], pred, target, valid)
 
 
 def rmse(pred: Tensor, target: Tensor, valid: Tensor | None = None) -> Tensor:
     """Root mean square error, metres."""
-    pred, target, valid = _checked(pred, target, valid)
-    return _mean((pred - target) ** 2, valid).sqrt()
+    return _one(FORMULAS["rmse"], pred, target, valid)
 
 
 def rmse_log(pred: Tensor, target: Tensor, valid: Tensor | None = None) -> Tensor:
     """Root mean square difference of natural logarithms."""
-    pred, target, valid = _checked(pred, target, valid, positive=True)
-    return _mean((pred.log() - target.log()) ** 2, valid).sqrt()
+    return _one(FORMULAS["rmse_log"], pred, target, valid)
 
 
 def log10(pred: Tensor, target: Tensor, valid: Tensor | None = None) -> Tensor:
     """Mean absolute difference of decimal logarithms."""
-    pred, target, valid = _checked(pred, target, valid, positive=True)
-    return _mean((pred.log10() - target.log10()).abs(), valid)
+    return _one(FORMULAS["log10"], pred, target, valid)
 
 
 def si_rmse(pred: Tensor, target: Tensor, valid: Tensor | None = None) -> Tensor:
@@ -64,27 +116,24 @@ def si_rmse(pred: Tensor, target: Tensor, valid: Tensor | None = None) -> Tensor
     Eq. 13 of ANUW with logarithms (A12), the official measure of the challenge. The form of the Mannequin Challenge, a
     mean over ordered pairs of pixels, is sqrt(2) times this.
     """
-    pred, target, valid = _checked(pred, target, valid, positive=True)
-    return _deviation(pred.log() - target.log(), valid)
+    return _one(FORMULAS["si_rmse"], pred, target, valid)
 
 
 def si_log(pred: Tensor, target: Tensor, valid: Tensor | None = None) -> Tensor:
     """SILog of the KITTI server, with its root: 100 times `si_rmse`."""
-    return 100 * si_rmse(pred, target, valid)
+    return _one(FORMULAS["si_log"], pred, target, valid)
 
 
 def si_rmse_linear(pred: Tensor, target: Tensor, valid: Tensor | None = None) -> Tensor:
     """Eq. 13 of ANUW as printed (A12): standard deviation of pred - target, metres; invariant to shift, not scale."""
-    pred, target, valid = _checked(pred, target, valid)
-    return _deviation(pred - target, valid)
+    return _one(FORMULAS["si_rmse_linear"], pred, target, valid)
 
 
 def delta(pred: Tensor, target: Tensor, valid: Tensor | None = None, threshold: float = 1.25) -> Tensor:
     """Share of pixels with max(pred / target, target / pred) < threshold, in [0, 1]."""
     if not threshold > 1:
         raise ValueError(f"threshold: found {threshold}, expected a ratio above 1")
-    pred, target, valid = _checked(pred, target, valid, positive=True)
-    return _mean((torch.maximum(pred / target, target / pred) < threshold).to(pred.dtype), valid)
+    return _one(lambda x: x.share_within(threshold), pred, target, valid)
 
 
 def delta1(pred: Tensor, target: Tensor, valid: Tensor | None = None) -> Tensor:
@@ -100,6 +149,25 @@ def delta2(pred: Tensor, target: Tensor, valid: Tensor | None = None) -> Tensor:
 def delta3(pred: Tensor, target: Tensor, valid: Tensor | None = None) -> Tensor:
     """Share of pixels within a factor of 1.25^3."""
     return delta(pred, target, valid, 1.25**3)
+
+
+def _one(formula: Callable[[Pixels], Tensor], pred: Tensor, target: Tensor, valid: Tensor | None) -> Tensor:
+    return each_image(pred, target, valid, {"": formula})[""]
+
+
+def _by_prediction(x: Pixels) -> Tensor:
+    return (x.difference.abs() / x.positive).mean()
+
+
+def each_image(
+    pred: Tensor, target: Tensor, valid: Tensor | None, formulas: Mapping[str, Callable[[Pixels], Tensor]],
+) -> dict[str, Tensor]:
+    """The formulas on the valid pixels of each image: name -> [B]. Arguments and errors: see the top of this file."""
+    images = pixels_of(pred, target, valid)
+    return {
+        name: torch.stack([formula(image) for image in images]) if images else pred.new_zeros(0)
+        for name, formula in formulas.items()
+    }
 
 
 PIXEL_METRICS: dict[str, Callable[..., Tensor]] = {
@@ -129,13 +197,11 @@ def depth_errors(
             without a window of valid pixels (see `measurable`).
     """
     check_names(names, data_range)
-    # Without a mask `ssim` would count pixels of unknown depth; the checks are those of the other metrics.
+    valid = check_inputs(pred, target, valid)       # without a mask `ssim` would count pixels of unknown depth
+    found = each_image(pred, target, valid, {name: FORMULAS[name] for name in names if name != "ssim"})
     if "ssim" in names:
-        pred, target, valid = _checked(pred, target, valid)
-    return {
-        name: ssim(pred, target, valid, data_range=data_range)
-        if name == "ssim" else PIXEL_METRICS[name](pred, target, valid) for name in names
-    }
+        found["ssim"] = ssim(pred, target, valid, data_range=data_range)
+    return {name: found[name] for name in names}
 
 
 def measurable(name: str, valid: Tensor) -> Tensor:
@@ -178,37 +244,25 @@ def check_inputs(pred: Tensor, target: Tensor, valid: Tensor | None) -> Tensor:
     return valid
 
 
-def _checked(
-    pred: Tensor, target: Tensor, valid: Tensor | None, positive: bool = False,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """The checked arguments, at least float32, with 1 in every invalid pixel so that no NaN can arise there."""
+def pixels_of(pred: Tensor, target: Tensor, valid: Tensor | None) -> list[Pixels]:
+    """The valid pixels of each image, at least float32. Raises as the top of this file says."""
     valid = check_inputs(pred, target, valid)
-    empty = ~valid.flatten(1).any(1)
-    if bool(empty.any()):
-        raise ValueError(
-            f"valid: found no valid pixel in image(s) {empty.nonzero().flatten().tolist()}, expected at least one"
-        )
     dtype = torch.promote_types(torch.promote_types(pred.dtype, target.dtype), torch.float32)
-    pred, target = pred.to(dtype).masked_fill(~valid, 1), target.to(dtype).masked_fill(~valid, 1)
-    _require_values("pred", pred, positive)
-    _require_values("target", target, positive=True)
-    return pred, target, valid
+    counts = valid.flatten(1).count_nonzero(dim=1).tolist()
+    if 0 in counts:
+        empty = [i for i, count in enumerate(counts) if count == 0]
+        raise ValueError(f"valid: found no valid pixel in image(s) {empty}, expected at least one")
+    return [
+        checked_pixels(*(x.flatten() if counts[i] == x.numel() else x.masked_select(valid[i]) for x in (p.to(dtype), t.to(dtype))), i)
+        for i, (p, t) in enumerate(zip(pred, target, strict=True))
+    ]
 
 
-def _require_values(name: str, depth: Tensor, positive: bool) -> None:
-    good = depth.isfinite() & (depth > 0) if positive else depth.isfinite()
-    if not bool(good.all()):
-        image = int((~good).flatten(1).any(1).nonzero()[0])
-        value = depth[image][~good[image]][0].item()
-        wanted = "finite values above 0 (clamp them as the protocol does)" if positive else "finite values"
-        raise ValueError(f"{name}: found {value} at a valid pixel of image {image}, expected {wanted}")
-
-
-def _mean(values: Tensor, valid: Tensor) -> Tensor:
-    return (values * valid).sum(dim=(1, 2, 3)) / valid.sum(dim=(1, 2, 3))
-
-
-def _deviation(values: Tensor, valid: Tensor) -> Tensor:
-    """Population standard deviation; about the mean, since mean d^2 - (mean d)^2 cancels and can turn negative."""
-    centre = _mean(values, valid).view(-1, 1, 1, 1)
-    return _mean((values - centre) ** 2, valid).sqrt()
+def checked_pixels(pred: Tensor, target: Tensor, image: int = 0) -> Pixels:
+    """The pixels [N] of image number `image`. Raises ValueError for a value that is not finite, or a target that is not positive."""
+    for name, depth, least, wanted in (("pred", pred, -math.inf, "finite values"), ("target", target, 0.0, "finite values above 0")):
+        low, high = (value.item() for value in depth.aminmax())         # NaN if there is one
+        if not least < low <= high < math.inf:
+            bad = depth[~(depth.isfinite() & (depth > least))][0].item()
+            raise ValueError(f"{name}: found {bad} at a valid pixel of image {image}, expected {wanted}")
+    return Pixels(pred, target, image)

@@ -138,18 +138,48 @@ class Protocol:
 
     def prepare(self, prediction: Tensor, target: Tensor, valid: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Prediction, ground truth and mask as they are measured: all steps but the last. [B,1,H,W] each."""
+        prediction, target, valid = self._placed(prediction, target, valid)
+        return self._aligned(prediction, target, valid), target, valid
+
+    def pixels(self, prediction: Tensor, target: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+        """Prediction before any alignment and ground truth at the pixels of one image that count: [1,1,h,w] -> [N] each."""
+        prediction, target, valid = self._placed(prediction, target, valid)
+        return prediction.masked_select(valid), target.masked_select(valid)
+
+    def measure(self, prediction: Tensor, target: Tensor, region: Tensor | None = None) -> dict[str, Tensor]:
+        """Errors of one image from its `pixels`, metric name -> [1]. region: bool [N], see `score`.
+
+        Raises ValueError for a protocol that needs whole maps (`whole_maps`).
+        """
+        if self.whole_maps:
+            raise ValueError(f"protocol {self.name}: found pixels, expected whole maps, for ssim or nyu_zscore")
+        shape = (1, 1, 1, -1)
+        prediction = self._aligned(prediction.view(shape), target.view(shape), torch.ones_like(target, dtype=torch.bool).view(shape))
+        region = torch.ones_like(target, dtype=torch.bool) if region is None else region
+        return errors(prediction, target.view(shape), region.view(shape), self.metrics)
+
+    @property
+    def whole_maps(self) -> bool:
+        """Whether alignment or errors depend on where pixels lie, or on those that do not count."""
+        return "ssim" in self.metrics or self.scaling == "nyu_zscore"
+
+    def _placed(self, prediction: Tensor, target: Tensor, valid: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Holes, resize, mask."""
         prediction = prediction.to(torch.promote_types(prediction.dtype, torch.float32))
         target, valid = self.truth(target, valid)
         if self.holes == "kitti background interpolation":
             prediction = filled(prediction)
-        prediction = placed(prediction, tuple(target.shape[-2:]), self.covers, self.resize)
+        return placed(prediction, tuple(target.shape[-2:]), self.covers, self.resize), target, valid
+
+    def _aligned(self, prediction: Tensor, target: Tensor, valid: Tensor) -> Tensor:
+        """Clamp and scale."""
         low, high = self.clamp_range or (self.min_depth, self.max_depth)
         if self.clamp_prediction and self.clamp_when == "before scaling":
             prediction = prediction.clamp(low, high)
         prediction = SCALINGS[self.scaling](prediction, target, valid, self.max_depth)
         if self.clamp_prediction and self.clamp_when == "after scaling":
             prediction = prediction.clamp(low, high)
-        return prediction, target, valid
+        return prediction
 
     def score(self, prediction: Tensor, target: Tensor, valid: Tensor, region: Tensor | None = None) -> dict[str, Tensor]:
         """Errors of each image.
@@ -162,12 +192,22 @@ class Protocol:
         Returns:
             metric name -> [B]. Images without a valid pixel raise ValueError (see `depth_errors`).
         """
-        prediction, target, valid = self.prepare(prediction, target, valid)
-        if region is not None:
-            valid = valid & (region if self.size is None else _nearest(region, self.size))
-        if len(target) == 1 and "ssim" not in self.metrics:         # of sparse LiDAR, a few per cent of the pixels are left
-            prediction, target, valid = (x[valid].view(1, 1, 1, -1) for x in (prediction, target, valid))
-        return errors(prediction, target, valid, self.metrics, data_range=self.ssim_range)
+        if region is not None and self.size is not None:
+            region = _nearest(region, self.size)
+        if self.whole_maps:
+            prediction, target, valid = self.prepare(prediction, target, valid)
+            valid = valid if region is None else valid & region
+            return errors(prediction, target, valid, self.metrics, data_range=self.ssim_range)
+        # What does not count is left behind first: of sparse LiDAR, all but a few per cent of the pixels.
+        prediction, target, valid = self._placed(prediction, target, valid)
+        if not bool(valid.flatten(1).any(1).all()):
+            empty = (~valid.flatten(1).any(1)).nonzero().flatten().tolist()
+            raise ValueError(f"valid: found no valid pixel in image(s) {empty}, expected at least one")
+        found = [
+            self.measure(*(None if x is None else x[i].masked_select(mask) for x in (prediction, target, region)))
+            for i, mask in enumerate(valid)
+        ]
+        return {name: torch.cat([one[name] for one in found]) for name in self.metrics}
 
 
 def protocol_names() -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -21,11 +22,18 @@ def median_ratio(prediction: Tensor, target: Tensor, valid: Tensor, *, lower: bo
     Of an even number of pixels the mean of the two middle values (NumPy), or with `lower` the smaller (torch.median).
     """
 
-    def median(x: Tensor) -> Tensor:
-        x = torch.where(valid, x, torch.nan).flatten(1)
-        return torch.nanmedian(x, dim=1).values if lower else torch.nanquantile(x, 0.5, dim=1)
+    ratios = [
+        median(t.masked_select(mask), lower) / median(p.masked_select(mask), lower) if mask.any() else p.new_ones(())
+        for p, t, mask in zip(prediction, target, valid, strict=True)
+    ]
+    return torch.stack(ratios).view(-1, 1, 1, 1) if ratios else prediction.new_ones(0, 1, 1, 1)
 
-    return (median(target) / median(prediction)).nan_to_num(1.0).view(-1, 1, 1, 1)
+
+def median(values: Tensor, lower: bool = False) -> Tensor:
+    """Of at least one value: the mean of the two middle ones where their number is even, or with `lower` the smaller."""
+    if values.device.type == "cpu" and not lower:       # a partial sort; torch sorts the whole
+        return values.new_tensor(float(np.median(values.detach().numpy())))
+    return values.median() if lower else values.quantile(0.5)
 
 
 def least_squares(x: Tensor, y: Tensor, valid: Tensor, *, shift: bool) -> tuple[Tensor, Tensor]:

@@ -23,6 +23,7 @@ from depthlib.metrics.benchmark import units_of
 from depthlib.protocols.depth_files import depth_files, pair_files, read_depth
 from depthlib.protocols.protocol import Protocol, load_protocol
 from depthlib.protocols.reduction import reduced_interval
+from depthlib.protocols.scaling import median as median_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,7 +97,7 @@ def score_maps(pairs: Iterable[tuple[str, Tensor, Tensor]], protocol: Protocol) 
             raise DataError(f"{name}: found a truth with a median of {known.median().item():g} m, expected metres "
                             f"({PLAUSIBLE[0]:g} to {PLAUSIBLE[1]:g}); give the scale of the truth, units per metre")
         try:
-            score = _score(name, prediction[None, None].double(), truth[None, None].double(), protocol)
+            score = _score(name, prediction[None, None].float(), truth[None, None].float(), protocol)
         except ValueError as error:
             raise DataError(f"{name}: {one_line(error)}") from error
         if score is None:
@@ -196,18 +197,19 @@ def run(pred: str | os.PathLike[str], gt: str | os.PathLike[str], protocol: str,
 def _score(name: str, prediction: Tensor, truth: Tensor, protocol: Protocol) -> ImageScore | None:
     """One image, [1,1,h,w] and [1,1,H,W]; None without a pixel that counts."""
     valid = truth > 0
-    pixels = int(protocol.truth(truth, valid)[1].sum())
+    p, t = protocol.pixels(prediction, truth, valid)
+    pixels = len(t)
     if pixels == 0:
         return None
-    found = {metric: value.item() for metric, value in protocol.score(prediction, truth, valid).items()}
-    raw, target, counted = protocol.replace(scaling="none", clamp_prediction=False).prepare(prediction, truth, valid)
-    counted = counted & (raw > 0)
-    p, t = raw[counted], target[counted]
+    errors = protocol.score(prediction, truth, valid) if protocol.whole_maps else protocol.measure(p, t)
+    found = {metric: value.item() for metric, value in errors.items()}
+    if not bool((p > 0).all()):
+        p, t = p[p > 0], t[p > 0]
     if p.numel() == 0:
         return ImageScore(name, pixels, int((prediction == 0).sum()), math.nan, math.nan, found)
     some = torch.linspace(0, p.numel() - 1, min(SAMPLE, p.numel()), device=p.device).long()
     order = torch.corrcoef(torch.stack((p[some].log(), t[some].log())))[0, 1].item() if p.numel() > 1 else math.nan
-    return ImageScore(name, pixels, int((prediction == 0).sum()), (p.median() / t.median()).item(), order, found)
+    return ImageScore(name, pixels, int((prediction == 0).sum()), (median_of(p) / median_of(t)).item(), order, found)
 
 
 def _warnings(protocol: Protocol, images: list[ImageScore], skipped: list[str], squeezed: list[str]) -> list[str]:
