@@ -62,7 +62,8 @@ def test_imports_point_downward(folder):
 
 def test_the_rule_finds_what_it_exists_to_find(tmp_path):
     file = tmp_path / "x.py"
-    file.write_text("def f():\n    from depthlib.runs import store\n    import depthlib.papers.anuw.loss\n    from depthlib.base import paths\n")
+    imports = ("from depthlib.runs import store", "import depthlib.papers.anuw.loss", "from depthlib.base import paths")
+    file.write_text("def f():\n    " + "\n    ".join(imports) + "\n")
     assert faults("depthlib.losses.x", imported(file)) == [
         "depthlib.losses.x imports depthlib.runs.store, which lies above",
         "depthlib.losses.x imports depthlib.papers.anuw.loss, which lies above",

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tomllib
 
+import pytest
 import yaml
 
 from depthlib.base.paths import REPOSITORY
@@ -22,6 +23,7 @@ def test_environment_leaves_every_version_to_pyproject():
     assert PROJECT["dependency-groups"]["dev"] == ["depthlib[test]"]
 
 
+@pytest.mark.slow
 def test_lock_file_covers_every_dependency():
     locked = {p["name"] for p in tomllib.loads((REPOSITORY / "uv.lock").read_text(encoding="utf-8"))["package"]}
     declared = PROJECT["project"]["dependencies"] + PROJECT["project"]["optional-dependencies"]["test"]

@@ -73,8 +73,8 @@ def code_fingerprint(
 def data_fingerprint(modules: Iterable[str], package: Path = PACKAGE, *, named: bool = False) -> str:
     """SHA-256 of the YAML files (protocols, published tables, claims) beside the modules of `closure(modules)`."""
     folders = {file.parent for name in closure(modules, package, named=named) if (file := _file(name, package))}
-    files = {path for folder in folders for pattern in ("*.y*ml", "protocols/*.y*ml") for path in folder.glob(pattern)}
-    return files_fingerprint(files, package)
+    folders |= {folder / "protocols" for folder in folders if folder.parent.name == "papers"}
+    return files_fingerprint((path for folder in folders for path in folder.glob("*.y*ml")), package)
 
 
 def files_fingerprint(paths: Iterable[Path], root: Path) -> str:

@@ -14,7 +14,6 @@ from torch import Tensor
 from depthlib.metrics.depth import FORMULAS, LN10, METRIC_NAMES, Pixels, each_image
 from depthlib.metrics.ssim import ssim
 
-
 # KITTI server: per cent, the second relative to the squared truth (`sq_rel` divides only once); inverse depth in 1/km. DIODE: mae.
 # Make3D as monodepth2 scores it, DIODE: rmse_log10. `si_mse` is `si_rmse` without the root; the Mannequin Challenge takes the mean
 # over ordered pairs of pixels, which is sqrt(2) times `si_rmse` (erratum MB-5).

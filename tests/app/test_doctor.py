@@ -84,6 +84,7 @@ def test_a_gpu_that_torch_cannot_use(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found("device").ok
 
 
+@pytest.mark.slow
 def test_folders(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("DEPTHLIB_STORE", str(tmp_path / "file" / "runs"))

@@ -205,6 +205,7 @@ def test_command_writes_the_sheet(tmp_path: Path) -> None:
     assert CliRunner().invoke(command, [*arguments[:-1], "shift"]).exit_code == 2
 
 
+@pytest.mark.slow
 @pytest.mark.skipif("scenes-v1" not in manifest_names(), reason="the scenes' manifest is not there")
 def test_command_shows_the_scenes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEPTHLIB_CACHE", str(tmp_path))

@@ -130,6 +130,7 @@ def test_clear_errors(tmp_path):
         closure("depthlib.other", root)
 
 
+@pytest.mark.slow
 def test_the_closure_is_enough_to_run(tmp_path):
     """A copy of the package with nothing but the closure of a training must be able to train: else a change could go unseen."""
     import re

@@ -7,6 +7,7 @@ from scipy import stats as reference
 from depthlib.base.stats import bootstrap_means, compare, holm, interval
 
 
+@pytest.mark.slow
 def test_bootstrap_matches_the_normal_interval_of_a_mean():
     """One seed, many images: the percentile interval is close to mean +- 1.96 s / sqrt(n)."""
     values = np.random.default_rng(0).normal(3, 2, size=(1, 400))

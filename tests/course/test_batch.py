@@ -28,6 +28,8 @@ from depthlib.course.batch.plan import add_run, make_plan, read_plan
 from depthlib.course.lessons import COURSE, pick_lessons
 from depthlib.runs.store import CorruptRecord, RunSpec, Store
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):

@@ -44,6 +44,7 @@ data = base64.b64encode(buffer.getvalue()).decode()
 display({'image/png': data, 'text/plain': '<Figure size 720x300 with 1 Axes>'}, raw=True)"""
 
 
+@pytest.mark.slow
 def test_nbval_bites_at_spoilt_outputs(tmp_path):
     """What passes, what fails and says why, and what is refused before it starts."""
     tolerant = "nbval-rtol=1e-2"
@@ -108,6 +109,7 @@ def losses(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("startup", "failing"), [
     pytest.param("", set(), id="same loss"), pytest.param(CHANGE, {"evaluate", "train"}, id="changed loss"),
 ])

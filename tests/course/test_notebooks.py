@@ -79,6 +79,7 @@ def outputs(notebook, name: str):
 # ------------------------------------------------------------------------------------------------ parameters
 
 
+@pytest.mark.slow
 def test_the_kernel_gets_values_threads_and_the_folder_of_the_result(executed):
     """Uses what the kernel printed: papermill itself would have injected the strings "(3, 4)" and "3"."""
     assert outputs(read_notebook(executed[1]), "settings")[0].text == "3 [3, 4] a/b out{seeds}\n"
@@ -120,6 +121,7 @@ def test_declared_parameters_agree_with_papermill(tmp_path):
 # ------------------------------------------------------------------------------------------------ execution
 
 
+@pytest.mark.slow
 def test_a_result_is_complete_stamped_and_free_of_traces(executed):
     source, output = executed
     result = read_notebook(output)
@@ -134,6 +136,7 @@ def test_a_result_is_complete_stamped_and_free_of_traces(executed):
     assert {key for item in result.cells for key in item.metadata} == {"tags"}
 
 
+@pytest.mark.slow
 def test_running_again_gives_the_same_bytes(executed, tmp_path):
     """And takes away what a killed process left, but not what another one is working on."""
     source, output = executed
@@ -147,6 +150,7 @@ def test_running_again_gives_the_same_bytes(executed, tmp_path):
     assert not left.exists() and other.exists()
 
 
+@pytest.mark.slow
 def test_a_failing_cell_is_named_and_keeps_the_old_result(tmp_path):
     source, output = tmp_path / "lesson.ipynb", tmp_path / "out" / "lesson.ipynb"
     write_notebook(lesson(), source)
@@ -161,6 +165,7 @@ def test_a_failing_cell_is_named_and_keeps_the_old_result(tmp_path):
     assert sorted(path.name for path in output.parent.iterdir()) == ["lesson.failed.ipynb", "lesson.ipynb"]
 
 
+@pytest.mark.slow
 def test_a_dead_kernel_and_a_slow_cell_are_failures(tmp_path):
     write_notebook(lesson(numbers="import os, signal\nos.kill(os.getpid(), signal.SIGKILL)"), tmp_path / "dies.ipynb")
     with pytest.raises(NotebookFailed, match=r"cell 4 \(numbers\): DeadKernelError"):
@@ -312,6 +317,7 @@ def test_unreadable_files_are_named(tmp_path):
         read_notebook(tmp_path / "broken.ipynb")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
 def test_the_course(path):
     assert check_source(path) == []

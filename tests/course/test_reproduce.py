@@ -39,6 +39,7 @@ def place(tmp_path_factory):
         yield folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lesson", COURSE, ids=lambda lesson: lesson.notebook)
 def test_notebook_is_complete_with_figures_tables_and_runs(place, lesson):
     folder = place / "results" / "smoke"
@@ -53,6 +54,7 @@ def test_notebook_is_complete_with_figures_tables_and_runs(place, lesson):
     assert not list(folder.glob("*.failed.ipynb"))
 
 
+@pytest.mark.slow
 def test_executed_again_the_lessons_say_the_same(place):
     """nbval: every cell of every lesson, numbers within the tolerance that its tags state."""
     command = [sys.executable, "-m", "pytest", "-o", "addopts=", "-p", "nbval_tolerance", "-p", "no:cacheprovider", "-q", "-n", "2",
@@ -64,6 +66,7 @@ def test_executed_again_the_lessons_say_the_same(place):
     assert re.search(r"\b[2-9]\d\d passed", run.stdout), run.stdout[-300:]
 
 
+@pytest.mark.slow
 def test_a_second_call_makes_nothing_again(place, monkeypatch):
     before = {path: path.stat().st_mtime_ns for path in (place / "results").rglob("*.ipynb")}
     monkeypatch.setattr("subprocess.Popen", lambda *a, **k: pytest.fail("the workflow was started"))
@@ -71,6 +74,7 @@ def test_a_second_call_makes_nothing_again(place, monkeypatch):
     assert before == {path: path.stat().st_mtime_ns for path in (place / "results").rglob("*.ipynb")}
 
 
+@pytest.mark.slow
 def test_a_notebook_is_executed_again_when_its_runs_are_others_than_the_published_ones(place, monkeypatch):
     """A batch that was killed after the training and before the notebook must not publish records beside old tables."""
     published = next((place / "results" / "smoke" / "runs").glob("start-unet-*")) / "record.json"
@@ -89,6 +93,7 @@ def train(plan):
     return 0
 
 
+@pytest.mark.slow
 def test_verify_agrees_with_itself_and_finds_a_changed_number(place, monkeypatch, tmp_path):
     reference = tmp_path / "reference"
     shutil.copytree(place / "results" / "smoke", reference)

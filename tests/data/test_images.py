@@ -227,6 +227,7 @@ def test_cut_off_files_are_refused(tmp_path: Path, name: str, share: float) -> N
     refused(tmp_path / name, "damaged or cut off|not an image")
 
 
+@pytest.mark.slow
 def test_too_large_is_refused_before_it_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     side = int(MAX_PIXELS ** 0.5)
     for edge in (side + 1, 3 * side):                           # the second is beyond Pillow's own limit

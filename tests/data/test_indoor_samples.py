@@ -38,6 +38,7 @@ def warped_and_still(item: dict, source: torch.Tensor, T_source_current: torch.T
     return (seen - current)[mask].abs().mean().item(), (source - current)[mask].abs().mean().item()
 
 
+@pytest.mark.slow
 @needs_samples
 def test_real_sevenscenes_warp() -> None:
     dataset = SevenScenes(samples_dir() / "7-scenes", "redkitchen_tsdf", views=("current", "next"), spacing=15)
@@ -49,6 +50,7 @@ def test_real_sevenscenes_warp() -> None:
     assert wrong[0] > 15
 
 
+@pytest.mark.slow
 @needs_samples
 def test_real_tum_warp(tmp_path: Path) -> None:
     """The first against the fourth frame. The difference is smaller than the 12.7 that another evaluation found."""
@@ -75,6 +77,7 @@ def test_real_tum_association() -> None:
     assert len(published) > 500 and found == {line[1]: line[3] for line in published}
 
 
+@pytest.mark.slow
 @needs_samples
 @pytest.mark.parametrize("target, source, expected", [
     ("redwood-0", "redwood-2", (3.0, 11.7)), ("icl-nuim-4", "icl-nuim-5", (4.5, 36.1)),
@@ -90,6 +93,7 @@ def test_real_warps_of_the_other_sequences(target: str, source: str, expected: t
         assert warped_and_still(vars(current), other.image, mirror @ pose @ mirror)[0] > 3 * found[0]
 
 
+@pytest.mark.slow
 @needs_samples
 def test_real_hololens_warp() -> None:
     """Frame 3 against frame 8: line n of the poses belongs to the n-th image of the folder, whose numbers start at 3."""

@@ -84,6 +84,7 @@ def image_bytes(image: torch.Tensor) -> torch.Tensor:
 # Round trips -----------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_raw_comes_back(raw: Path, scenes: SceneDataset) -> None:
     """Camera z at the nearest pixel is the scene's depth; a wrong transform (rectification, laser, order) misplaces it."""
     data = KittiRaw(raw, raw / "list.txt", along="z", pixels="nearest", views=VIEWS, poses=True)

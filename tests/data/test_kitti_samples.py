@@ -49,6 +49,7 @@ def drive_0023() -> Path:
     return SAMPLES / "kitti" / "raw_drive_0023_packnet"
 
 
+@pytest.mark.slow
 @real
 def test_real_stereo_warp(drive_0023: Path) -> None:
     """Frame 3: mean grey difference 11.9 of 255 at the laser's pixels after the warp, 49.3 before; to 0.1."""
@@ -66,6 +67,7 @@ def test_real_stereo_warp(drive_0023: Path) -> None:
     assert float((grey(exact[0]) - left).abs()[visible[0] & item["valid"]].mean()) < 11.6
 
 
+@pytest.mark.slow
 @real
 @pytest.mark.parametrize("view", ["previous", "next"])
 def test_real_pose_warp(drive_0023: Path, view: str) -> None:
@@ -85,6 +87,7 @@ def test_real_pose_warp(drive_0023: Path, view: str) -> None:
     assert np.mean(after) == pytest.approx(15.3, abs=0.5) and max(after) < 20
 
 
+@pytest.mark.slow
 @real
 def test_real_projections_of_both_cameras_agree(drive_0023: Path) -> None:
     """Points lifted from the stored map of camera 2 and projected by us into camera 3 are those stored there.
@@ -130,6 +133,7 @@ def test_real_scans_meet_the_object_labels() -> None:
         assert float(box[box > 0].median()) == pytest.approx(float(fields[13]), abs=max(float(fields[9]), float(fields[10])) / 2)
 
 
+@pytest.mark.slow
 @real
 def test_real_annotated_depth_and_formatted_frames() -> None:
     assert SAMPLES is not None
@@ -170,6 +174,7 @@ def test_real_disparity_error() -> None:
     assert len(frames) == 200 and sum(frame is not None for frame in frames.values()) == 142
 
 
+@pytest.mark.slow
 @real
 def test_real_drives_are_cut_alike_and_test_frames_are_kept_out(drive_0023: Path) -> None:
     train, test, other = (drive(part) for part in ("train", "test", "other"))
@@ -205,6 +210,7 @@ def test_real_odometry_poses() -> None:
         assert float(forward.min()) > -0.1 and float(forward.median()) > 0.5       # the car drives along +z
 
 
+@pytest.mark.slow
 @real
 def test_real_lists_match_the_manifests() -> None:
     assert SAMPLES is not None

@@ -51,6 +51,7 @@ def test_fingerprint_is_of_the_set() -> None:
     assert len({split_fingerprint(frames), split_fingerprint(frames[:2]), split_fingerprint([*frames[:2], ("b", 1, "l")])}) == 3
 
 
+@pytest.mark.slow
 @real
 def test_lists_of_the_field() -> None:
     """Eigen's test drives are apart from every training list; the validation lists lie inside training."""

@@ -99,6 +99,7 @@ def test_lists_are_those_of_the_samples(name: str) -> None:
             read_list(file, split)
 
 
+@pytest.mark.slow
 def test_fetchable_files_are_those_of_the_samples() -> None:
     folder = paths.samples_dir()
     if folder is None:
@@ -266,6 +267,7 @@ def test_links_that_go_in_circles(tmp_path: Path) -> None:
     assert verify(load(tmp_path, example()), tmp_path / "set").ok
 
 
+@pytest.mark.slow
 def test_command_line(tmp_path: Path) -> None:
     run = CliRunner().invoke
     listed = run(command, ["list"])

@@ -53,6 +53,7 @@ def test_real_class_files_agree() -> None:
     assert np.array_equal(class_table(mapping, 4)[1:].numpy(), four - 1) and class_table(mapping, 4)[0] == 255
 
 
+@pytest.mark.slow
 @needs_samples
 @pytest.mark.parametrize("number", ["000464", "000834", "000972", "001096"])
 def test_real_labels_of_40_classes_map_to_the_13(number: str) -> None:
@@ -69,6 +70,7 @@ def test_real_labels_of_40_classes_map_to_the_13(number: str) -> None:
     assert both.mean() > 0.5 and np.array_equal(mapped[both], thirteen[both].astype(np.int64) - 1)
 
 
+@pytest.mark.slow
 @needs_samples
 def test_real_synchronised_frames(tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_text("/rgb/rgb_00000.jpg /depth/sync_depth_00000.png 518.8579\n"
@@ -89,6 +91,7 @@ def test_real_kinect_file_and_the_synchronised_frame_show_one_place() -> None:
     assert colour.shape[-2:] == depth.shape[-2:] == (480, 640)
 
 
+@pytest.mark.slow
 @needs_samples
 @pytest.mark.parametrize("index, file, scale, expected", [
     ("001", "labelled_index0/0_raw.png", 10000, (0.0525, 0.1762, 0.9974)),

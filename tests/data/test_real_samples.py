@@ -40,6 +40,7 @@ def test_photographs_of_scikit_image() -> None:
     assert all(frame.image.min() >= 0 and frame.image.max() <= 1 for frame in photographs.values())
 
 
+@pytest.mark.slow
 @needs_samples
 def test_every_frame_keeps_the_conventions(frames: dict[str, RealFrame]) -> None:
     assert len(frames) == 17 and not [frame.missing for frame in frames.values() if frame.missing]
@@ -54,6 +55,7 @@ def test_every_frame_keeps_the_conventions(frames: dict[str, RealFrame]) -> None
             assert torch.linalg.det(rotation) > 0.99
 
 
+@pytest.mark.slow
 @needs_samples
 @pytest.mark.parametrize("name, nearest, farthest, valid", [
     ("nyu-basement-00000", 1.39, 6.625, 0.733), ("nyu-basement-00050", 0.887, 8.266, 0.751),
@@ -70,6 +72,7 @@ def test_units_and_invalid_pixels(frames: dict[str, RealFrame], name: str, neare
     assert frame.valid.float().mean().item() == pytest.approx(valid, abs=2e-3)
 
 
+@pytest.mark.slow
 @needs_samples
 @pytest.mark.parametrize("target, source, warped, still", [
     ("7-scenes-000000", "7-scenes-000015", 6.8, 23.2), ("redwood-0", "redwood-2", 3.0, 11.7),

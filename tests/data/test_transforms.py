@@ -98,6 +98,7 @@ ROUNDED = [pytest.param(t, n in MIRRORED, {"scale": 1, "smaller": 1, "larger": 1
            for n, t in (GEOMETRIC | MIRRORED).items()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("transform", "mirrored", "roundings"), ROUNDED)
 def test_pixels_show_the_points_they_showed(transform, mirrored, roundings):
     before, after = mono(), transform(mono(), generator_of(0, 0, 0))
@@ -141,6 +142,7 @@ def _errors(sample: dict) -> dict[str, float]:
     return errors
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("transform", "mirrored"), EVERY)
 def test_warping_neighbours_agrees_as_before(transform, mirrored):
     sample = mono() if mirrored else wall()
@@ -373,6 +375,7 @@ class Walls(torch.utils.data.Dataset):
         return "walls"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 2])
 def test_loader_repeats_a_resumed_run(workers):
     data = Transformed(Walls(), RANDOM, seed=11)
@@ -390,6 +393,7 @@ def test_loader_repeats_a_resumed_run(workers):
     assert data.fingerprint() != Transformed(Walls(), RandomFlip(0.5), seed=11).fingerprint()
 
 
+@pytest.mark.slow
 def test_every_key_of_the_scenes_is_known(tmp_path, monkeypatch):
     from depthlib.scenes import SceneDataset, SceneDistribution
 

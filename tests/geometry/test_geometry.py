@@ -300,6 +300,7 @@ def test_warp_keeps_float32_positions_under_autocast():
     assert (mixed - plain).abs().max() < 2e-3
 
 
+@pytest.mark.slow
 def test_warp_disparity_equals_warp_by_depth_of_a_rectified_pair(rng):
     right = torch.rand(2, 3, 10, 24, generator=rng, dtype=F64)
     disparity = torch.rand(2, 1, 10, 24, generator=rng, dtype=F64) * 6 + 1

@@ -122,6 +122,7 @@ def test_linear_form_is_invariant_to_a_shift_only(seed, shift):
     assert (m.si_rmse_linear(2 * pred, target, valid) != m.si_rmse_linear(pred, target, valid)).all()
 
 
+@pytest.mark.slow
 @few
 @given(SEEDS, st.sampled_from([0.0, -3.0, 1e30, float("inf"), float("nan")]))
 def test_values_under_the_mask_do_not_matter(seed, rubbish):
@@ -204,6 +205,7 @@ def test_ssim_counts_only_whole_windows():
     np.testing.assert_allclose(m.ssim(a, b, valid, data_range=1).numpy(), expected, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_ssim_is_differentiable_and_safe_for_equal_flat_images():
     rng = torch.Generator().manual_seed(1)
     a, b = (torch.rand(1, 2, 12, 13, generator=rng, dtype=torch.float64, requires_grad=True) for _ in range(2))
@@ -352,6 +354,7 @@ def test_guards_name_the_argument(call, error, words):
         call()
 
 
+@pytest.mark.slow
 def test_losses_can_use_ssim_without_loading_torchmetrics():
     code = "import sys, depthlib.metrics; sys.exit('torchmetrics' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

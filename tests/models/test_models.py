@@ -57,6 +57,7 @@ def test_contract(name: str, device: str) -> None:
         assert (depth <= 10).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in SMALL if name != "constant"])
 def test_every_parameter_learns(name: str) -> None:
     model = small(name, activation="sigmoid").double()
@@ -82,6 +83,7 @@ def test_channels_last_gives_the_same_depth(name: str) -> None:
     torch.testing.assert_close(depth, expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in SMALL if name != "constant"])
 def test_bf16_autocast_gives_float32_depth_near_the_exact_one(name: str) -> None:
     model = small(name, activation="sigmoid").eval()
@@ -119,6 +121,7 @@ def test_create_model_names_what_is_wrong() -> None:
         create_model("unet", norm="ln")
 
 
+@pytest.mark.slow
 def test_importing_the_models_does_not_import_torchvision() -> None:
     code = "import sys, depthlib.models; depthlib.models.create_model('unet', width=1); assert 'torchvision' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -218,6 +221,7 @@ def test_unet_is_its_formula() -> None:
         assert torch.equal(model(image), model.head(up(0)))
 
 
+@pytest.mark.slow
 def test_unetpp_is_its_formula_and_anu_without_attention_is_unetpp() -> None:
     plain = small("unetpp").eval()
     image = torch.rand(1, 3, 32, 32)
@@ -232,6 +236,7 @@ def test_unetpp_is_its_formula_and_anu_without_attention_is_unetpp() -> None:
         assert torch.equal(full(image), depth)  # PSNL starts as the identity
 
 
+@pytest.mark.slow
 def test_awca_replaces_its_nodes_wherever_they_are_used() -> None:
     model = small("anu", psnl=False).eval()
     assert tuple(model.awca) == AWCA_NODES
@@ -406,6 +411,7 @@ def test_up_convolution_is_unpooling_and_convolution() -> None:
     np.testing.assert_allclose(result.numpy(), expected, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_fcrn_sizes_of_the_paper() -> None:
     model = FCRN(width=0.125).eval()
     with torch.no_grad():
@@ -415,6 +421,7 @@ def test_fcrn_sizes_of_the_paper() -> None:
         assert model(torch.rand(1, 3, 33, 47)).shape == (1, 1, 33, 47)
 
 
+@pytest.mark.slow
 def test_pretrained_trunk_is_the_resnet_of_torchvision(monkeypatch: pytest.MonkeyPatch) -> None:
     from torchvision.models import ResNet50_Weights, resnet50
 
@@ -431,6 +438,7 @@ def test_pretrained_trunk_is_the_resnet_of_torchvision(monkeypatch: pytest.Monke
         FCRN(width=0.01)
 
 
+@pytest.mark.slow
 def test_fcrn_normalises_the_image() -> None:
     model = FCRN(width=1 / 16).eval()
     seen = []

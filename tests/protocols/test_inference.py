@@ -220,6 +220,7 @@ def test_true_depth_and_double_precision():
     assert listener.numbers == [((2, 2, 4), "cpu", "meta"), ((2, 3, 4), "cpu", "meta")]
 
 
+@pytest.mark.slow
 def test_the_loop_needs_no_protocol_and_no_metric():
     """So that a training which uses a measure does not hang on the code of the errors of depth maps."""
     code = "import sys, depthlib.protocols.inference; print(*sys.modules)"

@@ -17,6 +17,7 @@ from depthlib.protocols.protocol import load_protocol
 from depthlib.protocols.reduction import reduce, reduced_interval
 
 
+@pytest.mark.slow
 def test_monodepth2_and_its_annotated_variant():
     pred, target, valid = maps(375, 1242, batch=1, far=100.0)
     for name in ("monodepth2", "monodepth2-annotated"):
@@ -36,6 +37,7 @@ def test_monodepth2_and_its_annotated_variant():
         assert found["rmse_log"].item() == pytest.approx(np.sqrt(np.mean((np.log(t) - np.log(p)) ** 2)), rel=1e-9)
 
 
+@pytest.mark.slow
 def test_kitti_online_with_holes():
     pred, target, valid = maps(352, 1216, batch=1)
     hollow = pred.clone()
@@ -64,6 +66,7 @@ def test_benchmark_units_by_hand():
     assert si["si_rmse_pairs"][0].item() == pytest.approx(pairs.mean().sqrt().item(), rel=1e-9)
 
 
+@pytest.mark.slow
 def test_mai_counts_what_is_over_a_millimetre():
     pred, target, valid = maps(480, 640, batch=1)
     target[..., 0, :100], pred[..., 1, :100] = 0.001, 0.0

@@ -151,6 +151,7 @@ def warned(pred: np.ndarray, gt: np.ndarray, protocol: str = "scenes") -> list[s
     return score_maps([("x", torch.from_numpy(pred), torch.from_numpy(gt))], load_protocol(protocol)).warnings
 
 
+@pytest.mark.slow
 def test_warnings_in_words():
     gt = truth(0)
     pred = predicted(gt)
@@ -189,6 +190,7 @@ def test_images_without_a_pixel_that_counts_are_named():
     assert scores.skipped == ["empty", "far"] and any("2 images have no pixel" in text for text in scores.warnings)
 
 
+@pytest.mark.slow
 def test_one_prediction_set_under_many_protocols():
     rng = np.random.default_rng(0)
     names = ("bts-nyu", "nyu-official", "bts-nyu+scaling=median", "fcrn-nyu", "chen2016-nyu", "bts-kitti")

@@ -171,6 +171,7 @@ def test_panels_have_one_scale_for_what_is_compared():
     assert bars_of(fixed) == {"metres": (0, 80)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "make",
     [
@@ -234,6 +235,7 @@ def test_style_stays_inside():
     assert dict(matplotlib.rcParams) == before
 
 
+@pytest.mark.slow
 def test_pictures_have_stable_bytes_and_white_paper():
     first, second = (png(figure_image(panels([[RGB, Map(RAMP)]], ["a", "b"]))) for _ in range(2))
     assert first == second and b"Software" not in first
@@ -246,6 +248,7 @@ def test_pictures_have_stable_bytes_and_white_paper():
 # ------------------------------------------------------------------------------------------------ report
 
 
+@pytest.mark.slow
 def test_figure_is_saved_shown_captioned_and_closed(tmp_path, shown):
     report = Report("01_anuw", "quick", tmp_path)
     for name in ("first", "second", "first"):

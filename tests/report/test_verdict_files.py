@@ -62,6 +62,7 @@ def judged(draw) -> Judged:
     return Judged(PAPER, tuple(verdicts), draw(st.integers(0, 99)))
 
 
+@pytest.mark.slow
 @given(judged())
 def test_any_verdicts_are_read_back_exactly(tmp_path_factory, found):
     folder = tmp_path_factory.mktemp("results")

@@ -30,6 +30,7 @@ def made(tmp_path_factory):
     return Store(root, train=True).ensure(SPEC, device="cpu")
 
 
+@pytest.mark.slow
 def test_record_says_everything(made):
     result = made.result
     assert result["key"] == SPEC.key and result["spec"]["variant"] == "unet" and result["parameters"] > 0
@@ -197,6 +198,7 @@ def going_on_from(earlier, **changes):
     return spec
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_from_another(tmp_path):
     """The earlier run is made first, its weights are where the later one starts, and its key is part of the later key."""
     store = Store(tmp_path, reference=[], train=True)
@@ -240,6 +242,7 @@ def start(root: Path) -> subprocess.Popen:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
 
 
+@pytest.mark.slow
 def test_killed_run_ends_in_the_same_bits(tmp_path):
     """SIGKILL at three moments, then let it finish: record, weights and predictions equal those of an unbroken run byte for byte."""
     whole = start(tmp_path / "whole")
@@ -261,6 +264,7 @@ def test_killed_run_ends_in_the_same_bits(tmp_path):
         assert (a / name).read_bytes() == (b / name).read_bytes(), name
 
 
+@pytest.mark.slow
 def test_two_processes_make_one_run_once(tmp_path):
     first, second = start(tmp_path), start(tmp_path)
     outputs = [process.communicate() for process in (first, second)]

@@ -115,6 +115,7 @@ def test_lidar_lines_have_fixed_elevations():
     assert valid.sum(1).max() <= 10     # five lines, each at most two pixels thick in a column
 
 
+@pytest.mark.slow
 def test_lidar_is_sparse_seeded_and_keeps_to_valid_depth():
     k = torch.tensor([[110.0, 0, 95.5], [0, 110.0, 47.5], [0, 0, 1]])
     depth = torch.full((1, 96, 192), 7.0)

@@ -90,6 +90,7 @@ def walk(solids: list[Solid], origin: np.ndarray, directions: np.ndarray, far: f
     return np.where(taken.any(1), high, np.inf)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 @pytest.mark.parametrize("device", DEVICES)
 def test_depth_agrees_with_walking_along_the_rays(dtype, device):
@@ -127,6 +128,7 @@ def test_sphere_and_floor_in_closed_form():
     assert np.allclose(frames.normals[0].numpy()[:, on_sphere], point[:, on_sphere] / 0.7, atol=1e-7)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_culling_changes_nothing(family, monkeypatch):
     distribution = SceneDistribution(family, **SMALL[family], antialias=1)
@@ -145,6 +147,7 @@ def test_culling_changes_nothing(family, monkeypatch):
     assert ((culled.image - whole.image).abs() > 3 / 255).float().mean() < 5e-3       # contact shadows of a few millimetres
 
 
+@pytest.mark.slow
 def test_shadows_of_small_lights_agree_with_walking_to_the_light():
     scene = random_solids(8, 15)
     light = np.array([0.5, 1.0, 6.0])
@@ -196,6 +199,7 @@ def test_corners_get_less_light_from_all_around():
     assert share[0] < 0.9 and share[-1] == 1 and (share.diff() >= -1e-12).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("index", [0, 1, 4])
 def test_other_views_give_the_target_back(family, index):
@@ -255,6 +259,7 @@ def test_normals_agree_with_depth_differences(family):
     assert torch.allclose(frames.normals[0].norm(dim=0)[depth > 0], torch.ones(1, dtype=torch.float64), atol=1e-9)
 
 
+@pytest.mark.slow
 def test_splits_share_no_scene():
     seeds = [scene_seed(family, split, index) for family in FAMILIES for split in SPLITS for index in range(2000)]
     assert len(set(seeds)) == len(seeds)
@@ -263,6 +268,7 @@ def test_splits_share_no_scene():
     assert len(frames) == 24
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_rendering_is_repeatable_and_batches_agree(family):
     distribution = SceneDistribution(family, **SMALL[family])
@@ -275,6 +281,7 @@ def test_rendering_is_repeatable_and_batches_agree(family):
                    for j, name in enumerate(("image", "depth", "semantics", "instances", "normals", "glossy")))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("device", DEVICES)
 def test_float32_agrees_with_canonical_frames(family, device):
@@ -290,6 +297,7 @@ def test_float32_agrees_with_canonical_frames(family, device):
     assert min(shares) >= 0.999, shares
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_manifest(family):
     known = manifest.read_manifest()["families"][family]
@@ -301,6 +309,7 @@ def test_manifest(family):
         assert manifest.frame_hash(family, split, index) == known["frames"][split][index]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_depths_are_long_tailed_and_in_range(family):
     distribution = SceneDistribution(family, **SMALL[family], antialias=1)
@@ -326,6 +335,7 @@ def measured(family: str, **knobs: float) -> dict[str, float]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_texture_contrast_changes_texture_alone(family):
     flat, usual, strong = (measured(family, texture_contrast=value) for value in (0.0, 1.0, 2.0))
@@ -333,6 +343,7 @@ def test_texture_contrast_changes_texture_alone(family):
     assert torch.equal(flat["depth"], strong["depth"])
 
 
+@pytest.mark.slow
 def test_thin_structures_change_poles():
     shares = [measured("streets", thin_structures=value) for value in (0.0, 1.0, 3.0)]
     assert shares[0]["poles"] == 0 < 1.5 * shares[1]["poles"] < shares[2]["poles"]
@@ -340,12 +351,14 @@ def test_thin_structures_change_poles():
     assert solids[0] < solids[1] < solids[2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_depth_tail_moves_the_far_end(family):
     short, usual, long = (measured(family, depth_tail=value)["p95"] for value in (0.0, 1.0, 4.0))
     assert 1.1 * short < usual and 1.1 * usual < long
 
 
+@pytest.mark.slow
 def test_items_have_what_was_asked_for():
     plain = SceneDataset(SceneDistribution("streets", **SMALL["streets"]), "train", 2, first=5)
     assert len(plain) == 2 and plain[1]["name"] == "streets/train/000006" and plain[-1]["name"] == plain[1]["name"]
@@ -390,6 +403,7 @@ def test_items_have_what_was_asked_for():
     assert len(torch.utils.data.default_collate([item, plain[1]])["name"]) == 2
 
 
+@pytest.mark.slow
 def test_poses_lead_from_view_to_view():
     item = SceneDataset(SceneDistribution("streets", **SMALL["streets"]), "val", 1, views=("current", "previous", "next"))[0]
     ahead, behind = item["T_next_current"], item["T_previous_current"]
@@ -423,6 +437,7 @@ def test_frames_are_cached_and_damage_is_mended(monkeypatch):
         SceneDataset(distribution, "train", 1, cache=False)
 
 
+@pytest.mark.slow
 def test_runs_that_start_together_begin_at_different_scenes_and_serve_the_same(tmp_path, monkeypatch):
     monkeypatch.setenv("DEPTHLIB_CACHE", str(tmp_path))
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
@@ -448,6 +463,7 @@ def _fingerprint(queue) -> None:
     queue.put(SceneDataset(SceneDistribution("rooms", height=24, width=32), "train", 3).fingerprint())
 
 
+@pytest.mark.slow
 def test_two_processes_may_want_the_same_scenes():
     context = multiprocessing.get_context("spawn")
     queue = context.Queue()
@@ -500,6 +516,7 @@ def test_bad_datasets_are_refused(change, error, message):
         SceneDataset(distribution, split, count, **arguments)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(1, 1), (9, 5), (33, 70)])
 @pytest.mark.parametrize("antialias", [1, 2, 3])
 def test_every_size_is_legal(size, antialias):
@@ -531,6 +548,7 @@ def test_class_tables():
     assert NYU4_CLASSES[NYU13_TO_NYU4[ROOM_CLASSES.index("sofa")]] == "furniture"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_class_occurs(family):
     distribution = SceneDistribution(family, **SMALL[family], antialias=1)
@@ -543,6 +561,7 @@ def test_every_class_occurs(family):
     raise AssertionError(f"never seen: {[name for i, name in enumerate(CLASSES[family]) if i not in seen]}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_cameras_stand_outside_of_all_solids(family):
     distribution = SceneDistribution(family)

@@ -35,6 +35,7 @@ def traced(monkeypatch):
     torch._dynamo.reset()
 
 
+@pytest.mark.slow
 def test_compiled_kernels_draw_the_same_pictures_for_all_sizes(traced, monkeypatch):
     distributions = [SceneDistribution(family, height=48, width=64) for family in FAMILIES]
     groups = [(0, 1), (2, 3, 4), (5,), (6, 7, 8, 9)]
@@ -53,6 +54,7 @@ def test_compiled_kernels_draw_the_same_pictures_for_all_sizes(traced, monkeypat
         assert all(torch.equal(getattr(a, name), getattr(b, name)) for name in vars(a))
 
 
+@pytest.mark.slow
 def test_without_a_compiler_one_warning_says_so():
     fused.compiles_for.cache_clear()
     with pytest.warns(RuntimeWarning, match="torch.compile does not work for nowhere") as caught:
@@ -66,6 +68,7 @@ def test_canonical_frames_are_never_compiled(monkeypatch):
     views(SceneDistribution("rooms", height=16, width=24), (0,))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("device", DEVICES)
 def test_two_wallpapers_in_one_room_do_not_change_the_neighbours(device):
     distribution = SceneDistribution("rooms", height=48, width=64)
@@ -79,6 +82,7 @@ def test_two_wallpapers_in_one_room_do_not_change_the_neighbours(device):
     assert (together - alone).abs().max() < 1e-9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_endless_scenes_are_those_of_the_data_set(family, device, tmp_path, monkeypatch):
@@ -97,6 +101,7 @@ def test_endless_scenes_are_those_of_the_data_set(family, device, tmp_path, monk
     assert min(near) >= 0.999
 
 
+@pytest.mark.slow
 def test_endless_scenes_come_in_order_from_any_number_of_workers():
     distribution = SceneDistribution("rooms", height=16, width=24)
     alone = list(itertools.islice(endless_scenes(distribution, 2), 5))
@@ -124,6 +129,7 @@ def test_a_distribution_is_asked_for():
         endless_scenes("rooms", 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("endless", [[], ["--endless", "1"]])
 def test_the_benchmark_prints_a_line_for_each_measurement(endless, capsys):
     assert bench.main(["--family", "rooms", "--dtype", "float32", "--batch", "2", "--frames", "2", "--repetitions", "2", *endless]) == 0

@@ -165,6 +165,7 @@ def rewritten(made, tmp_path, monkeypatch, change) -> Page:
 # ---------------------------------------------------------------------------------------- what is on the page
 
 
+@pytest.mark.slow
 def test_every_claim_is_there_with_its_verdict(made):
     page, verdicts = Page(made.html), read_verdicts(load_paper("anuw", made.papers), made.folder).verdicts
     rows = {row["id"]: row["data-verdict"] for row in page.all("tr") if "data-verdict" in row}
@@ -190,6 +191,7 @@ def edit_verdicts(folder: Path, change) -> None:
     path.write_text(json.dumps(content), encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_the_page_shows_the_verdict_that_the_file_holds(made, tmp_path, monkeypatch):
     """And none that it works out from the numbers beside it, which are left as they were."""
     def overturn(content):
@@ -308,6 +310,7 @@ def test_all_links_lead_somewhere_and_nothing_is_fetched(made):
     assert '<a href="01_anuw.html">next</a>' in files[1].read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_the_page_that_is_part_of_the_project():
     """Committed with its notebooks: links, ids, alternative texts, nothing from the network, small enough to open."""
     folder = reference_dir("quick")

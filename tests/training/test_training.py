@@ -55,6 +55,7 @@ def weights(model):
     return torch.cat([p.detach().flatten() for p in model.parameters()])
 
 
+@pytest.mark.slow
 def test_learns_what_can_be_learned():
     model, curve = train(Plan(steps=600, batch_size=4, lr=0.1))
     assert curve.values["loss"][-1] < 0.05 < curve.values["loss"][0]
@@ -259,6 +260,7 @@ with open(f"{sys.argv[2]}/{rank}-of-{size}.json", "w") as file:
 """
 
 
+@pytest.mark.slow
 def test_two_processes_train_as_one_does(tmp_path):
     """torchrun with gloo on the CPU: the same losses and weights as one process with the same global batch, in both processes."""
     script = tmp_path / "two.py"

@@ -44,6 +44,7 @@ def test_no_matrix_over_positions_is_made(backward):
     assert CHANNELS * HEIGHT * WIDTH <= largest(False, backward) < POSITIONS**2 / 4
 
 
+@pytest.mark.slow
 def test_the_measurement_sees_the_matrix_of_the_literal_form():
     """Without this the test above would also pass if nothing were measured at all."""
     assert largest(True, False) >= POSITIONS**2

@@ -217,6 +217,7 @@ def test_the_papers_settings_at_full_size():
     assert RunSpec("anuw", "d", "rooms", "full").recipe.model_options["max_depth"] == 10
 
 
+@pytest.mark.slow
 def test_the_papers_own_training_runs_on_the_papers_own_files(tmp_path, monkeypatch):
     """Profile "paper" reads the Mobile AI set in place: here three steps on small files of its format."""
     monkeypatch.setenv("DEPTHLIB_CACHE", str(tmp_path))
@@ -258,6 +259,7 @@ def test_a_protocol_with_ssim_uses_its_own_range():
         replace(load_protocol("scenes"), ssim_range=3.0)
 
 
+@pytest.mark.slow
 def test_anuw_runs_end_to_end(tmp_path):
     spec = RunSpec("anuw", "e", "streets", "smoke", overrides={"train_scenes": 4, "test_scenes": 2})
     record = Store(tmp_path, train=True).ensure(spec, device="cpu")

@@ -200,6 +200,7 @@ def run(**kwargs):
     return torch.cat([p.detach().flatten() for p in model.parameters()]), task, curve
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop", [2, 5, 8])
 def test_a_killed_run_ends_in_the_same_bits(tmp_path, stop):
     """The soft labels have to travel in the checkpoint, which is read without executing code."""
@@ -221,6 +222,7 @@ def test_a_killed_run_ends_in_the_same_bits(tmp_path, stop):
     assert {"l1", "gradient", "ssim", "outside", "updated"} <= set(curve.values)
 
 
+@pytest.mark.slow
 def test_a_second_training_with_the_same_task_starts_without_soft_labels():
     task = SoftLabels(L1, max_depth=50.0)
     first = fit(Linear(), task, Skies(), PLAN, seed=0)

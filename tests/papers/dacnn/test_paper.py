@@ -471,6 +471,7 @@ def test_exercises_agree_with_the_package():
     torch.testing.assert_close(exercises.CORRELATION.right(left, right, d), correlation(left, right, d)[:, d:])
 
 
+@pytest.mark.slow
 def test_dacnn_runs_end_to_end(tmp_path):
     few = {"train_scenes": 3, "test_scenes": 2, "steps": 2}
     spec = RunSpec("dacnn", "full", "streets", "smoke", overrides=few)

@@ -141,6 +141,7 @@ def test_depth_aware_convolution_passes_gradcheck(normalize: bool) -> None:
     assert gradcheck(lambda *a: depth_aware_conv(*a, dilation=2, normalize=normalize), arguments)
 
 
+@pytest.mark.slow
 def test_kernel_collapses_with_many_channels_and_the_scale_cures_it() -> None:
     torch.manual_seed(0)
     size, weight = (1, 4, 64, 64), torch.randn(4, 4, 3, 3)
@@ -301,6 +302,7 @@ def test_pyramid_block_is_its_formula(size: tuple[int, int]) -> None:
     torch.testing.assert_close(module(x), norm_relu(merged, module.merge[1]))
 
 
+@pytest.mark.slow
 def test_pyramid_block_starts_without_context_and_passes_gradcheck() -> None:
     module = PyramidNonLocal(4, dropout=0.0).double().eval()
     assert module.value.out_channels == 2
@@ -373,6 +375,7 @@ def test_parameter_counts(name: str, count: int) -> None:
         assert model.source.matching[0].in_channels == 25
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("name", ["dacnn", "dacnn_teacher"])
 def test_contract(name: str, device: str) -> None:
@@ -401,6 +404,7 @@ def test_every_parameter_learns(name: str) -> None:
     assert {n for n in unused if ".fc1.bias" not in n} <= constants
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["dacnn", "dacnn_teacher"])
 def test_channels_last_and_autocast_change_little(name: str) -> None:
     images = views(name)
@@ -415,6 +419,7 @@ def test_channels_last_and_autocast_change_little(name: str) -> None:
     assert ((mixed - expected).abs() / expected).median() < 0.03
 
 
+@pytest.mark.slow
 def test_depth_follows_the_guidance_only_if_the_blocks_are_depth_aware() -> None:
     image = views("dacnn")[0]
     depths = {}
@@ -430,6 +435,7 @@ def test_depth_follows_the_guidance_only_if_the_blocks_are_depth_aware() -> None
     assert small(guidance_scale=1.0).guidance.scale == 1
 
 
+@pytest.mark.slow
 def test_networks_are_their_parts() -> None:
     """Fig. 2, put together once more from the modules."""
     image = views("dacnn")[0]
@@ -455,6 +461,7 @@ def test_networks_are_their_parts() -> None:
     torch.testing.assert_close(estimate.guidance, (g1, g2, g3))
 
 
+@pytest.mark.slow
 def test_teacher_sees_both_views_and_mixes_no_pairs() -> None:
     left, right = views("dacnn_teacher")
     model = settled(small("dacnn_teacher", guidance_scale=5.0), [left, right])
@@ -523,6 +530,7 @@ def test_pretrained_trunk_is_that_of_timm(monkeypatch: pytest.MonkeyPatch) -> No
         assert torch.equal(ours(image)[-1], theirs.forward_features(image))
 
 
+@pytest.mark.slow
 def test_importing_the_network_does_not_import_timm() -> None:
     code = "import sys, depthlib.papers.dacnn.network, depthlib.protocols.sliding_window, depthlib.losses; assert 'timm' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -702,6 +710,7 @@ def test_a_small_image_is_mirrored() -> None:
     assert torch.equal(mirrored(image[..., :1], (1, 4)), image[..., :1].expand(1, 3, 3, 4))
 
 
+@pytest.mark.slow
 def test_a_network_through_windows_is_a_network_like_others() -> None:
     inner = small()
     model = Windowed(inner, [16, 16])

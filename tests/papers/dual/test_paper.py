@@ -186,6 +186,7 @@ def test_variants_differ_in_what_they_are_about():
     assert not any("features" in recipes[v].task.options["weights"] for v in dual.STAGE_TWO)
 
 
+@pytest.mark.slow
 def test_the_papers_settings_at_full_size():
     recipe = RunSpec("dual", "dual", "streets", "full").recipe
     assert (recipe.plan.lr, recipe.plan.betas, recipe.plan.batch_size) == (2e-4, (0.9, 0.999), 4)
@@ -247,6 +248,7 @@ def small_model(**options) -> nn.Module:
     return create_model("video", depth="lr_net", depth_options=body, pose_options=pose, **{"ratio": 2, **options})
 
 
+@pytest.mark.slow
 def test_the_loss_is_that_of_the_shrunk_triplet(street):
     """Against `video_loss` on images that are made small by hand."""
     model, task = small_model().eval(), FromVideo(weights={"photometric": 1.0, "smoothness": 0.1}, crop=None, options={"rule": "per_scale"})
@@ -263,6 +265,7 @@ def test_the_loss_is_that_of_the_shrunk_triplet(street):
     torch.testing.assert_close(loss, expected, rtol=0.05 if offset else 1e-5, atol=0)
 
 
+@pytest.mark.slow
 def test_true_depth_and_known_motion_explain_a_triplet_best(street):
     """The loss that "known" motion gives to the true depth is lower than to depth that is tilted, flat or moved by chance."""
 
@@ -293,6 +296,7 @@ def test_true_depth_and_known_motion_explain_a_triplet_best(street):
     torch.testing.assert_close(moved, torch.stack([street[f"T_{v}_current"][:, :3, 3] for v in ("previous", "next")], dim=1))
 
 
+@pytest.mark.slow
 def test_known_motion_teaches_both_networks_and_the_pose_net_no_depth(street):
     model = small_model()
     FromVideo(weights={"photometric": 1.0}, crop=None, motion="known", options={"rule": "per_scale"}).loss(model, street)[0].backward()
@@ -304,6 +308,7 @@ def test_known_motion_teaches_both_networks_and_the_pose_net_no_depth(street):
     assert gradient.abs().max() == 0
 
 
+@pytest.mark.slow
 def test_the_order_of_crop_and_shrinking(street):
     """Cropped first, a small frame is finer; both see the same window, and a crop keeps warps true."""
     fine = {}
@@ -321,6 +326,7 @@ def test_the_order_of_crop_and_shrinking(street):
             FromVideo(**wrong)
 
 
+@pytest.mark.slow
 def test_features_cost_a_pass_only_where_they_are_asked_for(street):
     model = small_model()
     with_features = FromVideo(weights={"photometric": 1.0, "features": 0.1}, crop=None)
@@ -329,6 +335,7 @@ def test_features_cost_a_pass_only_where_they_are_asked_for(street):
     assert FromVideo(weights={"photometric": 1.0}).features(model, street["image"], street["image"][:, None]) is None
 
 
+@pytest.mark.slow
 def test_stage_two_takes_over_stage_one_and_leaves_it_alone(street):
     recipe = RunSpec("dual", "dual", "streets", "smoke").recipe
     stage_one = build_model(recipe.start.recipe, seed=0)
@@ -346,6 +353,7 @@ def test_stage_two_takes_over_stage_one_and_leaves_it_alone(street):
     assert all(torch.equal(a, b) for a, b in zip(longer.parameters(), stage_one.parameters(), strict=True))
 
 
+@pytest.mark.slow
 def test_hr_net_alone_hears_nothing():
     model = create_model("dual", encoder="resnet18", width=0.125, ratio=2, link="none").eval()
     image = torch.rand(1, 3, 128, 128)
@@ -398,6 +406,7 @@ def test_streets():
     return scenes("streets", "val", 3, height=64, width=128)
 
 
+@pytest.mark.slow
 def test_regions_are_scaled_once_on_the_whole_image(test_streets):
     """Far pixels 30 % too far and near ones right: "near" shows it as well where the scale moves, and scaling "far" alone hides it."""
     model = Remembers(test_streets, lambda depth, item: torch.where(depth > 20, 1.3 * depth, depth) * 0.01)
@@ -490,6 +499,7 @@ def snippets() -> dict[int, StreetSnippets]:
     return {frames: StreetSnippets(frames, 2, 32, 64, split="val") for frames in (3, 5)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("frames", [3, 5])
 def test_true_motion_in_any_unit_has_no_trajectory_error(snippets, frames):
     data = snippets[frames]
@@ -531,6 +541,7 @@ def test_floor(test_streets):
     np.testing.assert_allclose(mean[0].numpy()[known], expected[known], rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_planes_agree_where_the_surface_is(street):
     item = {key: value[0] for key, value in street.items()}
     depth = torch.where(item["depth"] > 0, item["depth"], 80.0)[None]
@@ -564,6 +575,7 @@ def test_the_protocols_of_make3d_and_kitti_are_the_papers():
     assert (kitti.scaling, kitti.crop, kitti.reduction) == ("median", "garg", "mean over images")
 
 
+@pytest.mark.slow
 def test_dual_networks_run_end_to_end(tmp_path):
     """Stage two trains stage one first; the record holds every test."""
     small = {"train_scenes": 2, "test_scenes": 2}

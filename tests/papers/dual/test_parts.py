@@ -61,6 +61,7 @@ def gigamacs(function, *size: int) -> float:
 # Table 7: sizes and costs at 384x1248
 
 
+@pytest.mark.slow
 def test_the_dual_network_has_the_size_and_the_cost_of_table_7() -> None:
     with FakeTensorMode(), torch.no_grad():
         model = create_model("dual").eval()
@@ -74,6 +75,7 @@ def test_the_dual_network_has_the_size_and_the_cost_of_table_7() -> None:
     assert cost / 25.80 == pytest.approx(1, abs=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("options", "count", "cost", "published"), [
     ({"bottleneck": True}, 16_689_044, 32.36, (16.43, 33.11)),
     ({"encoder": "mobilenet_v2"}, 5_300_820, 16.53, (5.37, 17.02)),
@@ -103,6 +105,7 @@ def test_other_links_and_pose_networks_have_their_sizes() -> None:
 # Networks
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize(("name", "options", "size"), [
     ("monodepth2", NARROW | {"bottleneck": True}, (64, 96)),
@@ -134,6 +137,7 @@ def test_width_makes_networks_small_and_options_are_checked() -> None:
         Monodepth2(**NARROW, min_depth=0, max_depth=10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", [
     Monodepth2(**NARROW, bottleneck=True), dual(frozen=False), dual(frozen=False, link="reduced"), dual(frozen=False, link="features"),
 ], ids=["monodepth2", "sa", "reduced", "features"])
@@ -158,6 +162,7 @@ TORCHVISION = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TORCHVISION)
 def test_pretrained_encoders_give_the_maps_of_torchvision(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     function, weights, nodes = TORCHVISION[name]
@@ -366,6 +371,7 @@ def test_dual_is_its_parts_put_together() -> None:
         assert model.attention_map(image, 100, 33).shape == (1, 1, 6, 6)
 
 
+@pytest.mark.slow
 def test_frozen_lr_net_does_not_move_in_training() -> None:
     for frozen in (True, False):
         model = dual(frozen=frozen).train()
@@ -501,6 +507,7 @@ def test_ssim_is_that_of_scikit_image_and_of_our_general_form() -> None:
         assert ssim_3x3(a.bfloat16(), b.bfloat16()).dtype == torch.float32
 
 
+@pytest.mark.slow
 def test_ssim_passes_gradcheck_also_where_images_broadcast() -> None:
     for one, other in (((2, 1, 3, 4, 5), (2, 2, 3, 4, 5)), ((1, 2, 2), (1, 2, 2)), ((3, 3, 2), (3, 3, 2))):
         generator = torch.Generator().manual_seed(1)
@@ -732,6 +739,7 @@ def test_video_loss_refuses(options: dict, words: str) -> None:
         video_loss(**{"disparities": pyramid(), **moving(), **options})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("device", DEVICES)
 def test_depth_and_pose_networks_learn_from_video(device: str) -> None:
     """Every parameter that should move gets a gradient; a few steps lower the loss."""
@@ -769,6 +777,7 @@ def street() -> dict[str, Tensor]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", ["full_res", "per_scale"])
 def test_true_depth_and_pose_of_a_street_explain_the_image_best(street: dict[str, Tensor], rule: str) -> None:
     depth = street["depth"]

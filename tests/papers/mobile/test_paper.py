@@ -182,6 +182,7 @@ def test_every_erratum_that_is_cited_is_listed():
 # Sizes
 
 
+@pytest.mark.slow
 def test_which_sizes_cannot_be_met():
     """Counted modules against the print of Tables 1, 2 and 7; what remains is what the issue names: GhostNet and MixNet M."""
     unmet = {key: [row for row, fit in size_table(PAPER, key)["fits"].items() if fit == "no"] for key in ("table1", "table2", "table7")}

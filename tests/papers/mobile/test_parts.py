@@ -76,6 +76,7 @@ def randn(*shape: int, seed: int = 0) -> Tensor:
 # Tables 1, 2 and 7: sizes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("encoder", "count", "printed"), [
     ("shufflenet_v2", 2_007_558, 2.0),
     ("mnasnet", 3_994_250, 4.0),
@@ -103,6 +104,7 @@ def test_the_row_of_fastdepth_in_table_1_is_quoted_from_fastdepth() -> None:
         assert parameters(FastDepth(skips="concat")) == 4_016_034
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("options", "counts"), [
     ({}, [2_561_665, 4_769_009, 3_848_735, 3_085_157]),
     ({"full": True}, [2_569_457, 4_784_537, 3_864_263, 3_092_949]),
@@ -125,6 +127,7 @@ def test_table_2(options: dict, counts: list[float]) -> None:
                 assert found / 1e6 == pytest.approx(count, abs=0.005 if round(count, 2) == count else 0.0006)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "options", "count", "printed", "gigamacs"), [
     ("mobile", {}, 2_561_665, 2.5, 0.68),
     ("enc_dec_resnet", {}, 53_158_977, 53.1, None),
@@ -144,6 +147,7 @@ def test_table_7_truncates(name: str, options: dict, count: int, printed: float,
     assert math.floor(10 * count / 1e6) / 10 == printed  # 2.6 of our own row is rounded
 
 
+@pytest.mark.slow
 def test_layers_of_the_student_are_those_of_the_spec() -> None:
     with FakeTensorMode(), torch.no_grad():
         model = MobileDepth(intermediate=2).eval()
@@ -159,6 +163,7 @@ def test_layers_of_the_student_are_those_of_the_spec() -> None:
 # Encoders
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BACKBONES)
 def test_encoder_is_the_classifier_of_timm_or_torchvision(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
@@ -193,6 +198,7 @@ def test_encoder_is_the_classifier_of_timm_or_torchvision(name: str, monkeypatch
 # Networks
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("name", SMALL)
 def test_contract(name: str, device: str) -> None:
@@ -216,6 +222,7 @@ def test_contract(name: str, device: str) -> None:
         model(picture(1, 50, 96).to(device))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SMALL)
 def test_every_parameter_learns(name: str) -> None:
     model = small(name, **LINEAR.get(name, {})).double()
@@ -229,6 +236,7 @@ def test_every_parameter_learns(name: str) -> None:
             assert parameter.grad.abs().max() > 0, parameter_name
 
 
+@pytest.mark.slow
 def test_metric_output_is_not_negative_and_relative_output_is_unbounded() -> None:
     assert (small("nnconv5")(picture()) >= 0).all() and (small("fastdepth")(picture()) >= 0).all()
     assert (small("midas")(picture()) <= 0).all()  # minus inverse depth: larger = farther
@@ -268,6 +276,7 @@ def test_fbnet_block_is_its_formula(up: bool, shortcut: bool, middle: str, mid: 
     torch.testing.assert_close(block(x), y)
 
 
+@pytest.mark.slow
 def test_decoder_starts_as_he_normal_and_enlarges_as_it_is_told() -> None:
     torch.manual_seed(0)
     model = MobileDepth(intermediate=2)
@@ -281,6 +290,7 @@ def test_decoder_starts_as_he_normal_and_enlarges_as_it_is_told() -> None:
     torch.testing.assert_close(block._enlarged(x), F.interpolate(x, size=(4, 4), mode="bilinear"))
 
 
+@pytest.mark.slow
 def test_intermediate_predictions_are_only_for_training() -> None:
     model = small("mobile", intermediate=2).eval()
     image = picture(2)
@@ -304,6 +314,7 @@ def test_intermediate_predictions_are_only_for_training() -> None:
     assert list(small("mobile", intermediate=1).intermediate) == ["2"]  # one: behind the third level
 
 
+@pytest.mark.slow
 def test_x112_enlarges_half_the_size_and_full_does_not() -> None:
     image = picture()
     model = small("mobile").eval()
@@ -316,6 +327,7 @@ def test_x112_enlarges_half_the_size_and_full_does_not() -> None:
         assert torch.equal(full(image), full.out(full.predict(image).features))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("skips", ["none", "add", "concat"])
 def test_fastdepth_is_its_formula(skips: str) -> None:
     torch.manual_seed(0)
@@ -371,6 +383,7 @@ def test_hourglass_pools_by_maxima_outside_and_its_norms_have_no_parameters() ->
     assert model(picture(1, 48, 80)).shape == (1, 1, 48, 80)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("model", "options", "message"), [
     (MobileDepth, {"encoder": "vgg"}, "encoder: found .*, expected one of .*mobilenet_v2"),
     (MobileDepth, {"intermediate": 3}, "found 3, expected 0, 1 or 2"),
@@ -392,6 +405,7 @@ def test_networks_refuse(model: type, options: dict, message: str) -> None:
         MobileDepth(expnsion=4)
 
 
+@pytest.mark.slow
 def test_critic_scores_maps_of_the_papers_size_and_is_lipschitz() -> None:
     with FakeTensorMode(), torch.no_grad():
         assert Critic().eval()(torch.rand(2, 1, 224, 448)).shape == (2,)
@@ -640,6 +654,7 @@ def test_laplacian_sees_curves_and_not_slopes() -> None:
     assert smoothness_loss(plane, flat, scales=1).item() == 5
 
 
+@pytest.mark.slow
 def test_mannequin_loss_is_the_sum_of_its_parts() -> None:
     case = mannequins()
     residual = case["log_depth"] - case["target"].log()
@@ -749,6 +764,7 @@ def test_hinge_by_hand() -> None:
     assert critic_loss(torch.tensor([1.0]), torch.tensor([-1.0])) == 0  # satisfied: nothing to learn
 
 
+@pytest.mark.slow
 def test_critic_learns_who_is_who_and_the_student_to_deceive_it() -> None:
     torch.manual_seed(0)
     critic = Critic(width=4, extra=0)
@@ -1023,6 +1039,7 @@ def test_mtadam_leaves_what_no_loss_reaches_and_can_be_resumed() -> None:
 # Together
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("balance", ["rebalancing", "mtadam"])
 def test_student_learns_from_pairs_and_a_teacher(balance: str, device: str) -> None:
@@ -1100,6 +1117,7 @@ def test_pruning_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
         netadapt(nn.Conv2d(3, 8, 1), picture(), budget=1, first=0.025, decay=0.96, tune=lambda m: None, score=lambda m: 0.0)
 
 
+@pytest.mark.slow
 def test_student_can_be_shrunk() -> None:
     pytest.importorskip("torch_pruning")
     model, image = small("mobile").eval(), picture(1, 32, 32)

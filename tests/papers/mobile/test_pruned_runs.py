@@ -66,6 +66,7 @@ def multiply_adds(model: nn.Module, image: torch.Tensor) -> int:
     return sum(counted)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", [SEARCH, PRUNED])
 def test_a_record_says_what_the_network_really_costs(store: Store, variant: str) -> None:
     record, recipe = made(store, variant), spec_of(variant).recipe
@@ -119,6 +120,7 @@ with torch.no_grad():
 """
 
 
+@pytest.mark.slow
 def test_a_finished_run_needs_neither_the_search_nor_torch_pruning(store: Store) -> None:
     record = made(store, PRUNED)
     done = subprocess.run([sys.executable, "-c", WITHOUT_THE_SEARCH, str(record.folder)], capture_output=True, text=True, timeout=120)
@@ -132,6 +134,7 @@ class Killed(Exception):
     """What a kill is in these tests."""
 
 
+@pytest.mark.slow
 def test_a_killed_search_ends_in_the_same_bits(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It begins anew: whatever the torn one has left behind, in the folder or in torch's generator, must not matter."""
     whole, broken = made(store, SEARCH), another(store, tmp_path / "broken", "teacher", "hard-easy")
@@ -156,6 +159,7 @@ def test_a_killed_search_ends_in_the_same_bits(store: Store, tmp_path: Path, mon
     assert len(whole.load_model().history) > 2, "more than one round, or nothing could have gone astray"
 
 
+@pytest.mark.slow
 def test_a_killed_long_training_ends_in_the_same_bits(store: Store, tmp_path: Path) -> None:
     """Its checkpoint has narrow layers, and the optimiser must know those that it is resumed with."""
     whole, broken = made(store, PRUNED), another(store, tmp_path / "broken", "teacher", SEARCH)
@@ -174,6 +178,7 @@ def test_a_killed_long_training_ends_in_the_same_bits(store: Store, tmp_path: Pa
         assert (again.folder / name).read_bytes() == (whole.folder / name).read_bytes(), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.0, 0.001, 0.02, 0.5, 0.9999])
 def test_weights_that_were_cut_off_are_refused(store: Store, tmp_path: Path, share: float) -> None:
     """In the length of the header, in the header, in the numbers: always the same error, which names the file."""

@@ -11,8 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from depthlib.metrics.benchmark import si_mse, si_rmse_pairs
-from depthlib.metrics.depth import si_rmse
+from depthlib.metrics.benchmark import errors
 from depthlib.models import create_model
 from depthlib.models.baselines import FixedMap
 from depthlib.papers.mobile import rows as mobile
@@ -201,6 +200,7 @@ def test_mc_keeps_no_metres_and_has_holes() -> None:
         assert ratio.max().item() == pytest.approx(ratio.min().item(), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_the_sets_of_the_recipes_are_differently_distributed() -> None:
     """In what a network sees of them: the range of depth within an image."""
     def spread(data: str) -> float:
@@ -244,13 +244,13 @@ def test_si_rmse_in_its_three_forms_is_that_of_the_metrics(rooms: Frames) -> Non
     z = torch.randn(1, 32, 64, generator=generator, dtype=torch.float64)
     found = ScaleInvariant().measures(z, item)
     arguments = z.exp()[None], item["depth"][None].double(), item["valid"][None]
-    for name, metric in (("si_mse", si_mse), ("si_rmse", si_rmse), ("si_rmse_pairs", si_rmse_pairs)):
-        assert found[name] == pytest.approx(metric(*arguments).item(), rel=1e-9), name
+    for name in ("si_mse", "si_rmse", "si_rmse_pairs"):
+        assert found[name] == pytest.approx(errors(*arguments, (name,))[name].item(), rel=1e-9), name
     assert ScaleInvariant().measures(z + 5, item)["si_rmse"] == pytest.approx(found["si_rmse"])
     metres = ScaleInvariant("metres").measures(z.exp().clamp_min(0.1), item)
     assert metres["si_rmse"] == pytest.approx(ScaleInvariant().measures(z.clamp_min(math.log(0.1)), item)["si_rmse"])
     flat = torch.ones_like(arguments[0])
-    assert found["si_rmse_constant"] == pytest.approx(si_rmse(flat, *arguments[1:]).item(), rel=1e-9)
+    assert found["si_rmse_constant"] == pytest.approx(errors(flat, *arguments[1:], ("si_rmse",))["si_rmse"].item(), rel=1e-9)
     assert found["si_rmse_ramp"] <= found["si_rmse_constant"]
 
 
@@ -292,6 +292,7 @@ def reached(model: nn.Module) -> set[str]:
     return {name.split(".")[0] for name, p in model.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("terms", [("ranking",), ("rmse",), KD, (*KD, "holistic")])
 def test_gradients_reach_the_student_and_never_the_teacher_or_the_critic(pairs: OrdinalFrames, terms: tuple[str, ...]) -> None:
     model, knowing = student(heads=2).train(), teacher()
@@ -331,6 +332,7 @@ def test_intermediate_predictions_count_a_half_and_two_quarters(pairs: OrdinalFr
     assert loss.item() == pytest.approx(wanted, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_rebalancing_minimises_the_weighted_sum_and_logs_its_weights(pairs: OrdinalFrames) -> None:
     def curve_of(separate: bool, **options) -> dict[str, list]:
         task = PairsAndTeacher(KD, teacher=teacher(), separate=separate, rebalance={"steps_per_epoch": 2, "events": 2, **options})
@@ -349,6 +351,7 @@ def test_rebalancing_minimises_the_weighted_sum_and_logs_its_weights(pairs: Ordi
     assert shares == pytest.approx([shares[0]] * 3, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_mtadam_minimises_the_terms(pairs: OrdinalFrames) -> None:
     model = student(heads=2)
     before = copy.deepcopy(model.state_dict())
@@ -357,6 +360,7 @@ def test_mtadam_minimises_the_terms(pairs: OrdinalFrames) -> None:
     assert any(not torch.equal(value, before[name]) for name, value in model.state_dict().items() if name.startswith("out"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("terms", "options"), [
     ((*KD, "holistic"), {"critic": {"width": 4, "extra": 0}}),
     (KD, {"rebalance": {"steps_per_epoch": 2, "events": 2, "order": "hard_to_easy"}}),
@@ -375,6 +379,7 @@ def test_a_killed_training_ends_in_the_same_bits(pairs: OrdinalFrames, tmp_path:
     assert all(torch.equal(a, b) for a, b in zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True))
 
 
+@pytest.mark.slow
 def test_dense_tasks_learn_their_sets(rooms: Frames, streets: Frames) -> None:
     for task, dataset in ((ScaleFreeDepth(), ScaleFreeFrames(rooms)), (RelativeDepth(pairs=200), RelativeFrames(streets))):
         model = student(heads=1)
@@ -395,6 +400,7 @@ def test_shares_of_classes_in_cells(rooms: Frames, streets: Frames) -> None:
         assert loss == pytest.approx(-log[batch["semantics"] + first].mean().item(), rel=1e-5)      # cells are equally large
 
 
+@pytest.mark.slow
 def test_a_student_takes_over_the_encoder_of_the_trunk_and_all_of_a_student() -> None:
     torch.manual_seed(5)
     trunk = MobileClasses(encoder="mobilenet_v2_035", classes=21)

@@ -249,6 +249,7 @@ SECOND = {"name": "semantics", "rates": {"backbone": 1e-5, "semantics": 1e-3, "s
 PLAN = Plan(steps=4, batch_size=2)
 
 
+@pytest.mark.slow
 def test_a_frozen_branch_stands_still_in_the_loop_with_its_batch_norms():
     model = small()
     before = {name: state(model.branches[name]) for name in ("depth", "semantics")}
@@ -259,6 +260,7 @@ def test_a_frozen_branch_stands_still_in_the_loop_with_its_batch_norms():
     assert any("running_mean" in name for name in before["depth"]) and model.sharing[0].gamma_d != 0.1
 
 
+@pytest.mark.slow
 def test_a_stage_that_was_killed_ends_in_the_same_bits(tmp_path):
     def run(checkpoint, stop=None):
         model = small(classes=13)
@@ -273,6 +275,7 @@ def test_a_stage_that_was_killed_ends_in_the_same_bits(tmp_path):
     assert all(torch.equal(a, b) for a, b in zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True))
 
 
+@pytest.mark.slow
 def test_the_loss_of_a_stage_is_the_sum_of_its_terms():
     from depthlib.losses import berhu_loss
     from depthlib.papers.synergy.attention_driven import labels_at
@@ -340,6 +343,7 @@ def test_classes_of_scenes():
         scene_labels(rooms, 40)
 
 
+@pytest.mark.slow
 def test_class_scores_come_from_one_confusion_matrix():
     """Against counts made here pixel by pixel, not with the package's own matrix."""
     frames, model = Frames(), small(classes=4).eval()
@@ -458,6 +462,7 @@ def test_tail_effect_wants_the_same_scenes():
         tail_effect(pairs, "short", "long", "rmse")
 
 
+@pytest.mark.slow
 def test_synergy_runs_end_to_end(tmp_path):
     spec = RunSpec("synergy", "proposed", "rooms", "smoke", overrides={"train_scenes": 4, "test_scenes": 2, "steps": 2, "batch_size": 2})
     store = Store(tmp_path, train=True)

@@ -65,6 +65,7 @@ def test_parameter_counts(options: dict, count: int) -> None:
         assert sum(parameter.numel() for parameter in SynergyNet(**options).parameters()) == count
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("up", ["conv", "projection"])
 def test_contract(up: str, device: str) -> None:
@@ -120,6 +121,7 @@ def test_network_is_its_formula(sharing: str) -> None:
         torch.testing.assert_close(model(image), expected)
 
 
+@pytest.mark.slow
 def test_every_parameter_learns() -> None:
     model = small(activation="sigmoid").double()
     out = model.outputs(picture(dtype=torch.float64))
@@ -130,6 +132,7 @@ def test_every_parameter_learns() -> None:
         assert parameter.grad.abs().max() > 0, name
 
 
+@pytest.mark.slow
 def test_a_branch_that_nobody_listens_to_is_not_run() -> None:
     class Refusing(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
@@ -146,6 +149,7 @@ def test_a_branch_that_nobody_listens_to_is_not_run() -> None:
         shared(picture())
 
 
+@pytest.mark.slow
 def test_channels_last_and_autocast() -> None:
     model = small().eval()
     with torch.no_grad():
@@ -159,6 +163,7 @@ def test_channels_last_and_autocast() -> None:
     assert (rough.depth - exact.depth).abs().mean() < 0.05 * exact.depth.mean()
 
 
+@pytest.mark.slow
 def test_pretrained_trunk_is_the_resnet_of_torchvision(monkeypatch: pytest.MonkeyPatch) -> None:
     from torchvision.models import ResNet50_Weights, resnet50
 
@@ -253,6 +258,7 @@ def test_sharing_units_start_as_specified_and_are_not_tied() -> None:
         LateralSharing(2)(torch.zeros(1, 2, 3, 4), torch.zeros(1, 2, 3, 5))
 
 
+@pytest.mark.slow
 def test_network_with_zero_sharing_weights_is_two_branches_to_the_bit() -> None:
     shared, separate = small().eval(), small(sharing="none").eval()
     for parameter in shared.sharing.parameters():
@@ -269,6 +275,7 @@ def moved(branch: nn.Module) -> dict[str, bool]:
     return {name: any(p.grad is not None and p.grad.any() for p in part.parameters()) for name, part in parts.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["depth", "semantics"])
 @pytest.mark.parametrize("open_unit", [None, 0, 2])
 def test_gradient_crosses_to_the_other_branch_only_through_its_weight(task: str, open_unit: int | None) -> None:
@@ -326,6 +333,7 @@ def statistics(modules: list[nn.Module]) -> list[Tensor]:
     return [norm.running_mean.clone() for norm in norms]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)
 def test_a_stage_moves_its_parts_and_nothing_else(stage: Stage) -> None:
     model = small(activation="sigmoid")
@@ -369,6 +377,7 @@ def test_the_schedule_is_the_paper_s() -> None:
         model.enter(Stage("x", {"encoder": 1.0}))
 
 
+@pytest.mark.slow
 def test_bypass_separates_the_branches_and_is_stored_with_the_weights(tmp_path: Path) -> None:
     model, separate = small().eval(), small(sharing="none").eval()
     round_to_half(model)
@@ -390,6 +399,7 @@ def test_bypass_separates_the_branches_and_is_stored_with_the_weights(tmp_path: 
 # Attention maps
 
 
+@pytest.mark.slow
 def test_attention_maps_are_sums_of_powers_of_the_first_up_convolution() -> None:
     model = small().eval()
     trunk, levels = model.levels(picture(), ("depth", "semantics"))
