@@ -19,17 +19,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from threading import Lock
 
 Names = frozenset[str]
 Import = tuple[str, str | None, str | None]     # origin, name, local name; see `_imports`
 PACKAGE = Path(__file__).resolve().parents[1]
 SILENT = frozenset(
-    f"depthlib.{name}" for name in (
+    f"{PACKAGE.name}.{name}" for name in (
         "base.catalogue", "base.devices", "base.fingerprint", "base.paths", "base.progress", "base.text",
         "base.yaml_files",
         "training.checkpoint",      # a resumed run ends in the same bits, which is tested
     )
 )
+_PARSING = Lock()        # Python 3.11 fails when two threads build syntax trees at once
 
 
 def closure(
@@ -188,7 +190,8 @@ class _Module:
 def _module(name: str, package: Path) -> _Module:
     path = _file(name, package)
     where = (name, path.name == "__init__.py")
-    tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    with _PARSING:
+        tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
     offers = [found for node in tree.body if isinstance(node, ast.ImportFrom) for found in _imports(node, *where)]
     whole = _hash(tree)
     own = _hash(ast.Module([node for node in tree.body if not _is_offer(node)], [])) if where[1] else whole

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 import sys
 from pathlib import Path
 
@@ -173,3 +174,15 @@ def test_the_closure_is_enough_to_run(tmp_path):
 def test_imports_of_a_notebook():
     tree = ast.parse("import depthlib.data as d\nfrom depthlib.losses import silog\nimport torch")
     assert imports_of(tree) >= {"depthlib.data", "depthlib.losses", "depthlib.losses.silog", "torch"}
+
+
+def test_threads_may_ask_at_once():
+    """Scenes are rendered in threads, and any of them may be the first to ask. A garbage collector that calls back lets them interleave."""
+    code = (
+        "import gc, time\nfrom concurrent.futures import ThreadPoolExecutor\nfrom depthlib.base.fingerprint import PACKAGE, code_fingerprint\n"
+        "names = [f'depthlib.scenes.{path.stem}' for path in PACKAGE.glob('scenes/*.py') if path.stem != '__init__']\n"
+        "gc.callbacks.append(lambda *a: time.sleep(0))\ngc.set_threshold(50)\n"
+        "with ThreadPoolExecutor(8) as pool:\n    assert all(pool.map(lambda name: code_fingerprint([name]), names))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-500:]
