@@ -42,7 +42,7 @@ class Similarity:
 
 @dataclass(frozen=True)
 class Statistics:
-    """Statistics of the errors of all frames, or of all pairs of frames. `std` is the population's, as NumPy's."""
+    """Of the errors of all frames, or of all pairs of frames. `std` is the population's; `sse` the sum of squares."""
 
     rmse: float
     mean: float
@@ -50,6 +50,7 @@ class Statistics:
     std: float
     min: float
     max: float
+    sse: float
 
 
 def statistics(errors: ArrayLike) -> Statistics:
@@ -57,7 +58,9 @@ def statistics(errors: ArrayLike) -> Statistics:
     e = np.asarray(errors, dtype=np.float64)
     if e.ndim != 1 or e.size == 0 or not np.isfinite(e).all():
         raise ValueError(f"errors: found shape {list(e.shape)} or values not finite, expected finite [N]")
-    return Statistics(*map(float, (np.sqrt(np.mean(e**2)), e.mean(), np.median(e), e.std(), e.min(), e.max())))
+    return Statistics(
+        *map(float, (np.sqrt(np.mean(e**2)), e.mean(), np.median(e), e.std(), e.min(), e.max(), np.sum(e**2)))
+    )
 
 
 def umeyama(source: ArrayLike, target: ArrayLike, *, scale: bool = True) -> Similarity:

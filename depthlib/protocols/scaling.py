@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-# Mean and standard deviation of the depths of NYU's training images, metres (Chen 2016; spec mobile, section 7).
+# Mean and standard deviation of the depths of NYU's training images, metres (Chen et al. 2016).
 NYU_MEAN, NYU_STD = 2.8424594402, 0.6148231626
 
 

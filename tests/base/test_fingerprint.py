@@ -177,9 +177,10 @@ def test_imports_of_a_notebook():
 
 
 def test_threads_may_ask_at_once():
-    """Scenes are rendered in threads, and any of them may be the first to ask. A garbage collector that calls back lets them interleave."""
+    """Scenes are rendered in threads, and any of them may be the first to ask; a collector that calls back lets them interleave."""
     code = (
-        "import gc, time\nfrom concurrent.futures import ThreadPoolExecutor\nfrom depthlib.base.fingerprint import PACKAGE, code_fingerprint\n"
+        "import gc, time\nfrom concurrent.futures import ThreadPoolExecutor\n"
+        "from depthlib.base.fingerprint import PACKAGE, code_fingerprint\n"
         "names = [f'depthlib.scenes.{path.stem}' for path in PACKAGE.glob('scenes/*.py') if path.stem != '__init__']\n"
         "gc.callbacks.append(lambda *a: time.sleep(0))\ngc.set_threshold(50)\n"
         "with ThreadPoolExecutor(8) as pool:\n    assert all(pool.map(lambda name: code_fingerprint([name]), names))"

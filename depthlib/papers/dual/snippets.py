@@ -33,7 +33,7 @@ class StreetSnippets(Dataset):
 
     def __init__(self, frames: int, count: int, height: int, width: int, split: str = "test") -> None:
         if frames not in FRAMES:
-            raise ValueError(f"frames must be 3 or 5, got {frames}")
+            raise ValueError(f"frames: found {frames}, expected 3 or 5")
         distribution = SceneDistribution("streets", height=height, width=width)
         triplets = SceneDataset(distribution, split, count, views=("current", "previous", "next"))
         self.items, self.frames = [], frames

@@ -49,10 +49,10 @@ class VideoDepth(nn.Module):
         super().__init__()
         for option, name, known in (("depth", depth, DEPTH), ("pose", pose, POSE)):
             if name not in known:
-                raise ValueError(f"{option} must be one of {', '.join(known)}, got {name!r}")
+                raise ValueError(f"{option}: found {name!r}, expected one of {', '.join(known)}")
         for option, value in (("ratio", ratio), ("pose_ratio", pose_ratio)):
             if value < 1:
-                raise ValueError(f"{option} must be at least 1, got {value}")
+                raise ValueError(f"{option}: found {value}, expected at least 1")
         self.depth_net: Monodepth2 | DualNet = DEPTH[depth](**depth_options or {})
         self.pose_net: PoseNet | PoseResNet = POSE[pose](**pose_options or {})
         self.ratio, self.pose_ratio = ratio, pose_ratio

@@ -57,7 +57,7 @@ class Search(BaseTask):
         short: dict[str, Any] | None = None, tries: int | None = None, first: float = 0.03, decay: float = 0.98, **networks: nn.Module,
     ) -> None:
         if not 0 < share < 1:
-            raise ValueError(f"share: expected more than 0 and less than 1, got {share}")
+            raise ValueError(f"share: found {share}, expected more than 0 and less than 1")
         self.task = Build(**task).make(**networks)
         self.share, self.validation, self.measure, self.metric = share, validation, measure, metric
         self.plan = replace(SHORT, **(short or {}))

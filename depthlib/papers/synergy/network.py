@@ -35,7 +35,7 @@ class Outputs(NamedTuple):
 
 
 class UpConv(nn.Sequential):
-    """[B,I,h,w] -> [B,O,2h,2w]: zero un-pooling, 5x5 convolution, batch norm, ReLU. Spec dual_synergy, 8.2."""
+    """[B,I,h,w] -> [B,O,2h,2w]: zero un-pooling, 5x5 convolution, batch norm, ReLU. Look Deeper Sec. 3.2."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__(
@@ -69,7 +69,7 @@ class Branch(nn.Module):
 
 class SynergyNet(nn.Module):
     """Trunk (ResNet-50), 1x1 convolution, two equal decoders that share features after each of their first three
-    up-convolutions. Look Deeper Sec. 3.2, Fig. 2; spec dual_synergy, 8.2 to 8.4.
+    up-convolutions. Look Deeper Sec. 3.2, Fig. 2.
 
     62,715,536 parameters with 4 classes (103,806,096 with up-projections); depth alone without skips 43,017,728, which is FCRN
     with up-convolutions (63,563,008: FCRN itself).
@@ -179,7 +179,7 @@ class SynergyNet(nn.Module):
     def part(self, name: str) -> list[nn.Module]:
         """The modules of one of `PARTS`; none for what the network does not have. The bridge belongs to the backbone."""
         if name not in PARTS:
-            raise ValueError(f"part must be one of {', '.join(PARTS)}, got {name!r}")
+            raise ValueError(f"part: found {name!r}, expected one of {', '.join(PARTS)}")
         if name == "backbone":
             return [self.trunk, self.bridge]
         return [self.sharing] if name == "sharing" else [self.branches[name]] if name in self.branches else []
@@ -239,11 +239,11 @@ class SynergyNet(nn.Module):
 
 def _check(classes: int, depth: bool, sharing: str, up: str) -> None:
     if classes < 0 or classes == 1:
-        raise ValueError(f"classes must be 0 (no semantic branch) or at least 2, got {classes}")
+        raise ValueError(f"classes: found {classes}, expected 0 (no semantic branch) or at least 2")
     if sharing not in SHARING:
-        raise ValueError(f"sharing must be one of {', '.join(SHARING)}, got {sharing!r}")
+        raise ValueError(f"sharing: found {sharing!r}, expected one of {', '.join(SHARING)}")
     if up not in UPS:
-        raise ValueError(f"up must be one of {', '.join(UPS)}, got {up!r}")
+        raise ValueError(f"up: found {up!r}, expected one of {', '.join(UPS)}")
     if not (depth or classes):
         raise ValueError("depth=False and classes=0 leave no branch: expected at least one")
     if sharing != "none" and not (depth and classes):

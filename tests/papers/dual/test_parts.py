@@ -478,11 +478,11 @@ def test_video_depth_is_a_depth_and_a_pose_network() -> None:
         torch.testing.assert_close(model(target), model.depth_net(target))
         small = sources.view(1, 2, 3, 96, 2, 96, 2).mean(dim=(4, 6))
         torch.testing.assert_close(model.poses(target, sources), model.pose_net(model.depth_net.small(target), small))
-    with pytest.raises(ValueError, match="depth must be one of lr_net, dual, monodepth2, got 'unet'"):
+    with pytest.raises(ValueError, match="depth: found 'unet', expected one of lr_net, dual, monodepth2"):
         create_model("video", depth="unet")
-    with pytest.raises(ValueError, match="pose must be one of pose_net, pose_resnet, got 'orb'"):
+    with pytest.raises(ValueError, match="pose: found 'orb', expected one of pose_net, pose_resnet"):
         create_model("video", depth="lr_net", depth_options=NARROW, pose="orb")
-    with pytest.raises(ValueError, match="pose_ratio must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="pose_ratio: found 0, expected at least 1"):
         create_model("video", depth="lr_net", depth_options=NARROW, pose_ratio=0)
 
 
