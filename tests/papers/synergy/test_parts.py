@@ -180,9 +180,9 @@ def test_pretrained_trunk_is_the_resnet_of_torchvision(monkeypatch: pytest.Monke
 @pytest.mark.parametrize(("options", "message"), [
     ({"width": 0.01}, "at least 1/64"),
     ({"pretrained": True, "width": 0.5}, "width: found 0.5, expected 1 for pretrained weights"),
-    ({"classes": 1}, "0 .* or at least 2, got 1"),
-    ({"sharing": "sluice"}, "lsu, cross_stitch, none, got 'sluice'"),
-    ({"up": "deconv"}, "conv, projection, got 'deconv'"),
+    ({"classes": 1}, "found 1, expected 0 .* or at least 2"),
+    ({"sharing": "sluice"}, "found 'sluice', expected one of lsu, cross_stitch, none"),
+    ({"up": "deconv"}, "found 'deconv', expected one of conv, projection"),
     ({"classes": 0}, "sharing='lsu' needs both branches"),
     ({"depth": False}, "needs both branches"),
     ({"depth": False, "classes": 0, "sharing": "none"}, "leave no branch"),
@@ -373,7 +373,7 @@ def test_the_schedule_is_the_paper_s() -> None:
     assert len(trained) == len(list(model.parameters()))  # the last stage trains all, also what was frozen before
     alone = small(**DEPTH_ONLY)
     assert [group["name"] for group in alone.enter(STAGES[2])] == ["backbone", "depth"]
-    with pytest.raises(ValueError, match="backbone, depth, semantics, sharing, got 'encoder'"):
+    with pytest.raises(ValueError, match="part: found 'encoder', expected one of backbone, depth, semantics, sharing"):
         model.enter(Stage("x", {"encoder": 1.0}))
 
 
