@@ -18,6 +18,7 @@ from rich.table import Table
 from depthlib.base import paths
 from depthlib.course.lessons import Lesson, pick_lessons
 from depthlib.runs.compare import compare_records
+from depthlib.runs.execute import ensure
 from depthlib.runs.profiles import get_profile
 from depthlib.runs.spec import RunSpec
 from depthlib.runs.store import CorruptRecord, RunRecord, Store, read_record
@@ -114,7 +115,7 @@ def run_one(
             raise ValueError(f"--set: found {change!r}, expected field=number, for example steps=20") from error
     spec = RunSpec(paper, variant, data, profile, seed, overrides)
     with training_bar(f"{paper} {variant}, {data}, seed {seed}", spec.recipe.plan.steps, console) as on_step:
-        record = Store().ensure(spec, device=device, on_step=on_step)
+        record = ensure(spec, Store(), device=device, on_step=on_step)
     means = {test: record.means(test) for test in record.result["tests"]}
     table = Table("mean error", *means, title=spec.name)
     for metric in dict.fromkeys(name for errors in means.values() for name in errors):

@@ -19,24 +19,17 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock
-
 from depthlib.base import paths
-from depthlib.runs.json_files import write_json
 from depthlib.runs.keys import score_key
 from depthlib.runs.spec import RunSpec
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
-
-    from depthlib.protocols.inference import Progress
-    from depthlib.runs.recipe import Recipe
-    from depthlib.runs.train import OnStep
 
 RECORD, PROVENANCE, WEIGHTS, CHECKPOINT, SCORES = (
     "record.json", "provenance.json", "weights.safetensors", "checkpoint.pt", "scores",
@@ -107,106 +100,30 @@ class Store:
         self.train = os.environ.get("DEPTHLIB_TRAIN") != "never" if train is None else train
         self.reference = reference
 
-    def _folders(self, spec: RunSpec) -> list[Path]:
+    def folders(self, profile: str) -> list[Path]:
+        """Where runs of a profile are looked for, in order."""
         extra = self.reference
         if extra is None:       # committed results are used only where training is forbidden
-            extra = [] if self.train else [paths.reference_dir(spec.profile) / "runs"]
-        return [root / spec.name for root in (self.root, *extra)]
+            extra = [] if self.train else [paths.reference_dir(profile) / "runs"]
+        return [self.root, *extra]
 
     def get(self, spec: RunSpec) -> RunRecord | None:
         """The record of `spec` with all its scores, or None. Raises CorruptRecord for an unreadable one."""
-        for folder in self._folders(spec):
-            record = self._trained(folder, spec)
-            if record is not None and not stale_scores(record, spec):
-                return record
-        return None
+        found = self._found(spec, self.folders(spec.profile))
+        return next((record for record in found if not stale_scores(record, spec)), None)
 
-    def ensure(
-        self, spec: RunSpec, *, device: str = "auto", on_step: OnStep | None = None, on_image: Progress | None = None,
-        checkpoint_seconds: float = 20.0,
-    ) -> RunRecord:
-        """The record of `spec` with all its scores; what is missing is trained or scored now.
+    def trained(self, spec: RunSpec) -> RunRecord | None:
+        """The record of `spec` whose weights are there, whatever its scores, or None: in `root`, unless training is forbidden.
 
-        Of two processes that need the same run one trains it, and the other waits.
-
-        Args:
-            on_step: see `depthlib.training.fit.fit`. on_image: see `depthlib.protocols.inference.measure`.
+        Raises as `get`.
         """
-        if (record := self.get(spec)) is not None:
-            return record
-        self._refuse_without_training(spec)
-        from depthlib.runs.score import score
-        from depthlib.training.parallel import agreed, rank_and_size
+        found = self._found(spec, [self.root] if self.train else self.folders(spec.profile))
+        return next((record for record in found if (record.folder / WEIGHTS).exists()), None)
 
-        record = self.trained(spec, device=device, on_step=on_step, checkpoint_seconds=checkpoint_seconds)
-        leads = rank_and_size()[0] == 0         # under torchrun the first process scores for all
-        with FileLock(record.folder / ".lock") if leads else nullcontext():
-            stale = stale_scores(record, spec) if leads else []
-            if stale:
-                identity = {test: {"key": score_key(spec, test), "weights": record.result["weights"]} for test in stale}
-                score(
-                    spec.recipe, stale, _laid_out(record.load_model()), record.folder / SCORES, identity=identity,
-                    device=device, progress=on_image,
-                )
-            if leads:
-                _remove_unknown_scores(record.folder, spec)
-        agreed("scored")                        # the other processes wait here for the first
-        return read_record(record.folder, key=spec.key, tests=spec.recipe.tests)
-
-    def trained(
-        self, spec: RunSpec, *, device: str = "auto", on_step: OnStep | None = None, checkpoint_seconds: float = 20.0,
-    ) -> RunRecord:
-        """The run with its weights in `root`, whatever its scores; trained now if it is missing."""
-        folder = self.root / spec.name
-        if (record := self._trained(folder, spec)) is not None and (folder / WEIGHTS).exists():
-            return record
-        self._refuse_without_training(spec)
-        from depthlib.base.devices import pick_device
-        from depthlib.runs.train import train
-        from depthlib.training.parallel import agreed, join, rank_and_size
-
-        join(pick_device(device))
-        # under torchrun the first process holds the lock and broadcasts its answer
-        leads = rank_and_size()[0] == 0
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / ".lock") if leads else nullcontext():
-            if agreed(self._trained(folder, spec) is None or not (folder / WEIGHTS).exists()):
-                for left in folder.glob(".*.*") if leads else ():        # partial files of an interrupted process
-                    if left.name != ".lock":
-                        left.unlink()
-                networks = self.networks(spec.recipe, device=device)
-                identity = {"key": spec.key, "spec": asdict(spec)}
-                made = train(
-                    spec.recipe, folder, seed=spec.seed, identity=identity, networks=networks, device=device,
-                    on_step=on_step if leads else None, checkpoint_seconds=checkpoint_seconds,
-                )
-                if made is not None:
-                    write_json(folder / PROVENANCE, made[1])
-                    write_json(folder / RECORD, {"format": 2, **identity, **made[0]})
-                    (folder / CHECKPOINT).unlink(missing_ok=True)
-            agreed("written")                   # the other processes wait here for the first
-            return read_record(folder, key=spec.key, tests=spec.recipe.tests)
-
-    def networks(self, recipe: Recipe, *, device: str = "auto") -> dict[str, nn.Module]:
-        """The trained networks of `recipe.needs()`; missing ones are trained now."""
-        return {purpose: self._network(spec, device) for purpose, spec in recipe.needs().items()}
-
-    def _network(self, spec: RunSpec, device: str) -> nn.Module:
-        for folder in () if self.train else self._folders(spec):
-            if (record := self._trained(folder, spec)) is not None and (folder / WEIGHTS).exists():
-                return record.load_model()
-        return self.trained(spec, device=device).load_model()
-
-    def _trained(self, folder: Path, spec: RunSpec) -> RunRecord | None:
-        return read_record(folder, key=spec.key, tests=spec.recipe.tests) if (folder / RECORD).exists() else None
-
-    def _refuse_without_training(self, spec: RunSpec) -> None:
-        if not self.train:
-            raise MissingRun(
-                f"{spec.name}: found no run with all its scores in "
-                f"{', '.join(str(f.parent) for f in self._folders(spec))}, expected one, since training is forbidden "
-                "here; code or settings changed since the stored runs: run `depthlib reproduce`"
-            )
+    def _found(self, spec: RunSpec, roots: list[Path]) -> Iterator[RunRecord]:
+        for folder in (root / spec.name for root in roots):
+            if (folder / RECORD).exists():
+                yield read_record(folder, key=spec.key, tests=spec.recipe.tests)
 
 
 def stale_scores(record: RunRecord, spec: RunSpec) -> list[str]:
@@ -256,16 +173,3 @@ def copy_run(source: Path, target: Path, *, weights: bool = True) -> None:
         if (source / name).exists():
             with paths.atomic_write(target / name) as temporary:
                 shutil.copyfile(source / name, temporary)
-
-
-def _remove_unknown_scores(folder: Path, spec: RunSpec) -> None:
-    """Remove scores of tests that the recipe no longer has."""
-    for path in (folder / SCORES).glob("*.*"):
-        if path.stem not in spec.recipe.tests and not path.name.startswith("."):
-            path.unlink()
-
-
-def _laid_out(model: nn.Module) -> nn.Module:
-    import torch
-
-    return model.to(memory_format=torch.channels_last)      # as in training: the same kernels, the same bits

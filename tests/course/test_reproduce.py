@@ -21,6 +21,7 @@ from depthlib.course.batch import engine, publish
 from depthlib.course.lessons import COURSE
 from depthlib.course.notebooks import check_executed, check_source
 from depthlib.runs.compare import compare_records
+from depthlib.runs.execute import ensure
 from depthlib.runs.store import RunRecord, RunSpec, Store
 
 
@@ -33,7 +34,7 @@ def place(tmp_path_factory):
         patch.setenv("DEPTHLIB_STORE", str(folder / "runs"))
         patch.delenv("DEPTHLIB_TRAIN", raising=False)
         for spec in {spec.name: spec for lesson in COURSE for spec in lesson.runs("smoke")}.values():
-            Store().ensure(spec, device="cpu")          # in this process, which is quicker than one for each; see also test_batch
+            ensure(spec, Store(), device="cpu")          # in this process, which is quicker than one for each; see also test_batch
         console = Console(record=True, width=200)
         assert reproduce.reproduce([], profile="smoke", device="cpu", console=console) == 0, console.export_text()
         yield folder
@@ -89,7 +90,7 @@ def test_a_notebook_is_executed_again_when_its_runs_are_others_than_the_publishe
 
 def train(plan):
     for job in plan.runs.values():
-        Store(plan.store).ensure(RunSpec(**job.spec), device="cpu")
+        ensure(RunSpec(**job.spec), Store(plan.store), device="cpu")
     return 0
 
 

@@ -122,7 +122,8 @@ def test_a_message_or_a_docstring_lists_nothing(edited, name, change):
 
 
 def test_where_files_lie_and_what_is_printed_trains_and_scores_nothing(edited):
-    for name in ("base/paths.py", "base/progress.py", "training/checkpoint.py", "runs/store.py", "course/batch/progress.py"):
+    names = ("base/paths.py", "base/progress.py", "training/checkpoint.py", "runs/store.py", "runs/execute.py", "course/batch/progress.py")
+    for name in names:
         found = edited(name, with_code)
         assert found["train"] == found["score"] == set(), name
 

@@ -16,6 +16,7 @@ from depthlib.base.fingerprint import SILENT, closure
 from depthlib.losses.regression import l1_loss
 from depthlib.models.weights import WeightsError, load_weights, save_weights
 from depthlib.runs import store as runs
+from depthlib.runs.execute import ensure, ensure_trained, networks
 from depthlib.runs.keys import score_key, score_modules, training_modules
 from depthlib.runs.store import CorruptRecord, MissingRun, RunSpec, Store, copy_run, read_record, stale_scores
 from depthlib.scenes.sets import scenes
@@ -27,7 +28,7 @@ SPEC = RunSpec("start", "unet", "rooms", "smoke")
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     root = tmp_path_factory.mktemp("store")
-    return Store(root, train=True).ensure(SPEC, device="cpu")
+    return ensure(SPEC, Store(root, train=True), device="cpu")
 
 
 @pytest.mark.slow
@@ -55,7 +56,7 @@ def test_shipped_weights_give_the_recorded_numbers(made):
 
 def test_existing_run_is_not_made_again(made, monkeypatch):
     monkeypatch.setattr("depthlib.runs.train.train", lambda *a, **k: pytest.fail("trained again"))
-    assert Store(made.folder.parent, train=True).ensure(SPEC).result == made.result
+    assert ensure(SPEC, Store(made.folder.parent, train=True)).result == made.result
 
 
 def test_key_covers_spec_recipe_and_code(monkeypatch):
@@ -110,7 +111,7 @@ def test_new_tests_are_scored_without_training(made, tmp_path, monkeypatch):
     tests = {"metric": (scenes_of(2), "scenes"), "near": (scenes_of(4), "scenes+max_depth=3.0"), "renamed": SPEC.recipe.tests["median"]}
     spec.__dict__["recipe"] = replace(SPEC.recipe, tests=tests, pictures={"metric": 1})
     assert store.get(spec) is None and store.get(SPEC) is not None
-    record = store.ensure(spec, device="cpu")
+    record = ensure(spec, store, device="cpu")
     assert list(record.result["tests"]) == ["metric", "near", "renamed"]
     assert record.per_image("metric", "abs_rel") == made.per_image("metric", "abs_rel")[:2]
     assert record.means("renamed") == made.means("median")
@@ -125,17 +126,17 @@ def test_scores_of_other_weights_are_not_believed(made, tmp_path):
     path = tmp_path / SPEC.name / "scores" / "median.json"
     path.write_text(path.read_text().replace(made.result["weights"], "0" * 64))
     store = Store(tmp_path, reference=[], train=True)
-    assert stale_scores(store.trained(SPEC), SPEC) == ["median"]
-    assert store.ensure(SPEC, device="cpu").result == made.result
+    assert stale_scores(ensure_trained(SPEC, store), SPEC) == ["median"]
+    assert ensure(SPEC, store, device="cpu").result == made.result
 
 
 def test_scores_without_weights_serve_readers_and_missing_weights_are_trained_again(made, tmp_path):
     copy_run(made.folder, tmp_path / SPEC.name, weights=False)
-    assert Store(tmp_path, reference=[], train=False).ensure(SPEC).result == made.result
+    assert ensure(SPEC, Store(tmp_path, reference=[], train=False)).result == made.result
     (tmp_path / SPEC.name / "scores" / "median.json").unlink()
     with pytest.raises(MissingRun, match="with all its scores"):
-        Store(tmp_path, reference=[], train=False).ensure(SPEC)
-    assert Store(tmp_path, reference=[], train=True).ensure(SPEC, device="cpu").result == made.result
+        ensure(SPEC, Store(tmp_path, reference=[], train=False))
+    assert ensure(SPEC, Store(tmp_path, reference=[], train=True), device="cpu").result == made.result
 
 
 def test_override_of_an_unknown_field():
@@ -145,12 +146,12 @@ def test_override_of_an_unknown_field():
 
 def test_training_can_be_forbidden(tmp_path):
     with pytest.raises(MissingRun, match="training is forbidden here"):
-        Store(tmp_path, reference=[], train=False).ensure(SPEC)
+        ensure(SPEC, Store(tmp_path, reference=[], train=False))
 
 
 def test_forbidden_training_reads_the_reference(made, tmp_path):
     store = Store(tmp_path / "empty", reference=[made.folder.parent], train=False)
-    assert store.ensure(SPEC).result == made.result
+    assert ensure(SPEC, store).result == made.result
 
 
 @pytest.mark.parametrize("damage", ["truncate", "not json", "other key", "no provenance"])
@@ -202,13 +203,13 @@ def going_on_from(earlier, **changes):
 def test_a_run_goes_on_from_another(tmp_path):
     """The earlier run is made first, its weights are where the later one starts, and its key is part of the later key."""
     store = Store(tmp_path, reference=[], train=True)
-    later = store.ensure(going_on_from(SPEC), device="cpu")
+    later = ensure(going_on_from(SPEC), store, device="cpu")
     assert (tmp_path / SPEC.name / runs.RECORD).exists(), "the run that is needed was not made"
     assert later.result["recipe"]["needs"] == {"start": SPEC.name}
-    assert stale_scores(store.trained(SPEC), SPEC), "nobody asked for the scores of the run that is needed"
-    of_both = zip(store.trained(SPEC).load_model().parameters(), later.load_model().parameters(), strict=True)
+    assert stale_scores(ensure_trained(SPEC, store), SPEC), "nobody asked for the scores of the run that is needed"
+    of_both = zip(ensure_trained(SPEC, store).load_model().parameters(), later.load_model().parameters(), strict=True)
     assert all(torch.equal(a, b) for a, b in of_both)
-    assert later.means("metric") == store.ensure(SPEC, device="cpu").means("metric")
+    assert later.means("metric") == ensure(SPEC, store, device="cpu").means("metric")
     assert going_on_from(SPEC).key != going_on_from(replace(SPEC, seed=1)).key != SPEC.key
 
 
@@ -224,16 +225,17 @@ def test_a_task_gets_the_networks_it_asks_for(made, monkeypatch):
     monkeypatch.setattr(tasks, "Supervised", Pupil)
     store = Store(made.folder.parent, reference=[], train=False)
     recipe = going_on_from(None, networks={"teacher": SPEC}).recipe
-    task = train.build_task(recipe, store.networks(recipe))
+    task = train.build_task(recipe, networks(recipe, store))
     assert torch.equal(next(task.teacher.parameters()), next(made.load_model().parameters()))
 
 
 MAKE = """
 import sys, torch
 torch.set_num_threads(1)
+from depthlib.runs.execute import ensure
 from depthlib.runs.store import RunSpec, Store
 spec = RunSpec("start", "unet", "rooms", "smoke", overrides={"steps": 20})
-Store(sys.argv[1], train=True).ensure(spec, device="cpu", checkpoint_seconds=0, on_step=lambda step, loss, speed: print(step, flush=True))
+ensure(spec, Store(sys.argv[1], train=True), device="cpu", checkpoint_seconds=0, on_step=lambda step, loss, speed: print(step, flush=True))
 """
 
 

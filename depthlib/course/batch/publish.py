@@ -10,6 +10,7 @@ from depthlib.base import paths
 from depthlib.course.lessons import Lesson, pick_lessons
 from depthlib.course.notebooks import execute, is_current
 from depthlib.course.notebooks.execute import Progress
+from depthlib.runs.execute import ensure
 from depthlib.runs.store import RECORD, SCORES, RunRecord, Store, copy_run
 
 
@@ -28,7 +29,7 @@ def render(
     output, target = paths.results_dir(profile) / source.name, paths.results_dir(profile) / "runs"
     parameters = {"profile": profile, "device": device}
     specs = lesson.runs(profile)
-    records = [Store(store, train=False, reference=[]).ensure(spec) for spec in specs]
+    records = [ensure(spec, Store(store, train=False, reference=[])) for spec in specs]
     if lesson.sums_up or not (all(same_record(record, target) for record in records) and is_current(source, output, parameters)):
         execute(source, output, parameters, threads=threads, progress=progress)
     for spec, record in zip(specs, records, strict=True):

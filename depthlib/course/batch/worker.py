@@ -56,6 +56,7 @@ def set_threads(plan_file: str) -> None:
 
 
 def _run(plan: Plan, name: str, status: Status, file: Path) -> None:
+    from depthlib.runs.execute import ensure
     from depthlib.runs.spec import RunSpec
     from depthlib.runs.store import Store
 
@@ -82,7 +83,7 @@ def _run(plan: Plan, name: str, status: Status, file: Path) -> None:
     status.total, status.note = plan.runs[name].steps, "preparing the data"
     status.write(file)
     store = Store(plan.store, train=True)
-    store.ensure(spec, device=plan.device, on_step=on_step, on_image=on_image, checkpoint_seconds=plan.checkpoint_seconds)
+    ensure(spec, store, device=plan.device, on_step=on_step, on_image=on_image, checkpoint_seconds=plan.checkpoint_seconds)
     _mark(plan.runs[name].stamp, name)
 
 

@@ -15,6 +15,7 @@ from depthlib.protocols.protocol import load_protocol
 from depthlib.report import claims as published
 from depthlib.report.claims import load_paper
 from depthlib.report.errata import errata_table
+from depthlib.runs.execute import ensure
 from depthlib.runs.store import RunSpec, Store
 from depthlib.scenes.sets import scenes
 from depthlib.scenes.writers.rgbd import write_mai
@@ -226,7 +227,7 @@ def test_the_papers_own_training_runs_on_the_papers_own_files(tmp_path, monkeypa
     assert recipe.plan.steps == 7208 * 100
     write_mai(default_root("mai"), scenes("rooms", "train", 4, height=32, width=48))
     spec = RunSpec("anuw", "e", "mai", "paper", overrides={"steps": 3, "width": 4})
-    record = Store(tmp_path / "runs", reference=[], train=True).ensure(spec, device="cpu")
+    record = ensure(spec, Store(tmp_path / "runs", reference=[], train=True), device="cpu")
     assert len(record.result["curve"]["loss"]) == 3 and set(record.result["tests"]) == {"mai", "mai-median"}
     assert len(record.per_image("mai", "si_rmse")) == 1     # of four pairs every 41st is held out: the first
     assert [spec.data for spec in anuw.runs("paper", seeds=[0])] == ["mai"] * len(anuw.VARIANTS)
@@ -262,7 +263,7 @@ def test_a_protocol_with_ssim_uses_its_own_range():
 @pytest.mark.slow
 def test_anuw_runs_end_to_end(tmp_path):
     spec = RunSpec("anuw", "e", "streets", "smoke", overrides={"train_scenes": 4, "test_scenes": 2})
-    record = Store(tmp_path, train=True).ensure(spec, device="cpu")
+    record = ensure(spec, Store(tmp_path, train=True), device="cpu")
     assert set(record.result["tests"]) == set(spec.recipe.tests) and len(record.result["curve"]["outside"]) == 4
     assert record.result["tests"]["gaps"]["data"].startswith("gaps of ")
     assert record.result["tests"]["streets"]["metrics"].keys() >= {"ssim", "si_rmse", "abs_rel"}

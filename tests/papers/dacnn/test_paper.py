@@ -25,6 +25,7 @@ from depthlib.protocols.inference import measure
 from depthlib.protocols.protocol import load_protocol
 from depthlib.report import claims as published
 from depthlib.report.claims import load_paper
+from depthlib.runs.execute import ensure
 from depthlib.runs.store import RunSpec, Store
 
 PAPER = load_paper("dacnn")
@@ -475,7 +476,7 @@ def test_exercises_agree_with_the_package():
 def test_dacnn_runs_end_to_end(tmp_path):
     few = {"train_scenes": 3, "test_scenes": 2, "steps": 2}
     spec = RunSpec("dacnn", "full", "streets", "smoke", overrides=few)
-    record = Store(tmp_path, train=True).ensure(spec, device="cpu")
+    record = ensure(spec, Store(tmp_path, train=True), device="cpu")
     assert set(record.result["tests"]) == {"streets", "streets-online", "borders", "whole"}
     assert set(record.result["curve"]) == {"loss", "pixel", "smooth", "proxy", "guidance", "lr"}
     assert record.result["recipe"]["needs"]["teacher"].startswith("dacnn-teacher-streets-s0-")

@@ -27,6 +27,7 @@ from depthlib.protocols.protocol import load_protocol
 from depthlib.report import claims as published
 from depthlib.report.claims import load_paper
 from depthlib.report.slider import slider
+from depthlib.runs.execute import ensure, ensure_trained
 from depthlib.runs.store import RunSpec, Store
 from depthlib.runs.train import build_model
 from depthlib.scenes.sets import scenes
@@ -581,8 +582,8 @@ def test_dual_networks_run_end_to_end(tmp_path):
     small = {"train_scenes": 2, "test_scenes": 2}
     spec = RunSpec("dual", "dual", "streets", "smoke", overrides=small)
     store = Store(tmp_path, train=True)
-    record = store.ensure(spec, device="cpu")
-    stage_one = Store(tmp_path, reference=[], train=False).trained(spec.recipe.start)
+    record = ensure(spec, store, device="cpu")
+    stage_one = ensure_trained(spec.recipe.start, Store(tmp_path, reference=[], train=False))
     assert set(record.result["tests"]) == set(spec.recipe.tests)
     assert record.result["recipe"]["needs"]["start"] == stage_one.folder.name
     assert {"photometric", "smoothness", "pose"} <= set(record.result["curve"])

@@ -18,6 +18,7 @@ import depthlib.papers.mobile.pruning_task as pruning
 from depthlib.models import create_model
 from depthlib.models.weights import WeightsError, load_weights
 from depthlib.papers.mobile.variants import DATA
+from depthlib.runs.execute import ensure
 from depthlib.runs.spec import RunSpec
 from depthlib.runs.store import RECORD, WEIGHTS, RunRecord, Store
 
@@ -30,7 +31,7 @@ def spec_of(variant: str) -> RunSpec:
 
 
 def made(store: Store, variant: str, **options) -> RunRecord:
-    return store.ensure(spec_of(variant), device="cpu", **options)
+    return ensure(spec_of(variant), store, device="cpu", **options)
 
 
 @pytest.fixture(scope="module")

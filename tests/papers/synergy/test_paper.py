@@ -22,6 +22,7 @@ from depthlib.protocols.protocol import load_protocol
 from depthlib.report import claims as published
 from depthlib.report.claims import load_paper
 from depthlib.report.errata import errata_table
+from depthlib.runs.execute import ensure, ensure_trained
 from depthlib.runs.store import RunSpec, Store
 from depthlib.scenes.classes import NYU4_OF_NYU13
 from depthlib.scenes.labels import class_names, scene_labels
@@ -466,9 +467,9 @@ def test_tail_effect_wants_the_same_scenes():
 def test_synergy_runs_end_to_end(tmp_path):
     spec = RunSpec("synergy", "proposed", "rooms", "smoke", overrides={"train_scenes": 4, "test_scenes": 2, "steps": 2, "batch_size": 2})
     store = Store(tmp_path, train=True)
-    record = store.ensure(spec, device="cpu")
+    record = ensure(spec, store, device="cpu")
     assert set(record.result["tests"]) == set(spec.recipe.tests) >= {"rooms-4m", "ranges", "attention", "classes", "rooms-long"}
     assert record.result["curve"].keys() >= {"depth_aware", "joint_gradient", "semantic_focal"}
     made = Store(tmp_path, reference=[], train=False)
-    second, first = made.trained(spec.recipe.start), made.trained(spec.recipe.start.recipe.start)
+    second, first = ensure_trained(spec.recipe.start, made), ensure_trained(spec.recipe.start.recipe.start, made)
     assert [net.load_model().bypassed for net in (record, second, first)] == [False, False, True]

@@ -1,0 +1,115 @@
+"""Making what a store lacks: a run is trained, unless it has been, and scored where its scores are not current.
+
+The store only keeps runs; whoever wants one that may not exist yet asks here.
+"""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from filelock import FileLock
+
+from depthlib.runs.json_files import write_json
+from depthlib.runs.keys import score_key
+from depthlib.runs.store import CHECKPOINT, PROVENANCE, RECORD, SCORES, MissingRun, RunRecord, Store, read_record, stale_scores
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import nn
+
+    from depthlib.protocols.inference import Progress
+    from depthlib.runs.recipe import Recipe
+    from depthlib.runs.spec import RunSpec
+    from depthlib.runs.train import OnStep
+
+
+def ensure(
+    spec: RunSpec, store: Store, *, device: str = "auto", on_step: OnStep | None = None, on_image: Progress | None = None,
+    checkpoint_seconds: float = 20.0,
+) -> RunRecord:
+    """The record of `spec` with all its scores; what is missing is trained or scored now.
+
+    Of two processes that need the same run one trains it, and the other waits.
+
+    Args:
+        on_step: see `depthlib.training.fit.fit`. on_image: see `depthlib.protocols.inference.measure`.
+
+    Raises:
+        MissingRun: something is missing and `store.train` is False.
+    """
+    if (record := store.get(spec)) is not None:
+        return record
+    _refuse_without_training(spec, store)
+    import torch
+
+    from depthlib.runs.score import score
+    from depthlib.training.parallel import agreed, rank_and_size
+
+    record = ensure_trained(spec, store, device=device, on_step=on_step, checkpoint_seconds=checkpoint_seconds)
+    leads = rank_and_size()[0] == 0         # under torchrun the first process scores for all
+    with FileLock(record.folder / ".lock") if leads else nullcontext():
+        stale = stale_scores(record, spec) if leads else []
+        if stale:
+            identity = {test: {"key": score_key(spec, test), "weights": record.result["weights"]} for test in stale}
+            model = record.load_model().to(memory_format=torch.channels_last)       # as in training: the same kernels, the same bits
+            score(spec.recipe, stale, model, record.folder / SCORES, identity=identity, device=device, progress=on_image)
+        if leads:
+            _remove_unknown_scores(record.folder, spec)
+    agreed("scored")                        # the other processes wait here for the first
+    return read_record(record.folder, key=spec.key, tests=spec.recipe.tests)
+
+
+def ensure_trained(
+    spec: RunSpec, store: Store, *, device: str = "auto", on_step: OnStep | None = None, checkpoint_seconds: float = 20.0,
+) -> RunRecord:
+    """The run with its weights, whatever its scores; trained now if it is missing. Raises as `ensure`."""
+    if (record := store.trained(spec)) is not None:
+        return record
+    _refuse_without_training(spec, store)
+    from depthlib.base.devices import pick_device
+    from depthlib.runs.train import train
+    from depthlib.training.parallel import agreed, join, rank_and_size
+
+    join(pick_device(device))
+    leads = rank_and_size()[0] == 0         # under torchrun the first process holds the lock and broadcasts its answer
+    folder = store.root / spec.name
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / ".lock") if leads else nullcontext():
+        if agreed(store.trained(spec) is None):
+            for left in folder.glob(".*.*") if leads else ():        # partial files of an interrupted process
+                if left.name != ".lock":
+                    left.unlink()
+            identity = {"key": spec.key, "spec": asdict(spec)}
+            made = train(
+                spec.recipe, folder, seed=spec.seed, identity=identity, networks=networks(spec.recipe, store, device=device),
+                device=device, on_step=on_step if leads else None, checkpoint_seconds=checkpoint_seconds,
+            )
+            if made is not None:
+                write_json(folder / PROVENANCE, made[1])
+                write_json(folder / RECORD, {"format": 2, **identity, **made[0]})
+                (folder / CHECKPOINT).unlink(missing_ok=True)
+        agreed("written")                   # the other processes wait here for the first
+        return read_record(folder, key=spec.key, tests=spec.recipe.tests)
+
+
+def networks(recipe: Recipe, store: Store, *, device: str = "auto") -> dict[str, nn.Module]:
+    """The trained networks of `recipe.needs()`; missing ones are trained now. Raises as `ensure`."""
+    return {purpose: ensure_trained(spec, store, device=device).load_model() for purpose, spec in recipe.needs().items()}
+
+
+def _refuse_without_training(spec: RunSpec, store: Store) -> None:
+    if not store.train:
+        raise MissingRun(
+            f"{spec.name}: found no run with all its scores in {', '.join(map(str, store.folders(spec.profile)))}, expected one, "
+            "since training is forbidden here; code or settings changed since the stored runs: run `depthlib reproduce`"
+        )
+
+
+def _remove_unknown_scores(folder: Path, spec: RunSpec) -> None:
+    """Remove scores of tests that the recipe no longer has."""
+    for path in (folder / SCORES).glob("*.*"):
+        if path.stem not in spec.recipe.tests and not path.name.startswith("."):
+            path.unlink()
