@@ -178,11 +178,7 @@ METRIC_NAMES: tuple[str, ...] = (*PIXEL_METRICS, "ssim")
 
 
 def depth_errors(
-    pred: Tensor,
-    target: Tensor,
-    valid: Tensor | None = None,
-    names: Sequence[str] = tuple(PIXEL_METRICS),
-    *,
+    pred: Tensor, target: Tensor, valid: Tensor | None = None, names: Sequence[str] = tuple(PIXEL_METRICS), *,
     data_range: float | None = None,
 ) -> dict[str, Tensor]:
     """Several errors at once, {name: [B]}, in the order of `names`.

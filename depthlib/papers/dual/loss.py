@@ -20,21 +20,10 @@ SMOOTH_ON = ("disparity", "depth")
 
 
 def video_loss(
-    disparities: Sequence[Tensor],
-    target: Tensor,
-    sources: Tensor,
-    K: Tensor,
-    poses: Tensor,
-    *,
-    features: tuple[Tensor, Tensor] | None = None,
-    weights: Mapping[str, float] = WEIGHTS,
-    rule: str = "full_res",
-    normalise: bool = True,
-    smooth_on: str = "disparity",
-    automask: bool = False,
-    detach_features: bool = True,
-    alpha: float = ALPHA,
-    over_sources: str = "min",
+    disparities: Sequence[Tensor], target: Tensor, sources: Tensor, K: Tensor, poses: Tensor, *,
+    features: tuple[Tensor, Tensor] | None = None, weights: Mapping[str, float] = WEIGHTS, rule: str = "full_res",
+    normalise: bool = True, smooth_on: str = "disparity", automask: bool = False, detach_features: bool = True,
+    alpha: float = ALPHA, over_sources: str = "min",
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """lambda_1 L_ph + lambda_2 L_smooth + lambda_3 L_fr, Eq. 9 of the dual networks; without features for HR-Net.
 
