@@ -46,6 +46,8 @@ def by_onnx(path: Path, image: torch.Tensor) -> np.ndarray:
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     return session.run(None, {session.get_inputs()[0].name: image.numpy()})[0]
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def student(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
@@ -56,7 +58,6 @@ def student(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return weights, folder / "student.onnx"
 
 
-@pytest.mark.slow
 def test_the_file_says_what_torch_says(student: tuple[Path, Path]) -> None:
     model, _ = load_weights(student[0])
     image = torch.rand(1, 3, 64, 96, generator=torch.Generator().manual_seed(7))
@@ -67,7 +68,6 @@ def test_the_file_says_what_torch_says(student: tuple[Path, Path]) -> None:
     assert expected.std() > 1e-3 and np.abs(by_onnx(student[1], image.flip(-1)) - expected).max() > 1e-3
 
 
-@pytest.mark.slow
 def test_the_file_is_whole_and_says_what_it_is(student: tuple[Path, Path]) -> None:
     proto = onnx.load(student[1])
     notes = {p.key: p.value for p in proto.metadata_props}
@@ -91,7 +91,6 @@ def test_what_the_output_means(spec: dict, meaning: str) -> None:
     assert module._notes(info, (32, 64))["output"].endswith(meaning) or meaning in module._notes(info, (32, 64))["output"]
 
 
-@pytest.mark.slow
 def test_another_size_and_the_command(student: tuple[Path, Path], tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["export", str(student[0]), str(tmp_path / "a.onnx"), "--size", "32", "64"])
     assert result.exit_code == 0, result.output
@@ -99,7 +98,6 @@ def test_another_size_and_the_command(student: tuple[Path, Path], tmp_path: Path
     assert by_onnx(tmp_path / "a.onnx", torch.rand(1, 3, 32, 64)).shape == (1, 1, 32, 64)
 
 
-@pytest.mark.slow
 def test_another_network_of_the_package(tmp_path: Path) -> None:
     weights = saved(tmp_path, "unet", {"width": 4, "max_depth": 10.0}, {**SPEC, "paper": "start", "data": "rooms"}, (32, 48))
     done = export(weights, tmp_path / "unet.onnx")
@@ -117,7 +115,6 @@ def left(folder: Path) -> list[str]:
     return sorted(f.name for f in folder.iterdir())
 
 
-@pytest.mark.slow
 def test_nothing_is_written_when_something_is_wrong(student: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "out.onnx"
     out.write_bytes(b"as it was")
@@ -158,7 +155,6 @@ def test_networks_of_several_images_are_refused(tmp_path: Path, monkeypatch: pyt
         export(weights, tmp_path / "a.onnx")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("format", "missing", "advice"), [
     ("onnx", "onnx", r"depthlib\[export\]"), ("onnx", "onnxscript", r"depthlib\[export\]"), ("onnx", "onnxruntime", r"depthlib\[export\]"),
     ("litert", "litert_torch", "pip install litert-torch"), ("executorch", "executorch.exir", "uv sync --group executorch"),
@@ -179,7 +175,6 @@ def test_other_formats_where_their_packages_are(format: str, package: str, stude
     assert max(done.differences) <= module.TOLERANCE and done.path.stat().st_size > 1e6
 
 
-@pytest.mark.slow
 def test_times_are_of_the_networks_named() -> None:
     """The narrow network is faster than the wide one by far more than a busy machine can hide."""
     table = time_networks(
@@ -195,7 +190,6 @@ def test_times_are_of_the_networks_named() -> None:
         time_networks({}, runs=0)
 
 
-@pytest.mark.slow
 def test_a_network_whose_time_is_used_up_waits_for_the_others() -> None:
     networks = {"first": create_model("mobile", **NARROW), "second": create_model("mobile", **NARROW)}
     table = time_networks(networks, size=(32, 32), runs=9, warm_up=1, seconds=1e-6)
@@ -203,7 +197,6 @@ def test_a_network_whose_time_is_used_up_waits_for_the_others() -> None:
     assert time_networks(networks, size=(32, 32), runs=2, warm_up=0, seconds=1e-6)["runs"].tolist() == [2, 2]
 
 
-@pytest.mark.slow
 def test_a_slow_network_warms_up_with_one_image(monkeypatch: pytest.MonkeyPatch) -> None:
     opened = []
 

@@ -391,6 +391,7 @@ def test_contract(name: str, device: str) -> None:
     assert [tuple(g.shape) for g in estimate.guidance] == [(2, 4, 4, 6), (2, 4, 8, 12), (2, 4, 16, 24)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["dacnn", "dacnn_teacher"])
 def test_every_parameter_learns(name: str) -> None:
     model = small(name, dilations=(1, 2, 3, 4)).double()

@@ -243,6 +243,7 @@ def test_disparity_stays_between_its_bounds_and_ignores_autocast() -> None:
         assert torch.equal(head(features), outside)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_depth_starts_in_the_middle_of_its_range(seed: int) -> None:
     """Near either end the sigmoid has no slope, and after normalisation nothing leads back: whole trainings stayed flat there."""
@@ -456,6 +457,7 @@ def test_pose_net_starts_near_no_motion_and_refuses_other_shapes() -> None:
     assert PoseNet(reflect=False)(target[..., :32, :], sources[..., :32, :]).isfinite().all()
 
 
+@pytest.mark.slow
 def test_pose_resnet_shows_pairs_in_the_order_of_time() -> None:
     torch.manual_seed(0)
     model = PoseResNet(width=0.125).double().eval()
@@ -470,6 +472,7 @@ def test_pose_resnet_shows_pairs_in_the_order_of_time() -> None:
     torch.testing.assert_close(model.vectors(first, second), 0.01 * features.mean(dim=(2, 3)))
 
 
+@pytest.mark.slow
 def test_video_depth_is_a_depth_and_a_pose_network() -> None:
     torch.manual_seed(0)
     model = create_model("video", depth="dual", depth_options=NARROW | {"ratio": 2}, pose_options={"width": 4}, pose_ratio=2).eval()

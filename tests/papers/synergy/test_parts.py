@@ -78,6 +78,7 @@ def test_contract(up: str, device: str) -> None:
     assert model.outputs(picture(height=49, width=70).to(device), full_size=True).logits.shape == (2, 13, 49, 70)
 
 
+@pytest.mark.slow
 def test_depth_branch_without_skips_is_fcrn() -> None:
     ours = small(**DEPTH_ONLY, skips=False, up="projection", min_depth=0.0).eval()
     theirs = FCRN(width=1 / 16).eval()
