@@ -84,8 +84,9 @@ def ensure_trained(
                     left.unlink()
             identity = {"key": spec.key, "spec": asdict(spec)}
             made = train(
-                spec.recipe, folder, seed=spec.seed, identity=identity, networks=networks(spec.recipe, store, device=device),
-                device=device, on_step=on_step if leads else None, checkpoint_seconds=checkpoint_seconds,
+                spec.recipe, folder, seed=spec.seed, identity=identity,
+                networks=needed_networks(spec.recipe, store, device=device), device=device,
+                on_step=on_step if leads else None, checkpoint_seconds=checkpoint_seconds,
             )
             if made is not None:
                 write_json(folder / PROVENANCE, made[1])
@@ -95,7 +96,7 @@ def ensure_trained(
         return read_record(folder, key=spec.key, tests=spec.recipe.tests)
 
 
-def networks(recipe: Recipe, store: Store, *, device: str = "auto") -> dict[str, nn.Module]:
+def needed_networks(recipe: Recipe, store: Store, *, device: str = "auto") -> dict[str, nn.Module]:
     """The trained networks of `recipe.needs()`; missing ones are trained now. Raises as `ensure`."""
     return {purpose: ensure_trained(spec, store, device=device).load_model() for purpose, spec in recipe.needs().items()}
 

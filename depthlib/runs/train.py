@@ -48,8 +48,8 @@ def build_task(recipe: Recipe, networks: Networks) -> Task:
 def first_steps(recipe: Recipe, *, seed: int, steps: int = 20, networks: Networks | None = None) -> Curve:
     """Train the first steps on the CPU, outside any store, as the check of a stored notebook.
 
-    `networks` are those of `Store.networks`. Uses one thread: the number of threads determines the order of summation,
-    and at a high learning rate the rounding is visible after ten steps.
+    `networks` are those of `depthlib.runs.execute.needed_networks`. Uses one thread: the number of threads determines
+    the order of summation, and at a high learning rate the rounding is visible after ten steps.
     """
     threads, networks = torch.get_num_threads(), networks or {}
     torch.set_num_threads(1)

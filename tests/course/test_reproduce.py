@@ -1,5 +1,6 @@
 """The main command, end to end at the smallest scale: from nothing, again from the store, and verified."""
 
+import ast
 import copy
 import json
 import math
@@ -139,6 +140,28 @@ def test_wrong_names_are_told_in_one_line():
         assert result.exit_code == 2 and words in result.output.replace("\n", " ").replace("│ ", "")
 
 
-@pytest.mark.parametrize("notebook", sorted(paths.notebooks_dir().glob("*.ipynb")), ids=lambda path: path.stem)
+SOURCES = pytest.mark.parametrize("notebook", sorted(paths.notebooks_dir().glob("*.ipynb")), ids=lambda path: path.stem)
+
+
+@SOURCES
 def test_sources_hold_no_outputs(notebook):
     assert check_source(notebook) == []
+
+
+@SOURCES
+def test_no_variable_takes_the_name_of_an_import(notebook):
+    """Such a variable breaks each later cell that calls the import, which only the execution of the whole lesson shows."""
+    imported, assigned = {}, {}
+    for cell in json.loads(notebook.read_text())["cells"]:
+        if cell["cell_type"] != "code":
+            continue
+        nodes = list(ast.walk(ast.parse("".join(cell["source"]))))
+        inner = {name for node in nodes if isinstance(node, ast.comprehension) for name in ast.walk(node.target)}
+        for node in nodes:
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
+                for alias in node.names:
+                    imported[alias.asname or alias.name.split(".")[0]] = cell["id"]
+            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node not in inner:
+                assigned[node.id] = cell["id"]
+    clashes = {name: (imported[name], assigned[name]) for name in imported.keys() & assigned.keys()}
+    assert not clashes, "cells that import and assign the same name"

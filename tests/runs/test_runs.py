@@ -16,7 +16,7 @@ from depthlib.base.fingerprint import SILENT, closure
 from depthlib.losses.regression import l1_loss
 from depthlib.models.weights import WeightsError, load_weights, save_weights
 from depthlib.runs import store as runs
-from depthlib.runs.execute import ensure, ensure_trained, networks
+from depthlib.runs.execute import ensure, ensure_trained, needed_networks
 from depthlib.runs.keys import score_key, score_modules, training_modules
 from depthlib.runs.store import CorruptRecord, MissingRun, RunSpec, Store, copy_run, read_record, stale_scores
 from depthlib.scenes.sets import scenes
@@ -225,7 +225,7 @@ def test_a_task_gets_the_networks_it_asks_for(made, monkeypatch):
     monkeypatch.setattr(tasks, "Supervised", Pupil)
     store = Store(made.folder.parent, reference=[], train=False)
     recipe = going_on_from(None, networks={"teacher": SPEC}).recipe
-    task = train.build_task(recipe, networks(recipe, store))
+    task = train.build_task(recipe, needed_networks(recipe, store))
     assert torch.equal(next(task.teacher.parameters()), next(made.load_model().parameters()))
 
 
