@@ -7,63 +7,14 @@ on CUDA. `--train` adds the backward pass.
 from __future__ import annotations
 
 import math
-import weakref
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import torch
-from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
-from depthlib.bench import MIB, arguments, seconds, spread
+from depthlib.bench import MIB, arguments, peak_bytes, seconds, spread
 from depthlib.papers.dacnn.depth_aware_conv import depth_aware_conv, depth_aware_conv_unfold
 
 FORMS = {"tap by tap": depth_aware_conv, "unfold": depth_aware_conv_unfold}
-
-
-class PeakBytes(TorchDispatchMode):
-    """Counts the bytes of live tensors created inside `with`; `peak` is their maximum. Views do not count.
-
-    Scratch memory inside a kernel is not counted.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.alive = self.peak = 0
-        self._known: set[int] = set()
-
-    def __torch_dispatch__(self, function: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
-        given = {leaf.untyped_storage()._cdata for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)}
-        result = function(*args, **(kwargs or {}))
-        for leaf in tree_leaves(result):
-            if isinstance(leaf, Tensor) and leaf.untyped_storage()._cdata not in self._known | given:
-                self._add(leaf.untyped_storage())
-        return result
-
-    def _add(self, storage: torch.UntypedStorage) -> None:
-        key, size = storage._cdata, storage.nbytes()
-        self._known.add(key)
-        self.alive += size
-        self.peak = max(self.peak, self.alive)
-        weakref.finalize(storage, self._remove, key, size)
-
-    def _remove(self, key: int, size: int) -> None:
-        self._known.discard(key)
-        self.alive -= size
-
-
-def peak_bytes(call: Callable[[], Any], device: torch.device) -> int:
-    """Peak memory of `call` above that held before it, bytes."""
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
-        before = torch.cuda.memory_allocated(device)
-        call()
-        torch.cuda.synchronize(device)
-        return torch.cuda.max_memory_allocated(device) - before
-    with PeakBytes() as counter:
-        call()
-    return counter.peak
 
 
 def measure(form: str, shape: Sequence[int], *, guidance: int, outputs: int, dilation: int, train: bool, repeats: int,

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.autograd import gradcheck
 from torch.nn import functional as F
 
-from depthlib.bench.depth_aware_conv import FORMS, PeakBytes, measure
+from depthlib.bench import PeakBytes
+from depthlib.bench.depth_aware_conv import FORMS, measure
 from depthlib.geometry import warp_disparity
 from depthlib.models import create_model
 from depthlib.models.aspp import ASPP
