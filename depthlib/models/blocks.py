@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 NORMS = ("bn", "gn", "in")
-ACTIVATIONS = ("sigmoid", "log", "relu")
+ACTIVATIONS = ("sigmoid", "log", "exp", "relu")
 
 
 def check_image(image: Tensor, multiple: int = 1) -> None:
@@ -93,13 +93,15 @@ class DepthHead(nn.Module):
     ==========  ==========================================  ===================================
     sigmoid     min + (max - min) * sigmoid(z)              [min, max]
     log         min * (max / min) ** sigmoid(z)             [min, max], uniform in log depth
+    exp         exp(z), clamped                             [min, max]
     relu        min + relu(z)                               [min, infinity)
     ==========  ==========================================  ===================================
 
     The default minimum of 1 mm keeps logarithms finite. z is computed in the precision of the weights even under
     autocast, since bfloat16 would be visible as steps in the depth map.
 
-    Raises ValueError for an unknown activation or bounds without 0 <= min_depth < max_depth (0 < min_depth for "log").
+    Raises ValueError for an unknown activation or bounds without 0 <= min_depth < max_depth (0 < min_depth for "log"
+    and "exp").
     """
 
     def __init__(
@@ -115,10 +117,10 @@ class DepthHead(nn.Module):
         super().__init__()
         if activation not in ACTIVATIONS:
             raise ValueError(f"activation: found {activation!r}, expected one of {', '.join(ACTIVATIONS)}")
-        if not 0 <= min_depth < max_depth or (activation == "log" and min_depth == 0):
+        if not 0 <= min_depth < max_depth or (activation in ("log", "exp") and min_depth == 0):
             raise ValueError(
                 f"min_depth, max_depth: found {min_depth} and {max_depth}, expected 0 <= min_depth < max_depth "
-                "(0 < min_depth for 'log')"
+                "(0 < min_depth for 'log' and 'exp')"
             )
         self.conv = nn.Conv2d(in_channels, 1, kernel_size, padding=kernel_size // 2, bias=bias)
         self.min_depth, self.max_depth, self.activation = float(min_depth), float(max_depth), activation
@@ -130,7 +132,30 @@ class DepthHead(nn.Module):
             return self.min_depth + z.relu()
         if self.activation == "log":
             return self.min_depth * (self.max_depth / self.min_depth) ** z.sigmoid()
+        if self.activation == "exp":        # clamped before, else a gradient may be infinity times 0
+            return z.clamp(math.log(self.min_depth), math.log(self.max_depth)).exp()
         return self.min_depth + (self.max_depth - self.min_depth) * z.sigmoid()
+
+    @torch.no_grad()
+    def start_at(self, depth: float) -> None:
+        """Set the bias to the z of `depth` metres, so that a network begins near the median of its labels.
+
+        Raises ValueError for a head without bias, or a depth that is not inside the bounds.
+        """
+        if self.conv.bias is None:
+            raise ValueError("start_at: found a head without bias, expected one with bias=True")
+        if not self.min_depth < depth < (math.inf if self.activation == "relu" else self.max_depth):
+            raise ValueError(f"depth: found {depth:g} m, expected one inside {self.min_depth:g} to {self.max_depth:g} m")
+        if self.activation == "relu":
+            z = depth - self.min_depth
+        elif self.activation == "exp":
+            z = math.log(depth)
+        else:
+            share = (depth - self.min_depth) / (self.max_depth - self.min_depth)
+            if self.activation == "log":
+                share = math.log(depth / self.min_depth) / math.log(self.max_depth / self.min_depth)
+            z = math.log(share / (1 - share))
+        self.conv.bias.fill_(z)
 
     def extra_repr(self) -> str:
         return f"{self.activation}, {self.min_depth:g} to {self.max_depth:g} m"

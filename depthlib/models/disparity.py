@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -50,6 +51,15 @@ class DisparityHead(nn.Module):
         with torch.autocast(features.device.type, enabled=False):
             z = self.conv(features.to(self.conv.weight.dtype))
         return self.offset + self.scale * z.sigmoid()
+
+    @torch.no_grad()
+    def start_at(self, depth: float) -> None:
+        """Set the bias to the z of `depth` metres. Raises ValueError for a depth that is not inside the bounds."""
+        share = (1 / depth - self.offset) / self.scale
+        if not 0 < share < 1:
+            low, high = 1 / (self.offset + self.scale), 1 / self.offset
+            raise ValueError(f"depth: found {depth:g} m, expected one inside {low:g} to {high:g} m")
+        self.conv.bias.fill_(math.log(share / (1 - share)))
 
 
 class DisparityDecoder(nn.Module):

@@ -62,7 +62,8 @@ def load_weights(path: str | os.PathLike[str]) -> tuple[nn.Module, dict[str, Any
         raise WeightsError(f"{path}: no 'depthlib' metadata, expected weights written by depthlib")
     try:
         info = json.loads(header)
-        model = create_model(info["model"], **info["options"])
+        # the weights replace those of ImageNet, which need not be there
+        model = create_model(info["model"], **{k: v for k, v in info["options"].items() if k != "pretrained"})
         model.load_state_dict(
             {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
         )

@@ -14,6 +14,7 @@ from torch import nn
 
 from depthlib.models import create_model, models
 from depthlib.models.blocks import DepthHead, check_image, join
+from depthlib.models.disparity import DisparityHead
 from depthlib.models.fcrn import FCRN, unpool_conv
 from depthlib.models.resnet_trunk import ResNetTrunk
 from depthlib.papers.anuw.attention import AWCA, PSNL, second_order_attention, second_order_attention_literal
@@ -144,6 +145,7 @@ def test_check_image_says_how_to_fix_the_size() -> None:
 @pytest.mark.parametrize(("activation", "depths"), [
     ("sigmoid", [0.5, 0.5 + 8 * 0.25, 4.5, 8.5]),
     ("log", [0.5, 0.5 * 17**0.25, (0.5 * 8.5) ** 0.5, 8.5]),
+    ("exp", [0.5, 0.5, 1.0, 8.5]),
     ("relu", [0.5, 0.5, 0.5, 100.5]),
 ])
 def test_heads_by_hand(activation: str, depths: list[float]) -> None:
@@ -151,6 +153,24 @@ def test_heads_by_hand(activation: str, depths: list[float]) -> None:
     nn.init.ones_(head.conv.weight)
     z = torch.tensor([-100.0, -np.log(3), 0.0, 100.0], dtype=torch.float64)  # sigmoid: 0, 1/4, 1/2, 1
     torch.testing.assert_close(head(z.view(1, 1, 2, 2)).flatten(), torch.tensor(depths, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "log", "exp", "relu"])
+def test_heads_start_where_they_are_told(activation: str) -> None:
+    head = DepthHead(4, max_depth=8.5, min_depth=0.5, activation=activation)
+    head.start_at(3.2)
+    torch.testing.assert_close(head(torch.zeros(1, 4, 2, 2)), torch.full((1, 1, 2, 2), 3.2))
+    for depth, bare in ((0.4, head), (3.2, DepthHead(4, max_depth=8.5, bias=False))):
+        with pytest.raises(ValueError, match="(depth|start_at): found .*, expected"):
+            bare.start_at(depth)
+
+
+def test_disparity_heads_start_where_they_are_told() -> None:
+    head = DisparityHead(4, 0.5, 80.0)
+    head.start_at(12.0)
+    torch.testing.assert_close(1 / head(torch.zeros(1, 4, 3, 3)), torch.full((1, 1, 3, 3), 12.0))
+    with pytest.raises(ValueError, match="depth: found 90 m, expected one inside 0.5 to 80 m"):
+        head.start_at(90.0)
 
 
 def test_head_ignores_autocast() -> None:
@@ -163,6 +183,7 @@ def test_head_ignores_autocast() -> None:
 
 @pytest.mark.parametrize("options", [
     {"activation": "tanh"}, {"min_depth": 50}, {"min_depth": -1}, {"min_depth": 0, "activation": "log"},
+    {"min_depth": 0, "activation": "exp"},
 ])
 def test_head_refuses(options: dict) -> None:
     with pytest.raises(ValueError, match="(activation|min_depth, max_depth): found .*, expected"):
