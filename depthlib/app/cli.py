@@ -112,7 +112,7 @@ def run(
     from depthlib.course.reproduce import run_one
     from depthlib.runs.store import CorruptRecord, MissingRun
     from depthlib.training.checkpoint import CheckpointError
-    from depthlib.training.fit import TrainingDiverged
+    from depthlib.training.curve import TrainingDiverged
 
     try:
         run_one(paper, variant, data=data, profile=profile, seed=seed, changes=change or [], device=device)

@@ -70,6 +70,7 @@ def ensure_trained(
         return record
     _refuse_without_training(spec, store)
     from depthlib.base.devices import pick_device
+    from depthlib.runs.score import validator
     from depthlib.runs.train import train
     from depthlib.training.parallel import agreed, join, rank_and_size
 
@@ -85,7 +86,8 @@ def ensure_trained(
             identity = {"key": spec.key, "spec": asdict(spec)}
             made = train(
                 spec.recipe, folder, seed=spec.seed, identity=identity,
-                networks=needed_networks(spec.recipe, store, device=device), device=device,
+                networks=needed_networks(spec.recipe, store, device=device),
+                validate=validator(spec.recipe, device) if leads else None, device=device,
                 on_step=on_step if leads else None, checkpoint_seconds=checkpoint_seconds,
             )
             if made is not None:

@@ -21,6 +21,9 @@ class Recipe:
         model, model_options: arguments of `create_model`.
         task: computes the loss of a batch.
         train: the training set.
+        transform: of its items, in this order, see `depthlib.data.transforms`.
+        val: (dataset, measure) of the validations during training, every `plan.validate_every` steps; they change
+            nothing but the curve.
         tests: name -> (dataset, measure): the name of a protocol for depth maps, or a `Build` of a
             `depthlib.protocols.inference.Measure` for other outputs of a network.
         plan: steps, batch size, optimiser.
@@ -36,6 +39,8 @@ class Recipe:
     train: Build
     tests: dict[str, tuple[Build, str | Build]]
     plan: Plan
+    transform: tuple[Build, ...] = ()
+    val: tuple[Build, str | Build] | None = None
     pictures: dict[str, int] = field(default_factory=dict)
     ship_weights: bool = False
     start: RunSpec | None = None
@@ -49,7 +54,7 @@ class Recipe:
         """All that determines the weights, as JSON values, other runs by name: part of the key and of the record."""
         content = {
             "model": self.model, "model_options": self.model_options, "task": asdict(self.task),
-            "train": asdict(self.train), "plan": asdict(self.plan),
+            "train": asdict(self.train), "transform": [asdict(step) for step in self.transform], "plan": asdict(self.plan),
             "needs": {purpose: spec.name for purpose, spec in self.needs().items()},
         }
         return json.loads(json.dumps(content))

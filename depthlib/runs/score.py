@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,9 +45,26 @@ def _by_dataset(recipe: Recipe, tests: Iterable[str]) -> list[tuple[Build, dict[
     found: dict[str, tuple[Build, dict[str, Measure]]] = {}
     for name in tests:
         dataset, wanted = recipe.tests[name]
-        one = ProtocolErrors(wanted, keep=recipe.pictures.get(name, 0)) if isinstance(wanted, str) else wanted.make()
-        found.setdefault(repr(dataset), (dataset, {}))[1][name] = one
+        found.setdefault(repr(dataset), (dataset, {}))[1][name] = _measure(wanted, keep=recipe.pictures.get(name, 0))
     return list(found.values())
+
+
+def _measure(wanted: str | Build, keep: int = 0) -> Measure:
+    return ProtocolErrors(wanted, keep=keep) if isinstance(wanted, str) else wanted.make()
+
+
+def validator(recipe: Recipe, device: str = "auto") -> Callable[[torch.nn.Module], dict[str, float]] | None:
+    """Measures a network as `recipe.val` says: name of the metric, with "val_" before it -> mean over the images."""
+    if recipe.val is None or not recipe.plan.validate_every:
+        return None
+    dataset, wanted = recipe.val
+    data, one, chosen = dataset.make(), _measure(wanted), pick_device(device)
+
+    def validate(model: torch.nn.Module) -> dict[str, float]:
+        found = measure(model, data, {"val": one}, device=chosen)["val"]
+        return {f"val_{name}": value for name, value in found.means().items()}
+
+    return validate
 
 
 def _write(path: Path, evaluation: Evaluation, identity: dict[str, Any]) -> None:

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from depthlib.base.devices import pick_device
+from depthlib.data.transforms import Compose
 from depthlib.models import create_model
 from depthlib.models.weights import round_to_half, save_weights
 from depthlib.training.checkpoint import Checkpoint
-from depthlib.training.fit import Curve, Task, fit
+from depthlib.training.curve import Curve
+from depthlib.training.fit import Task, fit
 from depthlib.training.parallel import join, rank_and_size
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 OnStep = Callable[[int, float, float], None]
 Networks = Mapping[str, torch.nn.Module]
+Validate = Callable[[torch.nn.Module], Mapping[str, float]]
 
 
 def build_model(recipe: Recipe, seed: int, start: torch.nn.Module | None = None) -> torch.nn.Module:
@@ -45,6 +48,11 @@ def build_task(recipe: Recipe, networks: Networks) -> Task:
     return recipe.task.make(**{name: networks[name] for name in recipe.networks})
 
 
+def transform(recipe: Recipe) -> Compose | None:
+    """The transforms of the training items."""
+    return Compose([step.make() for step in recipe.transform]) if recipe.transform else None
+
+
 def first_steps(recipe: Recipe, *, seed: int, steps: int = 20, networks: Networks | None = None) -> Curve:
     """Train the first steps on the CPU, outside any store, as the check of a stored notebook.
 
@@ -55,21 +63,24 @@ def first_steps(recipe: Recipe, *, seed: int, steps: int = 20, networks: Network
     torch.set_num_threads(1)
     try:
         model = build_model(recipe, seed, networks.get("start"))
-        return fit(model, build_task(recipe, networks), recipe.train.make(), recipe.plan, seed=seed, stop_after=steps)
+        return fit(
+            model, build_task(recipe, networks), recipe.train.make(), recipe.plan, seed=seed, transform=transform(recipe),
+            stop_after=steps,
+        )
     finally:
         torch.set_num_threads(threads)
 
 
 def train(
-    recipe: Recipe, folder: Path, *, seed: int, identity: dict[str, Any], networks: Networks, device: str = "auto",
-    on_step: OnStep | None = None, checkpoint_seconds: float = 20.0,
+    recipe: Recipe, folder: Path, *, seed: int, identity: dict[str, Any], networks: Networks,
+    validate: Validate | None = None, device: str = "auto", on_step: OnStep | None = None, checkpoint_seconds: float = 20.0,
 ) -> tuple[dict[str, Any], dict[str, Any]] | None:
     """Train, and write `weights.safetensors` into `folder`. Resumes from a checkpoint there, which the caller removes.
 
     Args:
         identity: the key and spec of the run, stored with the weights.
         networks: those of `recipe.needs()`.
-        on_step: see `fit`.
+        validate, on_step: see `fit`.
         checkpoint_seconds: time between checkpoints.
 
     Returns:
@@ -85,8 +96,9 @@ def train(
     model = build_model(recipe, seed, networks.get("start"))
     checkpoint = Checkpoint(folder / "checkpoint.pt", checkpoint_seconds)
     curve = fit(
-        model, build_task(recipe, networks), dataset, recipe.plan, seed=seed, device=chosen, checkpoint=checkpoint,
-        on_step=on_step,
+        model, build_task(recipe, networks), dataset, recipe.plan, seed=seed, transform=transform(recipe),
+        validate=validate, device=chosen, workers=min(8, os.cpu_count() or 1) if chosen.type == "cuda" else 0,
+        checkpoint=checkpoint, on_step=on_step,
     )
     if rank_and_size()[0] > 0:      # the first process writes for all
         return None

@@ -2,12 +2,16 @@
 
 import math
 import re
+from collections.abc import Callable
+from typing import NamedTuple
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from depthlib.bench import loading
 from depthlib.data.transforms import (
     CenterCrop,
     ColourJitter,
@@ -15,10 +19,15 @@ from depthlib.data.transforms import (
     Drop,
     RandomCrop,
     RandomFlip,
+    RandomRotate,
     RandomScaleCrop,
+    RandomScaleDepth,
+    RandomTranslate,
     Resize,
     StepSampler,
+    Transform,
     Transformed,
+    collate,
     generator_of,
     generators,
 )
@@ -32,6 +41,7 @@ from depthlib.geometry import (
     warp,
     warp_disparity,
 )
+from depthlib.training.fit import BatchOrder
 
 H, W = 48, 72
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"))]
@@ -82,51 +92,99 @@ def mono(dtype: torch.dtype = torch.float64) -> dict:
     return Drop(("right", "disparity", "T_right_current"))(wall(dtype))
 
 
+def pair(dtype: torch.dtype = torch.float64) -> dict:
+    return Drop(("previous", "next", "T_previous_current", "T_next_current"))(wall(dtype))
+
+
 def batch_of(*samples: dict) -> dict:
     return torch.utils.data.default_collate(samples)
 
 
-GEOMETRIC = {
-    "crop": RandomCrop((31, 45)), "centre": CenterCrop((30, 41)), "scale": RandomScaleCrop((1.05, 1.4)),
-    "smaller": Resize((19, 25)), "larger": Resize((61, 101)), "third": Resize((16, 24)),
-    "all": Compose((RandomScaleCrop((1.1, 1.2), independent=False), RandomCrop((41, 63)), Resize((27, 50)))),
+def _turn(degrees: float) -> Tensor:
+    """Points turned counter-clockwise in the picture, y pointing down."""
+    c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    return torch.tensor([[c, s, 0], [-s, c, 0], [0, 0, 1]], dtype=torch.float64)
+
+
+SAME, MIRROR = torch.eye(3, dtype=torch.float64), torch.diag(torch.tensor([-1.0, 1, 1], dtype=torch.float64))
+NEARER = torch.diag(torch.tensor([1, 1, 72 / 94], dtype=torch.float64))     # 1.3 x 72 columns are 94
+
+
+class Case(NamedTuple):
+    """`world` takes a point to where the new camera sees it. `rounded`: how often a label went to a nearest pixel that
+    is not its own place, times what that moves it by beyond the growth of K. A chain rounds at several scales, none
+    above 1.25."""
+
+    transform: Transform
+    sample: Callable[..., dict] = wall
+    world: Tensor = SAME
+    rounded: float = 0.0
+
+    def off(self, K: Tensor) -> Tensor:
+        """By how much labels may be off in x and y, in new pixels."""
+        scale = torch.full((2,), 1.25) if self.chain else K.diagonal()[:2] / wall()["K"].diagonal()[:2]
+        return 0.5 * self.rounded * scale + 1e-9
+
+    @property
+    def chain(self) -> bool:
+        return self.rounded >= 2
+
+
+ALL = Compose((RandomScaleCrop((1.1, 1.2), independent=False), RandomCrop((41, 63)), Resize((27, 50))))
+MOVED = Compose((RandomRotate((12.0, 12.0)), RandomTranslate((0.1, 0.2)), RandomFlip(1.0), CenterCrop((30, 44))))
+CASES = {
+    "crop": Case(RandomCrop((31, 45))), "centre": Case(CenterCrop((30, 41))), "third": Case(Resize((16, 24))),
+    "smaller": Case(Resize((19, 25)), rounded=1), "larger": Case(Resize((61, 101)), rounded=1),
+    "scale": Case(RandomScaleCrop((1.05, 1.4)), rounded=1), "all": Case(ALL, rounded=2),
+    "translate": Case(RandomTranslate((0.2, 0.3))),
+    "nearer": Case(RandomScaleDepth((1.3, 1.3)), pair, NEARER, 94 / 72),
+    "flip": Case(RandomFlip(1.0), mono, MIRROR),
+    "flip and more": Case(Compose((ALL, RandomFlip(1.0), Resize((33, 40)))), mono, MIRROR, 3),
+    # up to half the diagonal of a pixel, longer still where fx is not fy
+    "rotate": Case(RandomRotate((17.0, 17.0)), mono, _turn(17), 1.5),
+    "rotate back": Case(RandomRotate((-40.0, -40.0)), mono, _turn(-40), 1.5),
+    "rotate and more": Case(MOVED, mono, MIRROR @ _turn(12), 1.5),
 }
-MIRRORED = {"flip": RandomFlip(1.0), "flip and more": Compose((GEOMETRIC["all"], RandomFlip(1.0), Resize((33, 40))))}
-EVERY = [pytest.param(t, n in MIRRORED, id=n) for n, t in (GEOMETRIC | MIRRORED).items()]
-# How often a label went to a nearest pixel that is not its own place. A chain rounds at several scales, none above 1.25.
-ROUNDED = [pytest.param(t, n in MIRRORED, {"scale": 1, "smaller": 1, "larger": 1, "all": 2, "flip and more": 3}.get(n, 0), id=n)
-           for n, t in (GEOMETRIC | MIRRORED).items()]
+EACH = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("transform", "mirrored", "roundings"), ROUNDED)
-def test_pixels_show_the_points_they_showed(transform, mirrored, roundings):
-    before, after = mono(), transform(mono(), generator_of(0, 0, 0))
-    came = after["instances"].flatten() - 2**24                                     # exact: no label went through float32
+@EACH
+def test_pixels_show_the_points_they_showed(case):
+    before, after = case.sample(), case.transform(case.sample(), generator_of(0, 0, 0))
+    known = after["instances"].flatten() > 0
+    came = after["instances"].flatten()[known] - 2**24                      # exact: no label went through float32
     height, width = after["image"].shape[-2:]
+    assert known.sum() > (0.6 if known.min() == 0 else 1.0) * height * width - 1
     assert after["depth"].shape == (1, height, width) and after["semantics"].shape == (height, width)
-    for key in ("depth", "depth_true", "valid", "defect", "semantics"):
-        assert torch.equal(after[key].flatten(), before[key].flatten()[came]), key
+    for key in ("depth", "depth_true"):
+        expected = case.world[2, 2] * before[key].flatten()[came]
+        torch.testing.assert_close(after[key].flatten()[known], expected, atol=0, rtol=1e-15)
+    for key in ("valid", "defect", "semantics"):
+        assert torch.equal(after[key].flatten()[known], before[key].flatten()[came]), key
     assert torch.equal(after["valid"], after["depth"] > 0)
-    side = torch.tensor([-1.0 if mirrored else 1.0, 1, 1], dtype=torch.float64)
-    torch.testing.assert_close(after["normals"].flatten(1), side[:, None] * before["normals"].flatten(1)[:, came])
+    outside = {"depth": 0, "depth_true": 0, "valid": 0, "defect": 0, "semantics": 255}
+    for key, value in outside.items():
+        assert bool((after[key].flatten()[~known] == value).all()), key
+    normals = torch.linalg.solve(case.world.T, before["normals"].flatten(1)[:, came])       # planes move by the inverse
+    expected = torch.nn.functional.normalize(normals, dim=0)
+    torch.testing.assert_close(after["normals"].flatten(1)[:, known], expected)
+    assert bool((after["normals"].flatten(1)[:, ~known] == 0).all())
 
-    points = side[:, None] * backproject(before["depth_true"][None], before["K"][None])[0].flatten(1)[:, came]
-    pixels, _ = project(points.view(1, 3, height, width), after["K"][None])
-    off = pixels - pixel_grid(height, width, dtype=torch.float64)
+    points = case.world @ backproject(before["depth_true"][None], before["K"][None])[0].flatten(1)[:, came]
+    pixels, _ = project(points[None], after["K"][None])
+    off = pixels[0] - pixel_grid(height, width, dtype=torch.float64)[0].flatten(1)[:, known]
     # A label comes from the nearest pixel: half an old pixel off at most, exact without rounding, and off to no side.
-    scale = after["K"].diagonal()[:2] / before["K"].diagonal()[:2]
-    bound = roundings * 0.5 * (scale if roundings < 2 else 1.25)
-    assert bool((off.abs().amax(dim=(0, 2, 3)) <= bound + 1e-9).all())
-    assert bool((off.mean(dim=(0, 2, 3)).abs() < 0.15).all())
+    assert bool((off.abs().amax(dim=1) <= case.off(after["K"])).all())
+    assert bool((off.mean(dim=1).abs() < 0.15).all())
     # The picture moved with the labels: it shows the wall's colour at the pixel's own ray.
-    assert (after["image"] - _colour_of(after, mirrored)).abs().mean() < 0.006
+    assert (after["image"] - _colour_of(after, case.world)).flatten(1)[:, known].abs().mean() < 0.006
 
 
-def _colour_of(sample: dict, mirrored: bool) -> Tensor:
+def _colour_of(sample: dict, world: Tensor) -> Tensor:
     """The wall's colour along the rays of the sample's camera."""
     rays = viewing_rays(sample["K"][None], *sample["image"].shape[-2:])[0]
-    rays = rays * torch.tensor([-1.0 if mirrored else 1.0, 1, 1], dtype=torch.float64).view(3, 1, 1)
+    rays = torch.einsum("ij,jhw->ihw", world.inverse(), rays)
     x, y, z = rays * DISTANCE / torch.einsum("i,ihw->hw", torch.tensor(NORMAL, dtype=torch.float64), rays)
     return torch.stack([0.5 + 0.4 * torch.sin(a * x + b * y + a * z) for a, b in ((2.1, 0.7), (-1.3, 1.9), (0.6, 2.3))])
 
@@ -143,20 +201,24 @@ def _errors(sample: dict) -> dict[str, float]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("transform", "mirrored"), EVERY)
-def test_warping_neighbours_agrees_as_before(transform, mirrored):
-    sample = mono() if mirrored else wall()
-    before, after = _errors(sample), _errors(transform(sample, generator_of(1, 0, 0)))
+@EACH
+def test_warping_neighbours_agrees_as_before(case):
+    sample = case.sample()
+    before, after = _errors(sample), _errors(case.transform(sample, generator_of(1, 0, 0)))
     assert before and max(before.values()) < 0.002
     assert max(after.values()) < 0.01, after        # a pose that is not mirrored, or a crop without K, gives 0.05 and more
 
 
-@pytest.mark.parametrize("transform", GEOMETRIC.values(), ids=GEOMETRIC)
-def test_disparity_still_matches_the_pair(transform):
-    sample = transform(wall(), generator_of(2, 0, 0))
+@pytest.mark.parametrize("case", [case for case in CASES.values() if case.sample is not mono],
+                         ids=[name for name, case in CASES.items() if case.sample is not mono])
+def test_disparity_still_matches_the_pair(case):
+    sample = case.transform(case.sample(), generator_of(2, 0, 0))
+    known = sample["depth_true"] > 0
     left, visible = warp_disparity(sample["right"][None], sample["disparity"][None])
+    visible = visible & known
     assert float(((left - sample["image"]).abs() * visible).sum() / (3 * visible.sum())) < 0.01
-    torch.testing.assert_close(sample["disparity"], sample["K"][0, 0] * sample["baseline"] / sample["depth_true"])
+    length = sample["K"][0, 0] * sample["baseline"]
+    torch.testing.assert_close(sample["disparity"] * sample["depth_true"], length * known)
 
 
 def test_swapped_pair_is_a_pair_again():
@@ -187,25 +249,26 @@ def test_flip_refuses_what_it_would_spoil():
     assert torch.equal(after["disparity"], 1 - after["relative"])
 
 
-@pytest.mark.parametrize(("transform", "mirrored", "roundings"), ROUNDED)
-def test_pairs_point_at_the_same_places(transform, mirrored, roundings):
-    before, after = mono(), transform(mono(), generator_of(3, 0, 0))
+@EACH
+def test_pairs_point_at_the_same_places(case):
+    before, after = case.sample(), case.transform(case.sample(), generator_of(3, 0, 0))
     height, width = after["image"].shape[-2:]
     kept = after.get("pairs_valid", torch.ones(40, dtype=torch.bool))
     old, new = before["pairs"], after["pairs"]
     assert kept.sum() >= 2 and torch.equal(old[:, 4], new[:, 4])
     assert bool((new[:, :4] >= 0).all()) and bool((new[:, :4] < torch.tensor([height, width, height, width])).all())
-    scale = (after["K"].diagonal()[:2] / before["K"].diagonal()[:2]).flip(0)        # of rows, of columns
+    scale = after["K"].diagonal()[:2] / before["K"].diagonal()[:2]
+    turned = case.world.count_nonzero() > 3
     for end in (0, 2):
         where = old[kept, end] * W + old[kept, end + 1]
-        point = backproject(before["depth_true"][None], before["K"][None])[0].flatten(1)[:, where]
-        point = point * torch.tensor([-1.0 if mirrored else 1.0, 1, 1], dtype=torch.float64)[:, None]
-        expected = project(point.view(1, 3, -1), after["K"][None])[0][0].flip(0).T   # row, column
+        point = case.world @ backproject(before["depth_true"][None], before["K"][None])[0].flatten(1)[:, where]
+        expected = project(point[None], after["K"][None])[0][0].flip(0).T            # row, column
         off = (new[kept, end : end + 2] - expected).abs()
-        assert bool((off <= 0.5 * (1.25 * roundings if roundings > 1 else 1) + 1e-9).all())
-        if bool((scale >= 1).all()) and roundings < 2:
+        assert bool((off <= 0.5 * (1.25 * case.rounded if case.chain else 1) + 1e-9).all())
+        if bool((scale > 0.999).all()) and not case.chain and not turned:       # nothing lost: exactly the same depth
             depth = after["depth_true"][0, new[kept, end], new[kept, end + 1]]
-            assert torch.equal(depth, before["depth_true"].flatten()[where])         # nothing lost: exactly the same depth
+            expected = case.world[2, 2] * before["depth_true"].flatten()[where]
+            torch.testing.assert_close(depth, expected, atol=0, rtol=1e-15)
 
 
 def test_pairs_that_are_lost_are_marked():
@@ -219,15 +282,18 @@ def test_pairs_that_are_lost_are_marked():
     assert Resize((8, 8))(marked)["pairs_valid"].tolist() == [True, False, True]
 
 
-RANDOM = Compose((RandomFlip(0.5), RandomScaleCrop(), RandomCrop((40, 60)), ColourJitter((0.8, 1.2), (0.8, 1.2), (0.7, 1.3),
-                  (-0.1, 0.1), (0.9, 1.1), p=0.7), Resize((30, 44), {"low": (15, 22)})))
+RANDOM = Compose((RandomFlip(0.5), RandomRotate(), RandomTranslate(), RandomScaleCrop(), RandomCrop((40, 60)),
+                  ColourJitter((0.8, 1.2), (0.8, 1.2), (0.7, 1.3), (-0.1, 0.1), (0.9, 1.1), p=0.7),
+                  Resize((30, 44), {"low": (15, 22)})))
+STEREO = Compose((RandomScaleDepth(), RandomTranslate()))
 
 
+@pytest.mark.parametrize(("transform", "sample"), [(RANDOM, mono), (STEREO, pair)], ids=["mono", "stereo"])
 @pytest.mark.parametrize("device", DEVICES)
-def test_items_and_batches_agree(device):
-    items = [RANDOM(mono(torch.float32), generator_of(5, 2, i)) for i in range(6)]
-    batch = {k: v.to(device) if isinstance(v, Tensor) else v for k, v in batch_of(*[mono(torch.float32)] * 6).items()}
-    together = RANDOM(batch, generators(5, 2, 6))
+def test_items_and_batches_agree(device, transform, sample):
+    items = [transform(sample(torch.float32), generator_of(5, 2, i)) for i in range(6)]
+    batch = {k: v.to(device) if isinstance(v, Tensor) else v for k, v in batch_of(*[sample(torch.float32)] * 6).items()}
+    together = transform(batch, generators(5, 2, 6))
     assert together.keys() == items[0].keys() and together["name"] == ["wall"] * 6
     for key, value in batch_of(*items).items():
         if isinstance(value, Tensor):
@@ -241,7 +307,9 @@ def test_no_number_is_made_on_another_device():
     batch = {k: v.to("meta") if isinstance(v, Tensor) else v for k, v in batch_of(mono(), mono(), mono()).items()}
     chain = Compose((*RANDOM.steps[:-1], Resize((9, 9), {"low": (4, 5)}, image="area", depth="mean")))
     after = chain(batch, generators(5, 2, 3))
-    assert {value.device.type for value in after.values() if isinstance(value, Tensor)} == {"meta"}
+    pairs = {k: v.to("meta") if isinstance(v, Tensor) else v for k, v in batch_of(pair(), pair()).items()}
+    both = (*after.values(), *STEREO(pairs, generators(5, 2, 2)).values())
+    assert {value.device.type for value in both if isinstance(value, Tensor)} == {"meta"}
     assert after["image_low"].shape == (3, 3, 4, 5)
 
 
@@ -259,6 +327,105 @@ def test_draws_repeat_and_differ():
     assert len({tuple(K.flatten().tolist()) for K in crops["K"]}) > 4
 
 
+def test_a_rotation_is_that_of_other_libraries():
+    """Counter-clockwise about the centre; interpolation, the reflected border and the nearest labels."""
+    from scipy.ndimage import affine_transform
+    from torchvision.transforms.v2 import functional
+
+    torch.manual_seed(0)
+    image, depth = torch.rand(3, 33, 46, dtype=torch.float64), 1 + torch.rand(1, 33, 46, dtype=torch.float64)
+    for degrees in (7.0, -31.0):
+        after = RandomRotate((degrees, degrees))({"image": image, "depth": depth}, torch.Generator())
+        c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+        matrix, centre = np.array([[c, s], [-s, c]]), np.array([16.0, 22.5])
+        options = {"offset": centre - matrix @ centre, "order": 1, "mode": "mirror"}
+        expected = np.stack([affine_transform(plane, matrix, **options) for plane in image.numpy()])
+        torch.testing.assert_close(after["image"], torch.from_numpy(expected))
+        turned = functional.rotate(depth, degrees, interpolation=functional.InterpolationMode.NEAREST, fill=0.0)
+        assert torch.equal(after["depth"], turned)
+
+
+def test_quarter_turns_are_exact():
+    sample = {"image": torch.rand(3, 16, 16), "depth": 1 + torch.rand(1, 16, 16),
+              "semantics": torch.arange(256).view(16, 16) % 9,
+              "pairs": torch.tensor([[0, 3, 15, 15, 1], [7, 8, 8, 7, -1]])}
+    for quarters, degrees in ((0, 0.0), (1, 90.0), (2, 180.0), (3, -90.0)):
+        after = RandomRotate((degrees, degrees))(sample, torch.Generator())
+        for key in ("depth", "semantics"):
+            assert torch.equal(after[key], sample[key].rot90(quarters, (-2, -1))), key
+        torch.testing.assert_close(after["image"], sample["image"].rot90(quarters, (-2, -1)), atol=3e-6, rtol=0)
+        assert bool(after["pairs_valid"].all())
+        for end in (0, 2):
+            now, was = after["pairs"][:, end : end + 2].T, sample["pairs"][:, end : end + 2].T
+            assert torch.equal(after["depth"][0, now[0], now[1]], sample["depth"][0, was[0], was[1]])
+
+
+def test_the_principal_point_turns_with_the_picture():
+    K = torch.tensor([[60.0, 25, 50], [0, 40, 10], [0, 0, 1]], dtype=torch.float64)     # far from square and centred
+    after = RandomRotate((33.0, 33.0))({"image": torch.rand(3, 20, 40), "K": K}, torch.Generator())["K"]
+    affine, centre = K[:2, :2], torch.tensor([19.5, 9.5], dtype=torch.float64)
+    expected = affine @ _turn(33)[:2, :2] @ affine.inverse() @ (K[:2, 2] - centre) + centre
+    torch.testing.assert_close(after, torch.cat((torch.cat((affine, expected[:, None]), dim=1), K[2:])))
+
+
+def test_pairs_that_turn_out_of_the_image_or_into_one_pixel_are_lost():
+    sample = {"image": torch.rand(3, 9, 31), "pairs": torch.tensor([[4, 1, 4, 20, 1], [4, 14, 4, 20, 1]])}
+    after = RandomRotate((40.0, 40.0))(sample, torch.Generator())
+    assert after["pairs_valid"].tolist() == [False, True]           # 14 columns off the centre is below after the turn
+    near = torch.tensor([[y, x, y, x + 1, 1] for y in range(2, 7) for x in range(12, 19)])
+    kept = RandomRotate((45.0, 45.0))(sample | {"pairs": near}, torch.Generator())
+    apart = (kept["pairs"][:, :2] != kept["pairs"][:, 2:4]).any(dim=1)
+    assert torch.equal(kept["pairs_valid"], apart) and 0 < apart.sum() < len(near)
+
+
+def test_a_shift_is_that_of_numpy():
+    sample = {"image": torch.rand(3, 20, 30), "depth": 1 + torch.rand(1, 20, 30), "K": torch.eye(3)}
+    seen = set()
+    for step in range(60):
+        after = RandomTranslate((0.1, 0.2))(sample, generator_of(0, step, 0))
+        right, down = after["K"][:2, 2].long().tolist()
+        seen.add((down, right))
+        grown = np.pad(sample["image"].numpy(), ((0, 0), (6, 6), (6, 6)), mode="reflect")
+        assert np.array_equal(after["image"].numpy(), grown[:, 6 - down : 26 - down, 6 - right : 36 - right])
+        grown = np.pad(sample["depth"].numpy(), ((0, 0), (6, 6), (6, 6)))
+        assert np.array_equal(after["depth"].numpy(), grown[:, 6 - down : 26 - down, 6 - right : 36 - right])
+    assert {down for down, _ in seen} == set(range(-2, 3)) and {right for _, right in seen} == set(range(-6, 7))
+
+
+def test_nearer_keeps_the_focal_length_and_the_baseline():
+    before = pair()
+    offset = torch.tensor([[0.0] * 4, [0, 0, 0, 0.002], [0, 0, 0, 0.01], [0] * 4])
+    before["T_right_current"] = before["T_right_current"] + offset
+    after = RandomScaleDepth((1.25, 1.25))(before, generator_of(0, 0, 0))
+    assert torch.equal(after["baseline"], before["baseline"])
+    torch.testing.assert_close(after["K"][:2, :2], before["K"][:2, :2])
+    torch.testing.assert_close(after["depth_true"].max() * 1.25, before["depth_true"].max(), rtol=0.05, atol=0)
+    # the pixel in the right image of a point is enlarged as the left one is, also with an offset along the axis
+    grid = pixel_grid(H, W, dtype=torch.float64)
+    cx = (after["K"] - 1.25 * before["K"])[:2, 2].view(2, 1)
+    was = ((grid.flatten(2) - cx) / 1.25).unflatten(2, (H, W))
+    rays = (was - before["K"][:2, 2].view(2, 1, 1)) / torch.tensor([60.0, 55]).view(2, 1, 1)
+    rays = torch.cat([rays[:, :1] - 0.4 / 60 * rays[:, 1:], rays[:, 1:], torch.ones_like(rays[:, :1])], dim=1)
+    normal = torch.tensor(NORMAL, dtype=torch.float64)
+    depth = DISTANCE / torch.einsum("i,bihw->bhw", normal, rays)[:, None]
+    old, _ = project(depth * rays, before["K"][None], before["T_right_current"][None])
+    new, _ = project(backproject(depth / 1.25, after["K"][None]), after["K"][None], after["T_right_current"][None])
+    torch.testing.assert_close(new.flatten(2), 1.25 * old.flatten(2) + cx)
+    other = RandomScaleCrop((1.25, 1.25))(before, generator_of(0, 0, 0))            # the longer lens
+    torch.testing.assert_close(other["K"][:2, :2], 1.25 * before["K"][:2, :2])
+    assert other["depth_true"].max() > 1.2 * after["depth_true"].max()
+    for key in ("previous", "T_next_current"):
+        with pytest.raises(ValueError, match=f"^{key}: found a neighbour in time"):
+            RandomScaleDepth()(pair() | {key: wall()[key]}, torch.Generator())
+
+
+def test_rotation_refuses_what_it_would_spoil():
+    with pytest.raises(ValueError, match="^right: found a stereo pair"):
+        RandomRotate()(wall(), torch.Generator())
+    with pytest.raises(ValueError, match="^disparity: found disparity in pixels"):
+        RandomRotate()(Drop(("right",))(wall()), torch.Generator())
+
+
 def test_offsets_and_factors_fill_their_ranges():
     sample = {"image": torch.zeros(3, 4, 6), "K": torch.eye(3), "depth": torch.ones(1, 4, 6)}
     batch = RandomCrop((2, 5))(batch_of(*[sample] * 200), generators(0, 0, 200))
@@ -269,6 +436,11 @@ def test_offsets_and_factors_fill_their_ranges():
     scales = RandomScaleCrop((1.0, 1.15))(batch_of(*[big] * 100), generators(0, 2, 100))["K"]
     sx, sy = scales[:, 0, 0], scales[:, 1, 1]
     assert min(sx.min(), sy.min()) >= 1 and 1.12 < sx.max() <= 1.15 and float((sx - sy).abs().max()) > 0.05
+    sideways = torch.eye(4) + torch.tensor([[0.0, 0, 0, 1], [0] * 4, [0] * 4, [0] * 4])
+    moved = batch_of(*[big | {"T_a_b": sideways}] * 100)
+    turned = RandomRotate((-30.0, 10.0))(moved, generators(0, 3, 100))["T_a_b"][:, :2, 3]
+    degrees = -torch.rad2deg(torch.atan2(turned[:, 1], turned[:, 0]))
+    assert -30 <= degrees.min() < -26 and 6 < degrees.max() <= 10
     one = RandomScaleCrop((1.0, 1.15), independent=False)(batch_of(*[big] * 20), generators(0, 2, 20))["K"]
     assert torch.equal(one[:, 0, 0], one[:, 1, 1])
 
@@ -286,7 +458,6 @@ def test_named_sizes_come_from_the_full_size():
 
 
 def test_image_filters():
-    import numpy as np
     from skimage.transform import downscale_local_mean
 
     sample = {"image": torch.rand(3, 12, 20, dtype=torch.float64)}
@@ -376,21 +547,74 @@ class Walls(torch.utils.data.Dataset):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("workers", [0, 2])
-def test_loader_repeats_a_resumed_run(workers):
+@pytest.mark.filterwarnings("ignore:This DataLoader will create 4 worker")        # more than a small machine has cores
+def test_loaders_repeat_a_run_with_any_number_of_workers_and_from_any_step():
+    """Two epochs of the training loop's order, the second one with other draws than the first."""
     data = Transformed(Walls(), RANDOM, seed=11)
-    batches = [[0, 3], [5, 1], [3, 0]]
 
-    def load(first: int) -> list[dict]:
-        return list(DataLoader(data, batch_sampler=StepSampler(batches[first:], first), num_workers=workers))
+    def load(first: int, workers: int) -> list[dict]:
+        batches = StepSampler(BatchOrder(6, 2, seed=4, first=first, steps=6), first)
+        return list(DataLoader(data, batch_sampler=batches, num_workers=workers, collate_fn=collate))
 
-    whole, resumed = load(0), load(1)
-    assert torch.equal(whole[1]["image"], resumed[0]["image"]) and torch.equal(whole[2]["K_low"], resumed[1]["K_low"])
-    assert not torch.equal(whole[0]["K"][0], whole[2]["K"][1])          # image 0, another step: another draw
-    torch.testing.assert_close(whole[2]["image"][1], data[0, 2]["image"])
-    assert torch.equal(data[-1]["image"], data[5]["image"])
-    assert data.fingerprint() != Transformed(Walls(), RANDOM, seed=12).fingerprint()
-    assert data.fingerprint() != Transformed(Walls(), RandomFlip(0.5), seed=11).fingerprint()
+    whole = load(0, workers=0)
+    for first, workers in ((0, 2), (0, 4), (2, 0), (5, 2)):
+        others = load(first, workers)
+        assert len(others) == 6 - first
+        for one, other in zip(whole[first:], others, strict=True):
+            assert one.keys() == other.keys() and one["name"] == other["name"]
+            assert all(torch.equal(value, other[key]) for key, value in one.items() if isinstance(value, Tensor))
+    shown: dict[str, list[Tensor]] = {}
+    for batch in whole:
+        for name, K in zip(batch["name"], batch["K"], strict=True):
+            shown.setdefault(name, []).append(K)
+    assert len(shown) == 6 and all(len(twice) == 2 and not torch.equal(*twice) for twice in shown.values())
+
+
+def test_a_draw_depends_on_seed_step_and_position_alone():
+    data = Transformed(Walls(), RandomCrop((20, 20)), seed=11)
+    assert torch.equal(data[2, 7]["K"], RandomCrop((20, 20))(mono(torch.float32), generator_of(11, 7, 2))["K"])
+    assert torch.equal(data[-1]["image"], data[5]["image"]) and torch.equal(data[5]["image"], data[5, 0]["image"])
+    assert data.fingerprint() != Transformed(Walls(), RandomCrop((20, 20)), seed=12).fingerprint()
+    assert data.fingerprint() != Transformed(Walls(), RandomCrop((20, 21)), seed=11).fingerprint()
+
+
+class Days(torch.utils.data.Dataset):
+    """Images of several sizes, as KITTI has them."""
+
+    SIZES = ((375, 1242), (370, 1226), (374, 1238), (376, 1241))
+
+    def __len__(self):
+        return len(self.SIZES)
+
+    def __getitem__(self, position):
+        height, width = self.SIZES[position]
+        return {"image": torch.rand(3, height, width), "depth": torch.ones(1, height, width), "name": "x"}
+
+
+def test_items_of_several_sizes():
+    cropped = Transformed(Days(), RandomCrop((352, 704)), seed=0)
+    (batch,) = DataLoader(cropped, batch_size=4, collate_fn=collate)
+    assert batch["image"].shape == (4, 3, 352, 704) and batch["depth"].shape == (4, 1, 352, 704)
+    assert batch["name"] == ["x"] * 4
+    message = "image: found sizes 375x1242, 370x1226 in one batch, expected one size; add a RandomCrop or Resize"
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        list(DataLoader(Days(), batch_size=2, collate_fn=collate))
+    with pytest.raises(ValueError, match="^right: found in 1 of 2 items"):
+        collate([{"image": torch.rand(3, 4, 4)}, {"image": torch.rand(3, 4, 4), "right": torch.rand(3, 4, 4)}])
+    with pytest.raises(ValueError, match="^pairs: found sizes 7x5, 8x5 in one batch, expected one size$"):
+        collate([{"pairs": torch.zeros(7, 5)}, {"pairs": torch.zeros(8, 5)}])
+
+
+@pytest.mark.slow
+def test_the_speed_of_a_training_is_measured(capsys):
+    loading.main(["kitti-png", "kitti-jpeg", "--images", "1", "--repeats", "1", "--workers", "0", "1"])
+    _, *lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["kitti-png"] * 2 + ["kitti-jpeg"] * 2
+    sizes = {line.split(", ")[1] for line in lines}
+    assert len(sizes) == 2 and all("1242 x 375" in line for line in lines)          # a JPEG file is not a PNG file
+    for line in lines:
+        milliseconds, cores = re.search(r"([\d.]+) ms of a core an image, so 1,000 images/s take (\d+) cores", line).groups()
+        assert float(milliseconds) > 1 and abs(float(milliseconds) - int(cores)) <= 1.1
 
 
 @pytest.mark.slow
@@ -414,6 +638,9 @@ def test_every_key_of_the_scenes_is_known(tmp_path, monkeypatch):
     (lambda: RandomCrop((0, 5)), "height: found 0"),
     (lambda: RandomCrop((50, 60))(mono(), torch.Generator()), "size: found a window of 50 x 60 for images of 48 x 72"),
     (lambda: RandomScaleCrop((0.9, 1.1)), "scale: found (0.9, 1.1)"),
+    (lambda: RandomScaleDepth((0.9, 1.1)), "scale: found (0.9, 1.1)"),
+    (lambda: RandomRotate((10.0, 5.0)), "degrees: found (10.0, 5.0)"),
+    (lambda: RandomTranslate((0.1, 0.6)), "share: found (0.1, 0.6)"),
     (lambda: RandomCrop((5, 5))(mono()), "generator: found None"),
     (lambda: RandomCrop((5, 5))(mono(), generators(0, 0, 2)), "generator: found 2 generators, expected one for each of the 1"),
     (lambda: Resize((5, 5), depth="bilinear"), "depth: found 'bilinear', expected one of nearest, mean"),

@@ -10,13 +10,15 @@ images, depth, labels, intrinsics, poses, point pairs. For example the dual netw
 
 from depthlib.data.transforms.base import Compose, Drop, Transform
 from depthlib.data.transforms.colour import ColourJitter
-from depthlib.data.transforms.crop import CenterCrop, RandomCrop, RandomScaleCrop, crop
-from depthlib.data.transforms.dataset import StepSampler, Transformed
+from depthlib.data.transforms.crop import CenterCrop, RandomCrop, RandomScaleCrop, RandomScaleDepth, crop
+from depthlib.data.transforms.dataset import StepSampler, Transformed, collate
 from depthlib.data.transforms.draws import generator_of, generators
 from depthlib.data.transforms.flip import RandomFlip, mirror
+from depthlib.data.transforms.move import RandomRotate, RandomTranslate
 from depthlib.data.transforms.resize import Resize, resize
 
 __all__ = [
-    "CenterCrop", "ColourJitter", "Compose", "Drop", "RandomCrop", "RandomFlip", "RandomScaleCrop", "Resize",
-    "StepSampler", "Transform", "Transformed", "crop", "generator_of", "generators", "mirror", "resize",
+    "CenterCrop", "ColourJitter", "Compose", "Drop", "RandomCrop", "RandomFlip", "RandomRotate", "RandomScaleCrop",
+    "RandomScaleDepth", "RandomTranslate", "Resize", "StepSampler", "Transform", "Transformed", "collate", "crop",
+    "generator_of", "generators", "mirror", "resize",
 ]

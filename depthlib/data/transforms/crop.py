@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 
 from depthlib.data.transforms.base import Transform
 from depthlib.data.transforms.draws import Draw, between
-from depthlib.data.transforms.fields import CAMERAS, GRID, Sample, per_image
+from depthlib.data.transforms.fields import CAMERAS, GRID, Sample, is_pose, per_image, within
 from depthlib.data.transforms.resize import resize
 from depthlib.geometry import crop_intrinsics
 from depthlib.geometry.checks import require_size
@@ -73,9 +74,7 @@ class RandomScaleCrop(Transform):
     independent: bool = True
 
     def __post_init__(self) -> None:
-        low, high = self.scale
-        if not 1 <= low <= high < float("inf"):
-            raise ValueError(f"scale: found {self.scale!r}, expected (low, high) with 1 <= low <= high")
+        _require_scale(self.scale)
 
     def apply(self, batch: Sample, draw: Draw) -> Sample:
         height, width = batch["image"].shape[-2:]
@@ -84,13 +83,43 @@ class RandomScaleCrop(Transform):
         if not self.independent:
             factors = factors[:, :1].expand(-1, 2)
         sizes = [(round(height * fy), round(width * fx)) for fy, fx in factors.tolist()]
+        return _enlarged(batch, sizes, numbers[:, 2:])
 
-        def change(one: Sample, i: int) -> Sample:
-            large = resize(one, sizes[i])
-            (offset,) = _offsets(numbers[i : i + 1, 2:], _slack(large, (height, width)))
-            return crop(large, *offset, (height, width))
 
-        return per_image(batch, change)
+@dataclass(frozen=True)
+class RandomScaleDepth(Transform):
+    """Enlarge by a random factor s, crop to the original size and divide depth by s (FastDepth): nearer, same camera.
+
+    `RandomScaleCrop` shows the same points through a longer lens: the focal length grows and depth keeps its values.
+    Here the focal length keeps its value and a point (x, y, z) becomes (x, y, z / s): the scene is compressed along the
+    axis. So `baseline` stays, disparity grows by s, and normals become (nx, ny, s nz), normalised. The principal point
+    follows the crop. s is rounded to a whole number of columns.
+
+    No rigid motion turns a camera in a compressed scene: D R D^-1, D = diag(1, 1, 1 / s), is no rotation. So neighbours
+    in time are refused; the partner of a rectified pair, which is only shifted, is not.
+
+    Args:
+        scale: lowest and highest factor, at least 1.
+
+    Raises:
+        ValueError: another range; a sample with `previous`, `next` or a pose other than T_right_current.
+    """
+
+    scale: tuple[float, float] = (1.0, 1.5)
+
+    def __post_init__(self) -> None:
+        _require_scale(self.scale)
+
+    def apply(self, batch: Sample, draw: Draw) -> Sample:
+        for key in batch:
+            if key in ("previous", "next") or (is_pose(key) and key != "T_right_current"):
+                raise ValueError(f"{key}: found a neighbour in time, whose motion is not rigid in a scene compressed "
+                                 "along the axis, expected a sample without it (take it out with Drop)")
+        height, width = batch["image"].shape[-2:]
+        numbers = draw(3)
+        sizes = [(round(height * s), round(width * s)) for s in between(numbers[:, 0], *self.scale).tolist()]
+        large = _enlarged(batch, sizes, numbers[:, 1:])
+        return per_image(large, lambda one, i: _nearer(one, sizes[i][1] / width))
 
 
 def crop(batch: Sample, top: int, left: int, size: Size) -> Sample:
@@ -102,13 +131,40 @@ def crop(batch: Sample, top: int, left: int, size: Size) -> Sample:
         elif key in CAMERAS:
             out[key] = crop_intrinsics(value, left, top)
         elif key == "pairs":
-            points = value[..., :4] - value.new_tensor([top, left, top, left])
-            last = value.new_tensor([height - 1, width - 1, height - 1, width - 1])
-            inside = ((points >= 0) & (points <= last)).all(dim=-1)
-            # A pair that lost a point must still index into the image, since depth may be read before masking.
-            out[key] = torch.cat((torch.minimum(points.clamp(min=0), last), value[..., 4:]), dim=-1)
-            out["pairs_valid"] = inside & batch.get("pairs_valid", torch.ones_like(inside))
+            out |= within(batch, value[..., :4] - value.new_tensor([top, left, top, left]), size)
     return out
+
+
+def _enlarged(batch: Sample, sizes: list[Size], numbers: torch.Tensor) -> Sample:
+    """Each image at its size, then the crop to the original one at an offset of `numbers` [B,2]."""
+    size = tuple(batch["image"].shape[-2:])
+
+    def change(one: Sample, i: int) -> Sample:
+        large = resize(one, sizes[i])
+        (offset,) = _offsets(numbers[i : i + 1], _slack(large, size))
+        return crop(large, *offset, size)
+
+    return per_image(batch, change)
+
+
+def _nearer(batch: Sample, s: float) -> Sample:
+    """The scene compressed along the axis, seen by a camera whose focal length is divided by `s`: the images stay."""
+    out = dict(batch)
+    for key, value in batch.items():
+        if key in ("depth", "depth_true"):
+            out[key] = value / s
+        elif key == "normals":
+            out[key] = F.normalize(value * value.new_tensor([1, 1, s]).view(3, 1, 1), dim=1)
+        elif key in CAMERAS:
+            out[key] = value / value.new_tensor([[s, s, 1], [s, s, 1], [1, 1, 1]])
+        elif key == "T_right_current":      # the shift of rectified cameras may have a few millimetres along the axis
+            out[key] = value / value.new_tensor([[1, 1, 1, 1], [1, 1, 1, 1], [1, 1, 1, s], [1, 1, 1, 1]])
+    return out
+
+
+def _require_scale(scale: tuple[float, float]) -> None:
+    if not 1 <= scale[0] <= scale[1] < float("inf"):
+        raise ValueError(f"scale: found {scale!r}, expected (low, high) with 1 <= low <= high")
 
 
 def _slack(batch: Sample, size: Size) -> Size:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 
-from torch.utils.data import Dataset
+from torch import Tensor
+from torch.utils.data import Dataset, default_collate
 
 from depthlib.data.transforms.base import Transform
 from depthlib.data.transforms.draws import generator_of
-from depthlib.data.transforms.fields import Sample
+from depthlib.data.transforms.fields import GRID, Sample
 
 
 class Transformed(Dataset):
@@ -56,3 +57,20 @@ class StepSampler:
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         for step, batch in enumerate(self.batches, start=self.first):
             yield [(position, step) for position in batch]
+
+
+def collate(items: Sequence[Sample]) -> Sample:
+    """The batch of some items, as a DataLoader's `collate_fn`: torch's own, with errors that say what to do.
+
+    Raises:
+        ValueError: sizes differ between the items (those of KITTI's days do), or a key is in some of them only.
+    """
+    for key in dict.fromkeys(key for item in items for key in item):
+        values = [item[key] for item in items if key in item]
+        if len(values) < len(items):
+            raise ValueError(f"{key}: found in {len(values)} of {len(items)} items of one batch, expected all or none")
+        sizes = dict.fromkeys("x".join(map(str, value.shape[-2:])) for value in values if isinstance(value, Tensor))
+        if len(sizes) > 1:
+            remedy = "; add a RandomCrop or Resize" if key in GRID else ""
+            raise ValueError(f"{key}: found sizes {', '.join(sizes)} in one batch, expected one size{remedy}")
+    return default_collate(list(items))

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from depthlib.metrics.semantic import IGNORE
+
 Sample = dict[str, Any]
 
 IMAGES = ("image", "right", "previous", "next")
@@ -22,6 +24,11 @@ FLAT = ("semantics", "instances")                           # [H, W], without an
 def is_pose(key: str) -> bool:
     """Whether the key names a pose, T_dst_src."""
     return key.startswith("T_")
+
+
+def nothing(key: str) -> int:
+    """The value of a per-pixel field where nothing is known: 0, and the ignored class for semantics."""
+    return IGNORE if key == "semantics" else 0
 
 
 def disparity_in_pixels(batch: Sample) -> bool:
@@ -78,6 +85,15 @@ def choose(chosen: Tensor, yes: Sample, no: Sample) -> Sample:
         return no
     return {key: torch.where(chosen.to(value.device).view(-1, *[1] * (value.ndim - 1)), yes[key], value)
             if isinstance(value, Tensor) else value for key, value in no.items()}
+
+
+def within(batch: Sample, points: Tensor, size: tuple[int, int]) -> Sample:
+    """`pairs` at new `points` [B,P,4] (row, column, row, column); `pairs_valid` is false where one is outside."""
+    last = points.new_tensor([*size, *size]) - 1
+    inside = ((points >= 0) & (points <= last)).all(dim=-1)
+    # A pair that lost a point must still index into the image, since depth may be read before masking.
+    pairs = torch.cat((torch.minimum(points.clamp(min=0), last), batch["pairs"][..., 4:]), dim=-1)
+    return {"pairs": pairs, "pairs_valid": inside & batch.get("pairs_valid", torch.ones_like(inside))}
 
 
 def _check(key: str, value: Tensor, count: int, height: int, width: int) -> None:
