@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from depthlib.base.labels import IGNORE
 from depthlib.data.dataset_base import RealDataset, pinhole
 from depthlib.data.errors import DataError
 from depthlib.data.files import read_text, require_folder
@@ -20,7 +21,6 @@ from depthlib.data.maps import metres_from_disparity, read_map, read_png
 
 DISPARITY = Encoding("png", "uint16", "pixel", scale=256, offset=1, invalid=(0,), range=(0, 256))
 MEDIAN_DEPTH = (1.0, 200.0)     # metres; far disparities are too coarse for a bound on each pixel
-IGNORE = 255
 CLASSES = (
     "road", "sidewalk", "building", "wall", "fence", "pole", "traffic light", "traffic sign", "vegetation", "terrain", "sky",
     "person", "rider", "car", "truck", "bus", "train", "motorcycle", "bicycle",

@@ -9,8 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-IGNORE = 255  # label of pixels without a class, in all data sets here
-
+from depthlib.base.labels import IGNORE
 
 def confusion_matrix(pred: Tensor, labels: Tensor, classes: int, *, ignore: int = IGNORE) -> Tensor:
     """Number of pixels with the true class (row) and the predicted class (column): int64 [classes, classes].

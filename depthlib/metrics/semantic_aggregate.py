@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from depthlib.metrics.semantic import IGNORE, class_accuracy, confusion_matrix, mean_iou, pixel_accuracy
+from depthlib.base.labels import IGNORE
+from depthlib.metrics.semantic import class_accuracy, confusion_matrix, mean_iou, pixel_accuracy
 
 
 class SemanticMetrics(Metric):

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from depthlib.base.labels import IGNORE
 from depthlib.data.errors import DataError
 from depthlib.data.files import read_arrays
 
-IGNORE = 255
 LABELS = 894
 NAMES13 = (
     "bed", "books", "ceiling", "chair", "floor", "furniture", "objects", "picture", "sofa", "table", "tv", "wall", "window",

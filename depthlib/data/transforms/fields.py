@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from depthlib.metrics.semantic import IGNORE
+from depthlib.base.labels import IGNORE
 
 Sample = dict[str, Any]
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from depthlib.metrics.semantic import IGNORE
+from depthlib.base.labels import IGNORE
 from depthlib.papers.synergy.depth_aware import depth_aware_loss
 from depthlib.papers.synergy.joint_gradient import joint_gradient_loss
 from depthlib.papers.synergy.semantic_focal import semantic_focal_loss

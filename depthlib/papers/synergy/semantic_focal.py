@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from depthlib.metrics.semantic import IGNORE
+from depthlib.base.labels import IGNORE
 
 
 def semantic_focal_loss(

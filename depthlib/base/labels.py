@@ -1,0 +1,3 @@
+"""Labels that all data sets here share."""
+
+IGNORE = 255  # pixels without a class
