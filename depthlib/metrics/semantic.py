@@ -11,6 +11,7 @@ from torch import Tensor
 
 from depthlib.base.labels import IGNORE
 
+
 def confusion_matrix(pred: Tensor, labels: Tensor, classes: int, *, ignore: int = IGNORE) -> Tensor:
     """Number of pixels with the true class (row) and the predicted class (column): int64 [classes, classes].
 
