@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 
 import torch
+from torch import Tensor
 
 from depthlib.bench import MIB, arguments, peak_bytes, seconds, spread
 from depthlib.papers.dacnn.depth_aware_conv import depth_aware_conv, depth_aware_conv_unfold
@@ -17,14 +18,24 @@ from depthlib.papers.dacnn.depth_aware_conv import depth_aware_conv, depth_aware
 FORMS = {"tap by tap": depth_aware_conv, "unfold": depth_aware_conv_unfold}
 
 
+def drawn(shape: Sequence[int], *, guidance: int, outputs: int, device: torch.device) -> list[Tensor]:
+    """Features [B,C,H,W], guidance, weight and the gradient of the output; maps are channels last, as in networks."""
+    generator = torch.Generator().manual_seed(0)
+    batch, channels, *size = shape
+    shapes = (shape, (batch, guidance, *size), (outputs, channels, 3, 3), (batch, outputs, *size))
+    scales = (1.0, guidance**-0.5, 0.1, 1.0)
+    return [
+        (scale * torch.randn(each, generator=generator)).to(device, memory_format=torch.channels_last)
+        for scale, each in zip(scales, shapes, strict=True)
+    ]
+
+
 def measure(form: str, shape: Sequence[int], *, guidance: int, outputs: int, dilation: int, train: bool, repeats: int,
             device: torch.device) -> tuple[int, list[float]]:
     """Peak bytes of one call and the seconds of `repeats` more. `shape` is [B,C,H,W]; `form` a name in `FORMS`."""
-    torch.manual_seed(0)
-    features = torch.randn(shape, device=device, requires_grad=train)
-    cues = (torch.randn(shape[0], guidance, *shape[2:], device=device) * guidance**-0.5).requires_grad_(train)
-    weight = (torch.randn(outputs, shape[1], 3, 3, device=device) * 0.1).requires_grad_(train)
-    upstream = torch.ones(shape[0], outputs, *shape[2:], device=device)
+    features, cues, weight, upstream = drawn(shape, guidance=guidance, outputs=outputs, device=device)
+    for tensor in (features, cues, weight):
+        tensor.requires_grad_(train)
 
     def call() -> None:
         with torch.set_grad_enabled(train):

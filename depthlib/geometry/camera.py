@@ -41,15 +41,22 @@ def _entries(K: Tensor, ndim: int) -> tuple[Tensor, Tensor, Tensor, Tensor, Tens
     return fx, fy, cx, cy, skew
 
 
-def viewing_rays(K: Tensor, height: int, width: int) -> Tensor:
-    """K^-1 [u v 1]^T for every pixel: rays with z = 1, [B,3,H,W]."""
+def separable_rays(K: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
+    """`viewing_rays` as a sum of one part for the column and one for the row: [B,3,1,W] and [B,3,H,1]."""
     K = require_tensor("K", K, (None, 3, 3), "[B,3,3] intrinsics in pixels")
     K = require_intrinsics("K", K, K.shape[0])
-    u, v = pixel_grid(height, width, dtype=K.dtype, device=K.device).split(1, dim=1)
+    require_size(height, width)
     fx, fy, cx, cy, skew = _entries(K, 4)
-    y = ((v - cy) / fy).expand(K.shape[0], 1, height, width)
-    x = (u - cx - skew * y) / fx
-    return torch.cat((x, y, torch.ones_like(x)), dim=1)
+    x = (torch.arange(width, dtype=K.dtype, device=K.device) - cx) / fx
+    y = (torch.arange(height, dtype=K.dtype, device=K.device).unsqueeze(1) - cy) / fy
+    zero = torch.zeros_like(x)
+    return torch.cat((x, zero, zero), dim=1), torch.cat((-skew / fx * y, y, torch.ones_like(y)), dim=1)
+
+
+def viewing_rays(K: Tensor, height: int, width: int) -> Tensor:
+    """K^-1 [u v 1]^T for every pixel: rays with z = 1, [B,3,H,W]."""
+    across, down = separable_rays(K, height, width)
+    return across + down
 
 
 def backproject(depth: Tensor, K: Tensor) -> Tensor:

@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from depthlib.geometry.camera import MIN_DEPTH, backproject, pixel_grid, project
-from depthlib.geometry.checks import require_batch, require_tensor
+from depthlib.geometry.camera import MIN_DEPTH, pixel_grid, separable_rays
+from depthlib.geometry.checks import require_batch, require_intrinsics, require_tensor
 
 VISIBLE_SLACK = 1e-2  # pixels; else float32 rounding would make the border of an identity warp invisible
 
@@ -30,7 +30,23 @@ def reproject(depth_dst: Tensor, K: Tensor, T_src_dst: Tensor, K_src: Tensor | N
         pixels: [B,2,H,W], positions (u, v) in the image of src.
         z: [B,1,H,W], depth in src, metres; not positive behind that camera.
     """
-    return project(backproject(depth_dst, K), K if K_src is None else K_src, T_src_dst)
+    depth_dst = require_tensor("depth_dst", depth_dst, (None, 1, None, None), "[B,1,H,W] depth in metres")
+    batch, _, height, width = depth_dst.shape
+    K = require_intrinsics("K", K, batch)
+    K_src = K if K_src is None else require_intrinsics("K_src", K_src, batch)
+    T = require_tensor("T_src_dst", T_src_dst, (None, 4, 4), "[B,4,4] pose")
+    require_batch("T_src_dst", T, batch)
+    # Only the column's and the row's part of the rays are multiplied by 3x3 matrices, not the ray of every pixel.
+    across, down = separable_rays(K, height, width)
+    motion = _product(K_src, T[:, :3])
+    rays = _product(motion[..., :3], across.squeeze(2)).unsqueeze(2) + _product(motion[..., :3], down.squeeze(3)).unsqueeze(3)
+    scaled, z = torch.addcmul(motion[..., 3:, None], rays, depth_dst).split((2, 1), dim=1)
+    return scaled / z.clamp(min=MIN_DEPTH), z
+
+
+def _product(a: Tensor, b: Tensor) -> Tensor:
+    """a @ b for [B,3,3] and [B,3,N], not rounded under autocast."""
+    return (a.unsqueeze(-1) * b.unsqueeze(-3)).sum(dim=-2)
 
 
 def sample_pixels(image: Tensor, pixels: Tensor, mode: str = "bilinear") -> Tensor:
@@ -49,7 +65,7 @@ def sample_pixels(image: Tensor, pixels: Tensor, mode: str = "bilinear") -> Tens
     height, width = image.shape[-2:]
     # A size of 1 has no extent to normalise by; every position then samples the only pixel.
     u, v = pixels.unbind(1)
-    grid = torch.stack((u * (2 / max(width - 1, 1)) - 1, v * (2 / max(height - 1, 1)) - 1), dim=-1)
+    grid = torch.stack((u * (2 / max(width - 1, 1)) - 1, v * (2 / max(height - 1, 1)) - 1), dim=1).permute(0, 2, 3, 1)
     dtype = torch.promote_types(image.dtype, grid.dtype)  # positions are never rounded to the dtype of the image
     return F.grid_sample(image.to(dtype), grid.to(dtype), mode=mode, padding_mode="border", align_corners=True)
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from depthlib.metrics.ssim import K1, K2
 
@@ -15,7 +18,7 @@ OVER_SOURCES = ("min", "mean")
 def photometric_error(a: Tensor, b: Tensor, alpha: float = ALPHA) -> Tensor:
     """alpha (1 - SSIM) / 2 + (1 - alpha) |a - b|, the mean over channels. Eqs. 5 and 6 of the dual networks.
 
-    SSIM has a uniform 3x3 window at every pixel (the border is reflected) and is clamped to [-1, 1] (DN-3).
+    SSIM has a uniform 3x3 window at every pixel (the border is reflected); its mean is clamped to [-1, 1] (DN-3).
 
     Args:
         a, b: [B,C,H,W], in [0,1].
@@ -38,34 +41,66 @@ def _error(a: Tensor, b: Tensor, alpha: float) -> Tensor:
         raise ValueError(f"images: found {list(a.shape[-2:])} pixels, expected at least 2x2")
     if not 0 <= alpha <= 1:
         raise ValueError(f"alpha: found {alpha}, expected a number in [0, 1]")
-    distance = ((1 - ssim_3x3(a, b)) / 2).clamp(0, 1)
-    return (alpha * distance + (1 - alpha) * (a - b).abs()).mean(dim=-3, keepdim=True)
+    channels = a.shape[-3]  # sums divided at the end: the gradient of a mean would fill one more tensor of full size
+    distance = ((1 - ssim_3x3(a, b).sum(dim=-3, keepdim=True) / channels) / 2).clamp(0, 1)
+    return alpha * distance + (1 - alpha) / channels * (a - b).abs().sum(dim=-3, keepdim=True)
 
 
 def ssim_3x3(a: Tensor, b: Tensor) -> Tensor:
     """SSIM of images in [0,1] in a uniform 3x3 window, [...,H,W] that broadcast; the border is reflected.
 
     The same as `depthlib.metrics.ssim_map` with window 3 and an infinite sigma, in which training from video would
-    spend half of its time: means are sums of shifted images, far faster on a CPU than a convolution or pooling of three
-    channels, and the two variances are computed as their sum.
+    spend half of its time. So its gradient is written out, and there is no second derivative.
     """
     dtype = torch.promote_types(torch.promote_types(a.dtype, b.dtype), torch.float32)
-    x, y = (_reflected(image.to(dtype)) for image in (a, b))
-    mean_x, mean_y = _mean_3x3(x), _mean_3x3(y)
-    product, squares = mean_x * mean_y, mean_x * mean_x + mean_y * mean_y
-    covariance, variances = _mean_3x3(x * y) - product, _mean_3x3(x * x + y * y) - squares
-    return (2 * product + K1**2) * (2 * covariance + K2**2) / ((squares + K1**2) * (variances + K2**2))
+    return _SSIM.apply(a.to(dtype), b.to(dtype))
 
 
-def _reflected(x: Tensor) -> Tensor:
-    """One more pixel on all sides."""
-    x = torch.cat([x[..., 1:2, :], x, x[..., -2:-1, :]], dim=-2)
-    return torch.cat([x[..., 1:2], x, x[..., -2:-1]], dim=-1)
+class _SSIM(torch.autograd.Function):
+    """p q / (r s): p and r are made of the means, q of the covariance, s of the variances, which only count as a sum."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, y: Tensor) -> Tensor:
+        mean_x, mean_y = _mean_3x3(x), _mean_3x3(y)
+        p, r = 2 * mean_x * mean_y, mean_x**2 + mean_y**2
+        q, s = _mean_3x3(2 * x * y).sub_(p).add_(K2**2), _mean_3x3(x**2 + y**2).sub_(r).add_(K2**2)
+        p, r = p.add_(K1**2), r.add_(K1**2)
+        similarity = (p * q).div_(r).div_(s)
+        ctx.save_for_backward(x, y, mean_x, mean_y, p, q, r, s, similarity)
+        return similarity
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        x, y, mean_x, mean_y, p, q, r, s, similarity = ctx.saved_tensors
+        upper, lower = (2 * grad / r).div_(s), (-2 * grad) * similarity
+        of_q, of_s = upper * p, lower / s
+        across, along = upper.mul_(q).sub_(of_q), lower.div_(r).sub_(of_s)  # of p less that of q, of r less that of s
+        of_q, of_s = _mean_3x3(of_q, transpose=True), _mean_3x3(of_s, transpose=True)
+        gradients: list[Tensor | None] = []
+        for needed, own, other, own_mean, other_mean in zip(
+            ctx.needs_input_grad, (x, y), (y, x), (mean_x, mean_y), (mean_y, mean_x), strict=True
+        ):
+            if needed:
+                of_mean = torch.addcmul(across * other_mean, along, own_mean)
+                total = _mean_3x3(of_mean, transpose=True).addcmul_(of_q, other).addcmul_(of_s, own)
+            gradients.append(total.sum_to_size(own.shape) if needed else None)
+        return tuple(gradients)
 
 
-def _mean_3x3(x: Tensor) -> Tensor:
-    rows = x[..., :-2, :] + x[..., 1:-1, :] + x[..., 2:, :]
-    return (rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:]) / 9
+def _mean_3x3(x: Tensor, *, transpose: bool = False) -> Tensor:
+    """Mean of 3x3 pixels where the border is reflected, or the transpose of this linear map, for its gradient."""
+    for dim in (-2, -1):
+        x = x.movedim(dim, 0)
+        mean = torch.empty_like(x)
+        torch.lerp(x[:-2], x[1:-1], 1 / 2, out=mean[1:-1]).lerp_(x[2:], 1 / 3)
+        edges = ((0, 1), (-1, -2))
+        for edge, inner in edges:
+            mean[edge] = (x[edge] + x[inner]) / 3 if transpose else torch.lerp(x[edge], x[inner], 2 / 3)
+        for edge, inner in edges if transpose else ():
+            mean[inner] += x[edge] / 3
+        x = mean.movedim(0, dim)
+    return x
 
 
 def photometric_loss(

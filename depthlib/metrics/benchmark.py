@@ -6,26 +6,27 @@ Formulas of the valid pixels of one image; `errors` takes their names, beside th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
-import torch
 from torch import Tensor
 
-from depthlib.metrics.depth import FORMULAS, LN10, METRIC_NAMES, Pixels, each_image
+from depthlib.metrics.depth import FORMULAS, LN10, METRIC_NAMES, Formula, Pixels, each_image, root
 from depthlib.metrics.ssim import ssim
 
 # KITTI server: per cent, the second relative to the squared truth (`sq_rel` divides only once); inverse depth in 1/km. DIODE: mae.
 # Make3D as monodepth2 scores it, DIODE: rmse_log10. `si_mse` is `si_rmse` without the root; the Mannequin Challenge takes the mean
 # over ordered pairs of pixels, which is sqrt(2) times `si_rmse` (erratum MB-5).
-BENCHMARK_METRICS: dict[str, Callable[[Pixels], Tensor]] = {
-    "abs_error_rel": lambda x: 100 * (x.difference.abs() / x.target).mean(),
-    "sq_error_rel": lambda x: 100 * (x.difference / x.target).square().mean(),
-    "irmse": lambda x: 1000 * (x.positive.reciprocal() - x.target.reciprocal()).square().mean().sqrt(),
-    "mae": lambda x: x.difference.abs().mean(),
-    "rmse_log10": lambda x: x.log_difference.square().mean().sqrt() / LN10,
-    "si_mse": lambda x: x.log_difference.var(correction=0),
-    "si_rmse_pairs": lambda x: 2**0.5 * x.log_difference.std(correction=0),
+BENCHMARK_METRICS: dict[str, Formula] = {
+    "abs_error_rel": Formula(lambda x: abs(x.relative).sum(), lambda mean: 100 * mean),
+    "sq_error_rel": Formula(lambda x: (x.relative**2).sum(), lambda mean: 100 * mean),
+    "irmse": Formula(lambda x: ((1 / x.positive - 1 / x.target) ** 2).sum(), lambda mean: 1000 * root(mean)),
+    "mae": Formula(lambda x: abs(x.difference).sum()),
+    "rmse_log10": Formula(lambda x: (x.log_difference**2).sum(), lambda mean: root(mean) / LN10),
+    "si_mse": Formula(lambda x: x.log_spread.sum()),
+    "si_rmse_pairs": Formula(lambda x: x.log_spread.sum(), lambda mean: root(2 * mean)),
 }
+ALL_FORMULAS = FORMULAS | BENCHMARK_METRICS
 ALL_METRICS: tuple[str, ...] = (*METRIC_NAMES, *BENCHMARK_METRICS)
 
 _METRES = ("sq_rel", "rmse", "si_rmse_linear", "mae")
@@ -53,8 +54,7 @@ def errors(
     pred: Tensor, target: Tensor, valid: Tensor, names: Sequence[str], *, data_range: float | None = None
 ) -> dict[str, Tensor]:
     """Several errors at once, {name: [B]}, in the order of `names`; any of `ALL_METRICS`. See `depth_errors`."""
-    formulas = FORMULAS | BENCHMARK_METRICS
-    found = each_image(pred, target, valid, {name: formulas[name] for name in names if name != "ssim"})
+    found = each_image(pred, target, valid, {name: ALL_FORMULAS[name] for name in names if name != "ssim"})
     if "ssim" in names:
         found["ssim"] = ssim(pred, target, valid, data_range=data_range)
     return {name: found[name] for name in names}
@@ -68,9 +68,9 @@ def disparity_outliers(disparity: Tensor, truth: Tensor, valid: Tensor) -> Tenso
     Returns:
         [B], in [0, 1].
     """
-    return each_image(disparity, truth, valid, {"d1": _outliers})["d1"]
+    return each_image(disparity, truth, valid, {"d1": Formula(_outliers)})["d1"]
 
 
-def _outliers(x: Pixels) -> Tensor:
-    off = x.difference.abs()
-    return ((off > 3) & (off > 0.05 * x.target)).to(torch.float64).mean()
+def _outliers(x: Pixels) -> Any:
+    off = abs(x.difference)
+    return x.array.count_nonzero((off > 3) & (off > 0.05 * x.target))

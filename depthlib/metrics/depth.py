@@ -20,63 +20,119 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from depthlib.metrics.ssim import WINDOW, ssim, whole_windows
 
+Values = Tensor | np.ndarray
+
+
+def arrays(*tensors: Tensor) -> tuple[Values, ...]:
+    """As NumPy's arrays where NumPy can: less work around each call than torch has, and faster comparisons.
+
+    As they are if one is not on a CPU, wants a gradient or is bfloat16.
+    """
+    plain = all(x.is_cpu and not x.requires_grad and x.dtype != torch.bfloat16 for x in tensors)
+    return tuple(x.numpy() for x in tensors) if plain else tensors
+
 
 class Pixels:
-    """The valid pixels of one image, [N] and at least float32, and what several errors share, computed once."""
+    """The valid pixels of one image, [N] and at least float32, and what several errors share, computed once.
 
-    def __init__(self, pred: Tensor, target: Tensor, image: int = 0) -> None:
+    `array` is the module of their functions, NumPy or torch (see `arrays`); `image` the number that errors name. Raises
+    ValueError for a value that is not finite, or a target that is not positive.
+    """
+
+    def __init__(self, pred: Values, target: Values, image: int = 0) -> None:
         self.pred, self.target, self.image = pred, target, image
+        plain = isinstance(pred, np.ndarray)
+        self.array, self.count = (np, len(pred)) if plain else (torch, pred.new_full((), len(pred)))
+        self.lowest = self._lowest("pred", pred, -math.inf, "finite values")
+        self._lowest("target", target, 0.0, "finite values above 0")
 
-    @cached_property
-    def difference(self) -> Tensor:
-        """pred - target."""
-        return self.pred - self.target
+    def _lowest(self, name: str, depth: Values, limit: float, wanted: str) -> float:
+        low, high = depth.min().item(), depth.max().item()              # NaN if there is one
+        if not limit < low <= high < math.inf:
+            bad = depth[~(self.array.isfinite(depth) & (depth > limit))][0].item()
+            raise ValueError(f"{name}: found {bad} at a valid pixel of image {self.image}, expected {wanted}")
+        return low
 
-    @cached_property
-    def log_difference(self) -> Tensor:
-        """ln pred - ln target. Raises as `positive`."""
-        return self.positive.log() - self.target.log()
-
-    @cached_property
-    def ratio(self) -> Tensor:
-        """max(pred / target, target / pred). Raises as `positive`."""
-        quotient = self.positive / self.target
-        return torch.maximum(quotient, quotient.reciprocal())
-
-    def share_within(self, threshold: float) -> Tensor:
-        """Share of pixels whose `ratio` is below a threshold."""
-        return torch.lt(self.ratio, threshold, out=torch.empty_like(self.ratio)).mean()      # written as floats: five times faster
-
-    @cached_property
-    def positive(self) -> Tensor:
+    @property
+    def positive(self) -> Values:
         """pred, for what is not defined elsewhere. Raises ValueError where it is not positive."""
-        if not bool(self.pred.min() > 0):
+        if not self.lowest > 0:
             raise ValueError(
-                f"pred: found {self.pred.min().item()} at a valid pixel of image {self.image}, expected finite values above 0 "
+                f"pred: found {self.lowest} at a valid pixel of image {self.image}, expected finite values above 0 "
                 "(clamp them as the protocol does)"
             )
         return self.pred
 
+    @cached_property
+    def difference(self) -> Values:
+        """pred - target."""
+        return self.pred - self.target
+
+    @cached_property
+    def relative(self) -> Values:
+        """(pred - target) / target."""
+        return self.difference / self.target
+
+    @cached_property
+    def quotient(self) -> Values:
+        """pred / target. Raises as `positive`."""
+        return self.positive / self.target
+
+    @cached_property
+    def log_difference(self) -> Values:
+        """ln pred - ln target. Raises as `positive`."""
+        return self.array.log(self.quotient)
+
+    @cached_property
+    def log_spread(self) -> Values:
+        """Squared deviation of `log_difference` from its mean."""
+        return spread(self.log_difference)
+
+    @cached_property
+    def ratio(self) -> Values:
+        """max(pred / target, target / pred). Raises as `positive`."""
+        return self.array.maximum(self.quotient, 1 / self.quotient)
+
+    def within(self, threshold: float) -> Any:
+        """How many pixels have a `ratio` below a threshold."""
+        return self.array.count_nonzero(self.ratio < threshold)
+
+
+def spread(values: Values) -> Values:
+    """Squared deviation from the mean."""
+    return (values - values.mean()) ** 2
+
+
+class Formula(NamedTuple):
+    """An error of one image: a total over its pixels, and what is made of the mean."""
+
+    total: Callable[[Pixels], Any]
+    finish: Callable[[Any], Any] = lambda mean: mean
+
+
+def root(mean: Any) -> Any:
+    return mean**0.5
+
 
 LN10 = math.log(10)
-# Of the pixels of one image. What two errors share is computed once.
-FORMULAS: dict[str, Callable[[Pixels], Tensor]] = {
-    "abs_rel": lambda x: (x.difference.abs() / x.target).mean(),
-    "sq_rel": lambda x: (x.difference.square() / x.target).mean(),
-    "rmse": lambda x: x.difference.square().mean().sqrt(),
-    "rmse_log": lambda x: x.log_difference.square().mean().sqrt(),
-    "log10": lambda x: x.log_difference.abs().mean() / LN10,
-    "si_log": lambda x: 100 * x.log_difference.std(correction=0),
-    "si_rmse": lambda x: x.log_difference.std(correction=0),
-    "si_rmse_linear": lambda x: x.difference.std(correction=0),
-    **{f"delta{n}": lambda x, n=n: x.share_within(1.25**n) for n in (1, 2, 3)},
+FORMULAS: dict[str, Formula] = {
+    "abs_rel": Formula(lambda x: abs(x.relative).sum()),
+    "sq_rel": Formula(lambda x: (x.difference * x.relative).sum()),
+    "rmse": Formula(lambda x: (x.difference**2).sum(), root),
+    "rmse_log": Formula(lambda x: (x.log_difference**2).sum(), root),
+    "log10": Formula(lambda x: abs(x.log_difference).sum(), lambda mean: mean / LN10),
+    "si_log": Formula(lambda x: x.log_spread.sum(), lambda mean: 100 * root(mean)),
+    "si_rmse": Formula(lambda x: x.log_spread.sum(), root),
+    "si_rmse_linear": Formula(lambda x: spread(x.difference).sum(), root),
+    **{f"delta{n}": Formula(lambda x, n=n: x.within(1.25**n)) for n in (1, 2, 3)},
 }
 
 
@@ -87,7 +143,8 @@ def abs_rel(
     """Mean |pred - target| / target. Eq. 11 of ANUW divides by the prediction: `denominator="prediction"` (A11)."""
     if denominator not in ("target", "prediction"):
         raise ValueError(f'denominator: found {denominator!r}, expected "target" or "prediction"')
-    return _one(FORMULAS["abs_rel"] if denominator == "target" else _by_prediction, pred, target, valid)
+    by_prediction = Formula(lambda x: (abs(x.difference) / x.positive).sum())
+    return _one(FORMULAS["abs_rel"] if denominator == "target" else by_prediction, pred, target, valid)
 
 
 def sq_rel(pred: Tensor, target: Tensor, valid: Tensor | None = None) -> Tensor:
@@ -133,7 +190,7 @@ def delta(pred: Tensor, target: Tensor, valid: Tensor | None = None, threshold: 
     """Share of pixels with max(pred / target, target / pred) < threshold, in [0, 1]."""
     if not threshold > 1:
         raise ValueError(f"threshold: found {threshold}, expected a ratio above 1")
-    return _one(lambda x: x.share_within(threshold), pred, target, valid)
+    return _one(Formula(lambda x: x.within(threshold)), pred, target, valid)
 
 
 def delta1(pred: Tensor, target: Tensor, valid: Tensor | None = None) -> Tensor:
@@ -151,23 +208,27 @@ def delta3(pred: Tensor, target: Tensor, valid: Tensor | None = None) -> Tensor:
     return delta(pred, target, valid, 1.25**3)
 
 
-def _one(formula: Callable[[Pixels], Tensor], pred: Tensor, target: Tensor, valid: Tensor | None) -> Tensor:
+def _one(formula: Formula, pred: Tensor, target: Tensor, valid: Tensor | None) -> Tensor:
     return each_image(pred, target, valid, {"": formula})[""]
 
 
-def _by_prediction(x: Pixels) -> Tensor:
-    return (x.difference.abs() / x.positive).mean()
-
-
 def each_image(
-    pred: Tensor, target: Tensor, valid: Tensor | None, formulas: Mapping[str, Callable[[Pixels], Tensor]],
+    pred: Tensor, target: Tensor, valid: Tensor | None, formulas: Mapping[str, Formula],
 ) -> dict[str, Tensor]:
     """The formulas on the valid pixels of each image: name -> [B]. Arguments and errors: see the top of this file."""
     images = pixels_of(pred, target, valid)
-    return {
-        name: torch.stack([formula(image) for image in images]) if images else pred.new_zeros(0)
-        for name, formula in formulas.items()
-    }
+    found = [errors_of(image, formulas) for image in images]
+    if not found or images[0].array is torch:
+        return {name: torch.stack([one[name] for one in found]) if found else pred.new_zeros(0) for name in formulas}
+    dtype = np.result_type(images[0].pred, images[0].target)
+    values = np.array([[one[name] for one in found] for name in formulas], dtype)
+    return dict(zip(formulas, torch.from_numpy(values).unbind(), strict=True))
+
+
+def errors_of(image: Pixels, formulas: Mapping[str, Formula]) -> dict[str, Any]:
+    """The formulas on the pixels of one image: name -> scalar."""
+    with np.errstate(all="ignore"):
+        return {name: finish(total(image) / image.count) for name, (total, finish) in formulas.items()}
 
 
 PIXEL_METRICS: dict[str, Callable[..., Tensor]] = {
@@ -193,9 +254,9 @@ def depth_errors(
             without a window of valid pixels (see `measurable`).
     """
     check_names(names, data_range)
-    valid = check_inputs(pred, target, valid)       # without a mask `ssim` would count pixels of unknown depth
     found = each_image(pred, target, valid, {name: FORMULAS[name] for name in names if name != "ssim"})
     if "ssim" in names:
+        valid = target > 0 if valid is None else valid      # without a mask `ssim` would count pixels of unknown depth
         found["ssim"] = ssim(pred, target, valid, data_range=data_range)
     return {name: found[name] for name in names}
 
@@ -243,22 +304,16 @@ def check_inputs(pred: Tensor, target: Tensor, valid: Tensor | None) -> Tensor:
 def pixels_of(pred: Tensor, target: Tensor, valid: Tensor | None) -> list[Pixels]:
     """The valid pixels of each image, at least float32. Raises as the top of this file says."""
     valid = check_inputs(pred, target, valid)
-    dtype = torch.promote_types(torch.promote_types(pred.dtype, target.dtype), torch.float32)
-    counts = valid.flatten(1).count_nonzero(dim=1).tolist()
-    if 0 in counts:
-        empty = [i for i, count in enumerate(counts) if count == 0]
+    maps = arrays(valid, *(x if x.element_size() >= 4 else x.float() for x in (pred, target)))
+    images = [gathered(*(x[i] for x in maps)) for i in range(len(pred))]
+    if empty := [i for i, (p, _) in enumerate(images) if len(p) == 0]:
         raise ValueError(f"valid: found no valid pixel in image(s) {empty}, expected at least one")
-    return [
-        checked_pixels(*(x.flatten() if counts[i] == x.numel() else x.masked_select(valid[i]) for x in (p.to(dtype), t.to(dtype))), i)
-        for i, (p, t) in enumerate(zip(pred, target, strict=True))
-    ]
+    return [Pixels(*image, i) for i, image in enumerate(images)]
 
 
-def checked_pixels(pred: Tensor, target: Tensor, image: int = 0) -> Pixels:
-    """The pixels [N] of image number `image`. Raises ValueError for a value that is not finite, or a target that is not positive."""
-    for name, depth, least, wanted in (("pred", pred, -math.inf, "finite values"), ("target", target, 0.0, "finite values above 0")):
-        low, high = (value.item() for value in depth.aminmax())         # NaN if there is one
-        if not least < low <= high < math.inf:
-            bad = depth[~(depth.isfinite() & (depth > least))][0].item()
-            raise ValueError(f"{name}: found {bad} at a valid pixel of image {image}, expected {wanted}")
-    return Pixels(pred, target, image)
+def gathered(valid: Values, *maps: Values) -> list[Values]:
+    """The values [N] of maps where `valid` is true; all of one shape. The mask is searched once for all of them."""
+    if isinstance(valid, np.ndarray) and np.count_nonzero(valid) == valid.size:
+        return [x.reshape(-1) for x in maps]
+    places = np.flatnonzero(valid) if isinstance(valid, np.ndarray) else valid.flatten().nonzero().squeeze(1)
+    return [x.take(places) for x in maps]

@@ -39,26 +39,21 @@ def ssim_map(a: Tensor, b: Tensor, *, data_range: float, window: int = WINDOW, s
     x, y = a.to(dtype) - centre, b.to(dtype) - centre
     offsets = torch.arange(window, dtype=dtype, device=a.device) - (window - 1) / 2
     weights = torch.exp(-(offsets**2) / (2 * sigma**2))
-    weights = weights / weights.sum()
     batch, channels, height, width = a.shape
-    moments = torch.stack((x, y, x * x, y * y, x * y)).reshape(-1, height, width)
+    if batch == 0:  # no convolution has 0 channels
+        return x.new_empty(0, channels, height - window + 1, width - window + 1)
+    # All moments are channels of one depthwise convolution: kernels for CPUs filter several channels at once.
+    moments = torch.stack((x, y, x * x + y * y, x * y)).reshape(1, -1, height, width)
+    count = moments.shape[1]
+    row = (weights / weights.sum()).expand(count, 1, 1, window)
     with torch.autocast(device_type=a.device.type, enabled=False):
-        moments = _bands(weights, height) @ moments @ _bands(weights, width).T
-    mean_x, mean_y, xx, yy, xy = moments.reshape(5, batch, channels, *moments.shape[-2:])
-    var_x, var_y, cov = xx - mean_x**2, yy - mean_y**2, xy - mean_x * mean_y
+        moments = F.conv2d(F.conv2d(moments, row.mT, groups=count), row, groups=count)
+    mean_x, mean_y, squares, xy = moments.reshape(4, batch, channels, *moments.shape[-2:])
+    variances, covariance = squares - (mean_x**2 + mean_y**2), xy - mean_x * mean_y
     mean_x, mean_y = mean_x + centre, mean_y + centre
     c1, c2 = (K1 * data_range) ** 2, (K2 * data_range) ** 2
     luminance = (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
-    return luminance * (2 * cov + c2) / (var_x + var_y + c2)
-
-
-def _bands(weights: Tensor, size: int) -> Tensor:
-    """The band matrix [size - n + 1, size] with the n weights at each position: window means as a product.
-
-    Five to ten times faster on a CPU, forward and backward, than a convolution of one channel.
-    """
-    rows = size - len(weights) + 1
-    return F.pad(weights, (0, rows)).repeat(rows)[: rows * size].view(rows, size)
+    return luminance * (2 * covariance + c2) / (variances + c2)
 
 
 def whole_windows(valid: Tensor, window: int = WINDOW) -> Tensor:

@@ -89,7 +89,7 @@ def resized(prediction: Tensor, size: tuple[int, int], resize: str) -> Tensor:
     quantity, mode, corners = how
     if quantity == "depth":
         return F.interpolate(prediction, size, mode=mode, align_corners=corners)
-    if not bool((prediction > 0).all()):
+    if not bool(prediction.min() > 0):
         raise ValueError(f"prediction: found {prediction.min().item():g}, expected depth above 0, since its inverse is resized")
     return 1 / F.interpolate(1 / prediction, size, mode=mode, align_corners=corners)
 
@@ -101,7 +101,8 @@ def placed(prediction: Tensor, size: tuple[int, int], covers: str, resize: str) 
         raise ValueError(f"prediction: found the whole frame, {size[0]} x {size[1]} pixels, expected that of the region "
                          f"{covers!r}, {bottom - top} x {right - left}, or smaller; for whole frames use covers=none")
     inner = resized(prediction, (bottom - top, right - left), resize)
-    return F.pad(inner, (left, size[1] - right, top, size[0] - bottom), value=1.0)
+    whole = (bottom - top, right - left) == tuple(size)
+    return inner if whole else F.pad(inner, (left, size[1] - right, top, size[0] - bottom), value=1.0)
 
 
 def filled(depth: Tensor) -> Tensor:

@@ -44,16 +44,11 @@ class ProtocolErrors(Measure):
         self.kept: list[Tensor] = []
 
     def update(self, batch: Batch, prediction: Tensor) -> None:
-        prediction, target = prediction.float(), true_depth(batch)
-        valid = target > 0
-        pixels = self.protocol.truth(target, valid)[1].sum(dim=(1, 2, 3))
-        seen = pixels > 0
-        for name, scored in zip(batch["name"], seen.tolist(), strict=True):
-            (self.found.images if scored else self.found.skipped).append(name)
-        if seen.any():
-            self.found.pixels += pixels[seen].tolist()
-            for metric, values in self.protocol.score(prediction[seen], target[seen], valid[seen]).items():
-                self.found.metrics[metric] += values.cpu().double().tolist()
+        prediction = prediction.float()
+        for name, *maps in zip(batch["name"], prediction.split(1), true_depth(batch).split(1), strict=True):
+            scored = self.protocol.score_image(*maps)
+            self.found.add(name, None if scored is None else scored[2])
+            self.found.pixels += [] if scored is None else [len(scored[1])]
         self.kept += prediction[: self.keep - len(self.kept)].cpu()
 
     def compute(self) -> Evaluation:

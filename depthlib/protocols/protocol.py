@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 import yaml
@@ -21,13 +22,15 @@ from torch import Tensor
 
 from depthlib.base import catalogue
 from depthlib.base.yaml_files import read_yaml
-from depthlib.metrics.benchmark import ALL_METRICS, errors, units_of
-from depthlib.protocols.crops import CROPS, HOLES, RESIZES, crop_mask, filled, placed
+from depthlib.metrics.benchmark import ALL_FORMULAS, ALL_METRICS, errors, units_of
+from depthlib.metrics.depth import Pixels, Values, arrays, errors_of, gathered
+from depthlib.protocols.crops import CROPS, HOLES, RESIZES, box, filled, placed
 from depthlib.protocols.reduction import check_reduction
 from depthlib.protocols.scaling import SCALINGS, median_ratio
 
 __all__ = ["FOLDER", "Protocol", "load_protocol", "median_ratio", "protocol_names", "write_locks"]
 
+Rows = tuple[Any, ...]
 FOLDER = Path(__file__).parent
 LOCKS = "locks.json"
 WORDS = ("name", "what")        # fields that say what a protocol is called and for; all others decide numbers
@@ -124,90 +127,106 @@ class Protocol:
         name = "+".join([base, *(f"{key}={value}" for key, value in marks.items())])
         return dataclasses.replace(self, **changed, name=name)
 
-    def truth(self, target: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+    def truth(self, target: Tensor, valid: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Ground truth at the size at which errors are measured, and the pixels that count: both [B,1,H,W].
 
         Raises ValueError where the crop is not defined for that size.
         """
-        if self.size is not None and tuple(target.shape[-2:]) != tuple(self.size):
-            target, valid = F.interpolate(target, self.size, mode="nearest-exact"), _nearest(valid, self.size)
-        valid = valid & (target > self.min_depth) & (target < self.max_depth)
-        for crop in {self.crop, self.covers} - {"none"}:
-            valid = valid & crop_mask(crop, *target.shape[-2:], device=target.device)
-        return target, valid
+        target, rows, counted = self._cropped(target, valid)
+        whole = torch.zeros_like(target, dtype=torch.bool)
+        whole[rows] = counted
+        return target, whole
 
-    def prepare(self, prediction: Tensor, target: Tensor, valid: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def prepare(self, prediction: Tensor, target: Tensor, valid: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """Prediction, ground truth and mask as they are measured: all steps but the last. [B,1,H,W] each."""
-        prediction, target, valid = self._placed(prediction, target, valid)
-        return self._aligned(prediction, target, valid), target, valid
-
-    def pixels(self, prediction: Tensor, target: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
-        """Prediction before any alignment and ground truth at the pixels of one image that count: [1,1,h,w] -> [N] each."""
-        prediction, target, valid = self._placed(prediction, target, valid)
-        return prediction.masked_select(valid), target.masked_select(valid)
-
-    def measure(self, prediction: Tensor, target: Tensor, region: Tensor | None = None) -> dict[str, Tensor]:
-        """Errors of one image from its `pixels`, metric name -> [1]. region: bool [N], see `score`.
-
-        Raises ValueError for a protocol that needs whole maps (`whole_maps`).
-        """
-        if self.whole_maps:
-            raise ValueError(f"protocol {self.name}: found pixels, expected whole maps, for ssim or nyu_zscore")
-        shape = (1, 1, 1, -1)
-        prediction = self._aligned(prediction.view(shape), target.view(shape), torch.ones_like(target, dtype=torch.bool).view(shape))
-        region = torch.ones_like(target, dtype=torch.bool) if region is None else region
-        return errors(prediction, target.view(shape), region.view(shape), self.metrics)
+        target, counted = self.truth(target, valid)
+        images = zip(self._placed(prediction, target).split(1), target.split(1), counted.split(1), strict=True)
+        return torch.cat([self._aligned(p, *gathered(*arrays(mask, p, t))) for p, t, mask in images]), target, counted
 
     @property
     def whole_maps(self) -> bool:
         """Whether alignment or errors depend on where pixels lie, or on those that do not count."""
         return "ssim" in self.metrics or self.scaling == "nyu_zscore"
 
-    def _placed(self, prediction: Tensor, target: Tensor, valid: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Holes, resize, mask."""
+    def _cropped(self, target: Tensor, valid: Tensor | None) -> tuple[Tensor, Rows, Tensor]:
+        """Ground truth at that size, the index of the rows outside which no pixel counts, and which count in them."""
+        if self.size is not None and tuple(target.shape[-2:]) != tuple(self.size):
+            target, valid = F.interpolate(target, self.size, mode="nearest-exact"), _nearest(valid, self.size)
+        boxes = zip(*(box(crop, *target.shape[-2:]) for crop in (self.crop, self.covers)), strict=True)
+        top, bottom, left, right = (inner(sides) for inner, sides in zip((max, min, max, min), boxes, strict=True))
+        rows = (..., slice(top, bottom), slice(None))       # whole rows: a part of a map that lies in one piece
+        (depth,) = arrays(target[rows])
+        counted = depth > self.min_depth
+        counted &= depth < self.max_depth
+        counted[..., :left] = counted[..., right:] = False
+        counted = torch.as_tensor(counted)
+        return target, rows, counted if valid is None else counted & valid[rows]
+
+    def _placed(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """Holes and resize."""
         prediction = prediction.to(torch.promote_types(prediction.dtype, torch.float32))
-        target, valid = self.truth(target, valid)
         if self.holes == "kitti background interpolation":
             prediction = filled(prediction)
-        return placed(prediction, tuple(target.shape[-2:]), self.covers, self.resize), target, valid
+        return placed(prediction, tuple(target.shape[-2:]), self.covers, self.resize)
 
-    def _aligned(self, prediction: Tensor, target: Tensor, valid: Tensor) -> Tensor:
-        """Clamp and scale."""
+    @np.errstate(all="ignore")
+    def _aligned(self, prediction: Values, p: Values, t: Values) -> Values:
+        """Clamp and scale: the prediction of one image, by prediction and ground truth [N] at the pixels that count."""
         low, high = self.clamp_range or (self.min_depth, self.max_depth)
         if self.clamp_prediction and self.clamp_when == "before scaling":
-            prediction = prediction.clamp(low, high)
-        prediction = SCALINGS[self.scaling](prediction, target, valid, self.max_depth)
+            prediction, p = prediction.clip(low, high), p.clip(low, high)
+        prediction = SCALINGS[self.scaling](prediction, p, t, self.max_depth)
         if self.clamp_prediction and self.clamp_when == "after scaling":
-            prediction = prediction.clamp(low, high)
+            prediction = prediction.clip(low, high)
         return prediction
 
-    def score(self, prediction: Tensor, target: Tensor, valid: Tensor, region: Tensor | None = None) -> dict[str, Tensor]:
+    def score_image(
+        self, prediction: Tensor, target: Tensor, valid: Tensor | None = None, region: Tensor | None = None,
+    ) -> tuple[Values, Values, dict[str, float]] | None:
+        """Prediction before any alignment and ground truth at the pixels of one image that count, [N] each; its errors.
+
+        Arguments as those of `score`, for a batch of one. None where no pixel is measured.
+        """
+        depth, rows, counted = self._cropped(target, valid)
+        measured = counted if region is None else counted & self._region(region)[rows]
+        if not arrays(measured)[0].any():
+            return None
+        # What does not count is left behind: of sparse LiDAR, all but a few per cent of the pixels.
+        p, t, inside = gathered(*arrays(counted, self._placed(prediction, depth)[rows], depth[rows], measured))
+        if self.whole_maps:
+            found = self.score(prediction, target, valid, region)
+        else:
+            aligned = self._aligned(p, p, t)
+            image = Pixels(aligned, t) if region is None else Pixels(aligned[inside], t[inside])
+            found = errors_of(image, {name: ALL_FORMULAS[name] for name in self.metrics})
+        return p, t, {name: float(value) for name, value in found.items()}
+
+    def _region(self, region: Tensor) -> Tensor:
+        return region if self.size is None else _nearest(region, self.size)
+
+    def score(
+        self, prediction: Tensor, target: Tensor, valid: Tensor | None = None, region: Tensor | None = None,
+    ) -> dict[str, Tensor]:
         """Errors of each image.
 
         Args:
             prediction: [B,1,h,w] depth in metres; resized to the size of `target`.
             target: [B,1,H,W] depth in metres, 0 where unknown.
-            valid: bool [B,1,H,W].
+            valid: bool [B,1,H,W]; without it all pixels in the range of depths count.
             region: bool [B,1,H,W], measure only there; scale and clamp are those of all valid pixels (bins of depth, classes).
         Returns:
             metric name -> [B]. Images without a valid pixel raise ValueError (see `depth_errors`).
         """
-        if region is not None and self.size is not None:
-            region = _nearest(region, self.size)
         if self.whole_maps:
-            prediction, target, valid = self.prepare(prediction, target, valid)
-            valid = valid if region is None else valid & region
-            return errors(prediction, target, valid, self.metrics, data_range=self.ssim_range)
-        # What does not count is left behind first: of sparse LiDAR, all but a few per cent of the pixels.
-        prediction, target, valid = self._placed(prediction, target, valid)
-        if not bool(valid.flatten(1).any(1).all()):
-            empty = (~valid.flatten(1).any(1)).nonzero().flatten().tolist()
+            prediction, target, measured = self.prepare(prediction, target, valid)
+            measured = measured if region is None else measured & self._region(region)
+            return errors(prediction, target, measured, self.metrics, data_range=self.ssim_range)
+        maps = (prediction, target, valid, region)
+        found = [self.score_image(*(None if x is None else x[i : i + 1] for x in maps)) for i in range(len(target))]
+        if empty := [i for i, one in enumerate(found) if one is None]:
             raise ValueError(f"valid: found no valid pixel in image(s) {empty}, expected at least one")
-        found = [
-            self.measure(*(None if x is None else x[i].masked_select(mask) for x in (prediction, target, region)))
-            for i, mask in enumerate(valid)
-        ]
-        return {name: torch.cat([one[name] for one in found]) for name in self.metrics}
+        kind = {"device": prediction.device, "dtype": torch.promote_types(prediction.dtype, torch.float32)}
+        return {name: torch.tensor([one[name] for *_, one in found], **kind) for name in self.metrics}
 
 
 def protocol_names() -> list[str]:
@@ -264,8 +283,8 @@ def _read(path: Path) -> Protocol:
     return protocol
 
 
-def _nearest(mask: Tensor, size: tuple[int, int]) -> Tensor:
-    return F.interpolate(mask.float(), size, mode="nearest-exact") > 0.5
+def _nearest(mask: Tensor | None, size: tuple[int, int]) -> Tensor | None:
+    return None if mask is None else F.interpolate(mask.float(), size, mode="nearest-exact") > 0.5
 
 
 def _text(value: Any) -> str:

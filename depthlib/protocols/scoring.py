@@ -12,6 +12,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -88,16 +89,14 @@ def score_maps(pairs: Iterable[tuple[str, Tensor, Tensor]], protocol: Protocol) 
         DataError: a prediction on its side, a truth whose unit cannot be metres, what the protocol refuses; named.
     """
     images, skipped, squeezed = [], [], []
-    for name, prediction, truth in pairs:
+    for name, *maps in pairs:
+        prediction, truth = (x.detach().cpu().float() for x in maps)
         if prediction.shape == truth.shape[::-1] and prediction.shape != truth.shape:
             raise DataError(f"{name}: found a prediction of {_size(prediction)} for a truth of {_size(truth)}, expected it "
                             "the same way up")
-        known = truth[truth > 0]
-        if known.numel() and not PLAUSIBLE[0] < known.median().item() < PLAUSIBLE[1]:
-            raise DataError(f"{name}: found a truth with a median of {known.median().item():g} m, expected metres "
-                            f"({PLAUSIBLE[0]:g} to {PLAUSIBLE[1]:g}); give the scale of the truth, units per metre")
+        _check_metres(name, truth.numpy())
         try:
-            score = _score(name, prediction[None, None].float(), truth[None, None].float(), protocol)
+            score = _score(name, prediction[None, None], truth[None, None], protocol)
         except ValueError as error:
             raise DataError(f"{name}: {one_line(error)}") from error
         if score is None:
@@ -194,22 +193,38 @@ def run(pred: str | os.PathLike[str], gt: str | os.PathLike[str], protocol: str,
     return 0
 
 
+def _check_metres(name: str, truth: np.ndarray) -> None:
+    """Raise DataError unless the median of the known depths is one of a scene in metres."""
+    nearest, farthest = PLAUSIBLE
+    if 2 * np.count_nonzero((truth > nearest) & (truth < farthest)) > np.count_nonzero(truth > 0):
+        return                                      # so is the median, which takes longer
+    known = truth[truth > 0]
+    if len(known) and not nearest < (middle := median_of(known, lower=True)) < farthest:
+        raise DataError(f"{name}: found a truth with a median of {middle:g} m, expected metres "
+                        f"({nearest:g} to {farthest:g}); give the scale of the truth, units per metre")
+
+
 def _score(name: str, prediction: Tensor, truth: Tensor, protocol: Protocol) -> ImageScore | None:
     """One image, [1,1,h,w] and [1,1,H,W]; None without a pixel that counts."""
-    valid = truth > 0
-    p, t = protocol.pixels(prediction, truth, valid)
-    pixels = len(t)
-    if pixels == 0:
+    scored = protocol.score_image(prediction, truth)
+    if scored is None:
         return None
-    errors = protocol.score(prediction, truth, valid) if protocol.whole_maps else protocol.measure(p, t)
-    found = {metric: value.item() for metric, value in errors.items()}
-    if not bool((p > 0).all()):
+    p, t, errors = scored
+    pixels, holes = len(t), 0 if prediction.numpy().min() > 0 else int((prediction == 0).sum())
+    if not p.min() > 0:
         p, t = p[p > 0], t[p > 0]
-    if p.numel() == 0:
-        return ImageScore(name, pixels, int((prediction == 0).sum()), math.nan, math.nan, found)
-    some = torch.linspace(0, p.numel() - 1, min(SAMPLE, p.numel()), device=p.device).long()
-    order = torch.corrcoef(torch.stack((p[some].log(), t[some].log())))[0, 1].item() if p.numel() > 1 else math.nan
-    return ImageScore(name, pixels, int((prediction == 0).sum()), (median_of(p) / median_of(t)).item(), order, found)
+    ratio = float(median_of(p) / median_of(t)) if len(p) else math.nan
+    return ImageScore(name, pixels, holes, ratio, _correlation(p, t), errors)
+
+
+@np.errstate(all="ignore")
+def _correlation(p: np.ndarray, t: np.ndarray) -> float:
+    """Of the logarithms of some of the pixels [N]; NaN where they do not vary."""
+    some = torch.linspace(0, len(p) - 1, min(SAMPLE, len(p))).long().numpy()
+    a, b = np.log(p.take(some)), np.log(t.take(some))
+    if len(a) == 0 or not (spread := a.std() * b.std()) > 0:
+        return math.nan
+    return float((a - a.mean()) @ (b - b.mean()) / (len(a) * spread))
 
 
 def _warnings(protocol: Protocol, images: list[ImageScore], skipped: list[str], squeezed: list[str]) -> list[str]:

@@ -10,21 +10,25 @@ import hashlib
 import io
 import zipfile
 import zlib
+from dataclasses import fields
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from depthlib.base import paths
 from depthlib.base.fingerprint import code_fingerprint
 from depthlib.scenes.distribution import VERSION, SceneDistribution
-from depthlib.scenes.frame import FIELDS, StoredFrame
+from depthlib.scenes.frame import StoredFrame, StoredOcclusion
+
+Stored = TypeVar("Stored", StoredFrame, StoredOcclusion)
 
 
 @cache
 def renderer_fingerprint() -> str:
     """SHA-256 of the renderer's code."""
-    return code_fingerprint(("depthlib.scenes.frame", "depthlib.scenes.generate"))
+    return code_fingerprint(("depthlib.scenes.frame", "depthlib.scenes.generate", "depthlib.scenes.flow"))
 
 
 def folder(distribution: SceneDistribution) -> Path:
@@ -37,17 +41,17 @@ def frame_path(distribution: SceneDistribution, split: str, index: int, view: st
     return folder(distribution) / split / f"{index:06d}-{view}.frame"
 
 
-def save(path: Path, frame: StoredFrame) -> None:
+def save(path: Path, frame: Stored) -> None:
     """Write a frame; if two processes write the same one, the last complete file is kept."""
     archive = io.BytesIO()
-    np.savez_compressed(archive, **{name: getattr(frame, name) for name in FIELDS})
+    np.savez_compressed(archive, **vars(frame))
     content = archive.getvalue()
     with paths.atomic_write(path) as temporary:
         temporary.write_bytes(hashlib.sha256(content).digest() + content)
 
 
-def load(path: Path) -> StoredFrame | None:
-    """The frame, or None if the file is missing or damaged."""
+def load(path: Path, kind: type[Stored] = StoredFrame) -> Stored | None:
+    """What `save` has written, or None if the file is missing or damaged."""
     try:
         content = path.read_bytes()
     except OSError:
@@ -56,6 +60,6 @@ def load(path: Path) -> StoredFrame | None:
         return None
     try:
         with np.load(io.BytesIO(content[32:]), allow_pickle=False) as archive:
-            return StoredFrame(**{name: archive[name] for name in FIELDS})
+            return kind(**{field.name: archive[field.name] for field in fields(kind)})
     except (KeyError, ValueError, OSError, zipfile.BadZipFile, zlib.error):
         return None

@@ -12,6 +12,7 @@ from depthlib.scenes.batch import SceneBatch, camera_tensors, pack
 from depthlib.scenes.distribution import SceneDistribution
 from depthlib.scenes.generate import make_scene
 from depthlib.scenes.renderer import intrinsics, render_packed
+from depthlib.scenes.sensor import sensed, sensor_seed
 
 
 def endless_scenes(
@@ -48,24 +49,29 @@ def endless_scenes(
 def _rendered(
     distribution: SceneDistribution, built: _Built, device: torch.device, workers: int
 ) -> Iterator[dict[str, Tensor]]:
-    k = intrinsics(distribution).to(device, torch.float32)
-    for batch, position, rotation in DataLoader(built, batch_size=None, num_workers=workers):
-        frames = render_packed(batch, position, rotation, distribution, dtype=torch.float32, device=device)
-        yield {"image": frames.image, "depth": frames.depth, "valid": frames.depth > 0, "semantics": frames.semantics,
-               "K": k.expand(len(batch), 3, 3)}
+    for batch, position, rotation, k, seeds in DataLoader(built, batch_size=None, num_workers=workers):
+        frames = render_packed(batch, position, rotation, distribution, k=k, dtype=torch.float32, device=device)
+        image = sensed(frames.image, seeds, distribution.noise, distribution.blur)
+        yield {"image": image, "depth": frames.depth, "valid": frames.depth > 0, "semantics": frames.semantics,
+               "K": k.to(device, torch.float32)}
 
 
 class _Built(IterableDataset):
-    """Scenes and cameras as CPU tensors; each worker builds every n-th batch, and the loader keeps their order."""
+    """Scenes, cameras and intrinsics as CPU tensors, and seeds of the noise.
+
+    Each worker builds every n-th batch, and the loader keeps their order.
+    """
 
     def __init__(self, distribution: SceneDistribution, batch_size: int, first: int) -> None:
         self.distribution, self.batch_size, self.first = distribution, batch_size, first
 
-    def __iter__(self) -> Iterator[tuple[SceneBatch, Tensor, Tensor]]:
+    def __iter__(self) -> Iterator[tuple[SceneBatch, Tensor, Tensor, Tensor, list[int]]]:
         worker = get_worker_info()
         number, of = (0, 1) if worker is None else (worker.id, worker.num_workers)
         start = self.first + number * self.batch_size
         while True:
             scenes = [make_scene(self.distribution, "train", start + i) for i in range(self.batch_size)]
-            yield pack(scenes), *camera_tensors([scene.cameras["current"] for scene in scenes])
+            k = torch.stack([intrinsics(self.distribution, scene.focal) for scene in scenes])
+            seeds = [sensor_seed(scene.seed, "current") for scene in scenes]
+            yield pack(scenes), *camera_tensors([scene.cameras["current"] for scene in scenes]), k, seeds
             start += of * self.batch_size

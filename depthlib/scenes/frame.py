@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from depthlib.scenes.batch import pose_between
 from depthlib.scenes.distribution import SceneDistribution
-from depthlib.scenes.renderer import Frames, render
+from depthlib.scenes.renderer import Frames, intrinsics, render
 from depthlib.scenes.solids import Camera, Scene
 
 NORMAL_SCALE = 32767
@@ -25,7 +25,7 @@ class StoredFrame:
         semantics: [H, W] uint8. instances: [H, W] uint16, 0 = sky. normals: [3, H, W] int16, times 32767.
         glossy: [H, W] bool.
         position: [3] float64 and axes: [3, 3] float64 (rows right, down, forward) of the camera in the world.
-        baseline: [] float64, metres to the right camera.
+        baseline: [] float64, metres to the right camera. K: [3, 3] float64, pixels.
     """
 
     image: np.ndarray
@@ -37,6 +37,7 @@ class StoredFrame:
     position: np.ndarray
     axes: np.ndarray
     baseline: np.ndarray
+    K: np.ndarray
 
     def digest(self) -> str:
         """SHA-256 of the pixels: image, depth, semantics, instances, normals, glossy, in this order, little-endian."""
@@ -47,7 +48,11 @@ class StoredFrame:
         return digest.hexdigest()
 
 
-FIELDS = tuple(field.name for field in fields(StoredFrame))
+@dataclass(frozen=True)
+class StoredOcclusion:
+    """Where "current" shows what another view does not: mask [H, W] bool, see `depthlib.scenes.flow.occluded`."""
+
+    mask: np.ndarray
 
 
 def quantise(frames: Frames, scale: float) -> tuple[np.ndarray, ...]:
@@ -71,7 +76,7 @@ def canonical_frame(scene: Scene, view: str, distribution: SceneDistribution) ->
     camera = scene.cameras[view]
     planes = quantise(render([scene], [camera], distribution), distribution.depth_scale)
     return StoredFrame(*(plane[0] for plane in planes), position=np.array(camera.position), axes=np.array(camera.axes),
-                       baseline=np.array(scene.baseline))
+                       baseline=np.array(scene.baseline), K=intrinsics(distribution, scene.focal).numpy())
 
 
 def pose(target: StoredFrame, source: StoredFrame) -> np.ndarray:

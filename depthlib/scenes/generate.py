@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from depthlib.scenes.distribution import SceneDistribution, scene_seed
 from depthlib.scenes.rng import Dice
 from depthlib.scenes.solids import Scene
@@ -16,4 +18,9 @@ def make_scene(distribution: SceneDistribution, split: str, index: int) -> Scene
     from depthlib.scenes import rooms, streets
 
     build = {"rooms": rooms.build, "streets": streets.build}[distribution.family]
-    return build(Dice(scene_seed(distribution.family, split, index)), distribution)
+    dice = Dice(scene_seed(distribution.family, split, index))
+    scene = build(dice, distribution)
+    if distribution.field_of_view is not None:
+        scene.focal = 0.5 / math.tan(math.radians(distribution.drawn("field_of_view", dice, 0.0)) / 2)
+    scene.exposure *= 2 ** distribution.drawn("exposure", dice, 0.0)
+    return scene

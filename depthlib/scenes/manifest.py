@@ -14,7 +14,7 @@ from depthlib.base import paths
 from depthlib.base.progress import bar
 from depthlib.base.yaml_files import read_yaml
 from depthlib.scenes.classes import CLASSES, NYU4_CLASSES, NYU4_OF_NYU13
-from depthlib.scenes.distribution import DEPTH_RANGE, DEPTH_SCALE, SPLITS, VERSION, SceneDistribution
+from depthlib.scenes.distribution import DEPTH_RANGE, DEPTH_SCALE, SEEDS, SPLITS, VERSION, SceneDistribution
 from depthlib.scenes.frame import NORMAL_SCALE, canonical_frame
 from depthlib.scenes.generate import make_scene
 from depthlib.scenes.parallel import in_threads
@@ -55,7 +55,7 @@ def build_manifest(progress: bool = False) -> dict[str, Any]:
         },
         "splits": {
             "counts_listed": COUNTS,
-            "rule": "a scene's seed is a hash of version, family, split and number; splits share no scene",
+            "rule": f"a scene's seed is a hash of {SEEDS}, family, split and number; splits share no scene",
         },
         "families": {family: _family(family) | {"frames": hashes[family]} for family in CLASSES},
     }
@@ -77,7 +77,7 @@ def _family(family: str) -> dict[str, Any]:
 
 
 def write_manifest(progress: bool = False) -> None:
-    """Render all listed frames and write `data_manifests/scenes-v1.yaml`."""
+    """Render all listed frames and write the manifest into `data_manifests`."""
     text = yaml.safe_dump(build_manifest(progress), sort_keys=False, width=118, default_flow_style=None)
     with paths.atomic_write(paths.manifests_dir() / FILE) as temporary:
         temporary.write_text(

@@ -42,9 +42,9 @@ class Frames:
     glossy: Tensor
 
 
-def intrinsics(distribution: SceneDistribution) -> Tensor:
-    """K [3, 3] float64 in pixels, the same for every frame of a distribution; pixel centres at integers."""
-    focal = FOCAL_LENGTH[distribution.family] * distribution.width
+def intrinsics(distribution: SceneDistribution, focal: float | None = None) -> Tensor:
+    """K [3, 3] float64 in pixels, centres at integers; `focal` is a scene's in image widths, None the family's."""
+    focal = (FOCAL_LENGTH[distribution.family] if focal is None else focal) * distribution.width
     return torch.tensor(
         [[focal, 0.0, (distribution.width - 1) / 2], [0.0, focal, (distribution.height - 1) / 2], [0.0, 0.0, 1.0]],
         dtype=torch.float64,
@@ -61,17 +61,22 @@ def render(
         scenes, cameras: B of each.
         dtype: float64 for canonical frames; float32 is faster and agrees with it but for a few pixels in ten thousand.
     """
-    return render_packed(pack(scenes), *camera_tensors(cameras), distribution, dtype=dtype, device=device)
+    batch = pack([scene.at(camera.time) for scene, camera in zip(scenes, cameras, strict=True)])
+    k = torch.stack([intrinsics(distribution, scene.focal) for scene in scenes])
+    return render_packed(batch, *camera_tensors(cameras), distribution, k=k, dtype=dtype, device=device)
 
 
 @torch.no_grad()
 def render_packed(
     batch: SceneBatch, position: Tensor, rotation: Tensor, distribution: SceneDistribution,
-    *, dtype: torch.dtype = torch.float64, device: torch.device | str = "cpu",
+    *, k: Tensor | None = None, dtype: torch.dtype = torch.float64, device: torch.device | str = "cpu",
 ) -> Frames:
-    """`render` for scenes and cameras that are tensors already: those of `pack` and `camera_tensors`."""
+    """`render` for scenes and cameras that are tensors already: those of `pack` and `camera_tensors`.
+
+    `k` [B, 3, 3] float64 are the intrinsics of each scene; None is the family's in all of them.
+    """
     batch, position, rotation = batch.to(device), position.to(device), rotation.to(device)
-    inverse_k = torch.linalg.inv(intrinsics(distribution)).expand(len(batch), 3, 3).to(device)
+    inverse_k = torch.linalg.inv(intrinsics(distribution) if k is None else k).expand(len(batch), 3, 3).to(device)
     height, width = distribution.height, distribution.width
     rays = make_rays(len(batch), height, width, distribution.antialias, dtype, batch.kind.device)
     depth, solid = first_hit(batch, position, rotation, inverse_k, rays)

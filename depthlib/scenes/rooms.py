@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from depthlib.scenes import furnishing
 from depthlib.scenes import materials as m
+from depthlib.scenes.clutter import Space, scatter
 from depthlib.scenes.distribution import DEPTH_RANGE, SceneDistribution
 from depthlib.scenes.rng import Dice
 from depthlib.scenes.room_plan import WALLS, Room, label
@@ -34,7 +36,8 @@ def build(dice: Dice, distribution: SceneDistribution) -> Scene:
     furnishing.decorate(room, dice.fork("pictures"))
     furnishing.thin(room, dice.fork("thin"), distribution.thin_structures)
     _light(room, dice.fork("light"), window_wall)
-    _cameras(scene, eye, yaw)
+    scatter(scene, dice.fork("clutter"), distribution.clutter, distribution.moving_share, _space(room))
+    _cameras(scene, eye, yaw, distribution)
     return scene
 
 
@@ -104,6 +107,14 @@ def _door(room: Room, dice: Dice) -> None:
         room.taken.append((ahead[0] - 0.42, ahead[1] - 0.42, ahead[0] + 0.42, ahead[1] + 0.42))
 
 
+def _space(room: Room) -> Space:
+    """Clutter on the floor and in the air in front of the camera."""
+    def spot(dice: Dice, radius: float) -> tuple[float, float]:
+        return dice.uniform(room.left + radius, room.right - radius), dice.uniform(0.0, room.far - radius)
+
+    return Space(spot, lambda x, y: 0.0, room.height, (0.08, 0.6), 0.8, 0.06, label("objects"), {})
+
+
 def _light(room: Room, dice: Dice, window_wall: str) -> None:
     """Daylight from the window's side, a ceiling lamp, and light reflected by the walls."""
     scene = room.scene
@@ -125,8 +136,10 @@ def _light(room: Room, dice: Dice, window_wall: str) -> None:
     scene.exposure = dice.uniform(0.72, 1.08)
 
 
-def _cameras(scene: Scene, dice: Dice, yaw: float) -> None:
-    height, pitch, roll = dice.uniform(1.15, 1.6), -math.radians(dice.uniform(5, 17)), math.radians(dice.uniform(-1.5, 1.5))
+def _cameras(scene: Scene, dice: Dice, yaw: float, distribution: SceneDistribution) -> None:
+    height, pitch, roll = dice.uniform(1.15, 1.6), -dice.uniform(5, 17), math.radians(dice.uniform(-1.5, 1.5))
+    height = distribution.drawn("camera_height", dice, height)
+    pitch = math.radians(distribution.drawn("pitch", dice, pitch))
     current = look((0.0, 0.0, height), yaw, pitch, roll)
     scene.cameras["current"] = current
     scene.baseline = dice.uniform(0.1, 0.2)
@@ -135,4 +148,4 @@ def _cameras(scene: Scene, dice: Dice, yaw: float) -> None:
     spin, nod = math.radians(dice.uniform(-1.5, 1.5)), math.radians(dice.uniform(-0.7, 0.7))
     for name, sign in (("previous", -1.0), ("next", 1.0)):
         moved = shifted(current, *(sign * s for s in step))
-        scene.cameras[name] = look(moved.position, yaw + sign * spin, pitch + sign * nod, roll)
+        scene.cameras[name] = replace(look(moved.position, yaw + sign * spin, pitch + sign * nod, roll), time=sign)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from depthlib.scenes import SceneDataset, SceneDistribution
+from depthlib.scenes.wild import CANONICAL_FOCAL, CanonicalFocal, wild
 
 
 def scenes(
@@ -17,3 +18,15 @@ def scenes(
     """
     distribution = SceneDistribution(family=family, **knobs)
     return SceneDataset(distribution, split, count, views=tuple(views), extras=tuple(extras), progress=True)
+
+
+def wild_scenes(
+    family: str, split: str, count: int, views: Sequence[str] = ("current",), extras: Sequence[str] = (),
+    focal: float = CANONICAL_FOCAL, **knobs: Any,
+) -> CanonicalFocal:
+    """The first `count` frames of a split of the scenes for photographs, with lengths as for the focal length `focal`.
+
+    Raises as `scenes`, and ValueError for a focal length that is not above 0.
+    """
+    dataset = SceneDataset(wild(family, **knobs), split, count, views=tuple(views), extras=tuple(extras), progress=True)
+    return CanonicalFocal(dataset, focal)

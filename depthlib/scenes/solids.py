@@ -8,6 +8,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
+from depthlib.scenes.motion import Motion
 from depthlib.scenes.patterns import Pattern
 
 Vector = tuple[float, float, float]
@@ -63,10 +66,11 @@ class Light:
 
 @dataclass(frozen=True)
 class Camera:
-    """Pose of a camera. `axes` rows are its right, down and forward directions in the world."""
+    """Pose of a camera. `axes` rows are its right, down and forward directions in the world; `time` is in frames."""
 
     position: Vector
     axes: tuple[Vector, Vector, Vector]
+    time: float = 0.0
 
 
 @dataclass
@@ -78,6 +82,8 @@ class Scene:
     solids: list[Solid] = field(default_factory=list)
     lights: list[Light] = field(default_factory=list)
     cameras: dict[str, Camera] = field(default_factory=dict)
+    motions: dict[int, Motion] = field(default_factory=dict)        # of the instances that move
+    focal: float | None = None                  # focal length in image widths; None is the family's
     baseline: float = 0.0
     ambient_up: Vector = (0.0, 0.0, 0.0)        # ambient light on surfaces that face up
     ambient_down: Vector = (0.0, 0.0, 0.0)
@@ -93,6 +99,20 @@ class Scene:
     def new_instance(self) -> int:
         self._instances += 1
         return self._instances
+
+    def at(self, time: float) -> Scene:
+        """The scene so many frames after "current": its moving instances are elsewhere."""
+        if time == 0 or not self.motions:
+            return self
+        poses = {instance: motion.pose(time) for instance, motion in self.motions.items()}
+        solids = [_moved(solid, poses[solid.instance]) if solid.instance in poses else solid for solid in self.solids]
+        return replace(self, solids=solids)
+
+
+def _moved(solid: Solid, pose: np.ndarray) -> Solid:
+    rotation, shift = pose[:3, :3], pose[:3, 3]
+    axes = (np.array(solid.axes) @ rotation.T).tolist()
+    return replace(solid, centre=tuple((rotation @ np.array(solid.centre) + shift).tolist()), axes=tuple(map(tuple, axes)))
 
 
 def turn(angle: float) -> tuple[Vector, Vector, Vector]:

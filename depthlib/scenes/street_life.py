@@ -6,14 +6,26 @@ import math
 
 from depthlib.scenes import materials as m
 from depthlib.scenes import roadside as things
+from depthlib.scenes.motion import Motion
 from depthlib.scenes.rng import Dice
-from depthlib.scenes.solids import place
+from depthlib.scenes.solids import Frame, place
 from depthlib.scenes.street_plan import KERB, Plan, label
 
+# Metres that vehicles in traffic and people cover between two frames, of which a second has about ten.
+DRIVE, WALK = (0.3, 1.2), (0.08, 0.17)
 
-def _vehicle(plan: Plan, dice: Dice, x: float, y: float, angle: float) -> None:
+
+def _vehicle(plan: Plan, dice: Dice, x: float, y: float, angle: float) -> Frame:
     f = place(plan.scene, label("vehicle"), x, y, 0.0, angle)
     things.van(f, dice) if dice.chance(0.12) else things.car(f, dice)
+    return f
+
+
+def _set_off(f: Frame, dice: Dice, speeds: tuple[float, float], share: float) -> None:
+    """Let an object move to its front with a probability of `share`."""
+    if dice.unit() < share:
+        speed = dice.uniform(*speeds)
+        f.scene.motions[f.instance] = Motion(tuple(speed * part for part in f.axes[1]))
 
 
 def parked(plan: Plan, dice: Dice, on_right: bool, on_left: bool) -> None:
@@ -27,13 +39,17 @@ def parked(plan: Plan, dice: Dice, on_right: bool, on_left: bool) -> None:
             y += one.uniform(5.9, 7.4)
 
 
-def moving(plan: Plan, dice: Dice) -> None:
+def moving(plan: Plan, dice: Dice, share: float) -> None:
+    """Traffic ahead and oncoming, of which a share moves."""
     if dice.chance(0.55):
-        _vehicle(plan, dice.fork("ahead"), dice.uniform(-0.2, 0.1), dice.uniform(11.0, max(12.0, min(40.0, plan.end - 6.0))), 0.0)
+        one, x = dice.fork("ahead"), dice.uniform(-0.2, 0.1)
+        y = dice.uniform(11.0, max(12.0, min(40.0, plan.end - 6.0)))
+        _set_off(_vehicle(plan, one, x, y, 0.0), one.fork("motion"), DRIVE, share)
     y = dice.uniform(9.0, 22.0)
     while y < plan.end - 5.0:
         if dice.chance(0.5):
-            _vehicle(plan, dice.fork(round(y)), -3.5 + dice.uniform(-0.2, 0.2), y, math.pi)
+            one = dice.fork(round(y))
+            _set_off(_vehicle(plan, one, -3.5 + dice.uniform(-0.2, 0.2), y, math.pi), one.fork("motion"), DRIVE, share)
         y += dice.uniform(10.0, 24.0)
 
 
@@ -116,7 +132,8 @@ def fences(plan: Plan, dice: Dice, amount: float) -> None:
         things.fence(place(plan.scene, label("pole"), plan.outer(side) - side * 0.12, y, KERB), one, length, 6)
 
 
-def people(plan: Plan, dice: Dice) -> None:
+def people(plan: Plan, dice: Dice, share: float) -> None:
+    """People on the pavements, of which a share walks."""
     for i in range(dice.integer(1, 6) if plan.style == "town" else dice.integer(0, 4)):
         one = dice.fork(i)
         side = one.sign()
@@ -124,4 +141,6 @@ def people(plan: Plan, dice: Dice) -> None:
         x = plan.edge(side) + side * one.uniform(0.35, 0.75) * width
         y = 5.5 + (plan.end - 7.0) * one.unit() ** 1.5
         angle = one.choice((0.0, math.pi)) + one.uniform(-0.3, 0.3)
-        things.person(place(plan.scene, label("person"), x, y, KERB, angle), one)
+        f = place(plan.scene, label("person"), x, y, KERB, angle)
+        things.person(f, one)
+        _set_off(f, one.fork("motion"), WALK, share)

@@ -8,6 +8,7 @@ from depthlib.scenes.classes import class_id
 from depthlib.scenes.solids import Scene
 
 KERB = 0.13                         # height of the pavements
+LAWN = -0.05                        # of the ground around road and pavements
 FARTHEST = 77.0                     # where the ground ends
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from depthlib.scenes import materials as m
 from depthlib.scenes import roadside as things
 from depthlib.scenes import street_life
+from depthlib.scenes.clutter import Space, scatter
 from depthlib.scenes.distribution import SceneDistribution
 from depthlib.scenes.rng import Dice
 from depthlib.scenes.solids import ELLIPSOID, Light, Scene, look, place, shifted
-from depthlib.scenes.street_plan import FARTHEST, KERB, Plan, label
+from depthlib.scenes.street_plan import FARTHEST, KERB, LAWN, Plan, label
 
 
 def build(dice: Dice, distribution: SceneDistribution) -> Scene:
@@ -29,13 +31,14 @@ def build(dice: Dice, distribution: SceneDistribution) -> Scene:
     _rows(plan, dice.fork("buildings"))
     _end(plan, dice.fork("end"))
     street_life.parked(plan, dice.fork("parked"), right > 3.0, left < -6.5)
-    street_life.moving(plan, dice.fork("moving"))
+    street_life.moving(plan, dice.fork("moving"), distribution.moving_share)
     street_life.greenery(plan, dice.fork("greenery"))
     street_life.poles(plan, dice.fork("poles"), distribution.thin_structures)
     street_life.fences(plan, dice.fork("fences"), distribution.thin_structures)
-    street_life.people(plan, dice.fork("people"))
+    street_life.people(plan, dice.fork("people"), distribution.moving_share)
     _light(scene, dice.fork("light"))
-    _cameras(scene, dice.fork("camera"))
+    scatter(scene, dice.fork("clutter"), distribution.clutter, distribution.moving_share, _space(plan))
+    _cameras(scene, dice.fork("camera"), distribution)
     return scene
 
 
@@ -112,6 +115,19 @@ def _end(plan: Plan, dice: Dice) -> None:
         f.round((0, 0, 0), (size, 5.0, dice.uniform(6.0, 15.0)), leaf, ELLIPSOID)
 
 
+def _space(plan: Plan) -> Space:
+    """Clutter on and above the road and the pavements, mostly near."""
+    def spot(dice: Dice, radius: float) -> tuple[float, float]:
+        x = dice.uniform(plan.left_walk - 1.0, plan.right_walk + 1.0)
+        return x, 4.0 + radius + (min(plan.end, 50.0) - 6.0) * dice.unit() ** 1.7
+
+    def ground(x: float, y: float) -> float:
+        return 0.0 if plan.left < x < plan.right else KERB if plan.left_walk < x < plan.right_walk else LAWN
+
+    berth = {label("vehicle"): street_life.DRIVE[1], label("person"): street_life.WALK[1]}
+    return Space(spot, ground, 5.0, (0.3, 2.0), 3.0, 0.4, label("pole"), berth)
+
+
 def _light(scene: Scene, dice: Dice) -> None:
     """Sun or overcast; the sky's light from above, the ground's from below."""
     overcast = dice.chance(0.25)
@@ -147,13 +163,16 @@ def _light(scene: Scene, dice: Dice) -> None:
     scene.exposure = dice.uniform(0.95, 1.15)
 
 
-def _cameras(scene: Scene, dice: Dice) -> None:
-    yaw, pitch, roll = (math.radians(dice.uniform(-a, a)) for a in (7.0, 2.0, 0.8))
-    current = look((0.0, 0.0, dice.uniform(1.45, 1.75)), yaw, pitch, roll)
+def _cameras(scene: Scene, dice: Dice, distribution: SceneDistribution) -> None:
+    yaw, pitch, roll = (dice.uniform(-a, a) for a in (7.0, 2.0, 0.8))
+    yaw, pitch, roll = (math.radians(a) for a in (yaw, distribution.drawn("pitch", dice, pitch), roll))
+    height = distribution.drawn("camera_height", dice, dice.uniform(1.45, 1.75))
+    current = look((0.0, 0.0, height), yaw, pitch, roll)
     scene.cameras["current"] = current
     scene.baseline = 0.54
     scene.cameras["right"] = shifted(current, right=scene.baseline)
     step, drift, spin = dice.uniform(0.5, 1.1), dice.uniform(-0.04, 0.04), math.radians(dice.uniform(-0.9, 0.9))
     for name, sign in (("previous", -1.0), ("next", 1.0)):
         x, y, z = current.position
-        scene.cameras[name] = look((x + sign * drift, y + sign * step, z), yaw + sign * spin, pitch, roll)
+        position = (x + sign * drift, y + sign * step, z)
+        scene.cameras[name] = replace(look(position, yaw + sign * spin, pitch, roll), time=sign)

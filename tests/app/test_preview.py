@@ -206,8 +206,8 @@ def test_command_writes_the_sheet(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif("scenes-v1" not in manifest_names(), reason="the scenes' manifest is not there")
+@pytest.mark.skipif("scenes-v2" not in manifest_names(), reason="the scenes' manifest is not there")
 def test_command_shows_the_scenes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEPTHLIB_CACHE", str(tmp_path))
-    result = CliRunner().invoke(command, ["preview", "scenes-v1", "--count", "1", "--out", str(tmp_path / "out.png")])
+    result = CliRunner().invoke(command, ["preview", "scenes-v2", "--count", "1", "--out", str(tmp_path / "out.png")])
     assert result.exit_code == 0 and "rooms/val/000000" in result.output, result.output

@@ -238,6 +238,15 @@ def test_warp_of_a_linear_image_is_its_value_at_the_projected_pixel(rng):
     torch.testing.assert_close(warped[in_view], expected[in_view])
 
 
+def test_reproject_is_backproject_and_project(rng):
+    """The rays of `reproject` are summed from a row and a column, with skew and one camera for the whole batch, too."""
+    K, K_src, T = intrinsics(5, 7), intrinsics(9, 8, 2), random_pose(rng, 2)
+    K[:, 0, 1], K_src[:, 0, 1] = 0.3, -0.2
+    depth = torch.rand(2, 1, 5, 7, generator=rng, dtype=F64) * 3 + 2
+    for pose, camera in ((T, K_src), (T[:1], K)):
+        torch.testing.assert_close(g.reproject(depth, K, pose, camera), g.project(g.backproject(depth, K), camera, pose))
+
+
 def test_warp_matches_kornia(rng):
     image = torch.rand(1, 3, 20, 30, generator=rng, dtype=F64)
     depth = torch.rand(1, 1, 20, 30, generator=rng, dtype=F64) + 4

@@ -56,6 +56,28 @@ def test_value_per_image_matches_numpy(name, device):
     torch.testing.assert_close(m.depth_errors(pred.to(device), target.to(device))[name], got)  # target > 0 is the mask
 
 
+def test_where_a_gradient_is_wanted_the_values_are_the_same_and_it_flows():
+    """Tensors on other devices take this way, too: NumPy computes only what lies on a CPU and needs no gradient."""
+    pred, target, valid = pair()
+    wants = pred.clone().requires_grad_()
+    for name, value in m.depth_errors(wants, target, valid).items():
+        torch.testing.assert_close(value.detach(), m.depth_errors(pred, target, valid, (name,))[name])
+    error = m.rmse(wants, target, valid)
+    error.sum().backward()
+    expected = (pred - target) / error.detach().view(-1, 1, 1, 1) / valid.sum(dim=(1, 2, 3), keepdim=True)
+    torch.testing.assert_close(wants.grad, torch.where(valid, expected, 0))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+def test_errors_are_computed_in_float32_at_least(dtype):
+    pred, target, valid = pair()
+    rounded = [x.to(dtype) for x in (pred, target)]
+    found = m.depth_errors(*rounded, valid)
+    for name, value in m.depth_errors(*(x.double() for x in rounded), valid).items():
+        assert found[name].dtype == torch.float32
+        torch.testing.assert_close(found[name].double(), value, rtol=2e-6, atol=0)
+
+
 def test_hand_made_pair():
     """Truth (1, 2, 4), prediction (2, 2, 3): every value by hand."""
     target, pred = torch.tensor([1.0, 2.0, 4.0]).view(1, 1, 1, 3), torch.tensor([2.0, 2.0, 3.0]).view(1, 1, 1, 3)
@@ -213,6 +235,15 @@ def test_ssim_is_differentiable_and_safe_for_equal_flat_images():
     flat = torch.full((1, 1, 11, 11), 0.5, requires_grad=True)
     m.ssim(flat, flat.detach(), data_range=1).sum().backward()
     assert flat.grad.isfinite().all()
+
+
+def test_ssim_of_colour_in_any_memory_layout_is_that_of_each_channel():
+    a, b = torch.rand(2, 2, 3, 14, 17, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    each = torch.cat([m.ssim_map(a[:, [c]], b[:, [c]], data_range=1) for c in range(3)], dim=1)
+    for layout in (torch.contiguous_format, torch.channels_last):
+        whole = m.ssim_map(a.to(memory_format=layout), b.to(memory_format=layout), data_range=1)
+        torch.testing.assert_close(whole, each, rtol=1e-12, atol=1e-12)
+    assert m.ssim_map(a[:0], b[:0], data_range=1).shape == (0, 3, 4, 7)
 
 
 def test_ssim_under_autocast_stays_in_float32():

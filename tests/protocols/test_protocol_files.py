@@ -168,21 +168,30 @@ def test_holes_are_filled_from_the_background():
 
 # ---- scaling
 
+def scaled(name: str, pred: torch.Tensor, target: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
+    """A whole map, and the same from NumPy's arrays of its valid pixels."""
+    protocol = load_protocol("diode").replace(scaling=name, clamp_prediction=False, min_depth=0.0, max_depth=80.0)
+    found = protocol.prepare(pred, target, valid)[0]
+    for p, t, mask, whole in zip(pred, target, valid, found, strict=True):
+        pixels = SCALINGS[name](p[mask].numpy(), p[mask].numpy(), t[mask].numpy(), 80.0)
+        np.testing.assert_allclose(whole[mask].numpy(), pixels, rtol=1e-12)
+    return found
+
+
 def test_scalings_forgive_what_they_say():
     pred, target, valid = maps()
     true = torch.where(valid, target, 7.0)
     for name, spoiled in [("median", 3 * true), ("median_lower", 3 * true), ("least_squares_scale", 3 * true),
                           ("least_squares", 3 * true + 5), ("least_squares_disparity", 1 / (3 / true + 0.01))]:
-        found = SCALINGS[name](spoiled, target, valid, 80.0)
+        found = scaled(name, spoiled, target, valid)
         torch.testing.assert_close(found[valid], target[valid], rtol=1e-6, atol=1e-6)
-    shifted = SCALINGS["least_squares_scale"](3 * true + 5, target, valid, 80.0)
+    shifted = scaled("least_squares_scale", 3 * true + 5, target, valid)
     assert (shifted - target)[valid].abs().max() > 0.5
 
 
 def test_least_squares_and_lower_median_against_numpy():
     pred, target, valid = maps(batch=3)
-    lower = SCALINGS["median_lower"](pred, target, valid, 80.0)
-    line = SCALINGS["least_squares"](pred, target, valid, 80.0)
+    lower, line = (scaled(name, pred, target, valid) for name in ("median_lower", "least_squares"))
     for i in range(3):
         p, t, m = (x[i, 0].numpy() for x in (pred, target, valid))
         slope, offset = np.polyfit(p[m], t[m], 1)

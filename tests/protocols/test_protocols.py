@@ -12,6 +12,7 @@ from depthlib.protocols.evaluate import ProtocolErrors, evaluate
 from depthlib.protocols.inference import measure
 from depthlib.protocols.protocol import FOLDER, load_protocol, median_ratio
 from depthlib.protocols.reduction import REDUCTIONS
+from depthlib.protocols.scaling import median
 
 NAMES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
@@ -65,6 +66,14 @@ def test_median_of_an_even_number_of_pixels_is_numpys():
     pred = torch.ones(1, 1, 2, 2)
     assert median_ratio(pred, target, target > 0).item() == np.median([1, 2, 4, 100]) == 3
     assert median_ratio(pred, target, target > 200).item() == 1
+
+
+@pytest.mark.parametrize("count", range(1, 8))
+def test_medians_are_those_of_numpy_and_torch(count):
+    values = np.random.default_rng(count).normal(size=count).astype(np.float32)
+    assert median(values) == np.median(values) and median(values, lower=True) == torch.from_numpy(values).median()
+    values[count // 2] = np.nan
+    assert np.isnan(median(values)) and np.isnan(median(values, lower=True))
 
 
 def test_prediction_is_resized_bilinearly_to_the_truth():

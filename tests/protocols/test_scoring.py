@@ -168,6 +168,18 @@ def test_warnings_in_words():
     assert not warned(pred, gt)
 
 
+@pytest.mark.parametrize("known", [[5, 600], [600, 5, 600], [0.001, 5], [0.001, 5, 5], [5, 600, 600, 0.001], [7]])
+def test_the_unit_of_the_truth_is_judged_by_its_lower_median(known):
+    gt = torch.zeros(3, 5)
+    gt.view(-1)[: len(known)] = torch.tensor(known)
+    middle, call = torch.tensor(known).median().item(), lambda: score_maps([("x", torch.ones(3, 5), gt)], load_protocol("scenes"))
+    if 0.01 < middle < 500:
+        assert call().images[0].pixels
+    else:
+        with pytest.raises(DataError, match=f"x: found a truth with a median of {middle:g} m"):
+            call()
+
+
 def test_maps_that_cannot_be_scored():
     gt, pred = truth(0), predicted(truth(0))
     for call, message in [

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from scene_solids import contains
 
 from depthlib.geometry.warp import warp, warp_disparity
 from depthlib.scenes import (
@@ -62,16 +63,6 @@ def random_solids(seed: int, count: int = 12) -> Scene:
         frame.box((0, 0, 0), size, GREY) if profile is None else frame.round((0, 0, 0), size, GREY, profile, "xyz"[i % 3])
     scene.cameras["current"] = look((0.0, 0.0, 0.0), 0.1, -0.05, 0.02)
     return scene
-
-
-def contains(solid: Solid, points: np.ndarray) -> np.ndarray:
-    """The definition of a solid, for points [..., 3] in the world."""
-    local = (points - np.array(solid.centre)) @ np.array(solid.axes).T / np.array(solid.half)
-    if solid.profile is None:
-        return (np.abs(local) <= 1).all(-1)
-    x, y, z = np.moveaxis(local, -1, 0)
-    c0, c1, c2 = solid.profile
-    return (np.abs(z) <= 1) & (x * x + y * y <= c0 + c1 * z + c2 * z * z)
 
 
 def walk(solids: list[Solid], origin: np.ndarray, directions: np.ndarray, far: float, steps: int) -> np.ndarray:

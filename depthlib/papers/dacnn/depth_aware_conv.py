@@ -16,6 +16,7 @@ from depthlib.geometry.checks import require_tensor
 
 DILATIONS = (1, 6, 12, 18)
 CENTRE = 4  # of the nine taps
+STRIP = 2**18  # products at a time on a CPU: as many as its cache holds
 Region = tuple[Any, slice, slice]  # indexes rows and columns of [B,C,H,W]
 
 
@@ -50,100 +51,135 @@ def half_of_taps(height: int, width: int, dilation: int) -> Iterator[tuple[int, 
 
 
 def depth_aware_conv(
-    features: Tensor, guidance: Tensor, weight: Tensor, bias: Tensor | None = None, *, dilation: int = 1, normalize: bool = False
+    features: Tensor, guidance: Tensor, weight: Tensor, bias: Tensor | None = None, *,
+    dilation: int | Sequence[int] = 1, normalize: bool = False,
 ) -> Tensor:
     """3x3 convolution with taps weighted by K of the guidance: sum_o w(o) K(g(p), g(p+o)) f(p+o). DACNN Eq. 2.
 
-    Computed tap by tap, forward and backward, without storing intermediate results: the backward pass recomputes K. K
-    is one number per position and tap, so it is applied after the weights of the tap, to C' channels instead of C (a
-    quarter in DACNN). For C = 64, G = 32, C' = 16 and a map of 128x256, 8 MiB of features, this needs 10 MiB besides
-    its arguments, and 30 with the backward pass; unfolding needs 184 and 331 (`python -m
-    depthlib.bench.depth_aware_conv`, with `--train`).
+    K is one number per position and tap, so it is applied after the weights of the tap, to C' channels instead of C (a
+    quarter in DACNN), strip by strip, forward and backward. No copies of the features are made or stored: the backward
+    pass recomputes K and the products. `depthlib bench depth_aware_conv` compares it with the usual form, which unfolds.
 
     Args:
-        features: [B,C,H,W]; 0 outside.
+        features: [B,C,H,W]; 0 outside. Channels last is the fastest.
         guidance: [B,G,H,W]. A constant one gives an ordinary convolution.
         weight, bias: [C',C,3,3] and [C'], as of an ordinary convolution.
-        dilation: distance between taps, pixels.
+        dilation: distance between taps, pixels. Several: each for an equal share of the outputs, in their order.
         normalize: divide by the sum of K over the taps inside the map. Eq. 2 does not.
 
     Returns:
-        [B,C',H,W], of the dtype of `features`. It can be differentiated once.
+        [B,C',H,W], channels last, of the dtype of `features`. It can be differentiated once.
 
     Raises TypeError or ValueError for other shapes, dtypes that are not floating, or dilation < 1.
     """
-    check_arguments(features, guidance, weight, dilation)
+    dilations = (dilation,) if isinstance(dilation, int) else tuple(dilation)
+    check_arguments(features, guidance, weight, dilations)
     with torch.autocast(features.device.type, enabled=False):
-        total, mass = _TapByTap.apply(features, precise(guidance), weight.to(features.dtype), dilation)
-    total = total / mass if normalize else total
+        total, mass = _SumOfTaps.apply(features, precise(guidance), weight.to(features.dtype), dilations)
+    if normalize:
+        total = total / mass.repeat_interleave(len(weight) // len(dilations), dim=1)
     return (total if bias is None else total + bias.view(-1, 1, 1)).to(features.dtype)
 
 
-def sum_of_taps(features: Tensor, guidance: Tensor, weight: Tensor, dilation: int) -> tuple[Tensor, Tensor]:
-    """sum_o w(o) K(g(p), g(p+o)) f(p+o), [B,C',H,W], and sum_o K(g(p), g(p+o)), [B,1,H,W]. Arguments:
-    `depth_aware_conv`.
+def sum_of_taps(features: Tensor, kernel: Tensor, weight: Tensor, dilations: Sequence[int]) -> Tensor:
+    """sum_o w(o) K(p, p+o) f(p+o), [B,C',H,W], for the `kernel_of_taps` of each dilation, [D,9,B,H,W]. DACNN Eq. 2.
 
-    K is 1 at the centre and symmetric: the K of p and q at tap o is that of q and p at tap -o.
+    The positions of all images are counted row by row, so that a tap is a shift. K is 0 where it leaves the image.
     """
-    w = weight.flatten(2).unbind(2)
-    total = mixed(features, w[CENTRE]).to(guidance.dtype)
-    mass = torch.ones_like(guidance[:, :1])
-    for tap, p, q in half_of_taps(*features.shape[-2:], dilation):
-        kernel = affinity(guidance[p], guidance[q])
-        total[p] += kernel * mixed(features[q], w[tap])
-        total[q] += kernel * mixed(features[p], w[-1 - tap])
-        mass[p] += kernel
-        mass[q] += kernel
-    return total, mass
+    f, w, k = positions(features), matrices(weight, len(dilations)), kernel.flatten(2).flatten(0, 1).unbind()
+    total = kernel.new_zeros(len(dilations), len(weight) // len(dilations), len(f))
+    for strip, shifts in strips(features, weight, dilations):
+        products = (w @ f[strip].T).unflatten(0, (len(k), -1)).unbind()        # w(o) f(q) of each tap
+        for tap, (p, q) in enumerate(shifts):
+            total[tap // 9, :, p].addcmul_(k[tap][p], products[tap][:, q])
+    return image(total.flatten(0, 1).T, features)
 
 
-def mixed(x: Tensor, weight: Tensor) -> Tensor:
-    """A 1x1 convolution with `weight` [C',C] as a product of matrices: [B,C,h,w] -> [B,C',h,w], channels last."""
-    return F.linear(x.permute(0, 2, 3, 1), weight).permute(0, 3, 1, 2)
+def strips(features: Tensor, weight: Tensor, dilations: Sequence[int]) -> Iterator[tuple[slice, list[tuple[slice, slice]]]]:
+    """Strips of positions q, and for each tap of each dilation the positions p = q - o, and those q within the strip."""
+    count, width = features[:, 0].numel(), features.shape[3]
+    length = max(1, (STRIP if features.device.type == "cpu" else 64 * STRIP) // (9 * len(weight)))
+    offsets = [dilation * (y * width + x) for dilation in dilations for y, x in product((-1, 0, 1), repeat=2)]
+    for start in range(0, count, length):
+        stop, shifts = min(start + length, count), []
+        for offset in offsets:
+            first, last = max(start, offset), max(start, offset, min(stop, count + offset))
+            shifts.append((slice(first - offset, last - offset), slice(first - start, last - start)))
+        yield slice(start, stop), shifts
 
 
-class _TapByTap(torch.autograd.Function):
-    """`sum_of_taps` with a backward pass tap by tap. Autograd would store the intermediate results of each tap."""
+def kernel_of_taps(guidance: Tensor, dilation: int) -> Tensor:
+    """K(g(p), g(p+o)) of all nine taps, [B,G,H,W] -> [9,B,H,W], row by row; 1 at the centre, 0 outside the map.
+
+    K is symmetric: the K of p and q at tap o is that of q and p at tap -o.
+    """
+    guidance = guidance.contiguous()
+    kernel = guidance.new_zeros(9, len(guidance), *guidance.shape[2:])
+    kernel[CENTRE] = 1
+    for tap, p, q in half_of_taps(*guidance.shape[2:], dilation):
+        kernel[tap][p] = kernel[-1 - tap][q] = affinity(guidance[p], guidance[q]).squeeze(1)
+    return kernel
+
+
+def positions(x: Tensor) -> Tensor:
+    """[B,C,H,W] -> [B * H * W,C], contiguous."""
+    return x.permute(0, 2, 3, 1).reshape(-1, x.shape[1]).contiguous()
+
+
+def image(rows: Tensor, like: Tensor) -> Tensor:
+    """The inverse of `positions`: [B * H * W,C'] -> [B,C',H,W], channels last, with B, H and W of `like`."""
+    return rows.contiguous().view(len(like), *like.shape[2:], -1).permute(0, 3, 1, 2)
+
+
+def matrices(weight: Tensor, dilations: int) -> Tensor:
+    """[D * C',C,3,3] -> [D * 9 * C',C]: a matrix for each tap of each dilation."""
+    return weight.unflatten(0, (dilations, -1)).flatten(3).permute(0, 3, 1, 2).flatten(0, 2).contiguous()
+
+
+class _SumOfTaps(torch.autograd.Function):
+    """`sum_of_taps` of the guidance's K, and the sum of K, [B,D,H,W]. Autograd would store the products of each tap."""
 
     @staticmethod
-    def forward(ctx: Any, features: Tensor, guidance: Tensor, weight: Tensor, dilation: int) -> tuple[Tensor, Tensor]:
+    def forward(ctx: Any, features: Tensor, guidance: Tensor, weight: Tensor, dilations: Sequence[int]) -> tuple[Tensor, Tensor]:
         ctx.save_for_backward(features, guidance, weight)
-        ctx.dilation = dilation
-        return sum_of_taps(features, guidance, weight, dilation)
+        ctx.dilations = dilations
+        kernel = torch.stack([kernel_of_taps(guidance, dilation) for dilation in dilations])
+        return sum_of_taps(features, kernel, weight, dilations), kernel.sum(dim=1).transpose(0, 1)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, of_total: Tensor, of_mass: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
-        features, guidance, weight = ctx.saved_tensors
-        w, of_guidance = weight.flatten(2).unbind(2), torch.zeros_like(guidance)
-        at_centre = of_total.to(features.dtype)
-        of_features, of_w = mixed(at_centre, w[CENTRE].T), [torch.zeros_like(w[0])] * len(w)
-        of_w[CENTRE] = outer(at_centre, features)
-        for tap, p, q in half_of_taps(*features.shape[-2:], ctx.dilation):
-            kernel = affinity(guidance[p], guidance[q])
-            of_kernel = of_mass[p] + of_mass[q]
-            for number, here, there in ((tap, p, q), (-1 - tap, q, p)):
-                of_kernel += (of_total[here] * mixed(features[there], w[number])).sum(dim=1, keepdim=True)
-                of_product = (of_total[here] * kernel).to(features.dtype)
-                of_features[there] += mixed(of_product, w[number].T)
-                of_w[number] = outer(of_product, features[there])
-            pull = kernel * of_kernel * (guidance[p] - guidance[q])  # K decreases as g(p) and g(q) move apart
-            of_guidance[p] -= pull
-            of_guidance[q] += pull
-        return of_features, of_guidance, torch.stack(of_w, dim=2).view_as(weight), None
-
-
-def outer(a: Tensor, b: Tensor) -> Tensor:
-    """sum over positions of a(p) b(p)^T: [B,C',h,w], [B,C,h,w] -> [C',C]."""
-    a, b = (x.permute(0, 2, 3, 1).flatten(0, 2) for x in (a, b))
-    return a.T @ b
+        (features, guidance, weight), dilations = ctx.saved_tensors, ctx.dilations
+        kernel = torch.stack([kernel_of_taps(guidance, dilation) for dilation in dilations])
+        f, w, k = positions(features), matrices(weight, len(dilations)), kernel.flatten(2).flatten(0, 1).unbind()
+        of_total = positions(of_total).T.contiguous().unflatten(0, (len(dilations), -1))
+        of_f, of_w, force = torch.empty_like(f), torch.zeros_like(w, dtype=kernel.dtype), torch.empty_like(kernel).flatten(2)
+        for strip, shifts in strips(features, weight, dilations):
+            products = w @ f[strip].T
+            of_products = torch.zeros_like(products)
+            of_taps = of_products.unflatten(0, (len(k), -1)).unbind()
+            for tap, (p, q) in enumerate(shifts):
+                torch.mul(of_total[tap // 9, :, p], k[tap][p], out=of_taps[tap][:, q])
+            torch.mm(of_products.T, w, out=of_f[strip])
+            of_w += of_products @ f[strip]
+            # K times its gradient, at q
+            force[..., strip] = products.mul_(of_products).unflatten(0, (*kernel.shape[:2], -1)).sum(dim=2, dtype=kernel.dtype)
+        of_guidance = torch.zeros_like(guidance)
+        for each, force, mass, dilation in zip(kernel, force.view_as(kernel), of_mass.unbind(1), dilations, strict=True):
+            for tap, p, q in half_of_taps(*guidance.shape[2:], dilation):
+                pull = force[tap][q] + force[-1 - tap][p] + each[tap][p] * (mass[p] + mass[q])
+                pull = pull.unsqueeze(1) * (guidance[p] - guidance[q])      # K decreases as g(p) and g(q) move apart
+                of_guidance[p] -= pull
+                of_guidance[q] += pull
+        of_weight = of_w.unflatten(0, (len(dilations), 9, -1)).permute(0, 2, 3, 1).reshape(weight.shape).to(weight.dtype)
+        return image(of_f, features), of_guidance, of_weight, None
 
 
 def depth_aware_conv_unfold(
     features: Tensor, guidance: Tensor, weight: Tensor, bias: Tensor | None = None, *, dilation: int = 1, normalize: bool = False
 ) -> Tensor:
     """The same as `depth_aware_conv` in the usual implementation, with nine shifted copies of features and guidance."""
-    check_arguments(features, guidance, weight, dilation)
+    check_arguments(features, guidance, weight, [dilation])
     height, width = features.shape[-2:]
     unfold = partial(F.unfold, kernel_size=3, dilation=dilation, padding=dilation)
     f, g, inside = (unfold(x).unflatten(1, (-1, 9)) for x in (features, guidance, torch.ones_like(features[:1, :1])))
@@ -154,24 +190,21 @@ def depth_aware_conv_unfold(
     return result if bias is None else result + bias.view(-1, 1, 1)
 
 
-def check_arguments(features: Tensor, guidance: Tensor, weight: Tensor, dilation: int) -> None:
+def check_arguments(features: Tensor, guidance: Tensor, weight: Tensor, dilations: Sequence[int]) -> None:
     """Raise TypeError or ValueError unless the arguments of `depth_aware_conv` fit together."""
     features = require_tensor("features", features, (None, None, None, None), "[B,C,H,W] features")
     batch, channels, height, width = features.shape
     require_tensor("guidance", guidance, (batch, None, height, width), f"[{batch},G,{height},{width}], size as features")
     require_tensor("weight", weight, (None, channels, 3, 3), f"[C',{channels},3,3], as many input channels as features")
-    if dilation < 1:
-        raise ValueError(f"dilation: found {dilation}, expected at least 1")
+    if not dilations or min(dilations) < 1 or len(weight) % len(dilations):
+        found = ", ".join(map(str, dilations))
+        raise ValueError(f"dilation: found {found}, expected at least 1, and equal shares of {len(weight)} outputs")
 
 
 @torch.no_grad()
 def gaussian_kernel(guidance: Tensor, dilation: int = 1) -> Tensor:
     """K of all nine taps at each position, [B,G,H,W] -> [B,9,H,W], row by row; 1 at the centre, 0 outside the map."""
-    guidance = precise(guidance)
-    kernel = guidance.new_zeros(guidance.shape[0], 9, *guidance.shape[-2:])
-    for tap, p, q in taps(*guidance.shape[-2:], dilation):
-        kernel[:, tap : tap + 1][p] = affinity(guidance[p], guidance[q])
-    return kernel
+    return kernel_of_taps(precise(guidance), dilation).transpose(0, 1)
 
 
 @torch.no_grad()
@@ -240,11 +273,13 @@ class DepthAwareBlock(nn.Module):
         part = channels // len(dilations)
         self.branches = nn.ModuleList(DepthAwareConv2d(channels, part, dilation=d, normalize=normalize) for d in dilations)
         self.mix = conv_before_relu(channels, channels, 1)
-        self.depth_aware = depth_aware
+        self.depth_aware, self.normalize = depth_aware, normalize
 
     def forward(self, features: Tensor, guidance: Tensor) -> Tensor:
         if self.depth_aware:
-            parts = [branch(features, guidance) for branch in self.branches]
+            weight, bias = (torch.cat([getattr(branch, name) for branch in self.branches]) for name in ("weight", "bias"))
+            dilations = [branch.dilation[0] for branch in self.branches]
+            joined = depth_aware_conv(features, guidance, weight, bias, dilation=dilations, normalize=self.normalize)
         else:
-            parts = [nn.Conv2d.forward(branch, features) for branch in self.branches]
-        return self.mix(torch.cat(parts, dim=1)).relu()
+            joined = torch.cat([nn.Conv2d.forward(branch, features) for branch in self.branches], dim=1)
+        return self.mix(joined).relu()

@@ -137,9 +137,22 @@ def test_both_forms_have_the_same_gradients(normalize: bool, device: str) -> Non
 
 
 @pytest.mark.parametrize("normalize", [False, True])
-def test_depth_aware_convolution_passes_gradcheck(normalize: bool) -> None:
+@pytest.mark.parametrize("dilation", [2, (1, 2)])
+def test_depth_aware_convolution_passes_gradcheck(dilation: int | tuple[int, int], normalize: bool) -> None:
     arguments = random_arguments(3, 4, channels=2, outputs=2)
-    assert gradcheck(lambda *a: depth_aware_conv(*a, dilation=2, normalize=normalize), arguments)
+    assert gradcheck(lambda *a: depth_aware_conv(*a, dilation=dilation, normalize=normalize), arguments)
+
+
+def test_several_dilations_share_the_outputs_and_strips_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    features, guidance, weight, bias = random_arguments(7, 9)
+    shares = zip(weight.split(2), bias.split(2), (1, 3), strict=True)
+    expected = torch.cat([depth_aware_conv_unfold(features, guidance, w, b, dilation=d) for w, b, d in shares], dim=1)
+    for strip in (2**18, 9 * 4 * 5):        # the whole batch; five positions
+        monkeypatch.setattr("depthlib.papers.dacnn.depth_aware_conv.STRIP", strip)
+        result = depth_aware_conv(features, guidance, weight, bias, dilation=(1, 3))
+        torch.testing.assert_close(result, expected)
+        gradients, literal = (torch.autograd.grad(x.sin().sum(), (features, guidance, weight), retain_graph=True) for x in (result, expected))
+        torch.testing.assert_close(gradients, literal)
 
 
 @pytest.mark.slow
@@ -209,8 +222,8 @@ def test_mixed_and_half_precision(device: str) -> None:
 @pytest.mark.parametrize("train", [False, True])
 def test_tap_by_tap_holds_a_fraction_of_what_unfolding_holds(train: bool) -> None:
     options = {"guidance": 8, "outputs": 8, "dilation": 6, "train": train, "repeats": 0, "device": torch.device("cpu")}
-    features = 4 * 32 * 32 * 48
-    peak = {form: measure(form, (1, 32, 32, 48), **options)[0] / features for form in FORMS}
+    features = 4 * 32 * 128 * 256
+    peak = {form: measure(form, (1, 32, 128, 256), **options)[0] / features for form in FORMS}
     assert peak["unfold"] > 9
     assert peak["tap by tap"] < (4 if train else 1.5)
 
@@ -233,6 +246,7 @@ def test_depth_aware_convolution_names_what_is_wrong() -> None:
         ((features, guidance[..., :4], weight), {}, r"guidance: found shape \[2, 1, 4, 4\], expected \[2,G,4,5\]"),
         ((features, guidance, weight[:, :2]), {}, r"weight: found shape \[6, 2, 3, 3\], expected \[C',3,3,3\]"),
         ((features, guidance, weight), {"dilation": 0}, "dilation: found 0, expected at least 1"),
+        ((features, guidance, weight), {"dilation": (1, 2, 3, 4)}, "dilation: found 1, 2, 3, 4, expected .* equal shares of 6 outputs"),
     ):
         with pytest.raises(ValueError, match=message):
             depth_aware_conv(*arguments, **options)
@@ -344,6 +358,16 @@ def test_correlation_by_hand() -> None:
         correlation(left, right[..., :2])
     with pytest.raises(ValueError, match="max_displacement: found -1, expected at least 0"):
         correlation(left, right, -1)
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_correlation_is_the_mean_over_channels_in_full_precision(layout: torch.memory_format) -> None:
+    left, right = (x.to(memory_format=layout) for x in torch.randn(2, 2, 3, 4, 6, dtype=torch.float64))
+    expected = torch.zeros(2, 8, 4, 6, dtype=torch.float64)
+    for d, x in ((d, x) for d in range(6) for x in range(d, 6)):
+        expected[:, d, :, x] = sum(left[:, c, :, x] * right[:, c, :, x - d] for c in range(3)) / 3
+    torch.testing.assert_close(correlation(left, right, 7), expected, rtol=1e-12, atol=1e-12)
+    assert correlation(left.bfloat16(), right.bfloat16(), 2).dtype == torch.bfloat16
 
 
 def test_correlation_block_is_its_formula() -> None:
