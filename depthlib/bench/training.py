@@ -1,8 +1,8 @@
 """Where the time of a training step goes, for one recipe of each paper at profile "quick": `depthlib bench training`.
 
 A step is split at the calls of the task's loss and of the optimiser: "data" is all before the loss, reading and
-augmentation, and "backward" all between the loss and the optimiser. "conv" and "matmul" are the shares that convolutions
-and matrix products have in the time of all operators, forward and backward, by torch.profiler, in steps of their own:
+augmentation, and "backward" all between the loss and the optimiser. "conv" and "matmul" are the shares of convolutions
+and of matrix products, forward and backward, in the time of all operators, by torch.profiler, in steps of their own:
 profiling costs about a microsecond an operator. Networks that a recipe needs are untrained.
 """
 
@@ -122,14 +122,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     torch.set_num_threads(options.threads)
     device = torch.device(options.device)
     print(f"{device}, {options.threads} threads; median of {options.steps} steps, {options.profiled} profiled ones")
-    print(f"{'row':26s} {'images/s':>8s} {'ms a step':>10s} " + " ".join(f"{name:>9s}" for name in (*PHASES, *OPERATORS)))
+    heads = " ".join(f"{name:>9s}" for name in (*PHASES, *OPERATORS))
+    print(f"{'row':26s} {'images/s':>8s} {'ms a step':>10s} {heads}")
     for row in ROWS:
         if options.only not in " ".join(row):
             continue
         split = measure(row, steps=options.steps, profiled=options.profiled, device=device)
         total = sum(split.phases.values())
         parts = [*(seconds / total for seconds in split.phases.values()), *split.shares.values()]
-        print(f"{' '.join(row):26s} {split.speed:8.1f} {1e3 * total:10.1f} " + " ".join(f"{part:9.0%}" for part in parts), flush=True)
+        shown = " ".join(f"{part:9.0%}" for part in parts)
+        print(f"{' '.join(row):26s} {split.speed:8.1f} {1e3 * total:10.1f} {shown}", flush=True)
 
 
 if __name__ == "__main__":

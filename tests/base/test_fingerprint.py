@@ -162,7 +162,7 @@ def test_the_closure_is_enough_to_run(tmp_path):
         "import pathlib, types; from depthlib.base.build import Build; from depthlib.training.fit import Plan;"
         "from depthlib.runs.train import train;"
         f"recipe = types.SimpleNamespace(model={recipe.model!r}, model_options={recipe.model_options!r}, task={recipe.task!r},"
-        f"    train={recipe.train!r}, plan={recipe.plan!r}, networks={{}}, training=dict);"
+        f"    train={recipe.train!r}, transform=(), plan={recipe.plan!r}, networks={{}}, training=dict);"
         f"train(recipe, pathlib.Path({str(tmp_path)!r}), seed=0, identity={{'key': 'x'}}, networks={{}}, device='cpu')"
     )
     environment = {"PATH": "", "PYTHONPATH": str(tmp_path), "DEPTHLIB_CACHE": str(tmp_path / "cache")}

@@ -2,6 +2,7 @@
 
 import ast
 import copy
+import importlib.util
 import json
 import math
 import os
@@ -165,3 +166,17 @@ def test_no_variable_takes_the_name_of_an_import(notebook):
                 assigned[node.id] = cell["id"]
     clashes = {name: (imported[name], assigned[name]) for name in imported.keys() & assigned.keys()}
     assert not clashes, "cells that import and assign the same name"
+
+
+@SOURCES
+def test_imports_are_there(notebook):
+    """Else a renamed function would show only where the whole lesson is executed."""
+    for cell in json.loads(notebook.read_text())["cells"]:
+        nodes = ast.walk(ast.parse("".join(cell["source"]))) if cell["cell_type"] == "code" else ()
+        for node in nodes:
+            if isinstance(node, ast.ImportFrom) and node.module.split(".")[0] == "depthlib":
+                module = importlib.import_module(node.module)
+                missing = [alias.name for alias in node.names if not hasattr(module, alias.name)]
+                # a module of a package has no attribute there before it is imported
+                missing = [name for name in missing if importlib.util.find_spec(f"{node.module}.{name}") is None]
+                assert not missing, f"cell {cell['id']}: {node.module} lacks {', '.join(missing)}"

@@ -27,6 +27,8 @@ def sides(device: torch.device, *, outputs: int) -> Sides:
 
 
 COMPARISONS = [
-    Comparison(f"depth-aware convolution 64 -> {outputs}, backward, 128x256", "PAC by unfolding", partial(sides, outputs=outputs))
+    Comparison(
+        f"depth-aware convolution 64 -> {outputs}, with backward", "PAC by unfolding", partial(sides, outputs=outputs),
+    )
     for outputs in (64, 16)
 ]

@@ -18,6 +18,7 @@ DILATIONS = (1, 6, 12, 18)
 CENTRE = 4  # of the nine taps
 STRIP = 2**18  # products at a time on a CPU: as many as its cache holds
 Region = tuple[Any, slice, slice]  # indexes rows and columns of [B,C,H,W]
+Shift = tuple[slice, slice]
 
 
 def affinity(at_p: Tensor, at_q: Tensor) -> Tensor:
@@ -57,8 +58,8 @@ def depth_aware_conv(
     """3x3 convolution with taps weighted by K of the guidance: sum_o w(o) K(g(p), g(p+o)) f(p+o). DACNN Eq. 2.
 
     K is one number per position and tap, so it is applied after the weights of the tap, to C' channels instead of C (a
-    quarter in DACNN), strip by strip, forward and backward. No copies of the features are made or stored: the backward
-    pass recomputes K and the products. `depthlib bench depth_aware_conv` compares it with the usual form, which unfolds.
+    quarter in DACNN), strip by strip, forward and backward. No shifted copies of the features are made or stored; the
+    backward pass recomputes K and the products. `depthlib bench depth_aware_conv` compares this with the usual form.
 
     Args:
         features: [B,C,H,W]; 0 outside. Channels last is the fastest.
@@ -95,8 +96,8 @@ def sum_of_taps(features: Tensor, kernel: Tensor, weight: Tensor, dilations: Seq
     return image(total.flatten(0, 1).T, features)
 
 
-def strips(features: Tensor, weight: Tensor, dilations: Sequence[int]) -> Iterator[tuple[slice, list[tuple[slice, slice]]]]:
-    """Strips of positions q, and for each tap of each dilation the positions p = q - o, and those q within the strip."""
+def strips(features: Tensor, weight: Tensor, dilations: Sequence[int]) -> Iterator[tuple[slice, list[Shift]]]:
+    """Strips of positions q, and for each tap o of each dilation p = q - o, and q as counted in the strip."""
     count, width = features[:, 0].numel(), features.shape[3]
     length = max(1, (STRIP if features.device.type == "cpu" else 64 * STRIP) // (9 * len(weight)))
     offsets = [dilation * (y * width + x) for dilation in dilations for y, x in product((-1, 0, 1), repeat=2)]
@@ -140,7 +141,9 @@ class _SumOfTaps(torch.autograd.Function):
     """`sum_of_taps` of the guidance's K, and the sum of K, [B,D,H,W]. Autograd would store the products of each tap."""
 
     @staticmethod
-    def forward(ctx: Any, features: Tensor, guidance: Tensor, weight: Tensor, dilations: Sequence[int]) -> tuple[Tensor, Tensor]:
+    def forward(
+        ctx: Any, features: Tensor, guidance: Tensor, weight: Tensor, dilations: Sequence[int]
+    ) -> tuple[Tensor, Tensor]:
         ctx.save_for_backward(features, guidance, weight)
         ctx.dilations = dilations
         kernel = torch.stack([kernel_of_taps(guidance, dilation) for dilation in dilations])
@@ -153,7 +156,8 @@ class _SumOfTaps(torch.autograd.Function):
         kernel = torch.stack([kernel_of_taps(guidance, dilation) for dilation in dilations])
         f, w, k = positions(features), matrices(weight, len(dilations)), kernel.flatten(2).flatten(0, 1).unbind()
         of_total = positions(of_total).T.contiguous().unflatten(0, (len(dilations), -1))
-        of_f, of_w, force = torch.empty_like(f), torch.zeros_like(w, dtype=kernel.dtype), torch.empty_like(kernel).flatten(2)
+        of_f, of_w = torch.empty_like(f), torch.zeros_like(w, dtype=kernel.dtype)
+        force = torch.empty_like(kernel).flatten(2)     # K times its gradient, at q
         for strip, shifts in strips(features, weight, dilations):
             products = w @ f[strip].T
             of_products = torch.zeros_like(products)
@@ -162,17 +166,17 @@ class _SumOfTaps(torch.autograd.Function):
                 torch.mul(of_total[tap // 9, :, p], k[tap][p], out=of_taps[tap][:, q])
             torch.mm(of_products.T, w, out=of_f[strip])
             of_w += of_products @ f[strip]
-            # K times its gradient, at q
-            force[..., strip] = products.mul_(of_products).unflatten(0, (*kernel.shape[:2], -1)).sum(dim=2, dtype=kernel.dtype)
+            products = products.mul_(of_products).unflatten(0, (*kernel.shape[:2], -1))
+            force[..., strip] = products.sum(dim=2, dtype=kernel.dtype)
         of_guidance = torch.zeros_like(guidance)
-        for each, force, mass, dilation in zip(kernel, force.view_as(kernel), of_mass.unbind(1), dilations, strict=True):
+        for each, own, mass, dilation in zip(kernel, force.view_as(kernel), of_mass.unbind(1), dilations, strict=True):
             for tap, p, q in half_of_taps(*guidance.shape[2:], dilation):
-                pull = force[tap][q] + force[-1 - tap][p] + each[tap][p] * (mass[p] + mass[q])
+                pull = own[tap][q] + own[-1 - tap][p] + each[tap][p] * (mass[p] + mass[q])
                 pull = pull.unsqueeze(1) * (guidance[p] - guidance[q])      # K decreases as g(p) and g(q) move apart
                 of_guidance[p] -= pull
                 of_guidance[q] += pull
-        of_weight = of_w.unflatten(0, (len(dilations), 9, -1)).permute(0, 2, 3, 1).reshape(weight.shape).to(weight.dtype)
-        return image(of_f, features), of_guidance, of_weight, None
+        of_weight = of_w.unflatten(0, (len(dilations), 9, -1)).permute(0, 2, 3, 1).reshape(weight.shape)
+        return image(of_f, features), of_guidance, of_weight.to(weight.dtype), None
 
 
 def depth_aware_conv_unfold(
@@ -277,7 +281,8 @@ class DepthAwareBlock(nn.Module):
 
     def forward(self, features: Tensor, guidance: Tensor) -> Tensor:
         if self.depth_aware:
-            weight, bias = (torch.cat([getattr(branch, name) for branch in self.branches]) for name in ("weight", "bias"))
+            weight = torch.cat([branch.weight for branch in self.branches])
+            bias = torch.cat([branch.bias for branch in self.branches])
             dilations = [branch.dilation[0] for branch in self.branches]
             joined = depth_aware_conv(features, guidance, weight, bias, dilation=dilations, normalize=self.normalize)
         else:

@@ -7,11 +7,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from depthlib.data.transforms import RandomScaleCrop
 from depthlib.geometry import scale_intrinsics
-from depthlib.papers.dual.loss import WEIGHTS, video_loss
+from depthlib.papers.dual.loss import WEIGHTS, cell_means, video_loss
 from depthlib.training.tasks import BaseTask
 
 NEIGHBOURS = ("previous", "next")
@@ -100,7 +99,7 @@ def shrink(frames: dict[str, Tensor], ratio: int) -> dict[str, Tensor]:
     """Means over cells of ratio x ratio pixels of all images, and K of the new pixels."""
     if ratio == 1:
         return frames
-    small = {name: F.avg_pool2d(value, ratio) for name, value in frames.items() if name != "K"}
+    small = {name: cell_means(value, ratio) for name, value in frames.items() if name != "K"}
     return small | {"K": scale_intrinsics(frames["K"], 1 / ratio, 1 / ratio)}
 
 

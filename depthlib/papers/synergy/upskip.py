@@ -34,12 +34,15 @@ class UpSkip(nn.Module):
     def forward(self, levels: Sequence[Tensor]) -> Tensor:
         size = levels[-1].shape[-2:]
         # channels last: the levels come in any format, and the gradient of a resize is much slower in the other one
-        taps = [
-            F.conv2d(f.contiguous(memory_format=torch.channels_last), conv.weight.permute(0, 2, 3, 1).reshape(-1, f.shape[1], 1, 1))
-            for conv, f in zip(self.convs[:-1], levels[:-1], strict=True)
-        ]
-        taps = sum(F.interpolate(tap, size=size, mode="bilinear", align_corners=False) for tap in taps)
+        coarse = [f.contiguous(memory_format=torch.channels_last) for f in levels[:-1]]
+        mixed = [F.conv2d(f, taps_of(conv.weight)) for conv, f in zip(self.convs[:-1], coarse, strict=True)]
+        taps = sum(F.interpolate(x, size=size, mode="bilinear", align_corners=False) for x in mixed)
         return self.convs[-1](levels[-1]) + F.conv2d(taps, shifts(taps), padding=1)
+
+
+def taps_of(weight: Tensor) -> Tensor:
+    """The taps of a 3x3 convolution as outputs of a 1x1 convolution: [O,C,3,3] -> [9*O,C,1,1]."""
+    return weight.permute(0, 2, 3, 1).reshape(-1, weight.shape[1], 1, 1)
 
 
 def shifts(taps: Tensor) -> Tensor:

@@ -151,7 +151,9 @@ def test_several_dilations_share_the_outputs_and_strips_do_not_show(monkeypatch:
         monkeypatch.setattr("depthlib.papers.dacnn.depth_aware_conv.STRIP", strip)
         result = depth_aware_conv(features, guidance, weight, bias, dilation=(1, 3))
         torch.testing.assert_close(result, expected)
-        gradients, literal = (torch.autograd.grad(x.sin().sum(), (features, guidance, weight), retain_graph=True) for x in (result, expected))
+        gradients, literal = (
+            torch.autograd.grad(x.sin().sum(), (features, guidance, weight), retain_graph=True) for x in (result, expected)
+        )
         torch.testing.assert_close(gradients, literal)
 
 
@@ -364,8 +366,9 @@ def test_correlation_by_hand() -> None:
 def test_correlation_is_the_mean_over_channels_in_full_precision(layout: torch.memory_format) -> None:
     left, right = (x.to(memory_format=layout) for x in torch.randn(2, 2, 3, 4, 6, dtype=torch.float64))
     expected = torch.zeros(2, 8, 4, 6, dtype=torch.float64)
-    for d, x in ((d, x) for d in range(6) for x in range(d, 6)):
-        expected[:, d, :, x] = sum(left[:, c, :, x] * right[:, c, :, x - d] for c in range(3)) / 3
+    for d in range(6):
+        for x in range(d, 6):
+            expected[:, d, :, x] = sum(left[:, c, :, x] * right[:, c, :, x - d] for c in range(3)) / 3
     torch.testing.assert_close(correlation(left, right, 7), expected, rtol=1e-12, atol=1e-12)
     assert correlation(left.bfloat16(), right.bfloat16(), 2).dtype == torch.bfloat16
 
