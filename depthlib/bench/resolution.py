@@ -1,8 +1,8 @@
 """How time and peak memory of losses and layers grow with the image: `depthlib bench resolution --figure growth.png`.
 
-One image in float32, every pixel valid. Layers get features of the size and the number of channels that their paper gives
-them, the size being a part of that of the image. Memory is that of tensors above the arguments, see `PeakBytes`; with the
-backward pass the gradients belong to it, of the arguments and of the parameters.
+One image in float32, every pixel valid. Layers get as many features as in their paper, of the part of the image's size
+at which they stand there. Memory is that of tensors above the arguments, see `PeakBytes`; with the backward pass it
+includes the gradients of the arguments and of the parameters.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from math import log, prod
-from statistics import median
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -84,7 +83,7 @@ class Work(NamedTuple):
         name: what is computed, on what.
         of: the function or class, whose docstring states its peak memory.
         unit: the argument in which memory is counted.
-        make: gives a function and its arguments that want a gradient, the unit first. Of a tuple that it returns only the
+        make: gives a function and its arguments that want a gradient, the unit first. Of a tuple that it returns the
             first counts.
     """
 
@@ -138,7 +137,8 @@ def _video(draw: Draw) -> Made:
 
 def _attention_driven(draw: Draw) -> Made:
     target, valid, labels = draw.depth(), draw.valid(), draw(high=13.0).long()
-    return lambda pred, logits: attention_driven_loss(pred, logits, target, valid, labels, max_depth=FAR), (draw.depth(), draw(13))
+    loss = partial(attention_driven_loss, target=target, valid=valid, labels=labels, max_depth=FAR)
+    return loss, (draw.depth(), draw(13))
 
 
 def _warp(draw: Draw) -> Made:
@@ -146,8 +146,8 @@ def _warp(draw: Draw) -> Made:
     return lambda image, depth: warp(image, depth, K, poses[:, 0]), (draw(3), draw.depth())
 
 
-def _layer(module: nn.Module, *features: int, part: int, draw: Draw) -> Made:
-    return module.to(draw.device), tuple(draw(channels, part=part) for channels in features)
+def _layer(draw: Draw, module: nn.Module, part: int, *channels: int) -> Made:
+    return module.to(draw.device), tuple(draw(count, part=part) for count in channels)
 
 
 def _self_assembly(draw: Draw) -> Made:
@@ -168,16 +168,16 @@ LOSSES = (
     Work("synergy, 13 classes", attention_driven_loss, "pred", _attention_driven),
 )
 LAYERS = (
-    Work("depth-aware block, 64 channels, 1/2", DepthAwareBlock, "features",
-         lambda draw: _layer(DepthAwareBlock(64), 64, 32, part=2, draw=draw)),
-    Work("PSNL, 32 channels", PSNL, "features", lambda draw: _layer(PSNL(32), 32, part=1, draw=draw)),
-    Work("PSNL, 32 channels, stride 4", PSNL, "features", lambda draw: _layer(PSNL(32, stride=4), 32, part=1, draw=draw)),
-    Work("pyramid non-local, 256 channels, 1/8", PyramidNonLocal, "features",
-         lambda draw: _layer(PyramidNonLocal(256), 256, part=8, draw=draw)),
-    Work("correlation, 256 channels, 1/8", correlation, "left",
+    Work("depth-aware block, 64 at 1/2", DepthAwareBlock, "features",
+         lambda draw: _layer(draw, DepthAwareBlock(64), 2, 64, 32)),
+    Work("PSNL, 32", PSNL, "features", lambda draw: _layer(draw, PSNL(32), 1, 32)),
+    Work("PSNL of stride 4, 32", PSNL, "features", lambda draw: _layer(draw, PSNL(32, stride=4), 1, 32)),
+    Work("pyramid non-local, 256 at 1/8", PyramidNonLocal, "features",
+         lambda draw: _layer(draw, PyramidNonLocal(256), 8, 256)),
+    Work("correlation, 256 at 1/8", correlation, "left",
          lambda draw: (correlation, (draw(256, part=8), draw(256, part=8)))),
     Work("warp", warp, "image_src", _warp),
-    Work("self-assembly, 2048 channels, 1/32", SAAttention, "features", _self_assembly),
+    Work("self-assembly, 2048 at 1/32", SAAttention, "features", _self_assembly),
 )
 
 
@@ -191,7 +191,7 @@ class Cost(NamedTuple):
 
 
 def measure(work: Work, size: Sequence[int], *, repeats: int, device: torch.device) -> Cost:
-    """The median of `repeats` calls after those that count the memory; without a repeat no seconds."""
+    """The fastest of `repeats` calls after those that count the memory; without a repeat no seconds."""
     torch.manual_seed(0)
     function, inputs = work.make(Draw(*size, device))
     for tensor in inputs:
@@ -209,7 +209,7 @@ def measure(work: Work, size: Sequence[int], *, repeats: int, device: torch.devi
 
     calls = (torch.no_grad()(forward), backward)
     peaks = tuple(peak_bytes(call, device) for call in calls)
-    times = tuple(median(seconds(call, repeats, device)) if repeats else float("nan") for call in calls)
+    times = tuple(min(seconds(call, repeats, device), default=float("nan")) for call in calls)
     return Cost(prod(size), times, peaks, inputs[0].nbytes)
 
 
@@ -230,63 +230,77 @@ def too_long(costs: Sequence[Cost], pixels: int, limit: float) -> bool:
 
 
 def figure(found: dict[str, list[Cost]], sizes: Sequence[Sequence[int]]) -> Figure:
-    """Time and peak memory over the pixels of the image; losses above, layers below. Dotted: the forward pass alone."""
+    """Time and peak memory over the pixels of the image, losses above and layers below."""
     from matplotlib import pyplot
+    from matplotlib.ticker import FormatStrFormatter
 
     from depthlib.report.style import LINES, style
 
+    colours = (*LINES, "#444444", "#882255", "#117733", "#8A8A00")
+    quantities = (("time, ms", lambda cost: [1e3 * second for second in cost.seconds]),
+                  ("peak memory, MiB", lambda cost: [peak / MIB for peak in cost.peaks]))
     with style():
-        result, axes = pyplot.subplots(2, 2, figsize=(11, 8), sharex=True)
-        for row, works in zip(axes, (LOSSES, LAYERS), strict=True):
-            for axis, title, unit in zip(row, ("seconds", "peak memory, MiB"), (1.0, MIB), strict=True):
+        result, axes = pyplot.subplots(2, 2, figsize=(12, 8.5), sharex=True)
+        result.suptitle("solid: forward and backward, dotted: forward alone, dashed: proportional to the pixels")
+        for row, works, title in zip(axes, (LOSSES, LAYERS), ("losses", "layers"), strict=True):
+            shown = [(work.name, found[work.name], colour) for work, colour in zip(works, colours, strict=False)
+                     if work.name in found]
+            for axis, (label, values) in zip(row, quantities, strict=True):
                 ends = []
-                for number, work in enumerate(work for work in works if found.get(work.name)):
-                    costs, colour = found[work.name], LINES[number % len(LINES)]
-                    for which, look in enumerate(({"linestyle": ":", "linewidth": 0.9}, {"linestyle": "-", "marker": "o"})):
-                        values = [(cost.peaks if unit == MIB else cost.seconds)[which] / unit for cost in costs]
-                        axis.plot([cost.pixels for cost in costs], values, color=colour, **look)
-                    ends.append((costs[-1].pixels, values[-1], work.name, colour))
-                axis.set(xscale="log", yscale="log", ylabel=title)
-                axis.set_xticks([prod(size) for size in sizes], ["x".join(map(str, size)) for size in sizes], minor=False)
+                for name, costs, colour in shown:
+                    pixels, lines = [cost.pixels for cost in costs], [values(cost) for cost in costs]
+                    axis.plot(pixels, [line[0] for line in lines], color=colour, linestyle=":", linewidth=0.9)
+                    axis.plot(pixels, [line[1] for line in lines], color=colour, linestyle="-", marker="o")
+                    ends.append((pixels[-1], lines[-1][1], name, colour))
+                axis.set(xscale="log", yscale="log", ylabel=label, title=title)
+                areas = [prod(size) for size in sizes]
+                proportional = [axis.get_ylim()[0] * area / areas[0] for area in areas]
+                axis.plot(areas, proportional, color="#999999", linestyle="--", linewidth=0.8)
+                axis.set_xticks(areas, ["x".join(map(str, size)) for size in sizes])
+                axis.yaxis.set_major_formatter(FormatStrFormatter("%g"))
                 axis.minorticks_off()
                 name_ends(axis, ends)
-        for axis, word in zip(axes[:, 0], ("losses", "layers"), strict=True):
-            axis.set_title(word)
         for axis in axes[1]:
             axis.set_xlabel("image, pixels")
     return result
 
 
 def name_ends(axis: Axes, ends: Sequence[tuple[float, float, str, str]]) -> None:
-    """Names of lines (x, y, name, colour) right of the axes, at the height of their last points or as near as they fit."""
+    """Names of lines (x, y, name, colour) right of the axes, as near to the height of their last points as they fit."""
     axis.figure.draw_without_rendering()                # the limits must be known to place names in units of the axes
-    to_axis, gap = axis.transScale + axis.transLimits, 0.056
     ends = sorted(ends, key=lambda end: end[1])
-    heights = [to_axis.transform(end[:2])[1] for end in ends]
-    for i in range(1, len(ends)):
-        heights[i] = max(heights[i], heights[i - 1] + gap)
-    top = 1.0
-    for i in reversed(range(len(ends))):
-        heights[i] = min(heights[i], top)
-        top = heights[i] - gap
-    for height, (x, y, name, colour) in zip(heights, ends, strict=True):
+    wanted = [(axis.transScale + axis.transLimits).transform(end[:2])[1] for end in ends]
+    for height, (x, y, name, colour) in zip(apart(wanted, gap=0.058), ends, strict=True):
         axis.annotate(
-            name, (x, y), xytext=(1.05, height), textcoords="axes fraction", va="center", color=colour, fontsize=8,
-            annotation_clip=False, arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.5, "shrinkA": 1, "shrinkB": 2},
+            name, (x, y), xytext=(1.06, height), textcoords="axes fraction", va="center", color=colour, fontsize=8.5,
+            annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.5, "shrinkA": 1, "shrinkB": 3},
         )
+
+
+def apart(wanted: Sequence[float], gap: float) -> list[float]:
+    """Heights up to 1, at least `gap` apart, near the `wanted` ones, which rise; those too near surround their mean."""
+    blocks: list[list[float]] = []
+    for i, height in enumerate(wanted):
+        blocks.append([height - i * gap])
+        while len(blocks) > 1 and sum(blocks[-2]) / len(blocks[-2]) > sum(blocks[-1]) / len(blocks[-1]):
+            blocks[-2:] = [blocks[-2] + blocks[-1]]
+    levels = [sum(block) / len(block) for block in blocks for _ in block]
+    above = max(0.0, levels[-1] + (len(wanted) - 1) * gap - 1)
+    return [level + i * gap - above for i, level in enumerate(levels)]
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     options = arguments(
         "time and peak memory of losses and layers over the size of the image", argv,
-        only=("", "losses and layers with this in their name"), sizes=(SIZES, "height x width of the images, smallest first"),
-        repeats=5, limit=(10.0, "sizes at which a call would take more seconds are left out"), device="cpu", threads=1,
+        only=("", "losses and layers with this in their name"), sizes=(SIZES, "height x width, rising"), repeats=5,
+        limit=(10.0, "sizes at which a call would take more seconds are left out"), device="cpu", threads=1,
         figure=("", "file of the figure"),
     )
     torch.set_num_threads(options.threads)
     device, sizes = torch.device(options.device), [tuple(map(int, size.split("x"))) for size in options.sizes.split()]
-    print(f"{device}, {options.threads} threads, median of {options.repeats} calls: milliseconds, MiB")
-    print(f"{'work':36s} {'pass':14s}" + "".join(f"{'x'.join(map(str, size)):>18s}" for size in sizes)
+    print(f"{device}, {options.threads} threads, the fastest of {options.repeats} calls: milliseconds, MiB")
+    print(f"{'work':32s} {'pass':14s}" + "".join(f"{'x'.join(map(str, size)):>18s}" for size in sizes)
           + f" {'time ~ pixels^':>15s}  memory")
     found: dict[str, list[Cost]] = {}
     for work in (*LOSSES, *LAYERS):
@@ -299,8 +313,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         for which, word in enumerate(PASSES):
             cells = [f"{1e3 * cost.seconds[which]:9.1f} {cost.peaks[which] / MIB:8.1f}" for cost in costs]
             times = costs[-1].peaks[which] / costs[-1].unit
-            print(f"{'' if which else work.name:36s} {word:14s}" + "".join(f"{cell:18s}" for cell in cells)
-                  + " " * 18 * (len(sizes) - len(costs)) + f" {growth(costs, which):15.2f}  {times:.1f} x {work.unit}", flush=True)
+            print(f"{'' if which else work.name:32s} {word:14s}" + "".join(f"{cell:18s}" for cell in cells)
+                  + " " * 18 * (len(sizes) - len(costs)) + f" {growth(costs, which):15.2f}  {times:.1f} x {work.unit}",
+                  flush=True)
     if options.figure:
         figure(found, sizes).savefig(options.figure)
 

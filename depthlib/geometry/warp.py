@@ -82,6 +82,8 @@ def warp(
 ) -> tuple[Tensor, Tensor]:
     """The image of `src` as seen from `dst`, Eq. 1 of the dual networks in its homogeneous form (DN-1).
 
+    Peak memory: about 3.4 times `image_src` in the forward pass, 7.7 with backward, for 3 channels.
+
     Args:
         image_src: [B,C,Hs,Ws]; any channels, so features can be warped with the same coordinates.
         depth_dst: [B,1,H,W], metres; 0 where unknown.

@@ -109,6 +109,7 @@ def photometric_loss(
     """Mean over pixels of the smallest `photometric_error` among the sources. Eq. 5 of the dual networks.
 
     A pixel occluded in one source is usually visible in the other: the minimum ignores the occluded one.
+    Peak memory: about 7 times `warped` in the forward pass, 15 with backward, without auto-masking.
 
     Args:
         target: [B,C,H,W], in [0,1].

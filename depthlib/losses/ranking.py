@@ -18,7 +18,7 @@ def ranking_loss(pred: Tensor, points: Tensor, relation: Tensor, *, orientation:
     """Mean over pairs of softplus(-r (z_A - z_B)), or (z_A - z_B)^2 where r = 0. Eq. 2; Chen et al. 2016.
 
     Invariant to a constant added to the map of an image; never 0 for r = +-1, since a larger difference is always
-    better.
+    better. Peak memory: about 0 times `pred` in the forward pass, 3 with backward, and 20 bytes a pair.
 
     Args:
         pred: [B,1,H,W], relative depth, larger = farther.

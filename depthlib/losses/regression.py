@@ -42,6 +42,7 @@ def scale_invariant_log_loss(pred: Tensor, target: Tensor, valid: Tensor, *, var
 
     `variance_focus` 1 makes it invariant to the scale of each prediction; 0 is the squared log error. Images without a
     valid pixel do not count. Eigen et al. 2014, Eq. 4 (there 0.5).
+    Peak memory: about 3 times `pred` in the forward pass, 5 with backward.
 
     Raises ValueError or TypeError as `check_maps` does, and ValueError if a valid pred or target is not positive.
     """

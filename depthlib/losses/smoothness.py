@@ -12,6 +12,8 @@ def edge_aware_smoothness(values: Tensor, image: Tensor) -> Tensor:
     dx and dy are forward differences; means are over the batch, so the weight of the loss does not depend on the size
     (DN-2). The paper smooths depth, whose scale is arbitrary; pass disparity divided by its mean instead (DN-4).
 
+    Peak memory: about 7 times `values` in the forward pass, 10 with backward, for an image of 3 channels.
+
     Args:
         values: [B,1,H,W], disparity or depth. The loss has its unit.
         image: [B,C,H,W], in [0,1].

@@ -58,7 +58,7 @@ def render(
     """Render one view of each scene.
 
     Args:
-        scenes, cameras: B of each.
+        scenes, cameras: B of each; a scene is shown at its camera's time.
         dtype: float64 for canonical frames; float32 is faster and agrees with it but for a few pixels in ten thousand.
     """
     batch = pack([scene.at(camera.time) for scene, camera in zip(scenes, cameras, strict=True)])

@@ -19,6 +19,8 @@ def mannequin_loss(
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """L_mse + a1 L_grad + a2 L_sm. Eq. 1 of the mobile paper; Li et al. 2019.
 
+    Peak memory: about 13 times `log_depth` in the forward pass, 20 with backward.
+
     Args:
         log_depth: [B,1,H,W], natural logarithm of depth, the raw output of the network. A constant offset costs
             nothing.

@@ -36,6 +36,8 @@ def attention_driven_loss(
     With unnormalised Sobel kernels L_JG has 8 times the unit of L_DA, and a constant map minimises it: with weight 1 a
     short training with Adam can stay at a constant depth. 1/8 is equivalent to normalised kernels.
 
+    Peak memory: about 80 times `pred` in the forward pass, 86 with backward, for 13 classes.
+
     Args:
         pred: depth [B,1,H,W] in metres; logits: [B,K,H,W]. None if no weighted term needs it.
         target, valid: [B,1,H,W], metres and bool mask. labels: int64 [B,H,W]. All of the size of pred, see `labels_at`.
