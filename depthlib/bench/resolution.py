@@ -239,12 +239,13 @@ def figure(found: dict[str, list[Cost]], sizes: Sequence[Sequence[int]]) -> Figu
     colours = (*LINES, "#444444", "#882255", "#117733", "#8A8A00")
     quantities = (("time, ms", lambda cost: [1e3 * second for second in cost.seconds]),
                   ("peak memory, MiB", lambda cost: [peak / MIB for peak in cost.peaks]))
+    groups = [(title, [(work.name, found[work.name], colour) for work, colour in zip(works, colours, strict=False)
+                       if work.name in found]) for title, works in (("losses", LOSSES), ("layers", LAYERS))]
+    groups = [group for group in groups if group[1]]
     with style():
-        result, axes = pyplot.subplots(2, 2, figsize=(12, 8.5), sharex=True)
+        result, axes = pyplot.subplots(len(groups), 2, figsize=(12, 0.5 + 4 * len(groups)), sharex=True, squeeze=False)
         result.suptitle("solid: forward and backward, dotted: forward alone, dashed: proportional to the pixels")
-        for row, works, title in zip(axes, (LOSSES, LAYERS), ("losses", "layers"), strict=True):
-            shown = [(work.name, found[work.name], colour) for work, colour in zip(works, colours, strict=False)
-                     if work.name in found]
+        for row, (title, shown) in zip(axes, groups, strict=True):
             for axis, (label, values) in zip(row, quantities, strict=True):
                 ends = []
                 for name, costs, colour in shown:
@@ -260,7 +261,7 @@ def figure(found: dict[str, list[Cost]], sizes: Sequence[Sequence[int]]) -> Figu
                 axis.yaxis.set_major_formatter(FormatStrFormatter("%g"))
                 axis.minorticks_off()
                 name_ends(axis, ends)
-        for axis in axes[1]:
+        for axis in axes[-1]:
             axis.set_xlabel("image, pixels")
     return result
 

@@ -255,7 +255,9 @@ class DepthAwareBlock(nn.Module):
     """Depth-aware convolutions of several dilations side by side, concatenated, 1x1 convolution, ReLU. DACNN Sec. 3.3.
 
     (features [B,C,H,W], guidance [B,G,H,W]) -> [B,C,H,W]. Each of the n dilations has its own weights (erratum D5)
-    and C / n channels. Peak memory: about 3.6 times `features` in the forward pass, 7.7 with backward, for C = 64, G = 32.
+    and C / n channels.
+
+    Peak memory: about 3.6 times `features` in the forward pass, 7.7 with backward, for C = 64 and G = 32.
 
     Args:
         channels: C.
