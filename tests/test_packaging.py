@@ -59,6 +59,17 @@ def test_import_is_light():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
 
 
+def test_rows_of_the_papers_import_no_library_of_networks():
+    """It is imported when a network is built: a lesson's first cell stays quick, and shows no warning of that library."""
+    code = (
+        "import sys; from importlib import import_module\n"
+        "for name in ('anuw', 'dacnn', 'mobile', 'dual', 'synergy', 'comparison'):\n"
+        "    import_module(f'depthlib.papers.{name}.rows').runs('smoke')\n"
+        "print(sorted({'timm', 'tqdm.auto', 'huggingface_hub', 'pandas', 'matplotlib'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
 def test_code_passes_the_linter():
     command = [sys.executable, "-m", "ruff", "check", "--no-cache", "depthlib", "tests"]
     result = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)

@@ -38,14 +38,14 @@ def reproject(depth_dst: Tensor, K: Tensor, T_src_dst: Tensor, K_src: Tensor | N
     require_batch("T_src_dst", T, batch)
     # Only the column's and the row's part of the rays are multiplied by 3x3 matrices, not the ray of every pixel.
     across, down = separable_rays(K, height, width)
-    motion = _product(K_src, T[:, :3])
-    rays = _product(motion[..., :3], across.squeeze(2)).unsqueeze(2) + _product(motion[..., :3], down.squeeze(3)).unsqueeze(3)
-    scaled, z = torch.addcmul(motion[..., 3:, None], rays, depth_dst).split((2, 1), dim=1)
+    rotation, translation = _product(K_src, T[:, :3]).split((3, 1), dim=2)
+    rays = _product(rotation, across.squeeze(2)).unsqueeze(2) + _product(rotation, down.squeeze(3)).unsqueeze(3)
+    scaled, z = torch.addcmul(translation.unsqueeze(3), rays, depth_dst).split((2, 1), dim=1)
     return scaled / z.clamp(min=MIN_DEPTH), z
 
 
 def _product(a: Tensor, b: Tensor) -> Tensor:
-    """a @ b for [B,3,3] and [B,3,N], not rounded under autocast."""
+    """a @ b of [B,3,3] and [B,3,N], not rounded under autocast."""
     return (a.unsqueeze(-1) * b.unsqueeze(-3)).sum(dim=-2)
 
 

@@ -57,7 +57,7 @@ def ssim_3x3(a: Tensor, b: Tensor) -> Tensor:
 
 
 class _SSIM(torch.autograd.Function):
-    """p q / (r s): p and r are made of the means, q of the covariance, s of the variances, which only count as a sum."""
+    """p q / (r s): p and r are made of the means, q of the covariance, s of the sum of the two variances."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, y: Tensor) -> Tensor:

@@ -39,21 +39,28 @@ def ssim_map(a: Tensor, b: Tensor, *, data_range: float, window: int = WINDOW, s
     x, y = a.to(dtype) - centre, b.to(dtype) - centre
     offsets = torch.arange(window, dtype=dtype, device=a.device) - (window - 1) / 2
     weights = torch.exp(-(offsets**2) / (2 * sigma**2))
-    batch, channels, height, width = a.shape
-    if batch == 0:  # no convolution has 0 channels
-        return x.new_empty(0, channels, height - window + 1, width - window + 1)
-    # All moments are channels of one depthwise convolution: kernels for CPUs filter several channels at once.
-    moments = torch.stack((x, y, x * x + y * y, x * y)).reshape(1, -1, height, width)
-    count = moments.shape[1]
-    row = (weights / weights.sum()).expand(count, 1, 1, window)
-    with torch.autocast(device_type=a.device.type, enabled=False):
-        moments = F.conv2d(F.conv2d(moments, row.mT, groups=count), row, groups=count)
-    mean_x, mean_y, squares, xy = moments.reshape(4, batch, channels, *moments.shape[-2:])
-    variances, covariance = squares - (mean_x**2 + mean_y**2), xy - mean_x * mean_y
+    moments = (x, y, x * x + y * y, x * y)
+    mean_x, mean_y, squares, product = (_window_means(moment, weights / weights.sum()) for moment in moments)
+    variances, covariance = squares - (mean_x**2 + mean_y**2), product - mean_x * mean_y
     mean_x, mean_y = mean_x + centre, mean_y + centre
     c1, c2 = (K1 * data_range) ** 2, (K2 * data_range) ** 2
     luminance = (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
     return luminance * (2 * covariance + c2) / (variances + c2)
+
+
+def _window_means(images: Tensor, weights: Tensor) -> Tensor:
+    """Means in windows with the n weights along both axes, [B,C,H,W] -> [B,C,H-n+1,W-n+1].
+
+    A depthwise convolution along the rows, then along the columns. Its channels are the lines that are filtered: with few
+    colours as channels, most of a CPU's vector registers would stay empty.
+    """
+    lines = images.flatten(0, 1)
+    with torch.autocast(device_type=images.device.type, enabled=False):
+        for _ in range(2):
+            count = lines.shape[1]
+            kernel = weights.view(1, 1, -1, 1).expand(count, 1, -1, 1)
+            lines = F.conv2d(lines.contiguous().unsqueeze(3), kernel, groups=count).squeeze(3).mT
+    return lines.unflatten(0, images.shape[:2])
 
 
 def whole_windows(valid: Tensor, window: int = WINDOW) -> Tensor:

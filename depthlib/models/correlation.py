@@ -35,8 +35,8 @@ def correlation(left: Tensor, right: Tensor, max_displacement: int = MAX_DISPLAC
     # All pairs of a row, of which few are needed: one matrix product is still faster than a product per displacement.
     products = left.permute(0, 2, 3, 1) @ right.permute(0, 2, 1, 3)
     x = torch.arange(width, device=left.device).unsqueeze(1) - torch.arange(max_displacement + 1, device=left.device)
-    volume = products.gather(3, x.clamp(min=0).expand(*products.shape[:3], -1)) * ((x >= 0).to(products.dtype) / channels)
-    return volume.permute(0, 3, 1, 2)
+    volume = products.gather(3, x.clamp(min=0).expand(*products.shape[:3], -1))
+    return (volume * ((x >= 0).to(volume.dtype) / channels)).permute(0, 3, 1, 2)
 
 
 class CorrelationBlock(nn.Module):

@@ -10,11 +10,11 @@ import importlib.util
 import io
 from pathlib import Path
 
-import timm
 import torch
 from torch import Tensor, nn
 
 from depthlib.models.blocks import check_image
+from depthlib.models.from_timm import timm_model
 from depthlib.models.imagenet import Normalise
 from depthlib.models.weights import WeightsError
 
@@ -50,7 +50,7 @@ class EfficientNetLite0(nn.Module):
         if output_stride not in STRIDES:
             raise ValueError(f"output_stride: found {output_stride}, expected one of {', '.join(map(str, STRIDES))}")
         self.normalise = Normalise(MEAN, STD)
-        self.trunk = timm.create_model(NAME, features_only=True, output_stride=output_stride)
+        self.trunk = timm_model(NAME, features_only=True, output_stride=output_stride)
         self.channels, self.strides = self.trunk.feature_info.channels(), self.trunk.feature_info.reduction()
         if pretrained:
             state = imagenet_state()
@@ -77,7 +77,7 @@ def imagenet_state() -> dict[str, Tensor]:
         )
     state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     with torch.device("meta"):
-        names = timm.create_model(NAME).state_dict()
+        names = timm_model(NAME).state_dict()
     return dict(zip(names, state.values(), strict=True))  # the two name the same layers differently, in the same order
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import timm
 import torchvision
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from depthlib.models.blocks import check_image
 from depthlib.models.enc_dec_resnet import twice
+from depthlib.models.from_timm import timm_model
 from depthlib.models.full_precision import FullPrecision
 from depthlib.models.imagenet import MEAN, STD, Normalise
 
@@ -102,7 +102,7 @@ Encoder = tuple[nn.ModuleList, tuple[tuple[float, ...], tuple[float, ...]]]
 
 
 def _lite3(pretrained: bool) -> Encoder:
-    net = timm.create_model("tf_efficientnet_lite3", pretrained=pretrained, num_classes=0)
+    net = timm_model("tf_efficientnet_lite3", pretrained=pretrained, num_classes=0)
     stages = [nn.Sequential(net.conv_stem, net.bn1, *net.blocks[:2]), net.blocks[2], net.blocks[3:5], net.blocks[5:]]
     return nn.ModuleList(stages), (net.pretrained_cfg["mean"], net.pretrained_cfg["std"])
 

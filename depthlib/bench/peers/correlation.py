@@ -1,4 +1,4 @@
-"""Correlation of two views and its gradients, against a loop over displacements and the same row product in plain form."""
+"""Correlation of two views and its gradients, against a loop over displacements and against a plain row product."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ def by_rows(left: Tensor, right: Tensor) -> Tensor:
 
 def sides(device: torch.device, *, peer, layout: torch.memory_format) -> Sides:
     generator = torch.Generator().manual_seed(0)
-    views = [torch.randn(SHAPE, generator=generator).to(device, memory_format=layout).requires_grad_() for _ in range(2)]
+    views = [torch.randn(SHAPE, generator=generator).to(device, memory_format=layout) for _ in range(2)]
+    for view in views:
+        view.requires_grad_()
     upstream = torch.randn(SHAPE[0], MAX_DISPLACEMENT + 1, *SHAPE[2:], generator=generator).to(device)
 
     def call(form) -> list[Tensor]:

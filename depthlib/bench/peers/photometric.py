@@ -1,4 +1,4 @@
-"""The smallest photometric error among two warped sources and its gradient, against the usual layers of average pooling."""
+"""The smallest photometric error among two warped sources and its gradient, against the usual average pooling."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def sides(device: torch.device, *, shape: tuple[int, int, int, int], automask: b
 
 COMPARISONS = [
     Comparison(
-        f"photometric minimum of 2{', automask' if automask else ''}, {'x'.join(map(str, shape))}, backward", "the usual layers",
-        partial(sides, shape=shape, automask=automask),
+        f"photometric minimum of 2{', automask' if automask else ''}, {'x'.join(map(str, shape))}, backward",
+        "the usual layers", partial(sides, shape=shape, automask=automask),
     )
     for shape in SHAPES
     for automask in (False, True)

@@ -20,7 +20,8 @@ def usual(image: Tensor, K: Tensor) -> Callable[[Tensor, Tensor], tuple[Tensor, 
     """(depth, pose) -> the warped image and its normalised positions; what does not change is computed in advance."""
     batch, _, height, width = image.shape
     ones = image.new_ones(batch, 1, height * width)
-    pixels = torch.cat([pixel_grid(height, width, device=image.device).expand(batch, -1, -1, -1).flatten(2), ones], dim=1)
+    grid = pixel_grid(height, width, device=image.device).expand(batch, -1, -1, -1)
+    pixels = torch.cat([grid.flatten(2), ones], dim=1)
     K_inverse, last = torch.linalg.inv(K), image.new_tensor([width - 1, height - 1])
 
     def layers(depth: Tensor, pose: Tensor) -> tuple[Tensor, Tensor]:
@@ -37,7 +38,8 @@ def sides(device: torch.device, *, backward: bool = False, mask: bool = False) -
     """A smooth image, so that the agreement does not hang on roundings of the positions."""
     u, v = pixel_grid(HEIGHT, WIDTH, device=device).split(1, dim=1)
     image = torch.cat([0.5 + 0.5 * torch.sin(u / 80 + v / 50 + c) for c in range(3)], dim=1).repeat(BATCH, 1, 1, 1)
-    K = torch.tensor([[0.6 * WIDTH, 0, WIDTH / 2], [0, 2 * HEIGHT, HEIGHT / 2], [0, 0, 1]], device=device).repeat(BATCH, 1, 1)
+    K = torch.tensor([[0.6 * WIDTH, 0, WIDTH / 2], [0, 2 * HEIGHT, HEIGHT / 2], [0, 0, 1]], device=device)
+    K = K.repeat(BATCH, 1, 1)
     pose = pose_from_axis_angle(torch.tensor([[0.01, 0.02, -0.01, 0.1, 0.05, 0.4]], device=device)).repeat(BATCH, 1, 1)
     depth = (10 + 5 * torch.sin(u / 60) + v / 50).repeat(BATCH, 1, 1, 1)
     leaves = [depth.requires_grad_(backward), pose.requires_grad_(backward)]

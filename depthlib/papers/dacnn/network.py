@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from depthlib.models.aspp import ASPP, conv_norm_relu
 from depthlib.models.blocks import DepthHead, check_image, join
 from depthlib.models.correlation import MAX_DISPLACEMENT, CorrelationBlock
+from depthlib.models.from_timm import timm_model
 from depthlib.models.imagenet import Normalise
 from depthlib.papers.dacnn.depth_aware_conv import DILATIONS, DepthAwareBlock, conv_before_relu
 from depthlib.papers.dacnn.pyramid_nonlocal import PyramidNonLocal
@@ -57,8 +58,6 @@ class Encoder(nn.Module):
 
     def __init__(self, backbone: str, width: float, rates: Sequence[int], pretrained: bool) -> None:
         super().__init__()
-        import timm
-
         if backbone not in BACKBONES:
             raise ValueError(f"backbone: found {backbone!r}, expected one of {', '.join(BACKBONES)}")
         if width <= 0:
@@ -67,7 +66,7 @@ class Encoder(nn.Module):
             raise ValueError(f"width: found {width}, expected 1 with pretrained=True")
         self.normalise = Normalise()
         stages = tuple(scaled(planes, width) for planes in (64, 128, 256, 512))
-        self.trunk = timm.create_model(
+        self.trunk = timm_model(
             backbone, pretrained=pretrained, features_only=True, out_indices=(0, 1, 4), output_stride=8,
             channels=stages, stem_width=scaled(32, width),
         )

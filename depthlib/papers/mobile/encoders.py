@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import timm
-import torchvision
 from torch import Tensor, nn
 
+from depthlib.models.from_timm import timm_model
 from depthlib.models.imagenet import MEAN, STD, Normalise
 
 
@@ -110,7 +109,7 @@ Parts = tuple[list[nn.Module], list[nn.Module], tuple[tuple[float, ...], tuple[f
 
 def _from_timm(source: str, pretrained: bool) -> Parts:
     """Stem and stages, what follows them, mean and deviation."""
-    net = timm.create_model(source, pretrained=pretrained, num_classes=0)
+    net = timm_model(source, pretrained=pretrained, num_classes=0)
     stem, last = (
         [net.get_submodule(name) for name in names if hasattr(net, name)]
         for names in (("conv_stem", "bn1", "act1"), ("conv_head", "norm_head", "bn2", "act2"))
@@ -120,5 +119,7 @@ def _from_timm(source: str, pretrained: bool) -> Parts:
 
 
 def _from_torchvision(source: str, pretrained: bool) -> Parts:
+    import torchvision
+
     net = torchvision.models.get_model(source, weights="DEFAULT" if pretrained else None)
     return [net.conv1, net.maxpool, net.stage2, net.stage3, net.stage4], [net.conv5], (MEAN, STD)
