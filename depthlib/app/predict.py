@@ -209,7 +209,7 @@ def predict_files(
 def _write(source: Path, sources: Sequence[Path], out_dir: Path, name: str, depth: Tensor) -> Prediction:
     from PIL import Image
 
-    from depthlib.report.figures import colour_depth
+    from depthlib.base.colour import colour_depth
 
     colour, depth16 = out_dir / f"{name}_depth.png", out_dir / f"{name}_depth16.png"
     if {colour.resolve(), depth16.resolve()} & {each.resolve() for each in sources}:

@@ -103,7 +103,7 @@ def contact_sheet(
     Raises:
         ValueError: no sample.
     """
-    from depthlib.report.colour import as_image, colour_depth, hatch, scale_of
+    from depthlib.base.colour import as_image, colour_depth, hatch, scale_of
     from depthlib.report.figures import DEPTH, colour_bar
     from depthlib.report.grid import BAR_BELOW, picture_grid
     from depthlib.report.style import style

@@ -1,6 +1,6 @@
 """Figures, tables and shown sources of the notebooks."""
 
-from depthlib.report.colour import PALETTE, colour_classes, colour_depth
+from depthlib.base.colour import PALETTE, colour_classes, colour_depth
 from depthlib.report.curves import seed_curves
 from depthlib.report.figures import DEPTH, ERROR, ColourScale, Map, class_maps, panels, show_images
 from depthlib.report.report import Report

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import ArrayLike
 
-from depthlib.report.colour import (
+from depthlib.base.colour import (
     INVALID_DARK,
     INVALID_LIGHT,
     PALETTE,

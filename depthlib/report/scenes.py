@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from depthlib.base.colour import INVALID_LIGHT, PALETTE, colour_classes
 from depthlib.geometry.camera import backproject
-from depthlib.report.colour import INVALID_LIGHT, PALETTE, colour_classes
 from depthlib.report.figures import Map, panels
 from depthlib.report.style import FULL_WIDTH, style
 

@@ -47,9 +47,9 @@ def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """A colour map without matplotlib: red is depth in tenths of a metre."""
-    stub = types.ModuleType("depthlib.report.figures")
+    stub = types.ModuleType("depthlib.base.colour")
     stub.colour_depth = lambda depth: np.stack([np.round(depth * 10)] + [np.zeros_like(depth)] * 2, 2).astype(np.uint8)
-    monkeypatch.setitem(sys.modules, "depthlib.report.figures", stub)
+    monkeypatch.setitem(sys.modules, "depthlib.base.colour", stub)
 
 
 def picture(path: Path, value: int = 128, size: tuple[int, int] = (48, 64)) -> Path:
@@ -234,7 +234,7 @@ def test_run_returns_an_exit_status(weights: Path, figures: None, tmp_path: Path
 
 
 def test_real_colours(weights: Path, tmp_path: Path) -> None:
-    pytest.importorskip("depthlib.report.figures")
+    pytest.importorskip("depthlib.base.colour")
     outcome = predict.predict_files([picture(tmp_path / "a.png")], tmp_path / "out", weights, "auto", progress=False)
     assert not outcome.problems
     with Image.open(outcome.done[0].colour) as colour:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from matplotlib import colormaps, pyplot
 from PIL import Image
 
+from depthlib.base.colour import hatch
 from depthlib.report import (
     PALETTE,
     ColourScale,
@@ -31,7 +32,6 @@ from depthlib.report import (
     show_source,
     style,
 )
-from depthlib.report.colour import hatch
 from depthlib.report.png import figure_image, png, with_palette
 from depthlib.report.shown import Shown, read_shown
 from depthlib.report.source import place, source_text
@@ -415,7 +415,7 @@ def test_show_source(shown):
     assert text == f"`tests/report/test_report.py: Sample.method`\n\n{code}"
     assert '"""All there is."""' in source_text(Sample) and "Doc" not in source_text(Sample)
     assert '"""Doc\n' in source_text(Sample.method, docstring=True)
-    assert place(colour_depth) == "depthlib/report/colour.py: colour_depth"
+    assert place(colour_depth) == "depthlib/base/colour.py: colour_depth"
     assert source_text(style).startswith("@contextmanager\ndef style")
     with pytest.raises(TypeError, match="found int 3, expected a function"):
         show_source(3)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FormatStrFormatter, NullLocator
 from torch import Tensor
 
-from depthlib.report.colour import as_image
+from depthlib.base.colour import as_image
 from depthlib.report.style import FULL_WIDTH, LINES, style
 
 FARTHER, NEARER = "#F0E442", "#D55E00"

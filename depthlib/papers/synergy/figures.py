@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from depthlib.report.colour import PALETTE
+from depthlib.base.colour import PALETTE
 from depthlib.report.style import FULL_WIDTH, style
 
 
