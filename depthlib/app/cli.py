@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from depthlib.app.data_cli import data
+from depthlib.app.learn import learn
+from depthlib.app.trajectory import evaluate_trajectory
 
 main = typer.Typer(
     help="Monocular depth: five papers, reproduced.", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False,
@@ -15,6 +19,8 @@ main = typer.Typer(
 notebooks = typer.Typer(help="Clean and copy the notebooks.", no_args_is_help=True)
 main.add_typer(notebooks, name="notebooks")
 main.add_typer(data, name="data")
+main.command("evaluate-trajectory")(evaluate_trajectory)
+main.command()(learn)
 
 Profile = Annotated[str, typer.Option(help="smoke, quick, full or paper")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps")]
@@ -22,6 +28,38 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps")]
 
 def _end(status: int) -> None:
     raise typer.Exit(status)
+
+
+@contextmanager
+def _one_line() -> Iterator[None]:
+    """An argument that cannot be used ends a command with its usage and status 2, a fault with a line and status 1."""
+    try:
+        yield
+    except Exception as error:
+        from depthlib.base.text import told
+        from depthlib.runs.files import CorruptRecord
+        from depthlib.runs.store import MissingRun
+        from depthlib.training.curve import TrainingDiverged
+
+        if isinstance(error, CorruptRecord | MissingRun | TrainingDiverged | ImportError | OSError):
+            typer.echo(f"error: {told(error)}", err=True)
+            _end(1)
+        if isinstance(error, ValueError | NotImplementedError):
+            raise typer.BadParameter(told(error)) from error
+        raise
+
+
+@contextmanager
+def _resumable() -> Iterator[None]:
+    """Ctrl-C and SIGTERM end a command with one sentence, after what is at work has saved its state."""
+    from depthlib.training.stopping import sigterm_raises
+
+    try:
+        with sigterm_raises():
+            yield
+    except (KeyboardInterrupt, SystemExit) as stop:
+        typer.echo("stopped; the same command resumes", err=True)
+        _end(stop.code if isinstance(stop, SystemExit) else 130)        # as the shell tells signals
 
 
 @main.command()
@@ -35,41 +73,42 @@ def reproduce(
     workflow_profile: Annotated[
         Path | None, typer.Option(help="Snakemake profile, e.g. depthlib/course/batch/slurm"),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="only print the jobs")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what would be made")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="with --dry-run: every job")] = False,
     verify: Annotated[bool, typer.Option("--verify", help="make everything again elsewhere and compare with results/")] = False,
 ) -> None:
-    """Train, evaluate, execute the notebooks, and render tables and figures into results/."""
+    """Train, evaluate, execute the notebooks, and render tables and figures into out/."""
     from depthlib.course import reproduce as module
     from depthlib.course.batch import engine
 
-    options = [f"--executor={executor}"] if executor else []
-    options += [f"--workflow-profile={workflow_profile.resolve()}"] if workflow_profile else []
+    names = lessons or []
     settings = {"profile": profile, "device": device, "jobs": jobs}
-    try:
+    with _one_line(), _resumable():
+        options = engine.check_executor(executor, workflow_profile)
+        if dry_run:
+            _end(module.preview(names, **settings, options=options, verbose=verbose))
         if verify:
-            _end(module.verify(lessons or [], **settings))
-        status = module.reproduce(lessons or [], **settings, max_minutes=max_minutes, options=options, dry_run=dry_run)
-        if not dry_run and status != engine.REFUSED:
+            _end(module.verify(names, **settings))
+        status = module.reproduce(names, **settings, max_minutes=max_minutes, options=options)
+        if status != engine.REFUSED:
             from depthlib.site.page import write_page
 
             typer.echo(f"page  {write_page(profile)}")
         _end(status)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
 
 
 @main.command()
-def merge(source: Annotated[Path, typer.Argument(help="another store, or a folder results/<profile>/runs")]) -> None:
-    """Copy the finished runs of another machine into the store; exit status 1 if some contradict existing runs."""
+def merge(
+    source: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="another store, or results/<profile>/runs")],
+) -> None:
+    """Copy the whole runs of another machine into the store; status 1 if some are damaged or contradict existing ones."""
     from depthlib.course.batch.merge import merge as bring_together
     from depthlib.runs.store import Store
 
-    try:
+    with _one_line():
         merged = bring_together(source, Store())
-    except OSError as error:
-        raise typer.BadParameter(str(error)) from error
     typer.echo(merged.summary())
-    _end(1 if merged.conflicts or merged.unreadable else 0)
+    _end(1 if merged.conflicts or merged.damaged else 0)
 
 
 @main.command()
@@ -80,7 +119,7 @@ def predict(
     device: Device = "auto",
 ) -> None:
     """Write a coloured depth map and a 16-bit depth PNG for each photograph."""
-    from depthlib.app.predict import run
+    from depthlib.app.predict_files import run
 
     _end(run(images, out, weights, device))
 
@@ -110,17 +149,9 @@ def run(
 ) -> None:
     """Train and score one run, unless it is in the store, and print its errors."""
     from depthlib.course.reproduce import run_one
-    from depthlib.runs.store import CorruptRecord, MissingRun
-    from depthlib.training.checkpoint import CheckpointError
-    from depthlib.training.curve import TrainingDiverged
 
-    try:
+    with _one_line(), _resumable():
         run_one(paper, variant, data=data, profile=profile, seed=seed, changes=change or [], device=device)
-    except (ValueError, NotImplementedError) as error:
-        raise typer.BadParameter(str(error)) from error
-    except (CheckpointError, CorruptRecord, MissingRun, TrainingDiverged, OSError) as error:
-        typer.echo(f"error: {error}", err=True)
-        _end(1)
 
 
 @main.command()
@@ -164,19 +195,31 @@ def bench(context: typer.Context, name: Annotated[str, typer.Argument(help="scen
 
 
 @notebooks.command()
-def strip(files: Annotated[list[Path] | None, typer.Argument(help="all of notebooks/ by default")] = None) -> None:
+def strip(
+    files: Annotated[
+        list[Path] | None, typer.Argument(exists=True, dir_okay=False, help="all of notebooks/ by default"),
+    ] = None,
+) -> None:
     """Remove outputs, counts and volatile metadata from the sources."""
     from depthlib.base import paths
     from depthlib.course.notebooks import strip_file
 
-    for file in files or sorted(paths.notebooks_dir().glob("*.ipynb")):
-        if strip_file(file):
-            typer.echo(f"stripped {file}")
+    with _one_line():
+        for file in files or sorted(paths.notebooks_dir().glob("*.ipynb")):
+            if strip_file(file):
+                typer.echo(f"stripped {file}")
 
 
 @notebooks.command()
-def student(source: Path, target: Path) -> None:
+def student(
+    source: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
+    target: Path,
+    force: Annotated[bool, typer.Option("--force", help="replace the target, answers included")] = False,
+) -> None:
     """Copy a notebook without its solution cells."""
     from depthlib.course.notebooks import student_copy
 
-    student_copy(source, target)
+    with _one_line():
+        if target.exists() and not force:
+            raise ValueError(f"{target}: found a file, expected a new name, or --force to replace it, answers included")
+        student_copy(source, target)

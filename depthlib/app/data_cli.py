@@ -104,12 +104,14 @@ def preview(
     root: Root = None,
     split: Annotated[str | None, typer.Option(help="the loader's split; for the scenes a family (rooms, streets)")] = None,
     count: Annotated[int, typer.Option(min=1, max=50, help="number of items")] = 6,
-    option: Annotated[list[str] | None, typer.Option(help="key=value for the loader; may be repeated")] = None,
+    option: Annotated[
+        list[str] | None, typer.Option(help="key=value for the loader, as in views=current,next; may be repeated"),
+    ] = None,
     out: Annotated[Path, typer.Option(help="the picture")] = Path("preview.png"),
 ) -> None:
     """Draw a contact sheet: image, depth, mask, histogram, and a line of statistics for each item."""
     from depthlib.app.preview import contact_sheet, line, plausible_range, spread
-    from depthlib.data.real_sets import open_dataset
+    from depthlib.data.real_sets import open_dataset, typed_options
     from depthlib.report.png import figure_image, png
 
     with _one_line_errors():
@@ -120,8 +122,11 @@ def preview(
         if isinstance(manifest, Generated):
             samples = _scenes(split or "rooms", count)
         else:
-            options = {key: value for key, _, value in pairs}
-            samples = spread(open_dataset(manifest, str(root or default_root(name)), split, options), count)
+            options = typed_options(manifest, {key: value for key, _, value in pairs})
+            dataset = open_dataset(manifest, str(root or default_root(name)), split, options)
+            if left_out := getattr(dataset, "unpaired", []):
+                typer.echo(f"{len(left_out)} images have no depth and are left out, the first is {left_out[0]}", err=True)
+            samples = spread(dataset, count)
         if not samples:
             raise DataError(f"{name}: found no item, expected at least one")
         plausible = plausible_range(manifest)

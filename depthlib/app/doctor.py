@@ -29,33 +29,35 @@ class Finding:
     advice: str = ""
 
 
-def examine() -> list[Finding]:
-    """Check Python, packages, devices, threads, folders and data. Never raises: a failed check is a finding."""
-    findings: list[Finding] = []
+def examine() -> Iterator[Finding]:
+    """Check Python, packages, devices, threads, folders and data, one after the other, as some take seconds.
+
+    Never raises: a failed check is a finding.
+    """
     for look in (_python, _packages, _torchvision, _device, _threads, _instructions, _folders, _samples, _weights):
         try:
-            findings.extend(look())
+            yield from look()
         except Exception as error:      # a broken installation may fail in any way
             found = f"could not be determined ({type(error).__name__}: {error})"
-            findings.append(Finding(look.__name__.strip("_"), found, False, "install the project again: `uv sync`"))
-    return findings
+            yield Finding(look.__name__.strip("_"), found, False, "install the project again: `uv sync`")
 
 
 def report() -> int:
-    """Print the findings as a table and return how many need attention."""
+    """Print each finding as soon as it is made, and what to do next; return how many need attention."""
     from rich.console import Console
     from rich.markup import escape
-    from rich.table import Table
 
-    findings = examine()
-    table = Table("", "what", "found", "what to do")
-    for finding in findings:
-        mark = "[green]ok[/]" if finding.ok else "[red]look[/]"
-        table.add_row(mark, escape(finding.what), escape(finding.value), escape(finding.advice))
-    console = Console()
-    console.print(table)
-    problems = sum(not finding.ok for finding in findings)
-    console.print("everything is in order" if not problems else f"{problems} to look at")
+    console, problems = Console(soft_wrap=True, highlight=False), 0
+    for finding in examine():
+        mark = "[green]ok  [/]" if finding.ok else "[red]look[/]"
+        console.print(f"{mark}  {escape(finding.what):20}  {escape(finding.value)}")
+        if finding.advice:
+            console.print(f"{'':26}  -> {escape(finding.advice)}")
+        problems += not finding.ok
+    if problems:
+        console.print(f"{problems} to look at, marked `look`; then run `depthlib doctor` again")
+    else:
+        console.print("everything is in order; next: `depthlib learn`, your copies of the lessons, or `depthlib reproduce`, everything")
     return problems
 
 

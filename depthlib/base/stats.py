@@ -1,4 +1,4 @@
-"""Confidence intervals and paired comparisons over seeds and images."""
+"""An estimate with its interval; the hierarchical bootstrap over seeds and images."""
 
 from __future__ import annotations
 
@@ -15,24 +15,6 @@ class Interval:
     mean: float
     low: float
     high: float
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """The paired difference `a - b` of a metric.
-
-    Attributes:
-        difference: mean over seeds and images, with its bootstrap interval.
-        p_value: two-sided: twice the smaller share of resampled differences on either side of zero.
-        detectable: the smallest true difference found with 80 % power, (z_0.975 + z_0.8) standard errors.
-        seeds, images: the size of the design.
-    """
-
-    difference: Interval
-    p_value: float
-    detectable: float
-    seeds: int
-    images: int
 
 
 def bootstrap_means(values: np.ndarray, *, draws: int = 4000, seed: int = 0) -> np.ndarray:
@@ -66,34 +48,5 @@ def bootstrap_means(values: np.ndarray, *, draws: int = 4000, seed: int = 0) -> 
 
 def interval(values: np.ndarray, *, level: float = 0.95, draws: int = 4000, seed: int = 0) -> Interval:
     """Mean of [seeds, images] with a percentile bootstrap interval."""
-    return _percentiles(values, bootstrap_means(values, draws=draws, seed=seed), level)
-
-
-def _percentiles(values: np.ndarray, means: np.ndarray, level: float) -> Interval:
-    tail = (1 - level) / 2
+    means, tail = bootstrap_means(values, draws=draws, seed=seed), (1 - level) / 2
     return Interval(float(np.mean(values)), float(np.quantile(means, tail)), float(np.quantile(means, 1 - tail)))
-
-
-def compare(a: np.ndarray, b: np.ndarray, *, level: float = 0.95, draws: int = 4000, seed: int = 0) -> Comparison:
-    """Paired comparison of two methods on the same seeds and images.
-
-    Args:
-        a, b: [seeds, images]; row i of both comes from the same seed, column j from the same image.
-    Raises:
-        ValueError: the tables differ in shape.
-    """
-    a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
-    if a.shape != b.shape:
-        raise ValueError(f"a, b: found shapes {a.shape} and {b.shape}, expected the same seeds and images")
-    means = bootstrap_means(a - b, draws=draws, seed=seed)
-    p = min(1.0, max(2 * min((means <= 0).mean(), (means >= 0).mean()), 2.0 / draws))
-    detectable = (1.959964 + 0.841621) * means.std(ddof=1)
-    return Comparison(_percentiles(a - b, means, level), float(p), float(detectable), *a.shape)
-
-
-def holm(p_values: list[float]) -> list[float]:
-    """Holm's step-down adjustment, which controls the family-wise error rate (Holm 1979)."""
-    p, adjusted = np.asarray(p_values, dtype=np.float64), np.empty(len(p_values))
-    order = np.argsort(p)
-    adjusted[order] = np.maximum.accumulate(np.minimum(1.0, np.arange(len(p), 0, -1) * p[order]))
-    return adjusted.tolist()

@@ -4,36 +4,43 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.markup import escape
 from rich.table import Table
 
 from depthlib.base import paths
+from depthlib.base.text import told
 from depthlib.course.lessons import Lesson, pick_lessons
+from depthlib.course.training_display import training_display
 from depthlib.runs.compare import compare_records
 from depthlib.runs.execute import ensure
+from depthlib.runs.files import RECORD, CorruptRecord, damaged
 from depthlib.runs.profiles import get_profile
 from depthlib.runs.spec import RunSpec
-from depthlib.runs.store import CorruptRecord, RunRecord, Store, read_record
+from depthlib.runs.store import RunRecord, Store, read_record
+
+if TYPE_CHECKING:
+    from depthlib.course.batch.plan import Plan
 
 
 def reproduce(
     names: list[str], *, profile: str = "quick", device: str = "auto", jobs: int | None = None, max_minutes: float | None = None,
-    options: Sequence[str] = (), dry_run: bool = False, console: Console | None = None,
+    options: Sequence[str] = (), console: Console | None = None,
 ) -> int:
     """Train and score what is missing, execute the notebooks, publish results.
 
     Args:
         names: lessons, see `pick_lessons`; all when empty.
         jobs: how many at once; see `default_jobs`.
-        max_minutes, options, dry_run: see `run_batch`.
+        max_minutes, options: see `run_batch`.
 
     Returns:
         0 on success, 1 if something failed, 2 if it could not begin, 3 if the time was up.
@@ -42,30 +49,65 @@ def reproduce(
     from depthlib.course.batch.plan import make_plan
 
     console = console or Console(highlight=False)
-    scale, started = get_profile(profile), time.monotonic()
-    if scale.reduced:
-        console.print(f"Profile [bold]{profile}[/]: a reduced run; it can support or contradict a claim, never reproduce a number.")
+    scale, started, groups = get_profile(profile), time.monotonic(), in_order(pick_lessons(names))
     try:
-        _check_writable(Store().root, paths.results_dir(profile))
         gpus = engine.gpu_count(device)
+        check_writable(Store().root, paths.results_dir(profile))
         jobs = jobs or engine.default_jobs(gpus)
+        if scale.reduced:
+            limits = "a reduced run; it can support or contradict a claim, never reproduce a number."
+            console.print(f"Profile [bold]{profile}[/]: {limits}")
         status = engine.DONE
-        groups = in_order(pick_lessons(names))
         for number, lessons in enumerate(groups, start=1):
             later = [lesson for group in groups[number:] for lesson in group]
             plan = make_plan(lessons, later=later, profile=profile, device=device, jobs=jobs, gpus=gpus)
             left = None if max_minutes is None else max_minutes - (time.monotonic() - started) / 60
-            found = engine.run_batch(plan, jobs=jobs, console=console, max_minutes=left, options=options, dry_run=dry_run)
+            found = engine.run_batch(plan, jobs=jobs, console=console, max_minutes=left, options=options)
             status = max(status, found)
             if status == engine.OUT_OF_TIME:
                 break
     except (CorruptRecord, engine.AnotherBatch, OSError) as error:
-        console.print(f"[red]error[/] {error}", soft_wrap=True, highlight=False)
+        console.print(f"[red]error[/] {escape(told(error))}", soft_wrap=True, highlight=False)
         return engine.REFUSED
-    if not dry_run:
-        minutes = (time.monotonic() - started) / 60
-        console.print(f"{minutes:.1f} min; results in {paths.results_dir(profile)}", soft_wrap=True, highlight=False)
+    minutes = (time.monotonic() - started) / 60
+    console.print(f"{minutes:.1f} min; results in {paths.results_dir(profile)}", soft_wrap=True, highlight=False)
     return status
+
+
+def preview(
+    names: list[str], *, profile: str = "quick", device: str = "auto", jobs: int | None = None,
+    options: Sequence[str] = (), verbose: bool = False, console: Console | None = None,
+) -> int:
+    """Print what `reproduce` would do, a line a lesson; nothing is written. `verbose`: also every job of the workflow.
+
+    Returns 0, or the exit status of the workflow.
+    """
+    from depthlib.course.batch import engine
+    from depthlib.course.batch.plan import batch_folder, make_plan
+
+    console, store = console or Console(highlight=False), Store()
+    lessons = pick_lessons(names)
+    jobs = jobs or engine.default_jobs(engine.gpu_count(device))
+    with tempfile.TemporaryDirectory() as scratch:
+        for stamp in batch_folder(store, profile).glob("*.done"):
+            shutil.copy(stamp, scratch)
+        plan = make_plan(lessons, profile=profile, device=device, jobs=jobs, store=store, folder=Path(scratch))
+        due, told_already = set(plan.missing_runs()), set()
+        for lesson in lessons:
+            mine = {spec.name for spec in lesson.runs(profile)} - told_already
+            told_already |= mine
+            console.print(f"  {lesson.notebook:18} {_counts(plan, mine & due, mine)}")
+        rest = set(plan.runs) - told_already
+        if rest:
+            console.print(f"  {'needed by these':18} {_counts(plan, rest & due, rest)}")
+        notebooks = f"{len(plan.missing_notebooks())} of {len(plan.notebooks)} notebooks"
+        console.print(f"{len(due)} of {len(plan.runs)} runs and {notebooks} to make")
+        return engine.dry_run(plan, jobs=jobs, options=options) if verbose else 0
+
+
+def _counts(plan: Plan, due: set[str], runs: set[str]) -> str:
+    train = sum(not plan.runs[name].trained for name in due)
+    return f"{train:3} to train, {len(due) - train:3} to score, {len(runs) - len(due):3} in the store"
 
 
 def in_order(lessons: list[Lesson]) -> list[list[Lesson]]:
@@ -74,29 +116,17 @@ def in_order(lessons: list[Lesson]) -> list[list[Lesson]]:
     return [group for group in groups if group]
 
 
-def _check_writable(*folders: Path) -> None:
-    """Raises OSError that names the folder."""
+def check_writable(*folders: Path) -> None:
+    """Raises OSError that names the folder, or the one above it that would hold it; makes none."""
     for folder in folders:
+        there = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=folder):
+            with tempfile.TemporaryFile(dir=there):
                 pass
         except OSError as error:
             raise OSError(
                 f"{folder}: found a folder without write access ({error.strerror}), expected a writable one for results"
             ) from error
-
-
-@contextmanager
-def training_bar(title: str, steps: int, console: Console) -> Iterator[Any]:
-    """A bar with loss and images per second; gives the callback that `fit` calls after each step."""
-    columns = (
-        TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[state]}"),
-        TimeElapsedColumn(), TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, transient=True) as progress:
-        bar = progress.add_task(title, total=max(steps, 1), state="preparing")
-        yield lambda step, loss, speed: progress.update(bar, completed=step, state=f"loss {loss:.4f}  {speed:5.1f} images/s")
 
 
 def run_one(
@@ -114,8 +144,9 @@ def run_one(
         except json.JSONDecodeError as error:
             raise ValueError(f"--set: found {change!r}, expected field=number, for example steps=20") from error
     spec = RunSpec(paper, variant, data, profile, seed, overrides)
-    with training_bar(f"{paper} {variant}, {data}, seed {seed}", spec.recipe.plan.steps, console) as on_step:
-        record = ensure(spec, Store(), device=device, on_step=on_step)
+    title = f"{paper} {variant}, {data}, seed {seed}"
+    with training_display(title, spec.recipe.plan.steps, console) as (on_step, on_image):
+        record = ensure(spec, Store(), device=device, on_step=on_step, on_image=on_image)
     means = {test: record.means(test) for test in record.result["tests"]}
     table = Table("mean error", *means, title=spec.name)
     for metric in dict.fromkeys(name for errors in means.values() for name in errors):
@@ -139,14 +170,16 @@ def verify(
     for lesson in pick_lessons(names):
         for spec in lesson.runs(profile):
             folder = paths.reference_dir(profile) / "runs" / spec.name
-            references[spec.name] = read_record(folder, key=spec.key) if (folder / "record.json").exists() else None
+            for error in damaged(folder, spec.key):
+                raise error
+            references[spec.name] = read_record(folder, key=spec.key) if (folder / RECORD).exists() else None
     with tempfile.TemporaryDirectory() as scratch:
         with environment(DEPTHLIB_STORE=f"{scratch}/runs", DEPTHLIB_OUT=f"{scratch}/results", DEPTHLIB_TRAIN=None):
             status = reproduce(names, profile=profile, device=device, jobs=jobs, console=console)
         table = Table("run", "bits", "first 5 losses", "metrics", "verdict", title="made again, against the committed results")
         for name, reference in references.items():
             folder = Path(scratch, "runs", name)
-            if reference is None or not (folder / "record.json").exists():
+            if reference is None or not (folder / RECORD).exists():
                 table.add_row(name, "-", "-", "-", "[red]not committed[/]" if reference is None else "[red]not made[/]")
                 status = 1
                 continue

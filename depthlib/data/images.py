@@ -1,18 +1,23 @@
-"""Reading photographs of all common formats, and reading and writing depth as 16-bit PNG."""
+"""Reading photographs of all common formats, whole or at a smaller size, in bounded memory."""
 
 from __future__ import annotations
 
 import io
 import os
 import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, PngImagePlugin
+import torch.nn.functional as F
+from PIL import Image
 from torch import Tensor
 
-from depthlib.base.paths import atomic_write
 from depthlib.base.text import one_line
 from depthlib.data.errors import DataError
 from depthlib.data.files import read_bytes, require_size
@@ -23,8 +28,7 @@ MIN_SIDE = 8
 FORMATS = ("JPEG", "MPO", "PNG", "TIFF", "WEBP", "BMP", "DIB", "GIF", "PPM", "JPEG2000", "AVIF")
 READABLE = "JPEG, PNG, TIFF, WebP, BMP, GIF, PPM, JPEG 2000"
 RAW_SUFFIXES = (".dng", ".nef", ".cr2", ".cr3", ".arw", ".raf", ".orf", ".rw2")
-# Units per metre: millimetres reach 65.5 m, KITTI's 1/256 m reach 256 m.
-DEPTH_SCALES = (1000.0, 256.0)
+BAND = 2**20            # pixels that are in memory in floating point at a time
 
 
 def read_image(path: str | os.PathLike[str], size: tuple[int, int] | None = None) -> Tensor:
@@ -44,43 +48,129 @@ def read_image(path: str | os.PathLike[str], size: tuple[int, int] | None = None
             `MIN_SIDE` pixels a side; or another size.
     """
     path = Path(path)
-    data = read_bytes(path)
+    with _named(path):
+        stored = _decode(read_bytes(path), path)
+        require_size(path, stored.upright, size)
+        image = torch.empty(3, stored.height, stored.width)
+        for rows, band in stored.bands():
+            image[:, rows] = band
+        return _rotated(image, stored.orientation).contiguous()
+
+
+def read_resized(
+    path: str | os.PathLike[str], choose: Callable[[tuple[int, int]], tuple[int, int]],
+) -> tuple[Tensor, tuple[int, int]]:
+    """Read a photograph at a smaller size, without ever holding all of it in floating point.
+
+    Args:
+        choose: the size wanted for a photograph of a size, both (height, width).
+
+    Returns:
+        [3, h, w] float32 in [0, 1], resized as by `resize`, and the photograph's own (height, width).
+
+    A JPEG of more than four times the size is reduced while it is decoded. Raises DataError as `read_image`.
+    """
+    path = Path(path)
+    with _named(path):
+        stored = _decode(read_bytes(path), path, choose)
+        wanted = choose(stored.upright)
+        height, width = wanted[::-1] if stored.turned else wanted
+        narrow = torch.empty(1, 3, stored.height, width)
+        for rows, band in stored.bands():       # the filter is separable: each row can be resized on its own
+            narrow[:, :, rows] = resize(band[None], (band.shape[1], width))
+        return _rotated(resize(narrow, (height, width))[0], stored.orientation).contiguous(), stored.upright
+
+
+def resize(image: Tensor, size: Sequence[int]) -> Tensor:
+    """Bilinear, antialiased where it shrinks; [B, C, H, W] to [B, C, *size]. Corners of the picture stay corners."""
+    return F.interpolate(image, size=tuple(size), mode="bilinear", align_corners=False, antialias=True)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Turn what decoders raise into a DataError that names the file."""
     try:
         with warnings.catch_warnings(action="ignore"):      # of no use where the file still decodes
-            array = _decode(data, path)
+            yield
     except (DataError, MemoryError):
         raise
     except Image.DecompressionBombError:
         raise DataError(f"{path}: found too many pixels, expected at most {MAX_PIXELS // 10**6} megapixels") from None
     except Image.UnidentifiedImageError:
-        heic = data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"mif1", b"avif")
+        with path.open("rb") as file:
+            head = file.read(12)
+        heic = head[4:8] == b"ftyp" and head[8:12] in (b"heic", b"heix", b"mif1", b"avif")
         found = "HEIC or AVIF, export it as JPEG or PNG" if heic else "not an image that can be read"
         raise DataError(f"{path}: found {found}, expected {READABLE}") from None
     except Exception as error:      # decoders raise nearly every type on damaged input
         raise DataError(f"{path}: damaged or cut off ({one_line(error)})") from error
-    require_size(path, array.shape[:2], size)
-    return torch.from_numpy(np.ascontiguousarray(array.transpose(2, 0, 1), dtype=np.float32))
 
 
-def _decode(data: bytes, path: Path) -> np.ndarray:
-    """[H, W, 3] float in [0, 1]."""
+@dataclass(frozen=True)
+class _Stored:
+    """A decoded photograph as its file stores it.
+
+    Attributes:
+        height, width: of the pixels that `rows` gives; a JPEG may have been reduced.
+        full: (height, width) in the file. orientation: EXIF's, 1 to 8.
+        rows: (first, last + 1) -> [rows, width, 3] floats in [0, 1].
+    """
+
+    height: int
+    width: int
+    full: tuple[int, int]
+    orientation: int
+    rows: Callable[[int, int], np.ndarray]
+
+    @property
+    def turned(self) -> bool:
+        return self.orientation in (5, 6, 7, 8)
+
+    @property
+    def upright(self) -> tuple[int, int]:
+        return self.full[::-1] if self.turned else self.full
+
+    def bands(self) -> Iterator[tuple[slice, Tensor]]:
+        """Some rows after the other, and their pixels [3, rows, width] float32."""
+        step = max(1, BAND // self.width)
+        for top in range(0, self.height, step):
+            rows = slice(top, min(top + step, self.height))
+            pixels = np.asarray(self.rows(rows.start, rows.stop), dtype=np.float32)
+            yield rows, torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
+
+
+def _decode(data: bytes, path: Path, choose: Callable[[tuple[int, int]], tuple[int, int]] | None = None) -> _Stored:
     if path.suffix.lower() in RAW_SUFFIXES:         # they are TIFF files whose first page is a thumbnail
         raise DataError(f"{path}: raw camera files cannot be read; export it as TIFF, PNG or JPEG")
-    if data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+") and (array := _deep_tiff(data, path)) is not None:
-        return array
-    Image.init()
-    with Image.open(io.BytesIO(data), formats=[name for name in FORMATS if name in Image.OPEN]) as picture:
+    if data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+") and (stored := _deep_tiff(data, path)) is not None:
+        return stored
+    with Image.open(io.BytesIO(data), formats=_formats()) as picture:
         _check_size(*picture.size, path)
+        full = picture.size[::-1]
+        if choose is not None and picture.format in ("JPEG", "MPO"):
+            height, width = choose(full)
+            picture.draft(None, (4 * width, 4 * height))
         picture.load()
-        if data[:4] == b"\x89PNG" and data[24] == 16 and data[25] in (2, 4, 6):
-            array = _visible(decode_deep_png(data) / np.float32(65535))
-        else:
-            array = _from_pillow(picture, path)
         try:                # after loading, since Pillow turns TIFF files itself and then drops the entry
             orientation = int(picture.getexif().get(0x0112, 1))
         except Exception:   # damaged EXIF data with a valid image
             orientation = 1
-        return _rotated(array, orientation)
+        if data[:4] == b"\x89PNG" and data[24] == 16 and data[25] in (2, 4, 6):
+            deep = decode_deep_png(data)
+            return _Stored(*full, full, orientation, lambda top, end: _visible(deep[top:end] / np.float32(65535)))
+        width, height = picture.size
+        full = (height, width) if picture.format == "TIFF" else full        # turned
+    return _Stored(height, width, full, orientation, lambda top, end: _from_pillow(picture.crop((0, top, width, end)), path))
+
+
+@cache
+def _formats() -> list[str]:
+    """Those of `FORMATS` that Pillow has here. `Image.init` would load forty modules for all formats there are."""
+    Image.preinit()
+    for plugin in ("Avif", "Jpeg2K", "Mpo", "Tiff", "WebP"):
+        with suppress(ImportError):
+            import_module(f"PIL.{plugin}ImagePlugin")
+    return [name for name in FORMATS if name in Image.OPEN]
 
 
 def _check_size(width: int, height: int, path: Path) -> None:
@@ -122,7 +212,7 @@ def decode_deep_png(data: bytes) -> np.ndarray:
     return decode_image(raw, mode=ImageReadMode.UNCHANGED).permute(1, 2, 0).numpy()
 
 
-def _deep_tiff(data: bytes, path: Path) -> np.ndarray | None:
+def _deep_tiff(data: bytes, path: Path) -> _Stored | None:
     """The first page of a TIFF with more than 8 bits a channel; None for what Pillow reads as well."""
     import tifffile
 
@@ -130,7 +220,8 @@ def _deep_tiff(data: bytes, path: Path) -> np.ndarray | None:
         page = file.pages[0]
         if page.bitspersample <= 8 or page.photometric not in (0, 1, 2):
             return None
-        _check_size(page.imagewidth, page.imagelength, path)
+        size = (page.imagelength, page.imagewidth)
+        _check_size(*size[::-1], path)
         try:
             array = page.asarray()
         except ValueError as error:
@@ -139,98 +230,35 @@ def _deep_tiff(data: bytes, path: Path) -> np.ndarray | None:
             raise
         if page.planarconfig == 2 and page.samplesperpixel > 1:
             array = np.moveaxis(array, 0, -1)
-        array = array.reshape(page.imagelength, page.imagewidth, page.samplesperpixel)
-        if array.dtype.kind == "u":
-            array = array / np.float64(np.iinfo(array.dtype).max)
-        array = _unit_range(array, path)
-        colours = 3 if page.photometric == 2 else 1
-        colour, extra = array[..., :colours], array[..., colours:colours + 1]
-        if page.photometric == 0:
-            colour = 1 - colour
-        if page.extrasamples and page.extrasamples[0] == 1:         # premultiplied
-            colour = np.clip(colour + (1 - extra), 0, 1)
-        elif page.extrasamples and page.extrasamples[0] == 2:
-            colour = np.concatenate((colour, extra), axis=2)
-        orientation = page.tags["Orientation"].value if "Orientation" in page.tags else 1
-        return _rotated(_visible(colour), int(orientation))
+        array = array.reshape(*size, page.samplesperpixel)
+        alpha = page.extrasamples[0] if page.extrasamples else 0
+        orientation = int(page.tags["Orientation"].value) if "Orientation" in page.tags else 1
+        kind = page.photometric
+    return _Stored(*size, size, orientation, lambda top, end: _from_tiff(array[top:end], kind, alpha, path))
 
 
-def _rotated(array: np.ndarray, orientation: int) -> np.ndarray:
-    """Undo the EXIF orientation of [H, W, C]: 2 to 4 mirror or turn by 180 degrees, 5 to 8 also swap the axes."""
+def _from_tiff(array: np.ndarray, photometric: int, alpha: int, path: Path) -> np.ndarray:
+    """Rows [h, W, C] of numbers as a TIFF stores them; `alpha` 1: premultiplied, 2: not, else none."""
+    if array.dtype.kind == "u":
+        array = array / np.float64(np.iinfo(array.dtype).max)
+    array = _unit_range(array, path)
+    colours = 3 if photometric == 2 else 1
+    colour, extra = array[..., :colours], array[..., colours:colours + 1]
+    if photometric == 0:
+        colour = 1 - colour
+    if alpha == 1:
+        colour = np.clip(colour + (1 - extra), 0, 1)
+    elif alpha == 2:
+        colour = np.concatenate((colour, extra), axis=2)
+    return _visible(colour)
+
+
+def _rotated(image: Tensor, orientation: int) -> Tensor:
+    """Undo the EXIF orientation of [C, H, W]: 2 to 4 mirror or turn by 180 degrees, 5 to 8 also swap the axes."""
     if orientation in (5, 6, 7, 8):
-        array = array.transpose(1, 0, 2)
+        image = image.transpose(1, 2)
     if orientation in (2, 3, 6, 7):
-        array = array[:, ::-1]
+        image = image.flip(2)
     if orientation in (3, 4, 7, 8):
-        array = array[::-1]
-    return array
-
-
-def write_depth_png(path: str | os.PathLike[str], depth: Tensor | np.ndarray, scale: float | None = None) -> float:
-    """Write depth as a 16-bit PNG: the stored value is depth x scale, 0 stays invalid.
-
-    The scale is also written into the file, as the text entries `depth_scale` and `depth_unit`. A valid depth that
-    would round to 0 is stored as 1, so that it stays valid. The file appears whole or not at all.
-
-    Args:
-        depth: [H, W] (or [1, H, W]) metres, 0 where invalid.
-        scale: units per metre; None takes the first of `DEPTH_SCALES` that holds the largest depth.
-
-    Returns:
-        The scale.
-
-    Raises:
-        ValueError: negative or non-finite depth, another shape, or depths that do not fit into 16 bits.
-    """
-    metres = np.asarray(depth.detach().cpu() if isinstance(depth, Tensor) else depth, dtype=np.float64)
-    if metres.ndim == 3 and metres.shape[0] == 1:
-        metres = metres[0]
-    if metres.ndim != 2 or metres.size == 0:
-        raise ValueError(f"depth: found shape {list(metres.shape)}, expected [H, W] or [1, H, W]")
-    if not (np.isfinite(metres).all() and metres.min() >= 0):
-        raise ValueError("depth: found negative or non-finite values, expected metres >= 0 with 0 for invalid")
-    if scale is None:
-        scale = next((unit for unit in DEPTH_SCALES if round(metres.max() * unit) <= 65535), DEPTH_SCALES[-1])
-    if not (np.isfinite(scale) and scale > 0):
-        raise ValueError(f"scale: found {scale}, expected units per metre > 0")
-    if beyond := int((np.rint(metres * scale) > 65535).sum()):
-        found = f"{beyond} pixels beyond {65535 / scale:g} m (up to {metres.max():g} m)"
-        raise ValueError(f"depth: found {found}, expected depths that fit into 16 bits at {scale:g} units per metre")
-    stored = np.where(metres > 0, np.maximum(np.rint(metres * scale), 1), 0).astype(np.uint16)
-    text = PngImagePlugin.PngInfo()
-    text.add_text("depth_scale", repr(float(scale)))
-    text.add_text("depth_unit", f"1/{scale:g} metre, 0 = invalid")
-    with atomic_write(path) as temporary:
-        Image.fromarray(stored).save(temporary, format="PNG", pnginfo=text)
-    return float(scale)
-
-
-def read_depth_png(path: str | os.PathLike[str], scale: float | None = None) -> Tensor:
-    """Read a 16-bit depth PNG.
-
-    Args:
-        scale: units per metre (NYU and 7-Scenes 1000, TUM 5000, KITTI 256); None takes the one written in the file.
-
-    Returns:
-        [H, W] float32 metres, 0 = invalid.
-
-    Raises:
-        DataError: unreadable, not a 16-bit one-channel PNG, or no scale, or one that contradicts the file's own.
-    """
-    path = Path(path)
-    data = read_bytes(path)
-    if data[:4] != b"\x89PNG" or data[24:26] != b"\x10\x00":
-        raise DataError(f"{path}: found another file, expected a 16-bit one-channel PNG")
-    try:
-        with Image.open(io.BytesIO(data), formats=["PNG"]) as picture:
-            picture.load()
-            stored, noted = np.asarray(picture), picture.text.get("depth_scale")
-        written = None if noted is None else float(noted)
-    except Exception as error:
-        raise DataError(f"{path}: damaged or cut off ({one_line(error)})") from error
-    if scale is not None and written is not None and scale != written:
-        raise DataError(f"{path}: found {written:g} units per metre in the file, expected {scale:g}")
-    scale = written if scale is None else scale
-    if scale is None or not (np.isfinite(scale) and scale > 0):
-        raise DataError(f"{path}: found scale {scale}, expected `scale`, units per metre (1000 for millimetres)")
-    return torch.from_numpy((stored.astype(np.float64) / scale).astype(np.float32))
+        image = image.flip(1)
+    return image

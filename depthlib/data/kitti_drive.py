@@ -13,8 +13,8 @@ from torch.nn.functional import interpolate
 from torch.utils.data import Dataset
 
 from depthlib.base.paths import samples_dir
+from depthlib.data.depth_png import read_depth_png
 from depthlib.data.errors import DataError
-from depthlib.data.images import read_depth_png
 from depthlib.data.kitti import KittiFormatted, KittiRaw, drive_frames
 from depthlib.data.transforms import CenterCrop
 

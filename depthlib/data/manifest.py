@@ -10,6 +10,7 @@ a slash (`{scene}`), whole path pieces if the word ends in `path` (`{imagepath}`
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -21,6 +22,7 @@ from depthlib.data.schema import build, read_yaml
 from depthlib.data.templates import field_names
 
 Format = Literal["png", "jpg", "ppm", "pgm", "npy", "npz", "h5", "mat", "pfm", "bin", "csv", "txt", "json"]
+NARROWEST, WIDEST = 5, 160      # degrees: the angles of view of a camera without a telescope and without a fisheye
 Unit = Literal["metre", "pixel", "1/metre", "relative", "class", "colour", "none"]
 
 
@@ -149,6 +151,16 @@ class Camera:
         given = [value is not None for value in (self.fx, self.fy, self.cx, self.cy)]
         if any(given) != all(given) or (not any(given) and self.file is None):
             raise DataError("found part of fx, fy, cx, cy, expected all four, or the kind of file that holds them in `file`")
+        if all(given) and not (self.fx > 0 and self.fy > 0):
+            raise DataError(f"found fx {self.fx:g}, fy {self.fy:g}, expected focal lengths in pixels > 0")
+        for focal, centre, side, name in ((self.fx, self.cx, self.width, "width"), (self.fy, self.cy, self.height, "height")):
+            if side is None or focal is None:
+                continue
+            if side <= 0 or not -side / 2 <= centre <= 1.5 * side:
+                raise DataError(f"found a principal point at {centre:g} for a {name} of {side}, expected one in or near the image")
+            if not NARROWEST <= (angle := math.degrees(2 * math.atan(side / (2 * focal)))) <= WIDEST:
+                raise DataError(f"found a focal length of {focal:g} for a {name} of {side}, an angle of view of {angle:.1f} degrees, "
+                                f"expected {NARROWEST} to {WIDEST}: pixels, not millimetres?")
 
 
 @dataclass(frozen=True)

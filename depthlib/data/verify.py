@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from depthlib.data.encoding import check_file
 from depthlib.data.errors import DataError
 from depthlib.data.files import sha256
+from depthlib.data.frames import pair_frames
 from depthlib.data.lists import needed_files, read_list
 from depthlib.data.manifest import Encoding, Manifest, SizedFile
 from depthlib.data.templates import pattern
@@ -81,8 +83,9 @@ def verify(
 ) -> Report:
     """Compare a folder with its manifest.
 
-    Fast mode looks at names and sizes: empty files are damaged, known files must have their known size. Full mode also
-    decodes every file that has an encoding (`depthlib.data.encoding.check_file`) and hashes files of known sha256.
+    Fast mode looks at names and sizes: empty files are damaged, known files must have their known size, and where no file
+    fits any template all of them are missing. Full mode also decodes every file that has an encoding
+    (`depthlib.data.encoding.check_file`) and hashes files of known sha256.
 
     Args:
         lists: the folder of lists; a list is looked for there and then under `root`. An absent list is noted and is no
@@ -114,12 +117,33 @@ def verify(
         finding = Finding(f"layout {name}", len(own), kind.count, missing)
         for path in sorted(path for path in own if there[path] == 0):
             finding.blame(f"{path}: is empty (0 bytes)", damaged=1)
+        if not own:
+            finding.note = f"looked for {' or '.join(kind.paths)}"
         findings.append(finding)
+    if manifest.layout and not any(finding.found for finding in findings):
+        for finding in findings:
+            finding.missing = finding.missing or finding.expected or 1
+    if manifest.loader is None:
+        with suppress(DataError):           # not a set of single frames
+            findings.append(_pairs(manifest, there))
     if full:
         _decode_all(root, {path: owner for path, owner in owners.items() if there[path]}, findings, progress)
     for name in wanted or manifest.splits:
         findings.append(_split(manifest, name, root, lists, there, asked=bool(wanted)))
     return Report(manifest.name, root, full, findings)
+
+
+def _pairs(manifest: Manifest, there: dict[str, int]) -> Finding:
+    """Frames with image and depth, of a set that `ManifestFrames` loads: what has no partner is left out there."""
+    paired = pair_frames(manifest, there)
+    finding = Finding("frames with image and depth", len(paired.pairs))
+    alone = [f"{len(files)} {kind}, the first is {files[0]}"
+             for kind, files in (("images without depth", paired.images), ("depths without image", paired.depths)) if files]
+    if not paired.pairs and (not paired.images or not paired.depths):      # else both are there, and paired otherwise
+        finding.blame("; ".join(alone) or "no image and no depth", missing=1)
+    else:
+        finding.note = "; ".join(alone)
+    return finding
 
 
 def _walk(root: Path) -> Iterator[tuple[str, int]]:
@@ -132,10 +156,11 @@ def _walk(root: Path) -> Iterator[tuple[str, int]]:
         seen.add(real)
         with os.scandir(folder) as entries:
             for entry in entries:
-                if entry.is_dir():
-                    waiting.append((Path(entry.path), f"{prefix}{entry.name}/"))
-                elif entry.is_file():
-                    yield prefix + entry.name, entry.stat().st_size
+                with suppress(OSError):         # a link that leads to itself, or away
+                    if entry.is_dir():
+                        waiting.append((Path(entry.path), f"{prefix}{entry.name}/"))
+                    elif entry.is_file():
+                        yield prefix + entry.name, entry.stat().st_size
 
 
 def _sized(files: list[SizedFile], root: Path, there: dict[str, int], full: bool) -> Finding:

@@ -198,11 +198,13 @@ def snippet_errors(estimate: ArrayLike, truth: ArrayLike) -> Array:
     return np.sqrt(np.sum((scale[:, None, None] * e - t) ** 2, axis=(1, 2))) / t.shape[1]
 
 
-def associate(stamps: ArrayLike, reference: ArrayLike, tolerance: float = 0.02) -> NDArray[np.int64]:
+def associate(
+    stamps: ArrayLike, reference: ArrayLike, tolerance: float = 0.02, *, one_to_one: bool = True,
+) -> NDArray[np.int64]:
     """Rows of two files paired by time: [M,2], in the order of `stamps`.
 
     Each stamp is paired with the nearest one of `reference`, if not farther than `tolerance` seconds; of two with the
-    same partner, the nearer keeps it.
+    same partner, the nearer keeps it; without `one_to_one` both do.
     """
     a, b = (np.asarray(s, dtype=np.float64) for s in (stamps, reference))
     if a.ndim != 1 or b.ndim != 1 or len(a) == 0 or len(b) < 2 or (np.diff(b) < 0).any():
@@ -211,7 +213,7 @@ def associate(stamps: ArrayLike, reference: ArrayLike, tolerance: float = 0.02) 
     nearest = np.where(a - b[after - 1] <= b[after] - a, after - 1, after)
     gap = np.abs(a - b[nearest])
     order = np.lexsort((gap, nearest))                      # by partner, the nearest first
-    first = np.concatenate(([True], np.diff(nearest[order]) > 0))
+    first = np.concatenate(([True], np.diff(nearest[order]) > 0)) | (not one_to_one)
     rows = np.sort(order[first & (gap[order] <= tolerance)])
     if len(rows) == 0:
         raise ValueError(f"stamps: found none within {tolerance} s of reference, expected one clock for both")

@@ -10,6 +10,7 @@ from torch.utils.data import Dataset
 
 from depthlib.geometry import pixel_grid
 from depthlib.models.blocks import check_image
+from depthlib.models.floors import FixedMap as FixedMap
 
 CAMERA_HEIGHT, HALF_WIDTH, END = 1.6, 6.0, 60.0        # metres, of a typical street
 
@@ -43,17 +44,6 @@ class MeanDepth(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         check_image(image)
         return self.depth.to(image).expand(image.shape[0], 1, *image.shape[-2:]).clone()
-
-
-class FixedMap(nn.Module):
-    """The same depth map [1,H,W] for every image [B,3,H,W]."""
-
-    def __init__(self, depth: Tensor) -> None:
-        super().__init__()
-        self.register_buffer("depth", depth)
-
-    def forward(self, image: Tensor) -> Tensor:
-        return self.depth.expand(len(image), *self.depth.shape)
 
 
 def empty_street(K: Tensor, height: int, width: int) -> Tensor:

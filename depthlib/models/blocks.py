@@ -85,6 +85,16 @@ class VGGBlock(nn.Sequential):
         )
 
 
+@torch.no_grad()
+def start_constant(layer: nn.Conv2d | nn.BatchNorm2d, value: float) -> None:
+    """Set the weights of a layer to 0 and its bias to `value`, which it then gives everywhere, until its weights learn.
+
+    Random weights would shift the output, since the mean of the features before them is not 0.
+    """
+    layer.weight.zero_()
+    layer.bias.fill_(value)
+
+
 class DepthHead(nn.Module):
     """Convolution to one channel z, then metres: [B,C,H,W] -> [B,1,H,W].
 
@@ -136,9 +146,8 @@ class DepthHead(nn.Module):
             return z.clamp(math.log(self.min_depth), math.log(self.max_depth)).exp()
         return self.min_depth + (self.max_depth - self.min_depth) * z.sigmoid()
 
-    @torch.no_grad()
     def start_at(self, depth: float) -> None:
-        """Set the bias to the z of `depth` metres, so that a network begins near the median of its labels.
+        """Give `depth` metres everywhere, so that a network begins at the median of its labels; see `start_constant`.
 
         Raises ValueError for a head without bias, or a depth that is not inside the bounds.
         """
@@ -155,7 +164,7 @@ class DepthHead(nn.Module):
             if self.activation == "log":
                 share = math.log(depth / self.min_depth) / math.log(self.max_depth / self.min_depth)
             z = math.log(share / (1 - share))
-        self.conv.bias.fill_(z)
+        start_constant(self.conv, z)
 
     def extra_repr(self) -> str:
         return f"{self.activation}, {self.min_depth:g} to {self.max_depth:g} m"

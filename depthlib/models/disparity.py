@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from depthlib.models.blocks import start_constant
+
 DECODER_WIDTHS = (256, 128, 64, 32, 16)
 NEAREST = 1 / 10.01  # with max_depth 100: inverse depth 10 sigmoid(z) + 0.01, as SfMLearner; monodepth2 has 0.1
 START = 0.1  # factor on the initial weights of a head (DN-9): a saturated sigmoid may leave depth constant
@@ -52,14 +54,13 @@ class DisparityHead(nn.Module):
             z = self.conv(features.to(self.conv.weight.dtype))
         return self.offset + self.scale * z.sigmoid()
 
-    @torch.no_grad()
     def start_at(self, depth: float) -> None:
-        """Set the bias to the z of `depth` metres. Raises ValueError for a depth that is not inside the bounds."""
+        """Give `depth` metres everywhere, see `start_constant`. Raises ValueError for a depth outside the bounds."""
         share = (1 / depth - self.offset) / self.scale
         if not 0 < share < 1:
             low, high = 1 / (self.offset + self.scale), 1 / self.offset
             raise ValueError(f"depth: found {depth:g} m, expected one inside {low:g} to {high:g} m")
-        self.conv.bias.fill_(math.log(share / (1 - share)))
+        start_constant(self.conv, math.log(share / (1 - share)))
 
 
 class DisparityDecoder(nn.Module):

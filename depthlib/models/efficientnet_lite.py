@@ -9,6 +9,7 @@ import hashlib
 import importlib.util
 import io
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -50,15 +51,24 @@ class EfficientNetLite0(nn.Module):
         if output_stride not in STRIDES:
             raise ValueError(f"output_stride: found {output_stride}, expected one of {', '.join(map(str, STRIDES))}")
         self.normalise = Normalise(MEAN, STD)
-        self.trunk = timm_model(NAME, features_only=True, output_stride=output_stride)
+        self.trunk = lite0(pretrained=pretrained, features_only=True, output_stride=output_stride)
         self.channels, self.strides = self.trunk.feature_info.channels(), self.trunk.feature_info.reduction()
-        if pretrained:
-            state = imagenet_state()
-            self.trunk.load_state_dict({name: state[name] for name in self.trunk.state_dict()})
 
     def forward(self, image: Tensor) -> list[Tensor]:
         check_image(image)
         return self.trunk(self.normalise(image))
+
+
+def lite0(*, pretrained: bool = False, **options: Any) -> nn.Module:
+    """timm's `tf_efficientnet_lite0`, `options` those of `create_model` there. Wants images normalised by `MEAN`, `STD`.
+
+    Raises WeightsError as `imagenet_state`.
+    """
+    network = timm_model(NAME, **options)
+    if pretrained:
+        state = imagenet_state()
+        network.load_state_dict({name: state[name] for name in network.state_dict()})
+    return network
 
 
 def imagenet_state() -> dict[str, Tensor]:

@@ -8,9 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from depthlib.models.blocks import check_image
+from depthlib.models.encoders import ImageNetEncoder
 from depthlib.models.full_precision import FullPrecision
-from depthlib.models.imagenet import Normalise
-from depthlib.models.resnet_trunk import ResNetTrunk
 
 
 class Estimate(NamedTuple):
@@ -65,9 +64,9 @@ class EncDecResNet(nn.Module):
 
     def __init__(self, *, width: float = 1.0, pretrained: bool = False) -> None:
         super().__init__()
-        self.normalise = Normalise()
-        self.trunk = ResNetTrunk(width, pretrained=pretrained)
-        c5 = self.trunk.out_channels
+        encoder = ImageNetEncoder("resnet50", width=width, pretrained=pretrained)
+        self.normalise, self.trunk = encoder.normalise, encoder.trunk
+        c5 = encoder.channels[-1]
         widths = [c5 // 4, c5 // 8, c5 // 16]
         self.fusions = nn.ModuleList(
             Fusion(left, below, out)
@@ -81,14 +80,9 @@ class EncDecResNet(nn.Module):
     def estimate(self, image: Tensor) -> Estimate:
         """Relative depth, and the features that pairwise distillation compares."""
         check_image(image, 32)
-        x = self.normalise(image)
-        trunk, maps = self.trunk, []
-        x = trunk.maxpool(trunk.relu(trunk.bn1(trunk.conv1(x))))
-        for layer in (trunk.layer1, trunk.layer2, trunk.layer3, trunk.layer4):
-            x = layer(x)
-            maps.append(x)
-        x = twice(x)
-        for fusion, left in zip(self.fusions, maps[2::-1], strict=True):
+        _, *lefts, deepest = self.trunk(self.normalise(image))
+        x = twice(deepest)
+        for fusion, left in zip(self.fusions, reversed(lefts), strict=True):
             x = fusion(left, x)
         return Estimate(twice(self.head(self.near(x))), x)
 

@@ -7,6 +7,7 @@ Each file is run and compared with torch on two images before it is moved to its
 
 from __future__ import annotations
 
+import copy
 import importlib
 import json
 import os
@@ -24,14 +25,12 @@ from torch import Tensor, nn
 from depthlib import __version__
 from depthlib.base.paths import atomic_write
 from depthlib.base.text import one_line
+from depthlib.models.meaning import meaning_of
 from depthlib.models.weights import load_weights
 
 TOLERANCE = 1e-4        # largest difference from torch, relative to torch's largest value; float32 gives about 1e-6
 LICENCE = "Apache-2.0 (depthlib); the data of the training may set further terms"
-MEANINGS = {            # by paper; the other networks predict metres
-    "mobile": "relative depth without a unit, larger = farther; may be negative",
-    "dual": "depth up to a scale, larger = farther",
-}
+MOST_NODES = 4000       # of a graph that is simplified: of larger ones it takes ever longer, and runtimes simplify too
 Runner = Callable[[Tensor], Tensor]
 
 
@@ -86,23 +85,25 @@ def export(
             f"{weights}: found {info['model']} with inputs {', '.join(model.inputs)}, expected a network of one image"
         )
     height, width = _sides(size or info["input_size"])
-    notes = _notes(info, (height, width))
+    try:
+        depth = _run(model, torch.zeros(1, 3, height, width))
+    except ExportError as error:
+        if size is not None:
+            raise
+        raise ExportError(f"{weights}: found {info['model']}, which gives no depth of an image ({one_line(error.__cause__)})") from error
+    if depth.ndim != 4 or depth.shape[:2] != (1, 1):
+        raise ExportError(f"{weights}: found {info['model']} with an output {list(depth.shape)}, expected depth [1,1,H,W]")
+    notes = _notes(info, (height, width), depth.shape[2:])
     return Exported(out, notes, write(model, out, (height, width), format=format, notes=notes))
 
 
 def write(
     model: nn.Module, out: Path, size: Sequence[int], *, format: str = "onnx", notes: Mapping[str, str] | None = None,
 ) -> tuple[float, ...]:
-    """Write a network, which is put into evaluation mode on the CPU; see `export`. Returns `Exported.differences`."""
-    model.cpu().eval()
+    """Write a network, in evaluation mode on the CPU; see `export`. Returns `Exported.differences`."""
+    model = _with_plain_flags(model)
     images = _images(*_sides(size))
-    with torch.no_grad():
-        try:
-            expected = [model(image).float() for image in images]
-        except (ValueError, RuntimeError) as error:
-            raise ExportError(
-                f"size: found {size[0]} x {size[1]}, expected a size that the network takes ({one_line(error)})"
-            ) from error
+    expected = [_run(model, image) for image in images]
     with atomic_write(out) as temporary:
         try:
             with warnings.catch_warnings():
@@ -124,19 +125,37 @@ def write(
     return differences
 
 
-def _notes(info: Mapping[str, Any], size: Sequence[int]) -> dict[str, str]:
-    """The metadata of a file: strings, as ONNX stores them."""
-    spec = info.get("spec") or {}
-    metres = "depth in metres" if spec else "depth, larger = farther"
-    meaning = metres if spec.get("data") == "rooms" else MEANINGS.get(spec.get("paper"), metres)
+def _with_plain_flags(model: nn.Module) -> nn.Module:
+    """A copy on the CPU whose single-bool buffers are plain bools: a graph cannot branch on what a tensor holds."""
+    model = copy.deepcopy(model).cpu().eval()
+    for module in model.modules():
+        for name in [name for name, value in module.named_buffers(recurse=False) if value.dtype == torch.bool and not value.ndim]:
+            flag = bool(module._buffers.pop(name))
+            setattr(module, name, flag)
+    return model
+
+
+@torch.no_grad()
+def _run(model: nn.Module, image: Tensor) -> Tensor:
+    """What torch says, on the CPU in evaluation mode. Raises ExportError where the network does not take the image."""
+    try:
+        return model.cpu().eval()(image).float()
+    except (ValueError, RuntimeError, TypeError, AttributeError) as error:
+        raise ExportError(
+            f"size: found {image.shape[2]} x {image.shape[3]}, expected a size that the network takes ({one_line(error)})"
+        ) from error
+
+
+def _notes(info: Mapping[str, Any], size: Sequence[int], output: Sequence[int]) -> dict[str, str]:
+    """The metadata of a file for images of `size`, whose depth maps have the size `output`: strings, as ONNX stores them."""
     return {
         "producer": f"depthlib {__version__}",
         "model": info["model"],
         "options": json.dumps(info["options"], sort_keys=True),
-        "run": json.dumps(spec, sort_keys=True),
+        "run": json.dumps(info.get("spec") or {}, sort_keys=True),
         "input": f"image [1,3,{size[0]},{size[1]}] float32, RGB in [0,1]; the network normalises it itself",
         "input_size": f"{size[0]} {size[1]}",
-        "output": f"depth [1,1,{size[0]},{size[1]}] float32: {meaning}",
+        "output": f"depth [1,1,{output[0]},{output[1]}] float32: {meaning_of(info).words}",
         "license": LICENCE,
     }
 
@@ -176,8 +195,11 @@ def _write_onnx(model: nn.Module, image: Tensor, path: Path, notes: Mapping[str,
     except ImportError as error:
         raise ExportError(f"{error.name} is not installed: {EXTRA}") from error
     program = torch.onnx.export(
-        model, (image,), dynamo=True, verbose=False, external_data=False, input_names=["image"], output_names=["depth"]
+        model, (image,), dynamo=True, verbose=False, external_data=False, optimize=False, input_names=["image"],
+        output_names=["depth"],
     )
+    if len(program.model.graph) <= MOST_NODES:
+        program.optimize()
     proto = program.model_proto
     _forget_tracing(proto.graph)
     proto.producer_name, proto.producer_version = "depthlib", __version__
@@ -212,6 +234,7 @@ def onnx_session(path: str | os.PathLike[str], threads: int = 1) -> Any:
         raise ExportError(f"{error.name} is not installed: {EXTRA}") from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.log_severity_level = 3          # errors alone: what cannot be simplified is no news
     return onnxruntime.InferenceSession(os.fspath(path), options, providers=["CPUExecutionProvider"])
 
 

@@ -7,8 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from depthlib.models.blocks import DepthHead, check_image
-from depthlib.models.imagenet import Normalise
-from depthlib.models.resnet_trunk import ResNetTrunk
+from depthlib.models.encoders import ImageNetEncoder
 
 
 def unpool_conv(x: Tensor, weight: Tensor) -> Tensor:
@@ -71,6 +70,8 @@ class FCRN(nn.Module):
     Args:
         width: factor on all channels; 1 is the paper's.
         max_depth, min_depth, activation: see `DepthHead`. "relu" ignores max_depth.
+        head_bias: whether the depth head has a bias. The paper's has none, but only with it depth can start at the median
+            of the labels, see `DepthHead.start_at`.
         pretrained: load the ImageNet weights of torchvision into the trunk (downloads them unless they are cached).
 
     Raises ValueError if width is below 1/64, or if pretrained and width is not 1.
@@ -83,23 +84,26 @@ class FCRN(nn.Module):
         max_depth: float = 40.0,
         min_depth: float = 0.0,
         activation: str = "relu",
+        head_bias: bool = False,
         pretrained: bool = False,
     ) -> None:
         super().__init__()
-        self.normalise = Normalise()
-        self.trunk = ResNetTrunk(width, pretrained=pretrained)
-        channels = [self.trunk.out_channels // 2**step for step in range(1, 6)]
+        encoder = ImageNetEncoder("resnet50", width=width, pretrained=pretrained)
+        self.normalise, self.trunk = encoder.normalise, encoder.trunk
+        deepest = encoder.channels[-1]
+        channels = [deepest // 2**step for step in range(1, 6)]
         # No ReLU after this norm, as in the published code.
-        self.bridge = nn.Sequential(_conv(self.trunk.out_channels, channels[0], 1), nn.BatchNorm2d(channels[0]))
+        self.bridge = nn.Sequential(_conv(deepest, channels[0], 1), nn.BatchNorm2d(channels[0]))
         self.decoder = nn.Sequential(*(UpProjection(i, o) for i, o in zip(channels[:-1], channels[1:], strict=True)))
         self.head = DepthHead(
-            channels[-1], max_depth=max_depth, min_depth=min_depth, activation=activation, kernel_size=3, bias=False
+            channels[-1], max_depth=max_depth, min_depth=min_depth, activation=activation, kernel_size=3,
+            bias=head_bias,
         )
 
     def forward(self, image: Tensor) -> Tensor:
         check_image(image)
-        features = self.trunk(self.normalise(image))
-        depth = self.head(self.decoder(self.bridge(features)))
+        features = self.bridge(self.trunk(self.normalise(image))[-1])
+        depth = self.head(self.decoder(features))
         return F.interpolate(depth, size=image.shape[-2:], mode="bilinear", align_corners=False)
 
 

@@ -37,7 +37,7 @@ class Monodepth2(nn.Module):
 
     Args:
         encoder, pretrained: see `ImageNetEncoder`.
-        width: factor on all channels, of the encoder and of the decoder.
+        width: factor on all channels, of the encoder, where it has several widths, and of the decoder.
         bottleneck, min_depth, max_depth: see `DisparityDecoder`.
 
     Raises ValueError for invalid options, and in forward for invalid sizes.
@@ -62,6 +62,11 @@ class Monodepth2(nn.Module):
             max_depth=max_depth,
             bottleneck=bottleneck,
         )
+
+    @property
+    def trunk(self) -> nn.Module:
+        """The part with ImageNet weights."""
+        return self.encoder.trunk
 
     def predict(self, image: Tensor) -> Prediction:
         """Inverse depth on four scales, and the last features, as the losses need them."""

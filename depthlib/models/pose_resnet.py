@@ -39,6 +39,11 @@ class PoseResNet(nn.Module):
             nn.Conv2d(inner, 6, 1),
         )
 
+    @property
+    def trunk(self) -> nn.Module:
+        """The part with ImageNet weights."""
+        return self.encoder.trunk
+
     def vectors(self, earlier: Tensor, later: Tensor) -> Tensor:
         """(rx, ry, rz, tx, ty, tz) of T_later_earlier, two images [B,3,H,W] -> [B,6], see `pose_from_axis_angle`."""
         features = self.decoder(self.encoder(torch.cat([earlier, later], dim=1))[-1])

@@ -62,8 +62,7 @@ def load_weights(path: str | os.PathLike[str]) -> tuple[nn.Module, dict[str, Any
         raise WeightsError(f"{path}: no 'depthlib' metadata, expected weights written by depthlib")
     try:
         info = json.loads(header)
-        # the weights replace those of ImageNet, which need not be there
-        model = create_model(info["model"], **{k: v for k, v in info["options"].items() if k != "pretrained"})
+        model = create_model(info["model"], **_from_nothing(info["options"]))
         model.load_state_dict(
             {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
         )
@@ -74,3 +73,12 @@ def load_weights(path: str | os.PathLike[str]) -> tuple[nn.Module, dict[str, Any
             f"{path}: found non-finite values in {bad[0]} ({len(bad)} such tensors), expected finite weights"
         )
     return model.eval(), info
+
+
+def _from_nothing(options: dict[str, Any]) -> dict[str, Any]:
+    """The options, those of parts included, without `pretrained`: stored weights replace ImageNet's, which may be missing.
+    """
+    return {
+        key: _from_nothing(value) if isinstance(value, dict) else value
+        for key, value in options.items() if key != "pretrained"
+    }

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from depthlib.base.text import one_line
+from depthlib.data.depth_png import read_depth_png
 from depthlib.data.errors import DataError
-from depthlib.data.images import read_depth_png
 
 SUFFIXES = (".png", ".npy", ".npz")
 

@@ -21,6 +21,7 @@ from depthlib.base.stats import Interval
 from depthlib.base.text import one_line
 from depthlib.data.errors import DataError
 from depthlib.metrics.benchmark import units_of
+from depthlib.protocols.applies import check_unit, covered, size_fault
 from depthlib.protocols.depth_files import depth_files, pair_files, read_depth
 from depthlib.protocols.protocol import Protocol, load_protocol
 from depthlib.protocols.reduction import reduced_interval
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 PLAUSIBLE = (0.01, 500.0)       # metres: the median depth of any scene that these protocols are for
 KNOWN_FACTORS = (10.0, 100.0, 256.0, 1000.0, 3906.25, 5000.0, 10000.0)      # of units that are mistaken for each other
+PREDICTED = "*_depth16.png"     # the files that `depthlib predict` writes
 SAMPLE = 4096                   # pixels of an image that tell whether near and far are exchanged
 
 
@@ -63,7 +65,8 @@ class Scores:
     warnings: list[str]
 
     def summary(self, level: float = 0.95) -> dict[str, Interval]:
-        """metric -> the protocol's average, with a bootstrap interval over images."""
+        """metric -> the protocol's average, with a bootstrap interval over images: of one image both ends are its own error,
+        which is no interval, and neither printed nor written as one."""
         pixels = [image.pixels for image in self.images]
         return {
             name: reduced_interval(name, [i.errors[name] for i in self.images], pixels, self.protocol.reduction, level=level)
@@ -77,7 +80,8 @@ class Scores:
         header = ["name", "pixels", "holes", "median_ratio", *self.protocol.metrics]
         images = _csv(Path(out) / f"{stem}-images.csv", header, rows)
         made = [len(self.images), len(self.skipped), self.protocol.name, self.protocol.fingerprint()[:12]]
-        table = [[m, units_of((m,)).rpartition(" ")[2], v.mean, v.low, v.high, *made] for m, v in self.summary().items()]
+        ends = (lambda v: [v.low, v.high]) if len(self.images) > 1 else (lambda v: ["", ""])
+        table = [[m, units_of((m,)).rpartition(" ")[2], v.mean, *ends(v), *made] for m, v in self.summary().items()]
         names = ["metric", "unit", "value", "low", "high", "images", "skipped", "protocol", "fingerprint"]
         return images, _csv(Path(out) / f"{stem}-summary.csv", names, table)
 
@@ -88,12 +92,11 @@ def score_maps(pairs: Iterable[tuple[str, Tensor, Tensor]], protocol: Protocol) 
     Raises:
         DataError: a prediction on its side, a truth whose unit cannot be metres, what the protocol refuses; named.
     """
-    images, skipped, squeezed = [], [], []
+    images, skipped, resized = [], [], []
     for name, *maps in pairs:
         prediction, truth = (x.detach().cpu().float() for x in maps)
-        if prediction.shape == truth.shape[::-1] and prediction.shape != truth.shape:
-            raise DataError(f"{name}: found a prediction of {_size(prediction)} for a truth of {_size(truth)}, expected it "
-                            "the same way up")
+        if wrong := size_fault(tuple(prediction.shape), tuple(truth.shape), protocol):
+            raise DataError(f"{name}: found a prediction of {_size(prediction)} for a truth of {_size(truth)}, expected {wrong}")
         _check_metres(name, truth.numpy())
         try:
             score = _score(name, prediction[None, None], truth[None, None], protocol)
@@ -103,11 +106,12 @@ def score_maps(pairs: Iterable[tuple[str, Tensor, Tensor]], protocol: Protocol) 
             skipped.append(name)
             continue
         images.append(score)
-        if protocol.covers == "none" and abs(math.log(_aspect(prediction) / _aspect(truth))) > math.log(1.5):
-            squeezed.append(name)
+        if (shown := covered(truth.shape, protocol)) != tuple(prediction.shape):
+            stretch = prediction.shape[1] * shown[0] / (prediction.shape[0] * shown[1])
+            resized.append((f"{name}, {_size(prediction)} for {shown[0]} x {shown[1]}", max(stretch, 1 / stretch)))
     if not images:
         raise DataError(f"protocol {protocol.name}: found no valid pixel in any of {len(skipped)} images, expected at least one")
-    return Scores(protocol, images, skipped, _warnings(protocol, images, skipped, squeezed))
+    return Scores(protocol, images, skipped, _warnings(protocol, images, skipped, resized))
 
 
 def score_folders(
@@ -121,7 +125,8 @@ def score_folders(
         pred, gt: folders of 16-bit PNG, npy or npz files (see `read_depth`).
         protocol: a name, also with changes ("eigen-raw+scaling=median").
         pred_scale, gt_scale: units per metre, where the files do not say it (KITTI 256, millimetres 1000).
-        pred_pattern, gt_pattern: like "*_depth16.png", where names differ or other files lie beside (see `depth_files`).
+        pred_pattern, gt_pattern: like "*_depth16.png", where names differ or other files lie beside (see `depth_files`);
+            that one is taken by itself where the folder is one of `depthlib predict`.
         pred_key, gt_key: the array of npz files that hold several.
 
     Raises:
@@ -129,7 +134,11 @@ def score_folders(
         ValueError: an unknown protocol.
     """
     protocol = load_protocol(protocol) if isinstance(protocol, str) else protocol
+    if pred_pattern is None and any(Path(pred).glob(PREDICTED)):
+        pred_pattern = PREDICTED
     pairs, unused = pair_files(depth_files(pred, pred_pattern), depth_files(gt, gt_pattern))
+    for _, prediction, _ in pairs:
+        check_unit(prediction, protocol)
     maps = ((name, read_depth(p, pred_scale, pred_key), read_depth(g, gt_scale, gt_key)) for name, p, g in pairs)
     scores = score_maps(maps, protocol)
     if unused:
@@ -185,7 +194,8 @@ def run(pred: str | os.PathLike[str], gt: str | os.PathLike[str], protocol: str,
         return 2
     table = Table("metric", "value", "95 % interval", "unit", title=f"{scores.protocol.name}: {len(scores.images)} images")
     for metric, value in scores.summary().items():
-        table.add_row(metric, f"{value.mean:.4f}", f"{value.low:.4f} to {value.high:.4f}", units_of((metric,)).rpartition(" ")[2])
+        interval = f"{value.low:.4f} to {value.high:.4f}" if len(scores.images) > 1 else "none: one image"
+        table.add_row(metric, f"{value.mean:.4f}", interval, units_of((metric,)).rpartition(" ")[2])
     screen.print(table)
     for sentence in scores.warnings:
         errors.print(f"[yellow]warning[/] {escape(sentence)}", highlight=False)
@@ -227,7 +237,7 @@ def _correlation(p: np.ndarray, t: np.ndarray) -> float:
     return float((a - a.mean()) @ (b - b.mean()) / (len(a) * spread))
 
 
-def _warnings(protocol: Protocol, images: list[ImageScore], skipped: list[str], squeezed: list[str]) -> list[str]:
+def _warnings(protocol: Protocol, images: list[ImageScore], skipped: list[str], resized: list[tuple[str, float]]) -> list[str]:
     sentences = []
     total = len(images) + len(skipped)
     if protocol.images not in (None, total):
@@ -235,9 +245,10 @@ def _warnings(protocol: Protocol, images: list[ImageScore], skipped: list[str], 
                          "others' figures")
     if skipped:
         sentences.append(f"{len(skipped)} images have no pixel that counts and were left out, the first is {skipped[0]}")
-    if squeezed:
-        sentences.append(f"{len(squeezed)} predictions have not the shape of their truth, the first is {squeezed[0]}: a crop "
-                         "of it?")
+    if resized:
+        name, stretch = max(resized, key=lambda one: one[1])
+        question = f" and stretched by {100 * (stretch - 1):.1f} %: do they show all of it, or a crop?" if stretch > 1.01 else ""
+        sentences.append(f"{len(resized)} predictions were resized to their truth ({name}){question}")
     ratios = [image.ratio for image in images if not math.isnan(image.ratio)]
     if ratios and protocol.scaling == "none" and not 0.2 < (ratio := median(ratios)) < 5:
         factor = min(KNOWN_FACTORS, key=lambda f: abs(math.log(max(ratio, 1 / ratio) / f)))
@@ -266,7 +277,3 @@ def _csv(path: Path, header: list[str], rows: list[list]) -> Path:
 
 def _size(depth: Tensor) -> str:
     return " x ".join(map(str, depth.shape))
-
-
-def _aspect(depth: Tensor) -> float:
-    return depth.shape[1] / depth.shape[0]

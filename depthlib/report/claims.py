@@ -2,9 +2,7 @@
 
 A claim says which trainings are compared, on what, by which metric, and by which rule it is judged. So that none of
 this is changed unnoticed, the file carries a lock over what it says about how its claims are judged, and does not load
-when the two differ. The lock does not cover code: how an interval is computed, the widening by a pooled Student's t
-included, and how it becomes a verdict stands in `depthlib.report.verdicts`. The rule names the kind of interval,
-`INTERVAL`, which is the only one there is.
+when the two differ. The lock does not cover code: `depthlib.report.verdicts` says how a claim becomes a verdict.
 """
 
 from __future__ import annotations
@@ -18,62 +16,17 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from depthlib.base import catalogue
 from depthlib.base.yaml_files import read_yaml
+from depthlib.report.error_scale import relative_effect
+from depthlib.report.published_tables import PublishedTable, only, read_table
 
 FOLDER = catalogue.FOLDER
 WHOSE = ("paper", "ours")
-INTERVAL = "wider of bootstrap and pooled Student t"        # what `depthlib.report.verdicts` computes
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column of numbers: the data set it was measured on, and the metric."""
-
-    data: str
-    metric: str
-
-
-@dataclass(frozen=True)
-class Row:
-    """One method of a table.
-
-    Attributes:
-        label: as the table names it. variant: as `depthlib` does; None where the method is a gap here.
-        values: one a column, None where the table has none. bold: whether each is printed in bold.
-        gap: why there is no variant.
-    """
-
-    label: str
-    variant: str | None
-    values: tuple[float | None, ...]
-    bold: tuple[bool, ...]
-    gap: str | None = None
-
-
-@dataclass(frozen=True)
-class PublishedTable:
-    """A table of results as it stands in the paper, one row a method (also where the paper has one column a method)."""
-
-    key: str
-    title: str
-    caption: str
-    columns: tuple[Column, ...]
-    rows: tuple[Row, ...]
-
-    def to_frame(self) -> pd.DataFrame:
-        """The numbers: rows named by method, columns by (data, metric)."""
-        columns = pd.MultiIndex.from_tuples([(c.data, c.metric) for c in self.columns], names=["data", "metric"])
-        labels = [row.label for row in self.rows]
-        return pd.DataFrame([row.values for row in self.rows], index=labels, columns=columns, dtype=float)
-
-    def number(self, variant: str, data: str, metric: str) -> float | None:
-        """The printed number of a variant, or None where the table has none."""
-        at = Column(data, metric)
-        cells = ((row.variant, *cell) for row in self.rows for cell in zip(self.columns, row.values, strict=True))
-        return next((value for name, column, value in cells if (name, column) == (variant, at)), None)
+COUNT = "count"
+KINDS = (*WHOSE, COUNT)
+LEAST_SEEDS, LEAST_ANNOUNCED = 4, 6
+LISTS = ("than", "tests", "metrics")
 
 
 @dataclass(frozen=True)
@@ -81,20 +34,28 @@ class Rule:
     """How the claims of a file are judged.
 
     Attributes:
-        level: of the intervals; 1 - level bounds the Holm-adjusted p of a decided claim.
-        draws: of the bootstrap.
-        min_seeds: fewer trainings of a method decide nothing about the method.
-        interval: the kind of interval; another than `INTERVAL` raises ValueError.
+        level: probability of any false decision within a family of claims.
+        margin: share of the rival's error below which a difference does not matter.
+        learned: a network has learned if its error is at most this share of the floor's.
+        seeds: a claim is judged by the seeds 0 to seeds - 1, all of them and no others: there is no interim look, and
+            no seed is added. announced_seeds: the same for announced claims.
+
+    Raises ValueError for fewer seeds than `LEAST_SEEDS` and `LEAST_ANNOUNCED`, or numbers that are no shares.
     """
 
     level: float
-    draws: int
-    min_seeds: int
-    interval: str
+    margin: float
+    learned: float
+    seeds: int
+    announced_seeds: int
 
     def __post_init__(self) -> None:
-        if self.interval != INTERVAL:
-            raise ValueError(f"rule: interval is {self.interval!r}, expected {INTERVAL!r}")
+        for name in ("level", "margin", "learned"):
+            if not 0 < getattr(self, name) < 1:
+                raise ValueError(f"rule: {name} is {getattr(self, name)!r}, expected a share between 0 and 1")
+        for name, least in (("seeds", LEAST_SEEDS), ("announced_seeds", LEAST_ANNOUNCED)):
+            if getattr(self, name) < least:
+                raise ValueError(f"rule: {name} is {getattr(self, name)!r}, expected at least {least}")
 
 
 @dataclass(frozen=True)
@@ -104,15 +65,24 @@ class Claim:
     Attributes:
         key, says, where: its name, its content in our words, and where the paper says it.
         whose: "paper", or "ours" for a question that the paper leaves open and its conclusion depends on.
-        family: the claims that are adjusted together: a table of the paper, or "text".
+        family: a table of the paper, or "text"; claims of one family and of one `whose` are adjusted together.
+        after: the claim of the same family that it hangs on: it is asked only where that one is supported.
+        announced: whether the lesson opens with it; then it takes more seeds.
         data: what the networks are trained on, under the paper's name for it.
         better: the variant that is claimed to be better; than: the variants, or numbers, that it is better than.
         tests, metrics: where and by what. The claim is about all combinations of `than`, `tests` and `metrics`.
+        learned_by: "test/metric" on which its networks must have learned, where its own metric is no error of a
+            network: a difference of errors, a bias, a correlation, a sharpness.
+        margin_of: "test/metric" whose error the margin is a share of, where its own metric is such a difference.
+        rival_may_fail: why a rival need not have learned: the claim says that it fails, or what is compared is its
+            handicap.
         extra_parameters: instead of a comparison of errors: how many parameters more than each of `than` the variant
             `better` may have at most, as a share of the rival's.
+        count: whether it is about a number of parameters or operations, which nobody estimates.
         untestable: why this project cannot judge it; then nothing is compared.
         remark: what a reader of the verdict should know.
         contradicted_in_print: the table of the paper itself says otherwise.
+        new: added after commit a05edcc. was, because: its wording at that commit, and why it is another claim now.
         rule, stand_ins: those of the file.
     """
 
@@ -123,15 +93,39 @@ class Claim:
     rule: Rule
     stand_ins: Mapping[str, str]
     whose: str = "paper"
+    after: str | None = None
+    announced: bool = False
     data: str | None = None
     better: str | None = None
     than: tuple[str | float, ...] = ()
     tests: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()
+    learned_by: str | None = None
+    margin_of: str | None = None
+    rival_may_fail: str | None = None
     extra_parameters: float | None = None
+    count: bool = False
     untestable: str | None = None
     remark: str | None = None
     contradicted_in_print: bool = False
+    new: bool = False
+    was: str | None = None
+    because: str | None = None
+
+    @property
+    def kind(self) -> str:
+        """Whose claim it is, or "count": the three are counted apart."""
+        return COUNT if self.count or self.extra_parameters is not None else self.whose
+
+    @property
+    def is_estimated(self) -> bool:
+        """Whether it is judged by errors of networks; else by a count, or not here."""
+        return self.untestable is None and self.extra_parameters is None
+
+    @property
+    def seeds(self) -> range:
+        """The seeds that it is judged by."""
+        return range(self.rule.announced_seeds if self.announced else self.rule.seeds)
 
     def comparisons(self) -> list[tuple[str | float, str, str]]:
         """All (worse variant or number, test, metric) that the claim is about."""
@@ -140,7 +134,7 @@ class Claim:
     @property
     def digest(self) -> str:
         """12 hexadecimal digits over how the file says the claim is judged. Wording and remarks do not enter."""
-        prose = ("says", "where", "remark", "contradicted_in_print")
+        prose = ("says", "where", "remark", "contradicted_in_print", "new", "was", "because")
         return _digest({name: value for name, value in asdict(self).items() if name not in prose})
 
 
@@ -186,14 +180,22 @@ class PublishedPaper:
     def erratum(self, key: str) -> Erratum:
         return _named(self.errata, key, "erratum")
 
-    def printed(self, claim: Claim) -> list[tuple[float, float]]:
-        """(number of `better`, number of its rival) of each comparison of a claim that the claim's table prints."""
+    def printed_pair(self, claim: Claim, rival: str | float, test: str, metric: str) -> tuple[float, float] | None:
+        """(number of `better`, number of the rival) in the claim's table; None unless it has both."""
         table = next((t for t in self.tables if t.key == claim.family), None)
-        pairs = [
-            (table.number(claim.better, test, metric), table.number(rival, test, metric))
-            for rival, test, metric in (claim.comparisons() if table else ()) if isinstance(rival, str)
-        ]
-        return [pair for pair in pairs if None not in pair]
+        if table is None or not isinstance(rival, str):
+            return None
+        better, other = table.number(claim.better, test, metric), table.number(rival, test, metric)
+        return None if better is None or other is None else (better, other)
+
+    def printed(self, claim: Claim) -> list[tuple[float, float]]:
+        """`printed_pair` of each comparison of a claim that the claim's table prints."""
+        return [pair for names in claim.comparisons() if (pair := self.printed_pair(claim, *names)) is not None]
+
+    def printed_effect(self, claim: Claim, rival: str | float, test: str, metric: str) -> float | None:
+        """How much lower the error of `better` is in print, as a share of the rival's; None where none is printed."""
+        pair = self.printed_pair(claim, rival, test, metric)
+        return None if pair is None else relative_effect(metric, *pair)
 
 
 @cache
@@ -215,45 +217,31 @@ def load_paper(key: str, folder: Path = FOLDER) -> PublishedPaper:
 
 
 def _paper(key: str, content: dict[str, Any]) -> PublishedPaper:
-    _only("file", content, {field.name for field in fields(PublishedPaper)} - {"key"} | {"rule"})
-    rule, stand_ins = Rule(**content["rule"]), content["stand_ins"]
-    tables = tuple(_table(name, entry) for name, entry in content["tables"].items())
-    claims = tuple(_claim(name, entry, rule, stand_ins) for name, entry in content["claims"].items())
-    errata = tuple(_erratum(name, entry) for name, entry in content["errata"].items())
+    only("file", content, {field.name for field in fields(PublishedPaper)} - {"key"} | {"rule", "announced"})
+    rule, announced = Rule(**content["rule"]), content["announced"]
+    if unknown := set(announced) - set(content["claims"]):
+        raise ValueError(f"announced: found {', '.join(sorted(unknown))}, expected keys of claims")
+    shared = {"rule": rule, "stand_ins": content["stand_ins"]}
+    claims = tuple(
+        _claim(name, entry, announced=name in announced, **shared) for name, entry in content["claims"].items()
+    )
+    _check_together(claims, content["tables"])
     lock = _digest(sorted(claim.digest for claim in claims))
     if lock != content["lock"]:
         raise ValueError(f"lock is {content['lock']!r}, but the claims are {lock!r}: a claim or a rule was changed "
                          "after it was fixed. Change the lock only with a reason, and never after looking at a verdict")
-    for claim in claims:
-        if claim.family != "text" and claim.family not in content["tables"]:
-            known = ", ".join(["text", *content["tables"]])
-            raise ValueError(f"claim {claim.key}: family is {claim.family!r}, expected one of {known}")
-    parts = {"key": key, "tables": tables, "claims": claims, "errata": errata}
-    return PublishedPaper(**{name: value for name, value in content.items() if name != "rule"} | parts)
+    parts = {
+        "key": key, "claims": claims,
+        "errata": tuple(_erratum(name, entry) for name, entry in content["errata"].items()),
+        "tables": tuple(read_table(name, entry) for name, entry in content["tables"].items()),
+    }
+    rest = {name: value for name, value in content.items() if name not in ("rule", "announced")}
+    return PublishedPaper(**rest | parts)
 
 
-def _table(key: str, entry: dict[str, Any]) -> PublishedTable:
-    _only(f"table {key}", entry, {"title", "caption", "columns", "rows"})
-    columns = tuple(Column(*name.split("/")) for name in entry["columns"])
-    rows = []
-    for row in entry["rows"]:
-        _only(f"table {key}, row {row.get('label')}", row, {"label", "variant", "values", "bold", "gap"})
-        bold, values = row.get("bold", []), row["values"]
-        if unknown := set(bold) - set(entry["columns"]):
-            raise ValueError(f"table {key}, row {row['label']}: bold names {sorted(unknown)}, expected columns of it")
-        if len(values) != len(columns) or not all(v is None or isinstance(v, int | float) for v in values):
-            raise ValueError(f"table {key}, row {row['label']}: found {values}, expected {len(columns)} numbers")
-        if (row.get("variant") is None) == (row.get("gap") is None):
-            raise ValueError(f"table {key}, row {row['label']}: expected either a variant or the reason of the gap")
-        marks = tuple(name in bold for name in entry["columns"])
-        rows.append(Row(row["label"], row.get("variant"), tuple(values), marks, row.get("gap")))
-    return PublishedTable(key, entry["title"], entry["caption"], columns, tuple(rows))
-
-
-def _claim(key: str, entry: dict[str, Any], rule: Rule, stand_ins: Mapping[str, str]) -> Claim:
-    _only(f"claim {key}", entry, {field.name for field in fields(Claim)} - {"key", "rule", "stand_ins"})
-    lists = {name: tuple(entry.get(name, ())) for name in ("than", "tests", "metrics")}
-    claim = Claim(key=key, rule=rule, stand_ins=stand_ins, **{**entry, **lists})
+def _claim(key: str, entry: dict[str, Any], **shared: Any) -> Claim:
+    only(f"claim {key}", entry, {field.name for field in fields(Claim)} - {"key", "announced", *shared})
+    claim = Claim(key=key, **{**entry, **{name: tuple(entry.get(name, ())) for name in LISTS}}, **shared)
     if claim.whose not in WHOSE:
         raise ValueError(f"claim {key}: whose is {claim.whose!r}, expected one of {', '.join(WHOSE)}")
     compared = bool(claim.data and claim.better and claim.than)
@@ -261,20 +249,35 @@ def _claim(key: str, entry: dict[str, Any], rule: Rule, stand_ins: Mapping[str, 
     if complete == (claim.untestable is not None):
         wanted = "either data, better, than and either tests and metrics or extra_parameters, or untestable"
         raise ValueError(f"claim {key}: expected {wanted}")
+    if (claim.was is None) != (claim.because is None) or (claim.new and claim.was):
+        raise ValueError(f"claim {key}: expected both was and because, where it is neither new nor as it was")
+    if claim.announced and not claim.is_estimated:
+        raise ValueError(f"claim {key}: is announced, expected that it is judged by errors of networks")
+    for name in ("learned_by", "margin_of"):
+        if (value := getattr(claim, name)) is not None and value.count("/") != 1:
+            raise ValueError(f"claim {key}: {name} is {value!r}, expected 'test/metric'")
     return claim
+
+
+def _check_together(claims: tuple[Claim, ...], tables: Mapping[str, Any]) -> None:
+    for claim in claims:
+        if claim.family != "text" and claim.family not in tables:
+            known = ", ".join(["text", *tables])
+            raise ValueError(f"claim {claim.key}: family is {claim.family!r}, expected one of {known}")
+        if claim.after is None:
+            continue
+        parent = next((one for one in claims if one.key == claim.after), None)
+        if parent is None or not parent.is_estimated or (parent.family, parent.whose) != (claim.family, claim.whose):
+            wanted = "expected a claim of its family that is judged by errors"
+            raise ValueError(f"claim {claim.key}: after is {claim.after!r}, {wanted}")
 
 
 def _erratum(key: str, entry: dict[str, Any]) -> Erratum:
     wanted = ("in_print", "here", "why")
-    _only(f"erratum {key}", entry, set(wanted))
+    only(f"erratum {key}", entry, set(wanted))
     if missing := [name for name in wanted if not (isinstance(entry.get(name), str) and entry[name].strip())]:
         raise ValueError(f"erratum {key}: no text for {', '.join(missing)}")
     return Erratum(key, **entry)
-
-
-def _only(where: str, entry: Mapping[str, Any], known: set[str]) -> None:
-    if unknown := set(entry) - known:
-        raise ValueError(f"{where}: unknown entry {', '.join(sorted(unknown))}, known are {', '.join(sorted(known))}")
 
 
 def _named(items: tuple, key: str, kind: str) -> Any:

@@ -107,7 +107,8 @@ class Report:
         Verdicts are made here and nowhere else: the other lessons and the page read `verdicts/<paper>.json`.
         """
         from depthlib.report.verdict_files import write_verdicts
-        from depthlib.report.verdicts import judge_all, verdict_table
+        from depthlib.report.verdict_table import verdict_table
+        from depthlib.report.verdicts import judge_all
 
         judged = judge_all(paper, records)
         write_verdicts(self.folder, judged)

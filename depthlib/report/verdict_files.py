@@ -13,11 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from depthlib.base import paths
-from depthlib.base.stats import Comparison, Interval
+from depthlib.base.stats import Interval
 from depthlib.report.claims import Claim, PublishedPaper
+from depthlib.report.comparison import Comparison
 from depthlib.report.verdicts import STATUSES, Judged, Verdict, not_run
 
-AS_THEY_ARE = ("status", "why", "decides", "p_value", "p_adjusted", "profile", "freedom")       # of a verdict
+AS_THEY_ARE = ("status", "why", "decides", "p_value", "p_adjusted", "level", "profile")       # of a verdict
+
+PARTS = ("seed_part", "frame_part", "rest")                      # of a comparison
 
 
 def verdict_file(folder: Path, paper: str) -> Path:
@@ -66,14 +69,17 @@ def _as_dict(verdict: Verdict) -> dict[str, Any]:
 def _from_dict(claim: Claim, entry: dict[str, Any]) -> Verdict:
     if entry["status"] not in STATUSES:
         raise ValueError(f"claim {claim.key}: status is {entry['status']!r}, expected one of {', '.join(STATUSES)}")
-    comparisons = tuple(
-        Comparison(
-            Interval(**{end: float(value) for end, value in found["difference"].items()}),
-            float(found["p_value"]), float(found["detectable"]), int(found["seeds"]), int(found["images"]),
-        )
-        for found in entry["comparisons"]
-    )
+    comparisons = tuple(_comparison(found) for found in entry["comparisons"])
     known = (None, *range(len(comparisons)))
     if entry["decides"] not in known:
         raise ValueError(f"claim {claim.key}: decides is {entry['decides']!r}, expected one of {known}")
     return Verdict(claim, comparisons=comparisons, **{name: entry[name] for name in AS_THEY_ARE})
+
+
+def _comparison(entry: dict[str, Any]) -> Comparison:
+    numbers = {name: entry[name] for name in ("rival_error", "margin", "printed", "detectable", *PARTS)}
+    return Comparison(
+        Interval(**{end: float(value) for end, value in entry["difference"].items()}), seeds=int(entry["seeds"]),
+        images=int(entry["images"]), unlearned=tuple(entry["unlearned"]),
+        **{name: None if value is None else float(value) for name, value in numbers.items()},
+    )

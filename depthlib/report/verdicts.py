@@ -1,14 +1,14 @@
-"""Do our runs bear out what a paper claims? Verdicts by locked rules, which may be "not resolved".
+"""Do our runs bear out what a paper claims? Verdicts by locked rules.
 
 A verdict speaks of a mechanism at the scale it was run at. Whether a printed number was reproduced is another question,
-asked by `reproduction_table`, and at a reduced profile never answered.
+see `depthlib.report.reproduction`.
 
-What the intervals cover: images and seeds are resampled together (`depthlib.base.stats.bootstrap_means`). For two or
-three seeds that is not enough. Two seeds that happen to agree leave nothing to resample: where the seed of a training
-matters more than the choice of images, every second comparison of equal methods would be "found". So the spread between
-the seeds of one method, pooled over all methods that were trained, gives a second interval (Student's t), and the wider
-of the two counts. It assumes that the seed moves all methods about equally, and it too knows only the seeds that were
-run. With one seed an interval would cover images alone; such runs decide nothing. The column `covers` says which it is.
+A claim is judged by its paired differences over seeds and test frames (`depthlib.base.stats_paired`), by the seeds that
+its rule names, all of them and no others, of networks that have learned (`depthlib.report.learned`), in one of three
+ways (`depthlib.report.decide`), with Holm's correction within its family (`depthlib.base.stats_holm`). The claims of a
+paper in one table are a family, questions of ours are families of their own, and a claim that hangs on another one is
+asked only where that one is supported. A family counts all its claims that are estimated, also those that were not run:
+leaving runs out makes nothing easier.
 """
 
 from __future__ import annotations
@@ -18,20 +18,26 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
-from depthlib.base.stats import Comparison, Interval, compare, holm, interval
-from depthlib.metrics.benchmark import HIGHER_IS_BETTER
+from depthlib.base.stats_holm import holm
+from depthlib.base.stats_power import detectable
+from depthlib.report.comparison import Comparison, compare, errors
+from depthlib.report.decide import CONTRADICTED, DECIDED, NO_DIFFERENCE, SUPPORTED, answer, least_favourable, ways
+from depthlib.report.error_scale import as_error
+from depthlib.report.learned import floor_of, learned
+from depthlib.report.matching import by_seed, here, one_profile, same_test
+from depthlib.report.reasons import judged_why, too_small, unresolved_why
 from depthlib.runs.profiles import get_profile
 
 if TYPE_CHECKING:
     from depthlib.report.claims import Claim, PublishedPaper
     from depthlib.runs.store import RunRecord
 
-STATUSES = SUPPORTED, CONTRADICTED, UNRESOLVED, NOT_RUN, UNTESTABLE = (
-    "supported", "contradicted", "not resolved", "not run", "not testable here",
+STATUSES = *_, UNRESOLVED, NOT_LEARNED, NOT_RUN, UNTESTABLE = (
+    *DECIDED, "not resolved", "not learned", "not run", "not testable here",
 )
-REDUCED = "not comparable: reduced profile, other data"
+FIRST_PILOT = 100       # seeds from here on belong to trials, which no verdict sees
+Runs = Mapping[str, Sequence["RunRecord"]]
 
 
 @dataclass(frozen=True)
@@ -42,10 +48,9 @@ class Verdict:
         status: one of `STATUSES`.
         why: in a sentence.
         comparisons: in the order of `claim.comparisons()`; a positive difference is on the claimed side.
-        decides: position of the comparison on which the verdict hangs: the least favourable, or for a contradiction the
-            worst.
-        p_value: two-sided, over all comparisons; `p_adjusted`: after Holm over the family.
-        freedom: degrees of freedom of the spread between seeds.
+        decides: position of the comparison on which the verdict hangs: that of the answer, else the least favourable.
+        p_value: the smallest level at which the claim is decided by itself; `p_adjusted`: after Holm within the family.
+        level: at which it was asked within its family; 0 where its turn did not come.
     """
 
     claim: Claim
@@ -55,8 +60,8 @@ class Verdict:
     decides: int | None = None
     p_value: float | None = None
     p_adjusted: float | None = None
+    level: float = 0.0
     profile: str | None = None
-    freedom: int = 0
 
     @property
     def deciding(self) -> Comparison | None:
@@ -68,16 +73,7 @@ class Verdict:
         if self.decides is None:
             return ""
         rival, test, metric = self.claim.comparisons()[self.decides]
-        return f"{self.claim.better} against {rival}: {metric} on {_here(self.claim.stand_ins, test, self.profile)}"
-
-    @property
-    def covers(self) -> str:
-        """What the interval of the deciding comparison covers."""
-        if self.deciding is None:
-            return ""
-        if self.deciding.seeds == 1:
-            return "images only (1 seed)"
-        return f"images and training seeds ({self.deciding.seeds} seeds; {self.freedom} degrees of freedom)"
+        return f"{self.claim.better} against {rival}: {metric} on {here(self.claim.stand_ins, test, self.profile)}"
 
 
 @dataclass(frozen=True)
@@ -95,58 +91,22 @@ class Judged:
     gap: str | None = None
 
 
-def judge(claim: Claim, records: Sequence[RunRecord | None]) -> Verdict:
-    """The verdict on one claim, by itself. `judge_all` adjusts for the other claims of its family.
+def judge_all(paper: PublishedPaper, records: Sequence[RunRecord | None]) -> Judged:
+    """The verdicts on all claims of a paper.
 
     Args:
-        claim: from `load_paper(...).claims`.
-        records: runs of the paper, in any order; others are passed over, as is None (a run that is missing).
+        records: runs of the paper, floors among them, in any order; None (a run that is missing) is passed over.
     Raises:
         ValueError: records that cannot be compared: of several profiles or overrides, the same run twice, or with
             different test images or protocols.
     """
-    if claim.untestable is not None:
-        return Verdict(claim, UNTESTABLE, claim.untestable)
-    records = [record for record in records if record is not None]
-    profile = _one_profile(records)
-    data = _here(claim.stand_ins, claim.data, profile)
-    runs = {v: _by_seed(records, v, data) for v in (claim.better, *claim.than) if isinstance(v, str)}
-    if missing := [name for name, found in runs.items() if not found]:
-        return Verdict(claim, NOT_RUN, f"no runs of {', '.join(missing)} on {data}", profile=profile)
-    if not get_profile(profile).meaningful:
-        return Verdict(claim, NOT_RUN, f"profile {profile} only proves that the code runs", profile=profile)
-    if claim.extra_parameters is not None:
-        return _judge_parameters(claim, runs, profile)
-    seeds = sorted(set.intersection(*(set(found) for found in runs.values())))
-    if not seeds:
-        return Verdict(claim, NOT_RUN, f"{', '.join(runs)} have no seed in common", profile=profile)
-    found, freedom = [], 0
-    for rival, test, metric in claim.comparisons():
-        ours = [runs[claim.better][seed] for seed in seeds]
-        theirs = [runs[rival][seed] for seed in seeds] if isinstance(rival, str) else None
-        here = _here(claim.stand_ins, test, profile)
-        variance, freedom = seed_variance(records, data, here, metric)
-        found.append(_compare(claim, ours, theirs, rival, here, metric, variance, freedom))
-    return _decide(Verdict(claim, UNRESOLVED, "", tuple(found), profile=profile, freedom=freedom))
-
-
-def judge_all(paper: PublishedPaper, records: Sequence[RunRecord | None]) -> Judged:
-    """The verdicts on all claims of a paper, Holm-adjusted within each family. Raises ValueError as `judge` does.
-
-    A family counts all its claims that can be tested, also those that were not run: leaving runs out makes nothing
-    easier.
-    """
-    verdicts = {claim.key: judge(claim, records) for claim in paper.claims}
-    for family in {claim.family for claim in paper.claims}:
-        estimated = [
-            v for v in verdicts.values()
-            if v.claim.family == family and v.status != UNTESTABLE and v.claim.extra_parameters is None
-        ]
-        adjusted = holm([1.0 if v.p_value is None else v.p_value for v in estimated])
-        for verdict, p in zip(estimated, adjusted, strict=True):
-            if verdict.p_value is not None:
-                verdicts[verdict.claim.key] = _decide(verdict, p)
-    return Judged(paper, tuple(verdicts.values()), sum(record is not None for record in records))
+    there = [record for record in records if record is not None and record.result["spec"]["seed"] < FIRST_PILOT]
+    profile = one_profile(there)
+    verdicts = {claim.key: _measured(paper, claim, there, profile) for claim in paper.claims}
+    for family in {(claim.family, claim.whose) for claim in paper.claims}:
+        members = [claim for claim in paper.claims if (claim.family, claim.whose) == family and claim.is_estimated]
+        verdicts |= _judged_together(members, verdicts, members[0].rule.level) if members else {}
+    return Judged(paper, tuple(verdicts.values()), len(there))
 
 
 def not_run(paper: PublishedPaper, why: str) -> Judged:
@@ -158,110 +118,114 @@ def not_run(paper: PublishedPaper, why: str) -> Judged:
     return Judged(paper, tuple(verdicts), gap=why)
 
 
-def verdict_table(judged: Judged) -> pd.DataFrame:
-    """One row a claim.
-
-    `advantage` is how much better, in units of the metric, the claimed side is in the deciding comparison.
-    """
-    rows = []
-    for verdict in judged.verdicts:
-        claim, c = verdict.claim, verdict.deciding
-        rows.append({
-            "claim": claim.key, "says": claim.says, "where": claim.where, "whose": claim.whose,
-            "in print": "; ".join(f"{better:g} against {rival:g}" for better, rival in judged.paper.printed(claim)),
-            "verdict": verdict.status, "why": verdict.why,
-            "advantage": c and c.difference.mean, "low": c and c.difference.low, "high": c and c.difference.high,
-            "p (Holm)": verdict.p_adjusted, "detectable": c and c.detectable,
-            "seeds": c and c.seeds, "images": c and c.images, "covers": verdict.covers,
-            "profile": verdict.profile, "remark": claim.remark, "rule": claim.digest,
-        })
-    table = pd.DataFrame(rows)
-    floats = ("advantage", "low", "high", "p (Holm)", "detectable")
-    return table.astype(dict.fromkeys(floats, float) | {"seeds": "Int64", "images": "Int64"})
-
-
-def _decide(verdict: Verdict, p_adjusted: float | None = None) -> Verdict:
-    """Status and reason from the comparisons.
-
-    Supported: all are on the claimed side; contradicted: one is on the other side.
-
-    The p of "all" is the largest of the single ones (an intersection of claims needs no correction), that of "one
-    against" is the smallest times their number (Bonferroni); the claim's two-sided p is twice the smaller of the two.
-    """
-    comparisons, level = verdict.comparisons, verdict.claim.rule.level
-    favourable = [c.p_value / 2 if c.difference.mean > 0 else 1 - c.p_value / 2 for c in comparisons]
-    support = max(favourable)
-    against = min(1.0, len(comparisons) * min(1 - p for p in favourable))
-    p = min(1.0, 2 * min(support, against))
-    adjusted = p if p_adjusted is None else p_adjusted
-    verdict = replace(verdict, decides=int(np.argmax(favourable)), p_value=p, p_adjusted=adjusted)
-    deciding = verdict.deciding
-    above, below = (sum(c.difference.low > 0 for c in comparisons), sum(c.difference.high < 0 for c in comparisons))
-    status = UNRESOLVED
-    if deciding.seeds < verdict.claim.rule.min_seeds:
-        why = f"{deciding.seeds} seed; the rule asks for {verdict.claim.rule.min_seeds}"
-    elif adjusted <= 1 - level and above == len(comparisons):
-        status, why = SUPPORTED, "the whole interval is on the claimed side"
-    elif adjusted <= 1 - level and deciding.difference.high < 0:
-        status, why = CONTRADICTED, "a whole interval is on the other side"
-    elif above == len(comparisons) or below:
-        why = "the interval leaves out 0, but not after adjusting for the other claims of its family"
-    else:
-        smallest = f"{deciding.detectable:.3g}"
-        why = f"the interval holds 0; it takes a difference of {smallest} to be found with 80 % probability"
-    if len(comparisons) > 1:
-        why += f" ({above} of {len(comparisons)} comparisons on the claimed side, {below} on the other)"
-    return replace(verdict, status=status, why=why)
+def _measured(paper: PublishedPaper, claim: Claim, records: Sequence[RunRecord], profile: str | None) -> Verdict:
+    """The comparisons of a claim, not yet decided; or why there are none."""
+    if claim.untestable is not None:
+        return Verdict(claim, UNTESTABLE, claim.untestable)
+    data = here(claim.stand_ins, claim.data, profile)
+    runs = {v: by_seed(records, v, data) for v in (claim.better, *claim.than) if isinstance(v, str)}
+    if missing := [name for name, found in runs.items() if not found]:
+        return Verdict(claim, NOT_RUN, f"no runs of {', '.join(missing)} on {data}", profile=profile)
+    if not get_profile(profile).meaningful:
+        return Verdict(claim, NOT_RUN, f"profile {profile} only proves that the code runs", profile=profile)
+    if claim.extra_parameters is not None:
+        return _count_parameters(claim, runs, profile)
+    common = set(claim.seeds).intersection(*runs.values())
+    if len(common) < len(claim.seeds):
+        why = f"needs {len(claim.seeds)} seeds, 0 to {claim.seeds[-1]}, of every method; has {len(common)}"
+        return Verdict(claim, UNRESOLVED, why, profile=profile)
+    chosen = {name: [found[seed] for seed in claim.seeds] for name, found in runs.items()}
+    try:
+        floors = {place: _floor(claim, records, data, place, profile) for place in _gates(claim)}
+    except LookupError as error:
+        return Verdict(claim, NOT_RUN, str(error), profile=profile)
+    found = tuple(_compared(paper, claim, chosen, names, floors, profile) for names in claim.comparisons())
+    return Verdict(claim, UNRESOLVED, "", found, least_favourable(found), profile=profile)
 
 
-def _compare(
-    claim: Claim, ours: list[RunRecord], theirs: list[RunRecord] | None, rival: str | float, test: str, metric: str,
-    variance: float, freedom: int,
+def _gates(claim: Claim) -> set[tuple[str, str]]:
+    """The (test, metric) pairs, under the paper's names, on which the networks of a claim must have learned."""
+    if claim.learned_by is not None:
+        return {tuple(claim.learned_by.split("/"))}
+    return {(test, metric) for _, test, metric in claim.comparisons()}
+
+
+def _floor(claim: Claim, records: Sequence[RunRecord], data: str, place: tuple[str, str], profile: str) -> RunRecord:
+    test, metric = here(claim.stand_ins, place[0], profile), place[1]
+    floor = floor_of(records, data, test, metric)
+    if floor is None:
+        raise LookupError(f"no floor was measured by {metric} on {test}")
+    return floor
+
+
+def _compared(
+    paper: PublishedPaper, claim: Claim, runs: Runs, names: tuple[str | float, str, str],
+    floors: Mapping[tuple[str, str], RunRecord], profile: str,
 ) -> Comparison:
-    """The paired difference, positive where the claimed side is better."""
-    _same_test(ours + (theirs or []), test)
-    better = np.array([record.per_image(test, metric) for record in ours])
-    other = np.full_like(better, rival) if theirs is None else np.array([r.per_image(test, metric) for r in theirs])
-    pair = (better, other) if metric in HIGHER_IS_BETTER else (other, better)
-    found = compare(*pair, level=claim.rule.level, draws=claim.rule.draws)
-    trainings = 1 if theirs is None else 2
-    return widen(found, pair[0] - pair[1], trainings * variance / len(ours), freedom, claim.rule.level)
-
-
-def seed_variance(records: Sequence[RunRecord], data: str, test: str, metric: str) -> tuple[float, int]:
-    """Variance between the seeds of one method, of its mean error on a test, pooled over all methods trained on `data`;
-    and its degrees of freedom, 0 where no method has two seeds."""
-    groups: dict[str, list[float]] = {}
-    for record in records:
-        if record.result["spec"]["data"] == data and test in record.result["tests"]:
-            groups.setdefault(record.result["spec"]["variant"], []).append(record.means(test)[metric])
-    freedom = sum(len(means) - 1 for means in groups.values())
-    squares = sum(float(np.square(np.array(means) - np.mean(means)).sum()) for means in groups.values())
-    return (squares / freedom, freedom) if freedom else (0.0, 0)
-
-
-def widen(comparison: Comparison, differences: np.ndarray, seed_part: float, freedom: int, level: float) -> Comparison:
-    """The wider of the bootstrap interval and Student's, and the larger of both p.
-
-    Args:
-        differences: [seeds, images], as they were compared.
-        seed_part: variance of the mean difference that comes from the seeds; `freedom`: its degrees of freedom.
-    """
-    from scipy.stats import t
-
-    if not freedom:
-        return comparison
-    image_part = differences.mean(axis=0).var(ddof=1) / differences.shape[1] if differences.shape[1] > 1 else 0.0
-    error = max(float(np.sqrt(image_part + seed_part)), np.finfo(float).tiny)
-    mean, half = comparison.difference.mean, float(t.isf((1 - level) / 2, freedom)) * error
-    wider = Interval(mean, min(comparison.difference.low, mean - half), max(comparison.difference.high, mean + half))
-    return replace(
-        comparison, difference=wider, p_value=max(comparison.p_value, float(2 * t.sf(abs(mean) / error, freedom))),
-        detectable=max(comparison.detectable, half + float(t.isf(0.2, freedom)) * error),
+    rival, test, metric = names
+    place = here(claim.stand_ins, test, profile)
+    sides = [claim.better, *([rival] if isinstance(rival, str) else [])]
+    same_test([record for side in sides for record in runs[side]], place)
+    must = sides[:1] if claim.rival_may_fail else sides
+    gate = next(iter(floors)) if claim.learned_by is not None else (test, metric)
+    unlearned = tuple(
+        side for side in must
+        if not learned(runs[side], floors[gate], here(claim.stand_ins, gate[0], profile), gate[1], claim.rule.learned)
+    )
+    theirs = errors(runs[rival], place, metric) if isinstance(rival, str) else as_error(metric, rival)
+    scale = theirs
+    if claim.margin_of is not None:
+        of, by = claim.margin_of.split("/")
+        scale = errors(runs[sides[-1]], here(claim.stand_ins, of, profile), by)
+    return compare(
+        errors(runs[claim.better], place, metric), theirs, level=claim.rule.level,
+        margin=max(0.0, claim.rule.margin * float(np.mean(scale))), relative=claim.margin_of is None,
+        printed=paper.printed_effect(claim, *names), unlearned=unlearned,
     )
 
 
-def _judge_parameters(claim: Claim, runs: dict[str, dict[int, RunRecord]], profile: str) -> Verdict:
+def _judged_together(members: Sequence[Claim], verdicts: Mapping[str, Verdict], level: float) -> dict[str, Verdict]:
+    """The verdicts of one family, by key."""
+    found = {claim.key: ways(verdicts[claim.key].comparisons) for claim in members}
+    smallest = {key: min(p for p, _ in one.values()) for key, one in found.items()}
+    keys = list(found)
+    after = [None if claim.after is None else keys.index(claim.after) for claim in members]
+    adjusted = dict(zip(keys, holm(list(smallest.values()), after, level=level), strict=True))
+    judged = dict(verdicts)
+    for claim in sorted(members, key=lambda claim: _depth(claim, members)):
+        verdict, one = verdicts[claim.key], adjusted[claim.key]
+        if verdict.comparisons:
+            has_turn = claim.after is None or judged[claim.after].status == SUPPORTED
+            p, share = (one.p, one.share) if has_turn else (1.0, 0.0)
+            verdict = replace(verdict, p_value=smallest[claim.key], p_adjusted=p, level=level * share)
+            judged[claim.key] = _decided(verdict, found[claim.key])
+    return {key: judged[key] for key in keys}
+
+
+def _depth(claim: Claim, members: Sequence[Claim]) -> int:
+    """How many claims a claim hangs on, one on the other."""
+    return 0 if claim.after is None else 1 + _depth(next(one for one in members if one.key == claim.after), members)
+
+
+def _decided(verdict: Verdict, found: Mapping[str, tuple[float, int]]) -> Verdict:
+    """Status, reason and detectable differences at the level at which the claim was asked."""
+    level = verdict.level or verdict.claim.rule.level
+    comparisons = tuple(replace(one, detectable=detectable(one.paired, level)) for one in verdict.comparisons)
+    verdict = replace(verdict, comparisons=comparisons)
+    said = answer(found, verdict.level) if verdict.p_adjusted <= verdict.claim.rule.level else None
+    if said is not None:
+        verdict = replace(verdict, decides=found[said][1])
+    if said == NO_DIFFERENCE and too_small(verdict):
+        said = None
+    if said is not None:
+        return replace(verdict, status=said, why=judged_why(verdict, said))
+    if failed := sorted({side for one in comparisons for side in one.unlearned}):
+        why = f"{' and '.join(failed)} {'is' if len(failed) == 1 else 'are'} not far enough below the floor"
+        return replace(verdict, status=NOT_LEARNED, why=why)
+    return replace(verdict, status=UNRESOLVED, why=unresolved_why(verdict))
+
+
+def _count_parameters(claim: Claim, runs: Mapping[str, Mapping[int, RunRecord]], profile: str) -> Verdict:
     """Counts have no interval: the rule is met or not."""
     size = {name: next(iter(found.values())).result["parameters"] for name, found in runs.items()}
     extra, most = max(size[claim.better] / size[rival] - 1 for rival in claim.than), claim.extra_parameters
@@ -269,74 +233,3 @@ def _judge_parameters(claim: Claim, runs: dict[str, dict[int, RunRecord]], profi
     why = f"{size[claim.better]:,} parameters, {100 * abs(extra):.2f} {found}"
     why += f"; the rule allows {100 * abs(most):g} {allowed}"
     return Verdict(claim, SUPPORTED if extra <= most else CONTRADICTED, why, profile=profile)
-
-
-def reproduction_table(paper: PublishedPaper, table: str, records: Sequence[RunRecord | None]) -> pd.DataFrame:
-    """The printed numbers of a table beside ours, one row a cell.
-
-    `verdict`: with the paper's own data at a profile that is not reduced, "reproduced" if the printed number lies in
-    our interval widened by 3 % of it, "close" by 10 %, else "not reproduced". Reduced: "not comparable", whatever the
-    numbers.
-    """
-    records = [record for record in records if record is not None]
-    profile = _one_profile(records)
-    reduced = profile is None or get_profile(profile).reduced
-    data = _here(paper.stand_ins, paper.trained_on, profile)
-    rows = []
-    for row in paper.table(table).rows:
-        found = _by_seed(records, row.variant, data)
-        for column, printed in zip(paper.table(table).columns, row.values, strict=True):
-            test = _here(paper.stand_ins, column.data, profile)
-            ours, verdict = Interval(np.nan, np.nan, np.nan), row.gap or NOT_RUN
-            if found:
-                ours = interval(np.array([record.per_image(test, column.metric) for record in found.values()]))
-                verdict = REDUCED if reduced else band(printed, ours.low, ours.high)
-            rows.append({
-                "method": row.label, "data": column.data, "metric": column.metric, "printed": printed,
-                "measured on": test, "ours": ours.mean, "low": ours.low, "high": ours.high, "seeds": len(found),
-                "verdict": verdict,
-            })
-    return pd.DataFrame(rows)
-
-
-def band(printed: float | None, low: float, high: float) -> str:
-    """How near a printed number is to our interval: see `reproduction_table`."""
-    if printed is None:
-        return "nothing printed"
-    for word, share in (("reproduced", 0.03), ("close", 0.10)):
-        if low - share * abs(printed) <= printed <= high + share * abs(printed):
-            return word
-    return "not reproduced"
-
-
-def _here(stand_ins: Mapping[str, str], name: str, profile: str | None) -> str:
-    """The name of one of the paper's data sets in our records: its stand-in unless the profile is not reduced."""
-    return stand_ins.get(name, name) if profile is None or get_profile(profile).reduced else name
-
-
-def _one_profile(records: Sequence[RunRecord]) -> str | None:
-    specs = [record.result["spec"] for record in records]
-    scales = {(spec["profile"], str(sorted(spec["overrides"].items()))) for spec in specs}
-    if len(scales) > 1:
-        found = " and ".join(f"profile {name} with overrides {overrides}" for name, overrides in sorted(scales))
-        raise ValueError(f"records mix {found}: expected one scale")
-    return next(iter(scales))[0] if scales else None
-
-
-def _by_seed(records: Sequence[RunRecord], variant: str | None, data: str) -> dict[int, RunRecord]:
-    found: dict[int, RunRecord] = {}
-    for record in records:
-        spec = record.result["spec"]
-        if (spec["variant"], spec["data"]) == (variant, data):
-            if spec["seed"] in found:
-                raise ValueError(f"two records of {variant} on {data} with seed {spec['seed']}: expected one")
-            found[spec["seed"]] = record
-    return dict(sorted(found.items()))
-
-
-def _same_test(records: Sequence[RunRecord], test: str) -> None:
-    for record in records[1:]:
-        other, first = (r.result["tests"][test] for r in (record, records[0]))
-        if differing := [name for name in ("protocol", "data", "images") if other[name] != first[name]]:
-            names = f"{records[0].folder.name} and {record.folder.name}"
-            raise ValueError(f"records differ in {', '.join(differing)} of test {test!r}: {names}")

@@ -1,23 +1,26 @@
 """Making what a store lacks: a run is trained, unless it has been, and scored where its scores are not current.
 
-The store only keeps runs; whoever wants one that may not exist yet asks here.
+The store only keeps runs; whoever wants one that may not exist yet asks here. Damaged files are set aside first, so
+that they are missing.
 """
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
+from depthlib.base.paths import folder_for
+from depthlib.runs.files import CHECKPOINT, PROVENANCE, RECORD, SCORES, mend, score_files
 from depthlib.runs.json_files import write_json
 from depthlib.runs.keys import score_key
-from depthlib.runs.store import CHECKPOINT, PROVENANCE, RECORD, SCORES, MissingRun, RunRecord, Store, read_record, stale_scores
+from depthlib.runs.store import MissingRun, RunRecord, Store, read_record, stale_scores
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from torch import nn
 
     from depthlib.protocols.inference import Progress
@@ -30,7 +33,7 @@ def ensure(
     spec: RunSpec, store: Store, *, device: str = "auto", on_step: OnStep | None = None, on_image: Progress | None = None,
     checkpoint_seconds: float = 20.0,
 ) -> RunRecord:
-    """The record of `spec` with all its scores; what is missing is trained or scored now.
+    """The record of `spec` with all its scores; what is missing or damaged is trained or scored now.
 
     Of two processes that need the same run one trains it, and the other waits.
 
@@ -38,8 +41,11 @@ def ensure(
         on_step: see `depthlib.training.fit.fit`. on_image: see `depthlib.protocols.inference.measure`.
 
     Raises:
-        MissingRun: something is missing and `store.train` is False.
+        MissingRun, CorruptRecord: something is missing or damaged and `store.train` is False.
+        OSError: something is damaged and cannot be set aside, or the disk is full.
     """
+    if store.train:
+        mend(store.root / spec.name, spec.key)
     if (record := store.get(spec)) is not None:
         return record
     _refuse_without_training(spec, store)
@@ -65,7 +71,12 @@ def ensure(
 def ensure_trained(
     spec: RunSpec, store: Store, *, device: str = "auto", on_step: OnStep | None = None, checkpoint_seconds: float = 20.0,
 ) -> RunRecord:
-    """The run with its weights, whatever its scores; trained now if it is missing. Raises as `ensure`."""
+    """The run with its weights, whatever its scores; trained now if it is missing. Raises as `ensure`.
+
+    Ctrl-C and SIGTERM take effect once the training has saved a checkpoint.
+    """
+    if store.train:
+        mend(store.root / spec.name, spec.key)
     if (record := store.trained(spec)) is not None:
         return record
     _refuse_without_training(spec, store)
@@ -73,27 +84,25 @@ def ensure_trained(
     from depthlib.runs.score import validator
     from depthlib.runs.train import train
     from depthlib.training.parallel import agreed, join, rank_and_size
+    from depthlib.training.stopping import signals_held
 
     join(pick_device(device))
     leads = rank_and_size()[0] == 0         # under torchrun the first process holds the lock and broadcasts its answer
     folder = store.root / spec.name
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / ".lock") if leads else nullcontext():
+    with _locked(folder) if leads else nullcontext():
         if agreed(store.trained(spec) is None):
-            for left in folder.glob(".*.*") if leads else ():        # partial files of an interrupted process
-                if left.name != ".lock":
-                    left.unlink()
             identity = {"key": spec.key, "spec": asdict(spec)}
-            made = train(
-                spec.recipe, folder, seed=spec.seed, identity=identity,
-                networks=needed_networks(spec.recipe, store, device=device),
-                validate=validator(spec.recipe, device) if leads else None, device=device,
-                on_step=on_step if leads else None, checkpoint_seconds=checkpoint_seconds,
-            )
-            if made is not None:
-                write_json(folder / PROVENANCE, made[1])
-                write_json(folder / RECORD, {"format": 2, **identity, **made[0]})
-                (folder / CHECKPOINT).unlink(missing_ok=True)
+            networks = needed_networks(spec.recipe, store, device=device)
+            with signals_held():
+                made = train(
+                    spec.recipe, folder, seed=spec.seed, identity=identity, networks=networks,
+                    validate=validator(spec.recipe, device) if leads else None, device=device,
+                    on_step=on_step if leads else None, checkpoint_seconds=checkpoint_seconds,
+                )
+                if made is not None:
+                    write_json(folder / PROVENANCE, made[1])
+                    write_json(folder / RECORD, {"format": 3, **identity, **made[0]})
+                    (folder / CHECKPOINT).unlink(missing_ok=True)
         agreed("written")                   # the other processes wait here for the first
         return read_record(folder, key=spec.key, tests=spec.recipe.tests)
 
@@ -113,6 +122,25 @@ def _refuse_without_training(spec: RunSpec, store: Store) -> None:
 
 def _remove_unknown_scores(folder: Path, spec: RunSpec) -> None:
     """Remove scores of tests that the recipe no longer has."""
-    for path in (folder / SCORES).glob("*.*"):
-        if path.stem not in spec.recipe.tests and not path.name.startswith("."):
+    for path in score_files(folder):
+        if path.stem not in spec.recipe.tests:
             path.unlink()
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Make and lock the folder of a run, without partial files of an interrupted process.
+
+    On failure the folder goes, if nothing came into it.
+    """
+    with folder_for(folder):
+        lock = FileLock(folder / ".lock")
+        try:
+            with lock:
+                for left in folder.glob(".*.*"):
+                    left.unlink()
+                yield
+        except BaseException:
+            if {path.name for path in folder.iterdir()} <= {".lock"}:
+                (folder / ".lock").unlink(missing_ok=True)          # the folder goes with `folder_for`
+            raise

@@ -1,19 +1,49 @@
-"""JSON files of records: written atomically, one top-level entry per line, the same bytes for the same content."""
+"""JSON files of records: written atomically, one top-level entry per line, the same bytes for the same content.
+
+The last entry is the SHA-256 of all that stands before it, so a changed character is found when the file is read.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 from depthlib.base.paths import atomic_write
 
+SEAL = ',\n"sha256": "'
+UNSEALED = 2            # the last format of records without a checksum
+
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write `content`, floats with nine digits, which represent a float32 exactly."""
     lines = [f"{json.dumps(key)}: {json.dumps(_nine_digits(value))}" for key, value in content.items()]
+    text = "{\n" + ",\n".join(lines)
     with atomic_write(path) as temporary:
-        temporary.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+        temporary.write_text(f'{text}{SEAL}{_sha256(text)}"\n}}\n', encoding="utf-8", newline="\n")
+
+
+def read_json(path: Path, *, sealed: bool = True) -> dict[str, Any]:
+    """What `write_json` has written. With `sealed` False the file may be one of an earlier version, without checksum.
+
+    Raises:
+        ValueError: the content is not what was written. OSError: the file cannot be read.
+    """
+    text = path.read_text(encoding="utf-8")         # with \n for each end of a line
+    before, seal, digest = text.rpartition(SEAL)
+    if seal and digest != f'{_sha256(before)}"\n}}\n':
+        raise ValueError("found another content than that of its checksum")
+    content = json.loads(text)
+    if not isinstance(content, dict):
+        raise ValueError(f"found {type(content).__name__}, expected a JSON object")
+    if content.pop("sha256", None) is None and (sealed or content.get("format", 0) > UNSEALED):
+        raise ValueError("found no checksum as its last entry, expected one")
+    return content
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _nine_digits(value: Any) -> Any:

@@ -15,6 +15,7 @@ from depthlib.base.paths import atomic_write
 from depthlib.protocols.evaluate import ProtocolErrors
 from depthlib.protocols.inference import Evaluation, Measure, Progress, measure
 from depthlib.runs.json_files import write_json
+from depthlib.runs.train import sha256
 
 if TYPE_CHECKING:
     from depthlib.runs.recipe import Recipe
@@ -68,11 +69,13 @@ def validator(recipe: Recipe, device: str = "auto") -> Callable[[torch.nn.Module
 
 
 def _write(path: Path, evaluation: Evaluation, identity: dict[str, Any]) -> None:
-    """Write the tensors first: the file of scores marks both as complete."""
+    """Write the tensors first: the file of scores marks both as complete, and holds the checksum of the tensors."""
     tensors = path.with_suffix(".safetensors")
+    path.unlink(missing_ok=True)            # those of other tensors
     if evaluation.tensors:
         with atomic_write(tensors) as temporary:
             save_file({name: value.half().contiguous() for name, value in evaluation.tensors.items()}, temporary)
+        identity = identity | {"tensors": sha256(tensors)}
     else:
         tensors.unlink(missing_ok=True)
     write_json(

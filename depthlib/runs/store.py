@@ -5,6 +5,9 @@ training half of its recipe and its code. The scores are stored beside the weigh
 of its own. A stored run is not trained again; scores whose test, protocol or code changed are computed anew without
 training.
 
+Each file is verified when it is read: the JSON files hold a checksum of their own, the record that of the weights, each
+file of scores that of its tensors (`depthlib.runs.files`).
+
     <paper>-<variant>-<data>-s<seed>-<key>/
         record.json                result of the training: the same bits on every repetition; written last
         provenance.json            date, device, duration, versions
@@ -16,7 +19,7 @@ training.
 
 from __future__ import annotations
 
-import json
+import logging
 import os
 import shutil
 from collections.abc import Iterator
@@ -25,23 +28,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from depthlib.base import paths
+from depthlib.runs.files import (
+    DAMAGED,
+    PROVENANCE,
+    RECORD,
+    SCORES,
+    WEIGHTS,
+    CorruptRecord,
+    check,
+    is_sealed,
+    read_part,
+    score_files,
+)
 from depthlib.runs.keys import score_key
 from depthlib.runs.spec import RunSpec
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-RECORD, PROVENANCE, WEIGHTS, CHECKPOINT, SCORES = (
-    "record.json", "provenance.json", "weights.safetensors", "checkpoint.pt", "scores",
-)
-
-
 class MissingRun(RuntimeError):
     """A run, or a score of it, is not in the store, and training is forbidden (`DEPTHLIB_TRAIN=never`)."""
-
-
-class CorruptRecord(RuntimeError):
-    """A run's folder holds a record or a score that cannot be read or belongs to another run."""
 
 
 @dataclass(frozen=True)
@@ -67,16 +73,22 @@ class RunRecord:
         return self.result["tests"][test]["metrics"][metric]
 
     def load_model(self) -> nn.Module:
-        """The trained network, in eval mode, on the CPU."""
+        """The trained network, in eval mode, on the CPU. Raises CorruptRecord for weights that are not the record's."""
         from depthlib.models.weights import load_weights
 
+        check(self.folder / WEIGHTS, self.result["weights"])
         return load_weights(self.folder / WEIGHTS)[0]
 
     def tensors(self, test: str) -> dict[str, Tensor]:
-        """The pictures and maps stored by the measure of a test, float32, by name; "prediction" for a protocol."""
+        """The pictures and maps stored by the measure of a test, float32, by name; "prediction" for a protocol.
+
+        Raises CorruptRecord as `load_model`.
+        """
         from safetensors.torch import load_file
 
-        return {name: value.float() for name, value in load_file(self.folder / SCORES / f"{test}.safetensors").items()}
+        file = self.folder / SCORES / f"{test}.safetensors"
+        check(file, self.result["tests"][test].get("tensors"))
+        return {name: value.float() for name, value in load_file(file).items()}
 
     def predictions(self, test: str) -> Tensor:
         """Depth [n,1,H,W] of the first images of a test set, metres in half precision."""
@@ -88,7 +100,8 @@ class Store:
 
     Args:
         root: where new runs are written; `paths.store_dir()` by default.
-        reference: read-only folders, searched after `root`. Used when training is forbidden.
+        reference: read-only folders, searched after `root`: the committed runs, where `root` is the default store or
+            training is forbidden.
         train: False: raise MissingRun for a run that does not exist. Default: True unless `DEPTHLIB_TRAIN=never`.
     """
 
@@ -103,14 +116,21 @@ class Store:
     def folders(self, profile: str) -> list[Path]:
         """Where runs of a profile are looked for, in order."""
         extra = self.reference
-        if extra is None:       # committed results are used only where training is forbidden
-            extra = [] if self.train else [paths.reference_dir(profile) / "runs"]
+        if extra is None:       # the committed runs stand behind the default store; one that is named stands alone
+            alone = self.train and (self.root != paths.store_dir() or "DEPTHLIB_STORE" in os.environ)
+            extra = [] if alone else [paths.reference_dir(profile) / "runs"]
         return [self.root, *extra]
 
     def get(self, spec: RunSpec) -> RunRecord | None:
-        """The record of `spec` with all its scores, or None. Raises CorruptRecord for an unreadable one."""
-        found = self._found(spec, self.folders(spec.profile))
-        return next((record for record in found if not stale_scores(record, spec)), None)
+        """The record of `spec` with all its scores, or None. Raises CorruptRecord for a damaged one."""
+        for record in self._found(spec, self.folders(spec.profile)):
+            if not stale_scores(record, spec) and not self._lost_weights(record):
+                return record
+        return None
+
+    def _lost_weights(self, record: RunRecord) -> bool:
+        """Whether the weights were damaged and are to be trained again; a run may also have been stored without any."""
+        return self.train and not (record.folder / WEIGHTS).exists() and any(record.folder.glob(f"{WEIGHTS}{DAMAGED}*"))
 
     def trained(self, spec: RunSpec) -> RunRecord | None:
         """The record of `spec` whose weights are there, whatever its scores, or None: in `root`, unless training is forbidden.
@@ -122,52 +142,50 @@ class Store:
 
     def _found(self, spec: RunSpec, roots: list[Path]) -> Iterator[RunRecord]:
         for folder in (root / spec.name for root in roots):
-            if (folder / RECORD).exists():
-                yield read_record(folder, key=spec.key, tests=spec.recipe.tests)
+            if not (folder / RECORD).exists():
+                continue
+            try:
+                record = read_record(folder, key=spec.key, tests=spec.recipe.tests)
+            except CorruptRecord as error:
+                if not self.train or folder.parent == self.root:
+                    raise
+                logging.getLogger("depthlib").warning("%s: damaged (%s); passed over, made in %s", error.file, error.reason, self.root)
+                continue
+            yield record
 
 
 def stale_scores(record: RunRecord, spec: RunSpec) -> list[str]:
-    """The tests whose scores are missing, or computed with other weights, data, measures or code."""
+    """The tests whose scores or tensors are missing, or computed with other weights, data, measures or code."""
     tests = record.result["tests"]
     return [
         name for name in spec.recipe.tests
-        if name not in tests or (tests[name]["key"], tests[name]["weights"]) != (
-            score_key(spec, name), record.result["weights"],
-        )
+        if name not in tests
+        or (tests[name]["key"], tests[name]["weights"]) != (score_key(spec, name), record.result["weights"])
+        or "tensors" in tests[name] and not (record.folder / SCORES / f"{name}.safetensors").exists()
     ]
 
 
 def read_record(folder: Path, key: str | None = None, tests: Any = None) -> RunRecord:
-    """Read a finished run.
+    """Read a finished run, and verify what is read.
 
     Args:
         key: the expected key. tests: names of the scores to read; all by default.
 
-    Raises CorruptRecord with the file, the cause and the remedy.
+    Raises CorruptRecord with the file and the cause.
     """
-    file = folder / RECORD
-    try:
-        result = json.loads(file.read_text(encoding="utf-8"))
-        provenance = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
-        if key is not None and result["key"] != key:
-            raise ValueError(f"key: found {result['key']}, expected {key}")
-        result["tests"] = {}
-        names = [path.stem for path in sorted((folder / SCORES).glob("*.json"))] if tests is None else tests
-        for file in (path for name in names if (path := folder / SCORES / f"{name}.json").exists()):
-            scores = json.loads(file.read_text(encoding="utf-8"))
-            if any(len(values) != len(scores["images"]) for values in scores["metrics"].values()):
-                raise ValueError("metrics: found a metric of another length than images, expected one value per image")
-            result["tests"][file.stem] = scores
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        remedy = "the folder" if file.name == RECORD else "it"
-        raise CorruptRecord(f"{file}: unreadable record ({error}); delete {remedy} to recompute it") from error
-    return RunRecord(folder, result, provenance)
+    result = read_part(folder / RECORD, key=key)
+    sealed = is_sealed(result)
+    provenance = read_part(folder / PROVENANCE, sealed=sealed)
+    names = [path.stem for path in sorted((folder / SCORES).glob("*.json"))] if tests is None else tests
+    files = [path for name in names if (path := folder / SCORES / f"{name}.json").exists()]
+    scores = {file.stem: read_part(file, sealed=sealed) for file in files}
+    return RunRecord(folder, result | {"tests": scores}, provenance)
 
 
 def copy_run(source: Path, target: Path, *, weights: bool = True) -> None:
     """Copy a finished run, with its weights on demand; the record last, since it marks the run as complete."""
-    names = [PROVENANCE, *(str(path.relative_to(source)) for path in sorted((source / SCORES).glob("*.*")))]
-    for left in (path for path in (target / SCORES).glob("*.*") if str(path.relative_to(target)) not in names):
+    names = [PROVENANCE, *(str(path.relative_to(source)) for path in score_files(source))]
+    for left in (path for path in score_files(target) if str(path.relative_to(target)) not in names):
         left.unlink()
     for name in [*names, *([WEIGHTS] if weights else []), RECORD]:
         if (source / name).exists():

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 from itertools import chain
 
 import numpy as np
@@ -52,8 +53,22 @@ class SceneBatch:
     def __len__(self) -> int:
         return self.kind.shape[0]
 
+    def __getitem__(self, part: slice) -> SceneBatch:
+        return SceneBatch(*(getattr(self, field.name)[part] for field in fields(self)))
+
     def to(self, device: torch.device | str) -> SceneBatch:
-        return SceneBatch(**{name: value.to(device) for name, value in vars(self).items()})
+        return SceneBatch(*(getattr(self, field.name).to(device) for field in fields(self)))
+
+    @cached_property
+    def frame(self) -> Tensor:
+        """[B, P, 3, 4] from points in the world to the solid's own frame."""
+        return torch.cat([self.axes, -(self.axes @ self.centre[..., None])], -1)
+
+    @cached_property
+    def unit_frame(self) -> Tensor:
+        """[B, P, 3, 4], the same with the half extents as units of length."""
+        unit = self.axes / self.half[..., None]
+        return torch.cat([unit, -(unit @ self.centre[..., None])], -1)
 
 
 def pack(scenes: Sequence[Scene]) -> SceneBatch:

@@ -19,6 +19,7 @@ import numpy as np
 
 from depthlib.base import paths
 from depthlib.base.fingerprint import code_fingerprint
+from depthlib.base.text import one_line
 from depthlib.scenes.distribution import VERSION, SceneDistribution
 from depthlib.scenes.frame import StoredFrame, StoredOcclusion
 
@@ -51,15 +52,15 @@ def save(path: Path, frame: Stored) -> None:
 
 
 def load(path: Path, kind: type[Stored] = StoredFrame) -> Stored | None:
-    """What `save` has written, or None if the file is missing or damaged."""
+    """What `save` has written, or None if there is no file; a damaged one is set aside."""
     try:
         content = path.read_bytes()
     except OSError:
         return None
     if hashlib.sha256(content[32:]).digest() != content[:32]:
-        return None
+        return paths.set_aside(path, "found another content than that of its checksum")
     try:
         with np.load(io.BytesIO(content[32:]), allow_pickle=False) as archive:
             return kind(**{field.name: archive[field.name] for field in fields(kind)})
-    except (KeyError, ValueError, OSError, zipfile.BadZipFile, zlib.error):
-        return None
+    except (KeyError, ValueError, OSError, zipfile.BadZipFile, zlib.error) as error:
+        return paths.set_aside(path, one_line(error))

@@ -14,8 +14,7 @@ def plaster(s: Surface) -> Tensor:
 
 
 def wood(s: Surface) -> Tensor:
-    longest = (s.half * s.half.new_tensor([[1.0], [1.01], [1.02]])).argmax(dim=0)        # boards as wide as long: no tie
-    length = [s.scale * (1 + 9 * (longest == i)) for i in range(3)]
+    length = [s.scale * (1 + 9 * (s.longest == i)) for i in range(3)]
     grain = fractal3(s.x / length[0], s.y / length[1], s.z / length[2], s.seed, 1.0, s.footprint / s.scale, 3)
     return mix(s.colour, s.accent, 0.35 + 1.3 * grain)
 
@@ -51,26 +50,21 @@ def fabric(s: Surface) -> Tensor:
     return mix(s.colour * (1 + 0.35 * patches), s.accent, 0.12 + 0.75 * weave)
 
 
-def _mean_of_picture(values: Tensor, picture: Tensor) -> Tensor:
-    """The mean [n] over the points of the same picture (`picture` is ascending). Part of version 1: a room with two
-    wallpapers has stripes as wide as their mean."""
-    total = values.new_zeros(2, int(picture[-1]) + 1).index_add_(1, picture, torch.stack([values, torch.ones_like(values)]))
-    return (total[0] / total[1])[picture]
-
-
 def wallpaper(s: Surface) -> Tensor:
-    stripes = joints(s.u, s.scale, 0.45 * _mean_of_picture(s.scale, s.picture), s.footprint) * s.upright
+    # a room with two wallpapers has stripes as wide as their mean: part of version 1
+    stripes = joints(s.u, s.scale, 0.45 * s.wallpaper_scale, s.footprint) * s.upright
     across, up = s.u / s.scale, s.v / s.scale
     diamond = ((across - across.round()).abs() + (up - up.round()).abs()) * s.scale
-    motif = ((0.26 * s.scale - diamond) / s.footprint.clamp(min=0.01) + 0.5).clamp(0, 1) * resolved(s.scale * 0.6, s.footprint)
+    motif = ((0.26 * s.scale - diamond) / s.footprint.clamp(min=0.01) + 0.5).clamp(0, 1)
+    motif = motif * resolved(s.scale * 0.6, s.footprint)
     figure = torch.where(s.trait(5) < 0.5, stripes, motif)
     return mix(s.colour, s.accent, 0.55 * figure) * (1 + 0.16 * s.grain(0.5, 4))
 
 
 def _muted(s: Surface, salt: int, strength: float) -> Tensor:
     """A colour [3, n] for each solid, pulled towards grey as most colours in a house are."""
-    level = 0.06 + 0.55 * s.trait(salt + 100)
-    return level * (1 + strength * torch.stack([s.trait(salt + i) - 0.5 for i in range(3)]) * 2)
+    level, *tint = s.trait(salt + 100, salt, salt + 1, salt + 2)
+    return (0.06 + 0.55 * level) * (1 + strength * (torch.stack(tint) - 0.5) * 2)
 
 
 def picture(s: Surface) -> Tensor:

@@ -13,13 +13,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from depthlib.scenes.batch import BOX, ROUND, SceneBatch
+from depthlib.scenes.batch import BOX, PADDING, ROUND, SceneBatch
+from depthlib.scenes.blocks import pieces
 from depthlib.scenes.fused import fused
+from depthlib.scenes.tables import by_column, columns, where
 
 TILE = 8
 NEAR = 0.05
 # If faces of two solids coincide, the one that was built first wins, in every precision.
 _TIE = 1 - 5e-6
+_NOWHERE = 1e30      # depth of a ray that meets nothing, while others are looked for
 _TINY = 1e-20       # keeps 1 / direction finite where a direction is exactly 0
 
 
@@ -67,22 +70,20 @@ def make_rays(views: int, height: int, width: int, antialias: int, dtype: torch.
     return Rays(u, v, offsets.shape[0], antialias**2, centre, rows, columns, views)
 
 
-def slots(candidates: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+def slots(row: Tensor, *values: Tensor) -> Iterator[tuple[Tensor, ...]]:
     """Walk through a ragged list of candidates.
 
     Args:
-        candidates: [N, P] bool.
+        row: [n] whose candidates they are, ascending. values: [n] what they are.
 
     Yields:
-        For k = 0, 1, ...: the rows [n] that have a k-th candidate, and that candidate [n].
+        For k = 0, 1, ...: the rows that have a k-th candidate, and its values.
     """
-    counts = candidates.sum(dim=1)
-    counts, order = torch.sort(counts, descending=True, stable=True)
-    columns = candidates[order].nonzero()[:, 1]
-    starts = torch.cumsum(counts, 0) - counts
-    histogram = torch.bincount(counts).flip(0).cumsum(0).flip(0).tolist()      # rows that have at least k candidates
-    for k, rows in enumerate(histogram[1:]):
-        yield order[:rows], columns[starts[:rows] + k]
+    counts = torch.bincount(row)
+    place = torch.arange(len(row), device=row.device) - (counts.cumsum(0) - counts)[row]
+    order = place.argsort(stable=True)
+    sizes = torch.bincount(place).tolist()
+    return zip(*(value[order].split(sizes) for value in (row, *values)), strict=True)
 
 
 def visible_tiles(scenes: SceneBatch, position: Tensor, rotation: Tensor, inverse_k: Tensor, rays: Rays) -> Tensor:
@@ -104,7 +105,9 @@ def visible_tiles(scenes: SceneBatch, position: Tensor, rotation: Tensor, invers
     return mask.permute(0, 2, 3, 1).flatten(0, 2)
 
 
-def first_hit(scenes: SceneBatch, position: Tensor, rotation: Tensor, inverse_k: Tensor, rays: Rays) -> tuple[Tensor, Tensor]:
+def first_hit(
+    scenes: SceneBatch, position: Tensor, rotation: Tensor, inverse_k: Tensor, rays: Rays,
+) -> tuple[Tensor, Tensor]:
     """Nearest solid along each ray.
 
     Args:
@@ -115,76 +118,107 @@ def first_hit(scenes: SceneBatch, position: Tensor, rotation: Tensor, inverse_k:
         depth [N, R] along the camera's z, infinite without a hit; solid [N, R] int64, its number within the
         batch (scene x P + column), 0 without a hit.
     """
-    dtype = rays.u.dtype
+    dtype, solids = rays.u.dtype, scenes.kind.shape[1]
     unit = scenes.axes / scenes.half[..., None]
     origin = (unit @ (position[:, None] - scenes.centre)[..., None])[..., 0]                       # [B, P, 3]
     directions = unit @ (rotation.mT @ inverse_k)[:, None]                                         # [B, P, 3, 3]
     moments = torch.linalg.cross(origin[..., None].expand_as(directions), directions, dim=-2)
-    tables = (
-        torch.cat([origin, directions.flatten(-2)], -1).flatten(0, 1).to(dtype),
-        torch.cat([origin, scenes.profile, directions.flatten(-2), moments.flatten(-2)], -1).flatten(0, 1).to(dtype),
-    )
-    mask = visible_tiles(scenes, position, rotation, inverse_k, rays)
-    tiles_per_view = rays.rows * rays.columns
-    kind = scenes.kind.repeat_interleave(tiles_per_view, dim=0)
-    depth = torch.full_like(rays.u, torch.inf)
-    solid = torch.zeros_like(rays.u, dtype=torch.int64)
-    for which, intersect, table in ((BOX, _box_depth, tables[0]), (ROUND, _round_depth, tables[1])):
-        for rows, column in slots(mask & (kind == which)):
-            number = rows // tiles_per_view * mask.shape[1] + column
-            nearest, first = _nearest(intersect, table, number, rows, rays.u, rays.v, depth, solid)
-            depth.index_copy_(0, rows, nearest)
-            solid.index_copy_(0, rows, first)
-    return depth, solid
+    ways = torch.cat([directions, moments], -2).flatten(0, 1).to(dtype)                             # [B P, 6, 3]
+    table = by_column(torch.cat([origin, scenes.profile], -1), dtype)
+    tile, column = visible_tiles(scenes, position, rotation, inverse_k, rays).nonzero().T
+    number = tile // (rays.rows * rays.columns) * solids + column
+    least, most = _span(origin.flatten(0, 1)[number], directions.flatten(0, 1)[number], rays, tile)
+    kind = torch.where(least <= most, scenes.kind.flatten()[number], PADDING)
+    pixel = torch.stack([rays.u, rays.v], 1)
+    depth, solid = torch.full_like(rays.u, _NOWHERE), torch.zeros_like(rays.u)
+    farthest = depth[:, 0].clone()
+    for which, enter, lines in ((BOX, _enter_box, 3), (ROUND, _enter_round, 6)):
+        for tiles, numbers, nearest in slots(*where(kind == which, tile, number, least)):
+            # what begins behind all that a tile shows is hidden there
+            shown = where(nearest < farthest[tiles], tiles, numbers)
+            for some, of in zip(*(pieces(values, rays.u.shape[1]) for values in shown), strict=True):
+                way = ways[:, :lines].index_select(0, of)
+                found = _nearest(enter, way, columns(table, of), of, some, pixel, depth, solid)
+                for values, new in zip((depth, solid, farthest), found, strict=True):
+                    values.index_copy_(0, some, new)
+    return depth.masked_fill_(depth == _NOWHERE, torch.inf), solid.to(torch.int64)
+
+
+def _span(origin: Tensor, directions: Tensor, rays: Rays, tile: Tensor) -> tuple[Tensor, Tensor]:
+    """Least and largest depth [n] at which a ray of a tile [n] may be in the unit box (conservative).
+
+    No ray is in it if they are the other way round.
+
+    `origin` [n, 3]; `directions` [n, 3, 3], linear functions of (u, v, 1).
+    """
+    ends = torch.stack([torch.stack(torch.aminmax(values, dim=1)) for values in (rays.u, rays.v)]).double()[:, :, tile]
+    middle, spread = ends.mean(1), (ends[:, 1] - ends[:, 0]) / 2                                    # [2, n]
+    way = directions[..., 0] * middle[0, :, None] + directions[..., 1] * middle[1, :, None] + directions[..., 2]
+    reach = directions[..., 0].abs() * spread[0, :, None] + directions[..., 1].abs() * spread[1, :, None]
+    # on each side of the box: here + t way - t reach <= 1
+    here, pace = torch.cat([origin, -origin], 1), torch.cat([way - reach, -way - reach], 1)
+    when = (1 + 1e-6 - here) / pace
+    least = torch.where(pace < 0, when, NEAR).amax(1)
+    return least.clamp(min=NEAR) * (1 - 1e-6), torch.where(pace > 0, when, torch.inf).amin(1) * (1 + 1e-6)
 
 
 @fused
 def _nearest(
-    intersect: Callable[[Tensor, Tensor, Tensor], Tensor], table: Tensor, number: Tensor, rows: Tensor,
-    u: Tensor, v: Tensor, depth: Tensor, solid: Tensor,
-) -> tuple[Tensor, Tensor]:
-    """Depth and solid [n, R] of the tiles `rows` [n] after the solids `number` [n] were tested there, too."""
-    u, v, depth, solid = (values.index_select(0, rows) for values in (u, v, depth, solid))
-    found = intersect(table[number].T[..., None], u, v)
-    nearer = found < depth * _TIE
-    return torch.where(nearer, found, depth), torch.where(nearer, number[:, None], solid)
+    enter: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]], ways: Tensor, row: Tensor, number: Tensor, tiles: Tensor,
+    pixel: Tensor, depth: Tensor, solid: Tensor,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Depth and solid [n, R] of `tiles` [n] after the solids `number` [n] were tested there, too; largest depth [n].
 
-
-def _linear(row: Tensor, u: Tensor, v: Tensor) -> Tensor:
-    return torch.addcmul(torch.addcmul(row[2], row[0], u), row[1], v)
-
-
-def _box_depth(table: Tensor, u: Tensor, v: Tensor) -> Tensor:
-    """Depth [n, R] at which rays enter boxes; `table` [12, n, 1]: origin, and direction as linear function of (u, v,
-    1).
+    Of these solids: `ways` [n, 3 or 6, 3], direction and moment as linear functions of the pixel (u, v, 1); `row`
+    [6, n], origin and profile. `solid` holds whole numbers in the precision of `depth`.
     """
-    enter = leave = None
-    for i in range(3):
-        inverse = (_linear(table[3 + 3 * i: 6 + 3 * i], u, v) + _TINY).reciprocal()
-        middle = inverse * -table[i]
-        reach = inverse.abs()
-        enter = middle - reach if enter is None else torch.maximum(enter, middle - reach)
-        leave = middle + reach if leave is None else torch.minimum(leave, middle + reach)
-    return torch.where((enter < leave) & (enter > NEAR), enter, torch.inf)
+    depth, solid = depth.index_select(0, tiles), solid.index_select(0, tiles)
+    found, met = enter(row[..., None], _along(ways, pixel.index_select(0, tiles)))
+    # interpolation with 0 and 1, as a choice for each ray costs more on a CPU
+    nearer = (met & (found > NEAR) & (found < depth * _TIE)).to(depth.dtype)
+    depth = torch.lerp(depth, found, nearer)
+    return depth, torch.lerp(solid, number[:, None].to(solid.dtype), nearer), depth.amax(1)
 
 
-def _round_depth(table: Tensor, u: Tensor, v: Tensor) -> Tensor:
-    """Depth [n, R] at which rays enter solids of revolution.
+def _along(ways: Tensor, pixel: Tensor) -> Tensor:
+    """Linear functions [n, K, 3] of (u, v, 1) at pixels [n, 2, R]: [n, K, R].
 
-    `table` [24, n, 1]: origin, profile, and as linear functions of (u, v, 1) the direction d and the moment m = o x d.
-    With d and m the discriminant has no difference of large numbers, so that thin poles stay thin in float32.
+    A product of matrices would be rounded in another way for another number of rays.
     """
-    ox, oy, oz, c0, c1, c2 = table[:6]
-    dx, dy, dz, mx, my, mz = (_linear(table[6 + 3 * i: 9 + 3 * i], u, v) for i in range(6))
-    flat = dx * dx + dy * dy
-    a = flat - c2 * dz * dz
-    b = ox * dx + oy * dy - dz * (c2 * oz + c1 / 2)
+    of_u = torch.addcmul(ways[..., 2:], ways[..., :1], pixel[:, :1])
+    return torch.addcmul(of_u, ways[..., 1:2], pixel[:, 1:])
+
+
+def _enter_box(row: Tensor, way: Tensor) -> tuple[Tensor, Tensor]:
+    """Depth [n, R] at which rays enter boxes, and whether they do.
+
+    `row` [6, n, 1]: origin, profile; `way` [n, 3, R]: directions, which are changed.
+    """
+    inverse = way.add_(_TINY).reciprocal_()
+    middle, reach = inverse * -row[:3].movedim(1, 0), inverse.abs_()
+    near, far = (middle - reach).unbind(1), middle.add_(reach).unbind(1)
+    enter = torch.maximum(torch.maximum(near[0], near[1]), near[2])
+    return enter, enter < torch.minimum(torch.minimum(far[0], far[1]), far[2])
+
+
+def _enter_round(row: Tensor, way: Tensor) -> tuple[Tensor, Tensor]:
+    """The same for solids of revolution.
+
+    `row` [6, n, 1]: origin, profile; `way` [n, 6, R]: direction d and moment m = o x d. With d and m the discriminant
+    has no difference of large numbers, so that thin poles stay thin in float32.
+    """
+    ox, oy, oz, c0, c1, c2 = row
+    dx, dy, dz, mx, my, mz = way.unbind(1)
+    a = (dx * dx).add_(dy * dy).sub_(dz * dz * c2)
+    b = (dx * ox).add_(dy * oy).sub_(dz * (c2 * oz + c1 / 2))
     # my = oz dx - ox dz and mx = oy dz - oz dy
-    discriminant = c2 * (mx * mx + my * my) - mz * mz + c1 * (dx * my - dy * mx + c1 / 4 * dz * dz) + a * c0
-    root = discriminant.clamp(min=0).sqrt()
-    inverse = (dz + _TINY).reciprocal()
-    middle, reach = inverse * -oz, inverse.abs()
-    a = a + _TINY
-    enter = torch.maximum((-b - root) / a, middle - reach)
-    leave = torch.minimum((root - b) / a, middle + reach)
-    return torch.where((discriminant > 0) & (enter < leave) & (enter > NEAR), enter, torch.inf)
+    discriminant = (mx * mx).add_(my * my).mul_(c2).sub_(mz * mz)
+    discriminant += (dx * my).sub_(dy * mx).add_((dz * dz).mul_(c1 / 4)).mul_(c1)
+    discriminant += a * c0
+    root = discriminant.clamp(min=0).sqrt_()
+    inverse = (dz + _TINY).reciprocal_()
+    middle, reach = inverse * -oz, inverse.abs_()
+    a += _TINY
+    enter = torch.maximum((-b - root).div_(a), middle - reach)
+    leave = torch.minimum((root - b).div_(a), middle.add_(reach))
+    return enter, (discriminant > 0) & (enter < leave)

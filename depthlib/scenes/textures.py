@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from depthlib.scenes import paint_indoors as indoors
@@ -36,25 +35,18 @@ _PAINTERS = {
 }
 
 
-def albedo(s: Surface, pattern: Tensor, contrast: float) -> tuple[Tensor, Tensor]:
-    """Paint all points.
+def albedo(s: Surface, pattern: int, contrast: float) -> tuple[Tensor, Tensor | None]:
+    """Paint points that have the same pattern.
 
     Args:
         s: n points.
-        pattern: [n] int64, values of `Pattern`.
+        pattern: a value of `Pattern`.
         contrast: 0 gives each solid its flat colour, 1 the texture.
 
     Returns:
-        albedo [3, n] linear, and [n] share of glass on surfaces whose pattern holds panes.
+        albedo [3, n] linear, and [n] share of glass, None where the pattern holds no panes.
     """
-    colour = s.colour.clone()
-    glass = torch.zeros_like(s.x)
-    for which, paint_pattern in _PAINTERS.items():
-        index = (pattern == which).nonzero()[:, 0]
-        if index.numel() == 0:
-            continue
-        painted = paint_pattern(s[index])
-        if isinstance(painted, tuple):
-            painted, glass[index] = painted
-        colour[:, index] = painted
-    return (s.colour + contrast * (colour - s.colour)).clamp(0.01, 0.95), glass
+    painted, glass = _PAINTERS[pattern](s), None
+    if isinstance(painted, tuple):
+        painted, glass = painted
+    return (s.colour + contrast * (painted - s.colour)).clamp(0.01, 0.95), glass

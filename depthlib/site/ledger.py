@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
-from depthlib.report.claims import FOLDER, PublishedPaper, load_paper
+from depthlib.report.claims import FOLDER, KINDS, PublishedPaper, load_paper
 from depthlib.report.verdict_files import read_verdicts
 from depthlib.report.verdicts import STATUSES, Verdict
 from depthlib.site.lesson import Gap
@@ -34,7 +35,7 @@ class Row:
     def worth(self) -> tuple[float, float, float] | None:
         """Effect, low and high end in units of the detectable difference, for the drawing; None without an effect."""
         found = self.verdict.deciding
-        if found is None or not found.detectable > 0:
+        if found is None or not 0 < found.detectable < inf:
             return None
         return tuple(
             end / found.detectable for end in (found.difference.mean, found.difference.low, found.difference.high)
@@ -53,8 +54,15 @@ class PaperLedger:
 
     @property
     def counts(self) -> dict[str, int]:
+        """Verdict -> number of claims."""
         found = Counter(row.verdict.status for row in self.rows)
         return {word: found[word] for word in STATUSES}
+
+    @property
+    def by_kind(self) -> dict[str, dict[str, int]]:
+        """The paper's claims, our questions and mere counts apart: kind -> verdict -> number."""
+        found = Counter((row.verdict.claim.kind, row.verdict.status) for row in self.rows)
+        return {kind: {word: found[kind, word] for word in STATUSES} for kind in KINDS}
 
 
 def read_ledger(folder: Path, papers: Path = FOLDER) -> tuple[list[PaperLedger], list[Gap]]:

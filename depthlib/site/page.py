@@ -16,7 +16,7 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from depthlib.base import paths
-from depthlib.report.claims import FOLDER
+from depthlib.report.claims import FOLDER, KINDS
 from depthlib.report.verdicts import STATUSES
 from depthlib.runs.profiles import Profile, get_profile
 from depthlib.site.interval_svg import interval_svg
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 PAGE = "index.html"
 PICTURES_LIMIT = 4_800_000          # characters of all pictures: the whole page stays below 6 MB
+KIND_WORDS = ("claims of the papers", "our questions", "counts of parameters and operations")
+KIND_NAMES = dict(zip(KINDS, KIND_WORDS, strict=True))
 SLUGS = {word: word.replace(" ", "-") for word in STATUSES}
 
 
@@ -76,6 +78,10 @@ def render(folder: Path, scale: Profile, ledgers: list[PaperLedger], views: list
     counts = {word: sum(ledger.counts[word] for ledger in ledgers) for word in STATUSES}
     return templates().get_template("page.html.j2").render(
         profile=scale, ledgers=ledgers, lessons=views, gaps=gaps, counts=counts, total=sum(counts.values()),
+        by_kind={
+            KIND_NAMES[kind]: {word: sum(ledger.by_kind[kind][word] for ledger in ledgers) for word in STATUSES}
+            for kind in KINDS
+        },
         slugs=SLUGS, runs=sum(ledger.runs for ledger in ledgers), pictures=embed(images, PICTURES_LIMIT),
         policy=policy(code), css=Markup(stylesheet("page.css")), script=Markup(code), anchor=anchor,
         href=lambda name: quote(name), prose=lambda text: Markup(to_html(text, folder)),

@@ -25,7 +25,7 @@ def quiet_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def test_every_part_is_looked_at() -> None:
-    findings = doctor.examine()
+    findings = list(doctor.examine())
     assert {"Python", "packages", "depthlib", "torchvision", "device", "threads", "CPU instructions", "results", "run store",
             "cache", "real samples", "weights for predict"} <= {finding.what for finding in findings}
     assert all(finding.advice for finding in findings if not finding.ok)
@@ -33,7 +33,7 @@ def test_every_part_is_looked_at() -> None:
 
 
 def test_looking_leaves_nothing_behind(tmp_path: Path) -> None:
-    doctor.examine()
+    list(doctor.examine())
     assert list(tmp_path.iterdir()) == []
 
 
@@ -100,6 +100,22 @@ def test_samples(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert not found("real samples").ok
     monkeypatch.setenv("DEPTHLIB_SAMPLES", str(tmp_path))
     assert found("real samples").ok
+
+
+def test_findings_are_printed_as_they_come(capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Importing torch takes seconds, in which something should stand on the screen; and the last line is a next step."""
+    seen = []
+
+    def slow() -> list:
+        seen.append(capsys.readouterr().out)
+        return []
+
+    slow.__name__ = "_device"
+    monkeypatch.setattr(doctor, "_device", slow)
+    status = doctor.report()
+    assert "Python" in seen[0] and "torchvision" in seen[0]
+    last = capsys.readouterr().out.strip().splitlines()[-1]
+    assert "depthlib doctor" in last if status else "depthlib learn" in last and "depthlib reproduce" in last
 
 
 def test_report_and_line(capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,25 +15,31 @@ from pathlib import Path
 import kill_batch
 import psutil
 import pytest
+import torch
 from filelock import FileLock
 from kill_batch import start_few, survivors, torture
 from rich.console import Console
 from typer.testing import CliRunner
 
 from depthlib.app import cli
-from depthlib.course import reproduce
 from depthlib.course.batch import engine, fork_client, fork_server
 from depthlib.course.batch.merge import merge
 from depthlib.course.batch.plan import add_run, make_plan, read_plan
+from depthlib.course.batch.status import read_status
 from depthlib.course.lessons import COURSE, pick_lessons
-from depthlib.runs.store import CorruptRecord, RunSpec, Store
+from depthlib.runs.execute import ensure
+from depthlib.runs.json_files import read_json, write_json
+from depthlib.runs.store import RunSpec, Store
+from depthlib.training.checkpoint import Checkpoint
 
 pytestmark = pytest.mark.slow
+SPECS = [RunSpec("start", variant, "rooms", "smoke") for variant in ("unet", "floor-constant")]
+RUNS = len(SPECS)
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """The runs of lesson 00 at the smallest scale, made by a batch: plan, store, what was printed."""
+    """Two runs of lesson 00 at the smallest scale, made by a batch: status, what was printed, plan, store."""
     store = Store(tmp_path_factory.mktemp("batch") / "runs", reference=[], train=True)
     return *batch(store), store
 
@@ -45,17 +51,26 @@ def copied(made, tmp_path):
     return Store(tmp_path / "runs", reference=[], train=True)
 
 
+def planned(store, lessons=()):
+    """A plan of the two runs, and of lessons."""
+    plan = make_plan(lessons, profile="smoke", device="cpu", jobs=2, store=store)
+    for spec in SPECS:
+        add_run(spec, plan.runs, store, Path(plan.folder))
+    return replace(plan, threads=1)
+
+
 def batch(store, **options):
-    """Plan and carry out the runs of lesson 00, without its notebook: status, text, plan."""
-    plan = replace(make_plan(pick_lessons(["00"]), profile="smoke", device="cpu", jobs=2, store=store), notebooks={}, threads=1)
+    """Plan and carry out the two runs: status, text, plan."""
+    plan = planned(store)
     console = Console(record=True, width=200, file=io.StringIO())
     return engine.run_batch(plan, jobs=2, console=console, **options), console.export_text(), plan
 
 
 def test_a_batch_makes_what_is_missing_and_says_so(made):
     status, text, plan, store = made
-    assert status == 0 and len(plan.runs) == 2
-    assert "2 runs: 2 to train, 0 to score, 0 in the store" in text and all(f"/2  {name}" in text for name in plan.runs)
+    assert status == 0 and len(plan.runs) == RUNS
+    assert f"{RUNS} runs: {RUNS} to train, 0 to score, 0 in the store" in text
+    assert all(f"/{RUNS}  {name}" in text for name in plan.runs)
     assert not list(store.root.glob("*/status.json")), "a job that worked left its status behind"
     assert read_plan(plan.write()) == plan
 
@@ -63,7 +78,7 @@ def test_a_batch_makes_what_is_missing_and_says_so(made):
 def test_nothing_to_do_starts_nothing(made, monkeypatch):
     monkeypatch.setattr("subprocess.Popen", lambda *a, **k: pytest.fail("the workflow was started"))
     status, text, _ = batch(made[-1])
-    assert status == 0 and "2 runs: 0 to train, 0 to score, 2 in the store" in text
+    assert status == 0 and f"{RUNS} runs: 0 to train, 0 to score, {RUNS} in the store" in text
 
 
 def test_scores_alone_are_made_anew(copied):
@@ -72,14 +87,14 @@ def test_scores_alone_are_made_anew(copied):
     before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in unet.rglob("*.*") if path.is_file()}
     (unet / "scores" / "median.json").unlink()
     status, text, plan = batch(copied)
-    assert status == 0 and "0 to train, 1 to score, 1 in the store" in text and f"1/1  {unet.name}  scored" in text
+    assert status == 0 and f"0 to train, 1 to score, {RUNS - 1} in the store" in text and f"1/1  {unet.name}  scored" in text
     assert {path: path.read_bytes() for path in before} == {path: content for path, (content, _) in before.items()}
     kept = [path for path, (_, time) in before.items() if path.stat().st_mtime_ns == time]
     assert unet / "record.json" in kept and unet / "weights.safetensors" in kept and unet / "scores" / "metric.json" in kept
 
 
 def test_killed_at_random_moments_it_ends_in_the_same_bits(tmp_path):
-    """SIGKILL for the whole process group; `python tests/kill_batch.py --kills 20` is the long form, with notebooks."""
+    """SIGKILL for the whole process group; `python tests/support/kill_batch.py --kills 20` is the long form, with notebooks."""
     wrong, told = torture(tmp_path, start_few, kills=3, longest=12, seed=1)
     assert wrong == [] and told.startswith("3 kills")
 
@@ -104,7 +119,7 @@ def test_runs_are_forked_from_a_process_that_has_everything_loaded(made, copied,
     names = sorted(made[2].runs)
     for name in names:
         shutil.rmtree(copied.root / name)
-    plan = make_plan(pick_lessons(["00"]), profile="smoke", device="cpu", jobs=2, store=copied)
+    plan = planned(copied)
     endless = RunSpec("start", "unet", "rooms", "smoke", 0, {"steps": 100_000})
     add_run(endless, plan.runs, copied, Path(plan.folder))
     path = plan.write()
@@ -140,13 +155,16 @@ def test_notebooks_are_forked_too_and_no_kernel_outlives_them(copied, tmp_path, 
     """Its kernel leads a session of its own, so nothing but the fork's end can end it."""
     monkeypatch.setenv("DEPTHLIB_STORE", str(copied.root))
     monkeypatch.setenv("DEPTHLIB_OUT", str(tmp_path / "results"))
-    plan = make_plan(pick_lessons(["00"]), profile="smoke", device="cpu", jobs=2, store=copied)
+    lessons = pick_lessons(["00"])
+    for spec in lessons[0].runs("smoke"):
+        ensure(spec, copied, device="cpu")
+    plan = planned(copied, lessons)
     (notebook,), deadline = plan.notebooks, time.monotonic() + 90
     with open(tmp_path / "log.txt", "wb") as log:
         path = plan.write()
         assert fork_server.start(plan, path, log, os.environ) is None, "a single job gains nothing"
-        shutil.rmtree(next(copied.root.glob("start-mean-*")))
-        plan = make_plan(pick_lessons(["00"]), profile="smoke", device="cpu", jobs=2, store=copied)
+        shutil.rmtree(next(copied.root.glob("start-floor-constant-*")))
+        plan = planned(copied, lessons)
         path = plan.write()
         server = fork_server.start(plan, path, log, os.environ)
         while not Path(plan.folder, fork_client.SOCKET).exists() and time.monotonic() < deadline:
@@ -213,17 +231,80 @@ def test_the_torture_finds_what_is_wrong_with_a_batch(tmp_path, monkeypatch, fau
 
 
 def test_a_failing_run_is_told_with_its_log_and_the_others_go_on(copied):
-    """Here its checkpoint is damaged; the other run is made all the same, and the exit status tells."""
+    """Here its folder cannot be written; the other run is made all the same, and the exit status tells."""
     broken = next(copied.root.glob("start-unet-*"))
-    shutil.rmtree(next(copied.root.glob("start-mean-*")))
+    shutil.rmtree(next(copied.root.glob("start-floor-constant-*")))
     (broken / "record.json").unlink()
-    (broken / "checkpoint.pt").write_bytes(b"PK but not a checkpoint")
+    (broken / "weights.safetensors").unlink()
+    (broken / "weights.safetensors").mkdir()
     status, text, plan = batch(copied)
     assert status == engine.FAILED
-    assert f"failed {broken.name}: CheckpointError" in text and "damaged checkpoint" in text and "whole log: " in text
-    assert len(list(copied.root.glob("start-mean-*/record.json"))) == 1
-    (broken / "checkpoint.pt").unlink()
+    assert f"failed {broken.name}: {broken}/weights.safetensors: Is a directory" in text and "whole log: " in text
+    assert "Traceback" not in text
+    assert len(list(copied.root.glob("start-floor-constant-*/record.json"))) == 1
+    (broken / "weights.safetensors").rmdir()
     assert batch(copied)[0] == engine.DONE
+
+
+def test_what_is_damaged_is_set_aside_and_made_again_and_the_others_go_on(made, copied, caplog):
+    """A record and a file of tensors before the batch, a checkpoint found by a job: a line each, in the end the same files."""
+    (unet,), (floor,) = copied.root.glob("start-unet-*"), copied.root.glob("start-floor-constant-*")
+    record = (unet / "record.json").read_text()
+    (unet / "record.json").write_text(record.replace("0.", "1.", 1))
+    (unet / "checkpoint.pt").write_bytes(b"PK but not a checkpoint")
+    (floor / "scores" / "median.json").write_text("{")
+    status, text, plan = batch(copied)
+    assert status == engine.DONE and len(plan.runs) == RUNS
+    named = [record.getMessage().split(": ")[0] for record in caplog.records]
+    assert named == [str(unet / "record.json"), str(floor / "scores/median.json")]
+    assert f"{unet}/checkpoint.pt: damaged (found another content than that of its checksum); set aside as checkpoint.pt.damaged-1" in text
+    assert (unet / "record.json").read_text() == record
+    for folder in (unet, floor):
+        for path in (made[-1].root / folder.name).rglob("*.json"):
+            copy = folder / path.relative_to(made[-1].root / folder.name)
+            assert path.name == "provenance.json" or path.read_bytes() == copy.read_bytes()
+    assert len(list(copied.root.rglob("*.damaged-1"))) == 3 and batch(copied)[0] == engine.DONE
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_batch_saves_its_trainings(copied, number):
+    """For the whole group, as a terminal sends Ctrl-C: no process is left, and the state of the training is on disk."""
+    command = [sys.executable, "-c", ENDLESS]
+    environment = os.environ | {"DEPTHLIB_STORE": str(copied.root), "OMP_NUM_THREADS": "1"}
+    batch = subprocess.Popen(command, env=environment, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    training, deadline = False, time.monotonic() + 200
+    while not training and time.monotonic() < deadline:
+        time.sleep(0.1)
+        status = next((status for path in copied.root.glob("*/status.json") if (status := read_status(path))), None)
+        training = status is not None and status.note.startswith("loss")
+    assert training and not list(copied.root.glob("*/checkpoint.pt"))
+    os.killpg(batch.pid, number) if number == signal.SIGINT else batch.terminate()
+    output, _ = batch.communicate(timeout=60)
+    assert batch.returncode == 128 + number and output.endswith("stopped; the same command resumes\n"), output
+    assert survivors(copied.root.parent) == []
+    (checkpoint,) = copied.root.glob("*/checkpoint.pt")
+    assert Checkpoint(checkpoint).load(torch.device("cpu"))["step"] > 0
+
+
+ENDLESS = """
+import sys
+from dataclasses import replace
+import typer
+from rich.console import Console
+from depthlib.app.cli import _resumable
+from depthlib.course.batch import engine, plan
+from depthlib.runs.store import RunSpec, Store
+
+batch = plan.make_plan([], profile="smoke", device="cpu", jobs=2)
+for seed in (0, 1):
+    spec = RunSpec("start", "unet", "rooms", "smoke", seed, {"steps": 100_000})
+    plan.add_run(spec, batch.runs, Store(), plan.batch_folder(Store(), "smoke"))
+try:
+    with _resumable():
+        engine.run_batch(replace(batch, threads=1, checkpoint_seconds=1000), jobs=1, console=Console(width=80))
+except typer.Exit as stop:
+    sys.exit(stop.exit_code)
+"""
 
 
 def test_a_full_disk_fails_the_run_and_loses_nothing(copied):
@@ -236,7 +317,8 @@ def test_a_full_disk_fails_the_run_and_loses_nothing(copied):
         status, text, _ = batch(copied)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert status == engine.FAILED and f"failed {broken.name}" in text and "File too large" in text
+    assert status == engine.FAILED and f"failed {broken.name}: {broken}/" in text and ": File too large" in text
+    assert "Traceback" not in text
     assert not (broken / "record.json").exists() and not list(broken.glob(".*.safetensors")), "something half written was left"
     assert batch(copied)[0] == engine.DONE
 
@@ -252,7 +334,7 @@ def test_two_batches_on_one_store(tmp_path):
     """Started at the same moment: one does the work, the other says so and leaves the first alone."""
     pair = [start_few(tmp_path), start_few(tmp_path)]
     statuses = sorted(process.wait() for process in pair)
-    assert statuses == [engine.DONE, 1] and len(list(tmp_path.glob("runs/*/record.json"))) == 2
+    assert statuses == [engine.DONE, 1] and len(list(tmp_path.glob("runs/*/record.json"))) == RUNS
     text = (tmp_path / "batch.txt").read_text()
     assert "AnotherBatch: " in text and "found another batch of profile smoke" in text
 
@@ -267,13 +349,6 @@ def test_another_batch_is_a_message_and_an_exit_status(copied, monkeypatch, tmp_
     assert result.exit_code == engine.REFUSED and "found another batch of profile smoke" in result.output
 
 
-def test_a_corrupt_record_is_named_before_anything_is_done(copied):
-    record = next(copied.root.glob("start-unet-*")) / "record.json"
-    record.write_text(record.read_text()[:100])
-    with pytest.raises(CorruptRecord, match=f"{record.parent.name}/record.json: unreadable record"):
-        batch(copied)
-
-
 @pytest.mark.parametrize("variable", ["DEPTHLIB_STORE", "DEPTHLIB_OUT"])
 def test_a_folder_that_cannot_be_written_is_named_before_anything_is_done(tmp_path, monkeypatch, variable):
     (tmp_path / "file").write_text("in the way")
@@ -284,13 +359,22 @@ def test_a_folder_that_cannot_be_written_is_named_before_anything_is_done(tmp_pa
     assert result.exit_code == engine.REFUSED and "found a folder without write access" in result.output
 
 
-def test_a_dry_run_lists_the_jobs_and_makes_nothing(tmp_path, monkeypatch, capfd):
-    monkeypatch.setenv("DEPTHLIB_STORE", str(tmp_path / "runs"))
+def test_a_dry_run_says_what_would_be_made_and_makes_nothing(copied, tmp_path, monkeypatch, capfd):
+    """In ten lines for the whole course; every job on request. What is damaged is counted as missing, and stays."""
+    monkeypatch.setenv("DEPTHLIB_STORE", str(copied.root))
     monkeypatch.setenv("DEPTHLIB_OUT", str(tmp_path / "results"))
-    assert reproduce.reproduce(["00"], profile="smoke", device="cpu", dry_run=True, console=Console(quiet=True)) == 0
+    unet = next(copied.root.glob("start-unet-*"))
+    (unet / "record.json").write_text("{")
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    result = CliRunner().invoke(cli.main, ["reproduce", "--dry-run", "--profile", "smoke", "--device", "cpu"])
+    lines = result.output.splitlines()
+    runs = len(pick_lessons(["00"])[0].runs("smoke"))
+    assert result.exit_code == 0 and len(lines) <= 10 and max(map(len, lines)) <= 80
+    assert lines[0] == f"  00_start_here      {runs - 1:3} to train,   0 to score,   1 in the store"
+    result = CliRunner().invoke(cli.main, ["reproduce", "00", "--dry-run", "--verbose", "--profile", "smoke", "--device", "cpu"])
     output = "".join(capfd.readouterr())
-    assert output.count("rule train:") == 2 and output.count("rule notebook:") == 1
-    assert not list(tmp_path.glob("runs/*/record.json"))
+    assert result.exit_code == 0 and output.count("rule train:") == runs - 1 and output.count("rule notebook:") == 1
+    assert before == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
 
 
 def test_what_must_come_first_comes_first(tmp_path):
@@ -332,23 +416,42 @@ def test_merging_copies_what_is_new_and_finds_contradictions(made, copied, tmp_p
     empty = Store(tmp_path / "empty", reference=[])
     first = merge(copied.root, empty)
     assert sorted(first.copied) == sorted(path.parent.name for path in copied.root.glob("*/record.json"))
-    assert all(empty.get(spec) for spec in pick_lessons(["00"])[0].runs("smoke"))
-    assert len(merge(copied.root, empty).same) == 2
+    assert all(empty.get(spec) for spec in SPECS)
+    assert len(merge(copied.root, empty).same) == RUNS
 
     unet = next(empty.root.glob("start-unet-*"))
-    content, provenance = (json.loads((unet / name).read_text()) for name in ("record.json", "provenance.json"))
+    content, provenance = (read_json(unet / name) for name in ("record.json", "provenance.json"))
     content["curve"]["loss"] = [value * 1.001 for value in content["curve"]["loss"]]
-    (unet / "record.json").write_text(json.dumps(content))
+    write_json(unet / "record.json", content)
     assert merge(copied.root, empty).conflicts == [unet.name], "the same machine owes the same bits"
-    (unet / "provenance.json").write_text(json.dumps(provenance | {"device": "another"}))
+    write_json(unet / "provenance.json", provenance | {"device": "another"})
     assert merge(copied.root, empty).agree == [unet.name]
     content["curve"]["loss"][0] *= 2
-    (unet / "record.json").write_text(json.dumps(content))
+    write_json(unet / "record.json", content)
+    own = (unet / "record.json").read_bytes()
     merged = merge(copied.root, empty)
     assert merged.conflicts == [unet.name] and f"conflict: {unet.name}" in merged.summary()
-    assert json.loads((unet / "record.json").read_text()) == content, "the store must keep its own"
-
-    (copied.root / unet.name / "record.json").write_text("{")
-    assert "unreadable" in merge(copied.root, empty).summary()
+    assert (unet / "record.json").read_bytes() == own, "the store must keep its own"
     with pytest.raises(FileNotFoundError, match="found no folder"):
         merge(tmp_path / "nowhere", empty)
+
+
+def test_merging_takes_whole_runs_only(made, copied, tmp_path):
+    """Of a run with a damaged file nothing is copied; a damaged one is replaced by a whole one."""
+    empty = Store(tmp_path / "empty", reference=[])
+    (unet,), (floor,) = copied.root.glob("start-unet-*"), copied.root.glob("start-floor-constant-*")
+    with (unet / "weights.safetensors").open("ab") as file:
+        file.write(b"x")
+    (floor / "weights.safetensors").unlink()
+    merged = merge(copied.root, empty)
+    assert merged.without_weights == [floor.name] and merged.copied == [] and not (empty.root / unet.name).exists()
+    assert merged.summary().splitlines() == [
+        "1 without weights, 1 damaged",
+        f"not copied: {unet}/weights.safetensors: found another content than that of its checksum",
+    ]
+    for path in (floor / "scores").iterdir():
+        path.unlink()
+    (unet / "record.json").write_text("{")
+    assert len(merge(copied.root, Store(tmp_path / "other", reference=[])).damaged) == 2 and not (tmp_path / "other").exists()
+    assert merge(made[-1].root, copied).copied == [unet.name] and (unet / "record.json.damaged-1").exists()
+    assert copied.get(SPECS[0]) is not None

@@ -24,6 +24,8 @@ from depthlib.course.lessons import COURSE
 from depthlib.course.notebooks import check_executed, check_source
 from depthlib.runs.compare import compare_records
 from depthlib.runs.execute import ensure
+from depthlib.runs.files import CorruptRecord
+from depthlib.runs.json_files import read_json, write_json
 from depthlib.runs.store import RunRecord, RunSpec, Store
 
 
@@ -107,12 +109,15 @@ def test_verify_agrees_with_itself_and_finds_a_changed_number(place, monkeypatch
     assert reproduce.verify(["00"], profile="smoke", device="cpu", console=console) == 0
     assert "same" in console.export_text()
     record = next(reference.glob("runs/start-unet-*")) / "record.json"
-    content = json.loads(record.read_text())
+    content = read_json(record)
     content["curve"]["loss"][2] *= 1.1
-    record.write_text(json.dumps(content))
+    write_json(record, content)
     console = Console(record=True, width=200)
     assert reproduce.verify(["00"], profile="smoke", device="cpu", console=console) == 1
     assert "differs" in console.export_text()
+    record.write_text(record.read_text().replace("0.", "1.", 1))
+    with pytest.raises(CorruptRecord, match="record.json: damaged"):
+        reproduce.verify(["00"], profile="smoke", device="cpu", console=console)
 
 
 def record(losses, abs_rel, threads=2):

@@ -13,7 +13,9 @@ import tifffile
 import torch
 from PIL import Image, ImageOps
 
-from depthlib.data.images import MAX_PIXELS, DataError, read_depth_png, read_image, write_depth_png
+from depthlib.data import images
+from depthlib.data.depth_png import read_depth_png, write_depth_png
+from depthlib.data.images import MAX_PIXELS, DataError, read_image
 
 RNG = np.random.default_rng(7)
 RGB = RNG.integers(0, 256, (11, 14, 3), dtype=np.uint8)         # odd sizes: a swapped axis shows
@@ -302,3 +304,24 @@ def test_depth_png_refusals(tmp_path: Path) -> None:
     (tmp_path / "cut.png").write_bytes(before[:70])
     with pytest.raises(DataError, match="cut.png: damaged"):
         read_depth_png(tmp_path / "cut.png")
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "turned.jpg", "deep.png", "clear.png"])
+def test_reading_at_a_smaller_size(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In bands of a few rows, it gives what resizing the whole picture gives; a JPEG may be reduced while it is decoded."""
+    monkeypatch.setattr(images, "BAND", 7 * 90)
+    rows, columns = np.mgrid[:150, :90]
+    smooth = np.stack([rows * 1.5, columns * 2.5, 255 - rows - columns], axis=2).clip(0, 255).astype(np.uint8)
+    if name == "deep.png":
+        (tmp_path / name).write_bytes(png16(smooth.astype(np.uint16) * 257))
+    elif name == "clear.png":
+        Image.fromarray(np.dstack((smooth, 255 - smooth[..., :1]))).save(tmp_path / name)
+    else:
+        exif = Image.Exif()
+        exif[0x0112] = 6 if name.startswith("turned") else 1
+        Image.fromarray(smooth).save(tmp_path / name, **({"quality": 98, "exif": exif} if name.endswith("jpg") else {}))
+    whole = read_image(tmp_path / name)
+    found, size = images.read_resized(tmp_path / name, lambda full: (full[0] // 10, full[1] // 10))
+    assert size == tuple(whole.shape[1:]) == ((90, 150) if name.startswith("turned") else (150, 90))
+    expected = images.resize(whole[None], (size[0] // 10, size[1] // 10))[0]
+    np.testing.assert_allclose(found.numpy(), expected.numpy(), atol=0.03 if name.endswith("jpg") else 1e-6)

@@ -294,3 +294,15 @@ def test_no_command_is_slow_to_import() -> None:
 
     code = "import sys, depthlib.app.data_cli; print([m for m in ('torch', 'matplotlib', 'scipy') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+def test_nothing_that_fits_is_a_failure(tmp_path: Path) -> None:
+    """The wrong folder; the message says what was looked for."""
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root/holiday.jpg").touch()
+    report = verify(load(tmp_path, example()), tmp_path / "root")
+    assert not report.ok and "BAD layout depth: 0" in report.text() and "looked for depth/{drivepath}/{frame:010d}.png" in report.text()
+    for name in manifest_names():
+        manifest = load_manifest(name)
+        if isinstance(manifest, Manifest) and manifest.layout:
+            assert not verify(manifest, tmp_path / "root").ok, name

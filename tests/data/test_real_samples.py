@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -43,7 +44,7 @@ def test_photographs_of_scikit_image() -> None:
 @pytest.mark.slow
 @needs_samples
 def test_every_frame_keeps_the_conventions(frames: dict[str, RealFrame]) -> None:
-    assert len(frames) == 17 and not [frame.missing for frame in frames.values() if frame.missing]
+    assert len(frames) == 19 and not [frame.missing for frame in frames.values() if frame.missing]
     for frame in frames.values():
         height, width = frame.image.shape[1:]
         assert frame.depth.shape == frame.valid.shape == (1, height, width) and frame.valid.dtype == torch.bool
@@ -62,7 +63,7 @@ def test_every_frame_keeps_the_conventions(frames: dict[str, RealFrame]) -> None
     ("nyu-test-601", 1.653, 9.993, 0.673),
     ("7-scenes-000000", 0.801, 3.493, 0.892), ("redwood-0", 0.955, 2.702, 0.870), ("hololens-3", 0.815, 6.509, 0.783),
     ("tum-1305031453.359684", 0.738, 2.026, 0.831), ("kitti-small-0000000000", 4.841, 77.716, 0.304),
-    ("kitti-annotated-0000000005", 5.332, 84.895, 0.195),
+    ("sun-rgbd-000001", 1.19, 7.967, 0.129), ("kitti-annotated-0000000005", 5.332, 84.895, 0.195),
 ])
 def test_units_and_invalid_pixels(frames: dict[str, RealFrame], name: str, nearest: float, farthest: float, valid: float) -> None:
     """The figures were taken from the stored integers and the stated scales with other code."""
@@ -90,6 +91,28 @@ def test_depth_pose_and_intrinsics_agree(frames: dict[str, RealFrame], target: s
     assert mask.float().mean() > 0.35
     assert (view - grey[target])[mask].abs().mean().item() < 1.2 * warped
     assert (grey[source] - grey[target])[mask].abs().mean().item() > 0.9 * still
+
+
+@needs_samples
+def test_points_of_sun_rgbd_fall_on_their_own_colours(frames: dict[str, RealFrame]) -> None:
+    frame, folder = frames["sun-rgbd-000002"], samples_dir() / "sun-rgbd/mmdet3d"
+    with np.load(folder / "lidar/000002.npz") as archive:
+        points = archive["pc"].astype(np.float64)
+    rotation = np.loadtxt((folder / "calib/000002.txt").open(), max_rows=1).reshape(3, 3, order="F")
+    forwards = np.einsum("ji,nj->ni", rotation, points[:, :3])[:, 1]
+    v, u = frame.valid[0].nonzero()[::100].T
+    for shift, agrees in ((0, True), (1, False)):
+        apart = [
+            np.abs(points[np.abs(forwards - frame.depth[0, y, x].item()) < 1e-4, 3:] - frame.image[:, y, x - shift].numpy())
+            .mean(axis=1).min() for y, x in zip(v, u, strict=True)
+        ]
+        assert (np.mean(apart) < 1e-6) == agrees
+
+
+@needs_samples
+def test_real_frames_more(frames: dict[str, RealFrame]) -> None:
+    more = [frame.name for frame in real_frames(more=True)]
+    assert set(frames) < set(more) and len(more) == len(set(more)) > 30
 
 
 @needs_samples

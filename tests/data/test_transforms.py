@@ -41,6 +41,7 @@ from depthlib.geometry import (
     warp,
     warp_disparity,
 )
+from depthlib.geometry.warp import sample_pixels
 from depthlib.training.fit import BatchOrder
 
 H, W = 48, 72
@@ -66,6 +67,12 @@ def _seen(T_camera_current: Tensor, K: Tensor) -> tuple[Tensor, Tensor]:
     return torch.stack(colour), depth[None]
 
 
+def _outside(pixels: Tensor, size: tuple[int, int] = (H, W), by: float = 0.01) -> Tensor:
+    """Whether pixels (u, v) [2,...] lie beyond the outermost centres by more than rounding, [1,...]."""
+    (u, v), (height, width) = pixels, size
+    return ((u < -by) | (u > width - 1 + by) | (v < -by) | (v > height - 1 + by))[None]
+
+
 def wall(dtype: torch.dtype = torch.float64) -> dict:
     """A slanted wall with holes in its labels, seen by four cameras. `instances` numbers the pixels, so that every test can see
     from where a pixel came."""
@@ -85,6 +92,13 @@ def wall(dtype: torch.dtype = torch.float64) -> dict:
     }
     for view, T in poses.items():
         sample |= {view: _seen(T, K)[0], f"T_{view}_current": T}
+    points = backproject(depth[None], K[None])
+    for view in ("previous", "next"):
+        pixels = project(points, K[None], poses[view][None])[0][0]
+        hidden = torch.rand(1, H, W, generator=torch.Generator().manual_seed(5)) < 0.1
+        flow = pixels - pixel_grid(H, W, dtype=torch.float64)[0]
+        sample |= {f"flow_{view}": flow, f"occluded_{view}": _outside(pixels) | hidden}
+    sample["moving"] = (torch.arange(H * W).view(1, H, W) // 11) % 3 == 0
     return {k: v.to(dtype) if isinstance(v, Tensor) and v.is_floating_point() else v for k, v in sample.items()}
 
 
@@ -93,7 +107,8 @@ def mono(dtype: torch.dtype = torch.float64) -> dict:
 
 
 def pair(dtype: torch.dtype = torch.float64) -> dict:
-    return Drop(("previous", "next", "T_previous_current", "T_next_current"))(wall(dtype))
+    times = [f"{name}_{view}" for name in ("flow", "occluded") for view in ("previous", "next")]
+    return Drop(("previous", "next", "T_previous_current", "T_next_current", *times))(wall(dtype))
 
 
 def batch_of(*samples: dict) -> dict:
@@ -160,10 +175,10 @@ def test_pixels_show_the_points_they_showed(case):
     for key in ("depth", "depth_true"):
         expected = case.world[2, 2] * before[key].flatten()[came]
         torch.testing.assert_close(after[key].flatten()[known], expected, atol=0, rtol=1e-15)
-    for key in ("valid", "defect", "semantics"):
+    for key in ("valid", "defect", "semantics", "moving"):
         assert torch.equal(after[key].flatten()[known], before[key].flatten()[came]), key
     assert torch.equal(after["valid"], after["depth"] > 0)
-    outside = {"depth": 0, "depth_true": 0, "valid": 0, "defect": 0, "semantics": 255}
+    outside = {"depth": 0, "depth_true": 0, "valid": 0, "defect": 0, "semantics": 255, "moving": 0}
     for key, value in outside.items():
         assert bool((after[key].flatten()[~known] == value).all()), key
     normals = torch.linalg.solve(case.world.T, before["normals"].flatten(1)[:, came])       # planes move by the inverse
@@ -207,6 +222,43 @@ def test_warping_neighbours_agrees_as_before(case):
     before, after = _errors(sample), _errors(case.transform(sample, generator_of(1, 0, 0)))
     assert before and max(before.values()) < 0.002
     assert max(after.values()) < 0.01, after        # a pose that is not mirrored, or a crop without K, gives 0.05 and more
+
+
+@pytest.mark.parametrize("case", [case for case in CASES.values() if case.sample is not pair],
+                         ids=[name for name, case in CASES.items() if case.sample is not pair])
+def test_flow_leads_to_where_the_neighbour_shows_the_point(case):
+    """In closed form, by depth, camera and pose, which the transforms change by other means; and in the pictures."""
+    before, after = case.sample(), case.transform(case.sample(), generator_of(4, 0, 0))
+    height, width = after["image"].shape[-2:]
+    known = after["instances"].flatten() > 0
+    came = after["instances"].flatten()[known] - 2**24
+    points = case.world @ backproject(before["depth_true"][None], before["K"][None])[0].flatten(1)[:, came]
+    here, _ = project(points[None], after["K"][None])
+    grid = pixel_grid(height, width, dtype=torch.float64)
+    for view in ("previous", "next"):
+        flow, occluded = after[f"flow_{view}"].flatten(1), after[f"occluded_{view}"].flatten()
+        there, _ = project(points[None], after["K"][None], after[f"T_{view}_current"][None])
+        torch.testing.assert_close(flow[:, known], (there - here)[0], atol=1e-9, rtol=1e-9)
+        assert flow.abs().amax(dim=1).min() > 0.3
+        hidden = before[f"occluded_{view}"].flatten()[came]
+        ends = grid[0].flatten(1) + flow
+        lost = _outside(ends, (height, width))[0]
+        more = occluded[known] & ~hidden & ~lost[known]
+        assert bool(occluded[~known].all()) and bool(occluded[known][hidden | lost[known]].all())
+        # each step of a chain rounds, so one may lose a point at the border that the others would keep
+        assert not bool((more & ~_outside(ends[:, known], (height, width), by=-1.0 if case.chain else 0.01)[0]).any())
+        if isinstance(case.transform, RandomCrop | CenterCrop | RandomRotate | RandomTranslate):
+            assert bool((lost[known] & ~hidden).any())
+        seen = sample_pixels(after[view][None], grid + after[f"flow_{view}"])[0].flatten(1)
+        assert (seen - after["image"].flatten(1))[:, ~occluded].abs().mean() < 0.01
+
+
+def test_occlusion_alone_cannot_follow():
+    sample = Drop(("flow_next",))(mono())
+    assert torch.equal(RandomFlip(1.0)(sample, torch.Generator())["occluded_next"], sample["occluded_next"].flip(-1))
+    for transform in (CenterCrop((30, 40)), Resize((24, 36)), RandomRotate(), RandomTranslate()):
+        with pytest.raises(ValueError, match="^occluded_next: found without flow_next"):
+            transform(sample, torch.Generator())
 
 
 @pytest.mark.parametrize("case", [case for case in CASES.values() if case.sample is not mono],
@@ -620,11 +672,11 @@ def test_the_speed_of_a_training_is_measured(capsys):
 @pytest.mark.slow
 def test_every_key_of_the_scenes_is_known(tmp_path, monkeypatch):
     from depthlib.scenes import SceneDataset, SceneDistribution
+    from depthlib.scenes.dataset import EXTRAS, VIEWS
 
     monkeypatch.setenv("DEPTHLIB_CACHE", str(tmp_path))
-    small = SceneDistribution(family="streets", height=24, width=40, defect_share=0.2, antialias=1)
-    views, extras = ("current", "right", "previous", "next"), ("normals", "instances", "disparity")
-    scenes = SceneDataset(small, "train", 2, views=views, extras=extras)
+    small = SceneDistribution(family="streets", height=24, width=40, defect_share=0.2, antialias=1, moving_share=1.0)
+    scenes = SceneDataset(small, "train", 2, views=VIEWS, extras=EXTRAS)
     batch = batch_of(*scenes)
     after = Compose((RandomScaleCrop(), ColourJitter(brightness=(0.9, 1.1)), Resize((12, 20))))(batch, generators(0, 0, 2))
     assert after.keys() == batch.keys()

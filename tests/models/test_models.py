@@ -159,7 +159,10 @@ def test_heads_by_hand(activation: str, depths: list[float]) -> None:
 def test_heads_start_where_they_are_told(activation: str) -> None:
     head = DepthHead(4, max_depth=8.5, min_depth=0.5, activation=activation)
     head.start_at(3.2)
-    torch.testing.assert_close(head(torch.zeros(1, 4, 2, 2)), torch.full((1, 1, 2, 2), 3.2))
+    depth = head(5 + torch.rand(1, 4, 2, 2))        # whatever the features are, and no part of the range is flat there
+    torch.testing.assert_close(depth, torch.full((1, 1, 2, 2), 3.2))
+    depth.sum().backward()
+    assert head.conv.weight.grad.abs().min() > 0 and head.conv.bias.grad > 0
     for depth, bare in ((0.4, head), (3.2, DepthHead(4, max_depth=8.5, bias=False))):
         with pytest.raises(ValueError, match="(depth|start_at): found .*, expected"):
             bare.start_at(depth)
@@ -168,7 +171,7 @@ def test_heads_start_where_they_are_told(activation: str) -> None:
 def test_disparity_heads_start_where_they_are_told() -> None:
     head = DisparityHead(4, 0.5, 80.0)
     head.start_at(12.0)
-    torch.testing.assert_close(1 / head(torch.zeros(1, 4, 3, 3)), torch.full((1, 1, 3, 3), 12.0))
+    torch.testing.assert_close(1 / head(5 + torch.rand(1, 4, 3, 3)), torch.full((1, 1, 3, 3), 12.0))
     with pytest.raises(ValueError, match="depth: found 90 m, expected one inside 0.5 to 80 m"):
         head.start_at(90.0)
 
@@ -436,7 +439,7 @@ def test_up_convolution_is_unpooling_and_convolution() -> None:
 def test_fcrn_sizes_of_the_paper() -> None:
     model = FCRN(width=0.125).eval()
     with torch.no_grad():
-        features = model.trunk(torch.rand(1, 3, 228, 304))
+        features = model.trunk(torch.rand(1, 3, 228, 304))[-1]
         assert features.shape == (1, 256, 8, 10)
         assert model.decoder(model.bridge(features)).shape == (1, 8, 128, 160)
         assert model(torch.rand(1, 3, 33, 47)).shape == (1, 1, 33, 47)
@@ -452,7 +455,7 @@ def test_pretrained_trunk_is_the_resnet_of_torchvision(monkeypatch: pytest.Monke
     theirs.avgpool = theirs.fc = nn.Identity()
     image = torch.rand(1, 3, 64, 96)
     with torch.no_grad():
-        assert torch.equal(ours(image).flatten(1), theirs(image))
+        assert torch.equal(ours(image)[-1].flatten(1), theirs(image))
     with pytest.raises(ValueError, match="width: found 0.5, expected 1 for pretrained weights"):
         FCRN(pretrained=True, width=0.5)
     with pytest.raises(ValueError, match="width: found 0.01, expected at least 1/64"):
@@ -471,7 +474,7 @@ def test_fcrn_normalises_the_image() -> None:
 
 
 def test_narrow_trunk_scales_every_stage() -> None:
-    trunk = ResNetTrunk(0.25)
+    trunk = ResNetTrunk(width=0.25)
     assert trunk.conv1.out_channels == 16
     assert [getattr(trunk, f"layer{i}")[0].conv3.out_channels for i in (1, 2, 3, 4)] == [64, 128, 256, 512]
 

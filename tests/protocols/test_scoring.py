@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 
 from depthlib.base.paths import samples_dir
+from depthlib.data.depth_png import read_depth_png, write_depth_png
 from depthlib.data.errors import DataError
-from depthlib.data.images import read_depth_png, write_depth_png
 from depthlib.protocols.depth_files import depth_files, pair_files, read_depth
 from depthlib.protocols.protocol import load_protocol
 from depthlib.protocols.scoring import protocol_table, run, score_folders, score_maps
@@ -160,7 +160,9 @@ def test_warnings_in_words():
         assert any(sentence in text for text in warned(factor * pred, gt)), factor
         assert not warned(factor * pred, gt, "scenes+scaling=median")
     assert any("near and far are exchanged" in text for text in warned(10 / pred, gt))
-    assert any("not the shape of their truth" in text for text in warned(pred[:10], gt))
+    assert any("resized to their truth" in text and "or a crop?" in text for text in warned(pred[:10], gt))
+    assert any(text.endswith(f"({len(gt) // 2} x {gt.shape[1] // 2} for {len(gt)} x {gt.shape[1]})") or "resized" in text
+               for text in warned(pred[::2, ::2], gt)) and not any("resized" in text for text in warned(pred, gt))
     hollow = pred.copy()
     hollow[:2] = 0
     assert any("80 predicted pixels are 0" in text for text in warned(hollow, gt))
@@ -247,3 +249,29 @@ def test_folders_of_real_predictions(tmp_path):
                            pred_pattern="depth_test*.png")
     assert [round(image.errors["abs_rel"], 4) for image in scores.images] == [0.0525, 0.0670]
     assert len(scores.warnings) == 2            # 654 images are expected, and 4 predictions have no truth here
+
+
+def test_a_crop_is_not_stretched_to_the_frame():
+    """427 x 561, the official crop of NYU, is so close to the shape of the frame that its errors would look plausible."""
+    truth = torch.linspace(1, 4, 480 * 640).reshape(480, 640)
+    with pytest.raises(DataError, match=r"427 x 561 for a truth of 480 x 640.*crop nyu_official.*nyu-official\+covers=nyu_official"):
+        score_maps([("a", truth[44:471, 40:601], truth)], load_protocol("nyu-official"))
+    scores = score_maps([("a", truth[44:471, 40:601], truth)], load_protocol("nyu-official+covers=nyu_official"))
+    assert scores.images[0].errors["rmse"] == 0 and not any("resized" in text for text in scores.warnings)
+
+
+def test_one_image_has_no_interval(tmp_path, capsys):
+    write_depth_png(tmp_path / "pred/a.png", truth(0) * 1.1)
+    write_depth_png(tmp_path / "gt/a.png", truth(0))
+    assert run(tmp_path / "pred", tmp_path / "gt", "scenes", tmp_path / "out") == 0
+    assert "none: one image" in capsys.readouterr().out and " to " not in capsys.readouterr().out
+    rows = list(csv.DictReader((tmp_path / "out/scenes-summary.csv").open()))
+    assert rows and all(row["low"] == row["high"] == "" and float(row["value"]) >= 0 for row in rows)
+
+
+def test_the_folder_of_predict_needs_no_pattern(tmp_path):
+    """Beside each 16-bit file lies a coloured one, which is no depth."""
+    write_depth_png(tmp_path / "pred/a_depth16.png", truth(0))
+    Image.new("RGB", (8, 8)).save(tmp_path / "pred/a_depth.png")
+    write_depth_png(tmp_path / "gt/a.png", truth(0))
+    assert [image.name for image in score_folders(tmp_path / "pred", tmp_path / "gt", "scenes").images] == ["a"]

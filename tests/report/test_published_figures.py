@@ -11,7 +11,7 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from depthlib.base.paths import samples_dir
-from depthlib.data.images import read_depth_png
+from depthlib.data.depth_png import read_depth_png
 from depthlib.metrics.benchmark import disparity_outliers
 from depthlib.metrics.kitti_odometry import (
     odometry_errors,

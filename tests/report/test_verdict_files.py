@@ -5,43 +5,38 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from invented_runs import record, runs
 
-from depthlib.base.stats import Comparison, Interval
+from depthlib.base.stats import Interval
 from depthlib.report import Report
 from depthlib.report.claims import load_paper
+from depthlib.report.comparison import Comparison
 from depthlib.report.results import runs_of
 from depthlib.report.verdict_files import read_verdicts, verdict_file, write_verdicts
-from depthlib.report.verdicts import NOT_RUN, STATUSES, UNTESTABLE, Judged, Verdict, judge_all, verdict_table
-from depthlib.runs.store import RunRecord
+from depthlib.report.verdict_table import verdict_table
+from depthlib.report.verdicts import NOT_RUN, STATUSES, UNTESTABLE, Judged, Verdict, judge_all
 
 PAPER = load_paper("anuw")
-IMAGES = 8
-
-
-def record(variant: str, seed: int, level: float, data: str = "streets") -> RunRecord:
-    rng = np.random.default_rng([seed, sum(map(ord, variant))])
-    tests = {
-        test: {
-            "protocol": "anuw-streets", "data": test, "images": [f"{test}/{i}" for i in range(IMAGES)],
-            "metrics": {
-                metric: list(level + rng.normal(0, 0.01, IMAGES)) for metric in ("ssim", "abs_rel", "si_rmse", "delta1")
-            },
-        }
-        for test in ("streets", "streets-other", "rooms", "gaps")
-    }
-    spec = {"paper": "anuw", "variant": variant, "data": data, "profile": "quick", "seed": seed, "overrides": {}}
-    return RunRecord(None, {"spec": spec, "parameters": 1000, "tests": tests}, {})
-
-
-RECORDS = [record(variant, seed, level) for variant, level in (("a", 0.5), ("b", 0.3), ("e", 0.51)) for seed in (0, 1)]
+RECORDS = runs({"a": 0.5, "d": 0.3, "e": 0.51})
+ROOMS = record("a", 0, data="rooms")
 
 NUMBER = st.floats(allow_nan=False)
 COMPARISONS = st.builds(
-    Comparison, st.builds(Interval, NUMBER, NUMBER, NUMBER), NUMBER, NUMBER, st.integers(1, 9), st.integers(1, 999),
+    Comparison,
+    st.builds(Interval, NUMBER, NUMBER, NUMBER),
+    st.integers(1, 9),
+    st.integers(1, 999),
+    NUMBER,
+    NUMBER,
+    NUMBER,
+    st.none() | NUMBER,
+    NUMBER,
+    st.none() | NUMBER,
+    st.lists(st.text(), max_size=2).map(tuple),
+    NUMBER,
 )
 
 
@@ -53,10 +48,15 @@ def judged(draw) -> Judged:
         comparisons = tuple(draw(st.lists(COMPARISONS, min_size=most, max_size=most))) if draw(st.booleans()) else ()
         verdicts.append(
             Verdict(
-                claim, draw(st.sampled_from(STATUSES)), draw(st.text()), comparisons,
-                decides=draw(st.integers(0, most - 1)) if comparisons else None, p_value=draw(st.none() | NUMBER),
-                p_adjusted=draw(st.none() | NUMBER), profile=draw(st.sampled_from([None, "quick"])),
-                freedom=draw(st.integers(0, 40)),
+                claim,
+                draw(st.sampled_from(STATUSES)),
+                draw(st.text()),
+                comparisons,
+                decides=draw(st.integers(0, most - 1)) if comparisons else None,
+                p_value=draw(st.none() | NUMBER),
+                p_adjusted=draw(st.none() | NUMBER),
+                profile=draw(st.sampled_from([None, "quick"])),
+                level=draw(NUMBER),
             )
         )
     return Judged(PAPER, tuple(verdicts), draw(st.integers(0, 99)))
@@ -75,14 +75,14 @@ def test_the_notebook_judges_and_the_file_holds_the_same(tmp_path):
     found = read_verdicts(PAPER, tmp_path)
     assert found == judge_all(PAPER, [*RECORDS, None]) and found.runs == len(RECORDS)
     assert verdict_table(found).equals(table) and len(set(table["verdict"])) >= 3
-    helps = next(v for v in found.verdicts if v.claim.key == "awca-helps")
-    assert helps.compared == "b against a: si_rmse on streets" and helps.deciding.seeds == 2
+    helps = next(v for v in found.verdicts if v.claim.key == "both-help")
+    assert helps.compared == "d against a: si_rmse on streets" and helps.deciding.seeds == 4
 
 
 def test_the_file_names_what_was_compared(tmp_path):
     path = write_verdicts(tmp_path, judge_all(PAPER, RECORDS))
-    (entry,) = json.loads(path.read_text(encoding="utf-8"))["verdicts"]["awca-helps"]["comparisons"]
-    assert (entry["rival"], entry["test"], entry["metric"]) == PAPER.claim("awca-helps").comparisons()[0]
+    (entry,) = json.loads(path.read_text(encoding="utf-8"))["verdicts"]["both-help"]["comparisons"]
+    assert (entry["rival"], entry["test"], entry["metric"]) == PAPER.claim("both-help").comparisons()[0]
 
 
 def test_a_missing_file_gives_not_run(tmp_path):
@@ -118,11 +118,11 @@ def edited(path, change) -> None:
             "claim awca-helps: status is 'sure', expected one of supported",
         ),
         (
-            lambda c: c["verdicts"]["awca-helps"].update(decides=1),
-            "claim awca-helps: decides is 1, expected one of (None, 0)",
+            lambda c: c["verdicts"]["both-help"].update(decides=1),
+            "claim both-help: decides is 1, expected one of (None, 0)",
         ),
         (
-            lambda c: c["verdicts"]["awca-helps"]["comparisons"][0]["difference"].update(low="x"),
+            lambda c: c["verdicts"]["both-help"]["comparisons"][0]["difference"].update(low="x"),
             "could not convert string to float: 'x'",
         ),
     ],
@@ -146,8 +146,7 @@ def test_verdicts_under_another_rule_are_not_shown(tmp_path):
 
 
 def test_runs_of_a_variant():
-    rooms = record("a", 0, 0.5, data="rooms")
-    records = [*RECORDS, None, rooms]
-    assert runs_of(records, "a") == [*RECORDS[:2], rooms]
-    assert runs_of(records, "a", "rooms") == [rooms] and runs_of(records, "a", "streets") == RECORDS[:2]
+    records = [*RECORDS, None, ROOMS]
+    assert runs_of(records, "a") == [*RECORDS[:6], ROOMS]
+    assert runs_of(records, "a", "rooms") == [ROOMS] and runs_of(records, "a", "streets") == RECORDS[:6]
     assert runs_of(records, "unet") == [] == runs_of(records, "b", "rooms")

@@ -1,4 +1,4 @@
-"""What an edit of the package makes `depthlib reproduce --dry-run` list, in a copy of the repository in which everything is done."""
+"""What an edit of the package makes `depthlib reproduce --dry-run --verbose` list, where everything else is done."""
 
 import os
 import re
@@ -14,6 +14,7 @@ pytestmark = pytest.mark.slow
 
 # Makes a store in which every run has a record and current scores, and results in which every notebook is current, without training.
 EVERYTHING_DONE = """
+import hashlib
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -32,10 +33,11 @@ for name, job in plan.runs.items():
     spec, folder = RunSpec(**job.spec), Path(plan.store, name)
     (folder / "scores").mkdir(parents=True)
     (folder / "weights.safetensors").write_text("weights")
+    weights = hashlib.sha256(b"weights").hexdigest()
     (folder / "provenance.json").write_text("{}")
-    (folder / "record.json").write_text(json.dumps({"key": spec.key, "weights": "weights"}))
+    (folder / "record.json").write_text(json.dumps({"key": spec.key, "weights": weights}))
     for test in spec.recipe.tests:
-        scores = {"key": score_key(spec, test), "weights": "weights", "images": [], "metrics": {}}
+        scores = {"key": score_key(spec, test), "weights": weights, "images": [], "metrics": {}}
         (folder / "scores" / f"{test}.json").write_text(json.dumps(scores))
     copy_run(folder, paths.results_dir("smoke") / "runs" / name)
 parameters = {"profile": "smoke", "device": "cpu"}
@@ -70,8 +72,8 @@ def repository(tmp_path_factory):
 
 
 def listed(root):
-    """Job -> what `reproduce --dry-run` lists: runs without their key under "train" and "score", names under "notebook"."""
-    text = python(root, "-m", "depthlib", "reproduce", "--profile", "smoke", "--device", "cpu", "--dry-run")
+    """Job -> what `reproduce --dry-run --verbose` lists: runs without their key under "train" and "score", names under "notebook"."""
+    text = python(root, "-m", "depthlib", "reproduce", "--profile", "smoke", "--device", "cpu", "--dry-run", "--verbose")
     found = {"train": set(), "score": set(), "notebook": set()}
     for rule, wildcards in re.findall(r"^rule (train|score|notebook):.*?wildcards: ([^\n]+)", text, re.DOTALL | re.MULTILINE):
         name = re.search(r"(?:name|lesson)=([\w.-]+)", wildcards)[1]
@@ -122,7 +124,10 @@ def test_a_message_or_a_docstring_lists_nothing(edited, name, change):
 
 
 def test_where_files_lie_and_what_is_printed_trains_and_scores_nothing(edited):
-    names = ("base/paths.py", "base/progress.py", "training/checkpoint.py", "runs/store.py", "runs/execute.py", "course/batch/progress.py")
+    names = (
+        "base/paths.py", "base/progress.py", "training/checkpoint.py", "training/stopping.py", "runs/store.py", "runs/files.py",
+        "runs/execute.py", "course/batch/progress.py",
+    )
     for name in names:
         found = edited(name, with_code)
         assert found["train"] == found["score"] == set(), name

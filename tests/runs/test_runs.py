@@ -1,6 +1,8 @@
 """The run store: one run is made once, ends in the same bits after a kill, and is never trusted when damaged."""
 
+import errno
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -8,18 +10,24 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import kill_run
 import pytest
 import torch
+from safetensors import SafetensorError
 
+from depthlib.base import paths
 from depthlib.base.build import Build
 from depthlib.base.fingerprint import SILENT, closure
 from depthlib.losses.regression import l1_loss
 from depthlib.models.weights import WeightsError, load_weights, save_weights
 from depthlib.runs import store as runs
 from depthlib.runs.execute import ensure, ensure_trained, needed_networks
+from depthlib.runs.files import CorruptRecord, damaged
+from depthlib.runs.json_files import read_json, write_json
 from depthlib.runs.keys import score_key, score_modules, training_modules
-from depthlib.runs.store import CorruptRecord, MissingRun, RunSpec, Store, copy_run, read_record, stale_scores
+from depthlib.runs.store import MissingRun, RunSpec, Store, copy_run, read_record, stale_scores
 from depthlib.scenes.sets import scenes
+from depthlib.training.stopping import SIGNALS, sigterm_raises
 from depthlib.training.tasks import Supervised
 
 SPEC = RunSpec("start", "unet", "rooms", "smoke")
@@ -62,7 +70,7 @@ def test_existing_run_is_not_made_again(made, monkeypatch):
 def test_key_covers_spec_recipe_and_code(monkeypatch):
     assert SPEC.key == RunSpec("start", "unet", "rooms", "smoke").key
     others = [
-        RunSpec("start", "mean", "rooms", "smoke"), RunSpec("start", "unet", "streets", "smoke"),
+        RunSpec("start", "lite", "rooms", "smoke"), RunSpec("start", "unet", "streets", "smoke"),
         RunSpec("start", "unet", "rooms", "quick"),
         RunSpec("start", "unet", "rooms", "smoke", seed=1), RunSpec("start", "unet", "rooms", "smoke", overrides={"steps": 5}),
     ]
@@ -124,7 +132,7 @@ def test_new_tests_are_scored_without_training(made, tmp_path, monkeypatch):
 def test_scores_of_other_weights_are_not_believed(made, tmp_path):
     copy_run(made.folder, tmp_path / SPEC.name)
     path = tmp_path / SPEC.name / "scores" / "median.json"
-    path.write_text(path.read_text().replace(made.result["weights"], "0" * 64))
+    write_json(path, read_json(path) | {"weights": "0" * 64})
     store = Store(tmp_path, reference=[], train=True)
     assert stale_scores(ensure_trained(SPEC, store), SPEC) == ["median"]
     assert ensure(SPEC, store, device="cpu").result == made.result
@@ -154,33 +162,216 @@ def test_forbidden_training_reads_the_reference(made, tmp_path):
     assert ensure(SPEC, store).result == made.result
 
 
-@pytest.mark.parametrize("damage", ["truncate", "not json", "other key", "no provenance"])
-def test_damaged_record_is_an_error_that_names_the_file(made, tmp_path, damage):
-    folder = tmp_path / made.folder.name
-    copy_run(made.folder, folder, weights=False)
-    record = folder / "record.json"
-    content = json.loads(record.read_text())
-    if damage == "truncate":
-        record.write_text(record.read_text()[:200])
-    elif damage == "not json":
-        record.write_bytes(b"\x80\x04")
-    elif damage == "other key":
-        record.write_text(json.dumps(content | {"key": "0" * 12}))
-    else:
-        (folder / "provenance.json").unlink()
-    with pytest.raises(CorruptRecord, match="record.json: unreadable record"):
-        Store(tmp_path, reference=[], train=True).get(SPEC)
-
-
-@pytest.mark.parametrize("damage", ["lost value", "truncate"])
-def test_damaged_scores_are_an_error_that_names_the_file(made, tmp_path, damage):
+@pytest.fixture
+def copied(made, tmp_path):
+    """A run of one's own, in a store that looks nowhere else."""
     copy_run(made.folder, tmp_path / SPEC.name)
-    path = tmp_path / SPEC.name / "scores" / "metric.json"
-    content = json.loads(path.read_text())
-    content["metrics"]["abs_rel"].pop()
-    path.write_text(json.dumps(content) if damage == "lost value" else path.read_text()[:200])
-    with pytest.raises(CorruptRecord, match="metric.json: unreadable record .*delete it to recompute it"):
-        Store(tmp_path, reference=[], train=True).get(SPEC)
+    return Store(tmp_path, reference=[], train=True), tmp_path / SPEC.name
+
+
+FILES = ("record.json", "provenance.json", "weights.safetensors", "scores/metric.json", "scores/median.json", "scores/metric.safetensors")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_flipped_bit_is_found_and_named_wherever_it_is(copied, name):
+    """All bits of some bytes, from the first to the last: also those of the checksum itself."""
+    store, folder = copied
+    content = (folder / name).read_bytes()
+    assert damaged(folder, SPEC.key) == []
+    for place in sorted({0, 1, *range(3, len(content), len(content) // 40 + 1), *range(len(content) - 80, len(content))}):
+        for bit in (0, 3, 6):
+            flipped = bytearray(content)
+            flipped[place] ^= 1 << bit
+            (folder / name).write_bytes(flipped)
+            files = [error.file for error in damaged(folder, SPEC.key)]
+            assert files[:1] == [folder / name], f"bit {bit} of byte {place}"
+            assert files[1:] == ([folder / "record.json"] if name == "provenance.json" else [])
+
+
+def test_a_damaged_committed_run_is_passed_over_where_one_may_be_made(copied, tmp_path, caplog):
+    store, folder = copied
+    (folder / "record.json").write_text("{")
+    assert Store(tmp_path / "mine", reference=[store.root], train=True).get(SPEC) is None
+    assert f"{folder}/record.json: damaged (" in caplog.text and "; passed over, made in " in caplog.text
+    with pytest.raises(CorruptRecord, match="record.json: damaged"):
+        Store(tmp_path / "mine", reference=[store.root], train=False).get(SPEC)
+
+
+def test_one_changed_digit_is_refused_by_whoever_reads_it(copied):
+    """Where nothing may be made, the error names the file; what the record says of the weights holds for those that are loaded."""
+    store, folder = copied
+    readers = {
+        "record.json": lambda: Store(store.root, reference=[], train=False).get(SPEC),
+        "scores/metric.json": lambda: read_record(folder),
+        "weights.safetensors": lambda: read_record(folder).load_model(),
+        "scores/metric.safetensors": lambda: read_record(folder).predictions("metric"),
+    }
+    for name, read in readers.items():
+        content = (folder / name).read_bytes()
+        digit = next(i for i in range(len(content)) if content[i : i + 1].isdigit())
+        (folder / name).write_bytes(content[:digit] + (b"1" if content[digit : digit + 1] != b"1" else b"2") + content[digit + 1 :])
+        with pytest.raises(CorruptRecord, match=f"{SPEC.name}/{name}: damaged"):
+            read()
+        (folder / name).write_bytes(content)
+        read()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "trains"), [(name, not name.startswith("scores")) for name in FILES])
+def test_what_is_damaged_is_set_aside_and_made_again(copied, monkeypatch, caplog, name, trains):
+    """Said in a line a file; the same bits come again, and the damaged ones are kept."""
+    store, folder = copied
+    before = {path: (folder / path).read_bytes() for path in FILES}
+    (folder / name).write_bytes(before[name][:-9])
+    if not trains:
+        monkeypatch.setattr("depthlib.runs.train.train", lambda *a, **k: pytest.fail("trained again"))
+    with caplog.at_level(logging.WARNING, "depthlib"):
+        ensure(SPEC, store, device="cpu")
+    told = [record.getMessage() for record in caplog.records]
+    assert told[0].startswith(f"{folder / name}: damaged (") and told[0].endswith(f"; set aside as {Path(name).name}.damaged-1, made again")
+    assert len(told) == (2 if name == "provenance.json" else 1)
+    assert (folder / f"{name}.damaged-1").read_bytes() == before[name][:-9]
+    assert all((folder / path).read_bytes() == content for path, content in before.items() if path != "provenance.json")
+    assert damaged(folder, SPEC.key) == []
+
+
+@pytest.mark.parametrize("damage", ["not json", "a list", "other key", "lost value", "no checksum"])
+def test_damage_of_other_kinds(copied, damage):
+    store, folder = copied
+    record, scores = folder / "record.json", folder / "scores" / "metric.json"
+    if damage == "not json":
+        record.write_bytes(b"\x80\x04")
+    elif damage == "a list":
+        record.write_text("[1]")
+    elif damage == "other key":
+        write_json(record, read_json(record) | {"key": "0" * 12})
+    elif damage == "lost value":
+        content = read_json(scores)
+        content["metrics"]["abs_rel"].pop()
+        write_json(scores, content)
+    else:
+        scores.write_text(json.dumps(read_json(scores)))
+    wrong = scores if damage in ("lost value", "no checksum") else record
+    assert [error.file for error in damaged(folder, SPEC.key)] == [wrong]
+    with pytest.raises(CorruptRecord, match=f"{wrong.name}: damaged"):
+        store.get(SPEC)
+
+
+def test_runs_from_before_the_checksums_are_read(copied):
+    """Without a format, or of format 2, and without checksums; and the committed ones."""
+    store, folder = copied
+    for name in ("record.json", "provenance.json", "scores/metric.json", "scores/median.json"):
+        content = read_json(folder / name)
+        content.pop("tensors", None)
+        (folder / name).write_text(json.dumps(content | ({"format": 2} if "format" in content else {})))
+    assert damaged(folder, SPEC.key) == []
+    record = store.get(SPEC)
+    assert len(record.per_image("metric", "abs_rel")) == len(record.predictions("metric")) == 4
+    old = paths.REPOSITORY / "results" / "quick" / "runs"
+    assert all(read_record(path.parent).result["key"] in path.parent.name for path in old.glob("*/record.json"))
+
+
+def test_a_damaged_run_in_a_place_without_write_access_is_one_error(copied, monkeypatch):
+    store, folder = copied
+    (folder / "record.json").write_text("{")
+
+    def refuse(*a, **k):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), "x")
+
+    for target in ("pathlib.Path.rename", "filelock.FileLock.acquire"):
+        with monkeypatch.context() as patch:
+            patch.setattr(target, refuse)
+            with pytest.raises(OSError, match=f"damaged .* and cannot be set aside: Read-only.*{SPEC.name}/record.json"):
+                ensure(SPEC, store, device="cpu")
+    assert [path.name for path in folder.glob("*.damaged*")] == []
+
+
+def test_a_refused_training_leaves_no_folder(tmp_path):
+    """Not the one of the run, nor the store that was made for it."""
+    spec = RunSpec("start", "unet", "rooms", "smoke", 0, {"batch_size": 1000})
+    store = Store(tmp_path / "new" / "store", reference=[], train=True)
+    with pytest.raises(ValueError, match="expected at least one batch of 1000"):
+        ensure(spec, store, device="cpu")
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(ValueError, match="device: found 'cube'"):
+        ensure(SPEC, store, device="cube")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 99999999999999999999, True, "1", 1.0])
+def test_absurd_seeds(seed):
+    with pytest.raises(ValueError, match="seed: found .*, expected an integer from 0 to 4294967295"):
+        RunSpec("start", "unet", "rooms", "smoke", seed)
+
+
+LONGER = RunSpec("start", "unet", "rooms", "smoke", 0, {"steps": 9})
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    return ensure(LONGER, Store(tmp_path_factory.mktemp("undisturbed"), train=True), device="cpu").folder
+
+
+def same_files(a, b):
+    return [name for name in FILES if name != "provenance.json" and (a / name).read_bytes() != (b / name).read_bytes()] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "raised"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)])
+def test_a_signal_saves_the_training_that_then_goes_on(undisturbed, tmp_path, number, raised):
+    """At step 3, far from the next checkpoint. Afterwards the signals have their former effect."""
+    store, steps = Store(tmp_path, reference=[], train=True), []
+
+    def interrupt(step, loss, speed):
+        steps.append(step)
+        if step == 3:
+            os.kill(os.getpid(), number)
+
+    before = [signal.getsignal(number) for number in SIGNALS]
+    with pytest.raises(raised), sigterm_raises():
+        ensure(LONGER, store, device="cpu", on_step=interrupt)
+    assert steps == [1, 2, 3] and before == [signal.getsignal(number) for number in SIGNALS]
+    assert [path.name for path in (tmp_path / LONGER.name).glob("[!.]*")] == ["checkpoint.pt"]
+    record = ensure(LONGER, store, device="cpu", on_step=lambda step, loss, speed: steps.append(step))
+    assert steps == list(range(1, 10)) and same_files(record.folder, undisturbed)
+
+
+@pytest.mark.slow
+def test_a_signal_after_the_last_step_waits_for_the_record(undisturbed, tmp_path):
+    store = Store(tmp_path, reference=[], train=True)
+    with pytest.raises(KeyboardInterrupt):
+        ensure(LONGER, store, device="cpu", on_step=lambda step, *_: os.kill(os.getpid(), signal.SIGINT) if step == 9 else None)
+    assert read_record(tmp_path / LONGER.name).result["tests"] == {}
+    assert same_files(ensure(LONGER, store, device="cpu", on_step=lambda *_: pytest.fail("trained again")).folder, undisturbed)
+
+
+@pytest.mark.slow
+def test_a_second_ctrl_c_does_not_wait(tmp_path):
+    def interrupt(step, loss, speed):
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        ensure(LONGER, Store(tmp_path, reference=[], train=True), device="cpu", on_step=interrupt)
+    assert list(tmp_path.glob("start*")) == [], "nothing was saved, so nothing is to be left"
+
+
+@pytest.mark.slow
+def test_a_full_disk_loses_no_training(undisturbed, tmp_path, monkeypatch):
+    """Written are a checkpoint, then nothing; the error names the file, and with room the training goes on from there."""
+    store, steps = Store(tmp_path, reference=[], train=True), []
+
+    def full(*a, **k):
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("depthlib.models.weights.save_file", full)
+        with pytest.raises(OSError, match="No space left on device: .*weights.safetensors") as caught:
+            ensure(LONGER, store, device="cpu", checkpoint_seconds=0)
+    assert caught.value.errno == errno.ENOSPC and caught.value.filename.endswith(f"{LONGER.name}/weights.safetensors")
+    assert [path.name for path in (tmp_path / LONGER.name).glob("[!.]*")] == ["checkpoint.pt"]
+    record = ensure(LONGER, store, device="cpu", on_step=lambda step, loss, speed: steps.append(step))
+    assert steps == [9] and same_files(record.folder, undisturbed)
 
 
 def test_published_run_is_complete_and_small(made, tmp_path):
@@ -229,6 +420,7 @@ def test_a_task_gets_the_networks_it_asks_for(made, monkeypatch):
     assert torch.equal(next(task.teacher.parameters()), next(made.load_model().parameters()))
 
 
+MADE = RunSpec("start", "unet", "rooms", "smoke", overrides={"steps": 20})
 MAKE = """
 import sys, torch
 torch.set_num_threads(1)
@@ -258,7 +450,7 @@ def test_killed_run_ends_in_the_same_bits(tmp_path):
     last = start(tmp_path / "broken")
     first_step, *_ = (int(line) for line in last.stdout)
     assert last.wait() == 0, last.stderr.read()
-    assert 10 < first_step <= 60, "the last process did not resume from the checkpoints of the killed ones"
+    assert 10 < first_step <= MADE.recipe.plan.steps, "the last process did not resume from the checkpoints of the killed ones"
     (a,), (b,) = ((tmp_path / name).glob("start-*") for name in ("whole", "broken"))
     scored = sorted(path.relative_to(a) for path in (a / "scores").glob("[!.]*"))
     assert len(scored) == 3
@@ -267,11 +459,18 @@ def test_killed_run_ends_in_the_same_bits(tmp_path):
 
 
 @pytest.mark.slow
+def test_a_run_that_is_stopped_at_random_moments_ends_in_the_same_bits(tmp_path):
+    """By SIGKILL, SIGTERM and SIGINT; `python tests/support/kill_run.py --kills 20` is the long form."""
+    wrong, told = kill_run.torture(tmp_path, kills=3, seed=3)
+    assert wrong == [] and told.startswith("3 kills")
+
+
+@pytest.mark.slow
 def test_two_processes_make_one_run_once(tmp_path):
     first, second = start(tmp_path), start(tmp_path)
     outputs = [process.communicate() for process in (first, second)]
     assert first.returncode == second.returncode == 0, outputs
-    assert sorted(len(out.split()) for out, _ in outputs) == [0, 60]
+    assert sorted(len(out.split()) for out, _ in outputs) == [0, MADE.recipe.plan.steps]
 
 
 def test_weights_never_execute_code_and_say_what_is_wrong(tmp_path):

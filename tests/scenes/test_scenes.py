@@ -22,6 +22,7 @@ from depthlib.scenes import (
     STREET_CLASSES,
     SceneDataset,
     SceneDistribution,
+    culling,
     intrinsics,
     lighting,
     make_scene,
@@ -125,17 +126,35 @@ def test_culling_changes_nothing(family, monkeypatch):
     distribution = SceneDistribution(family, **SMALL[family], antialias=1)
     scene = make_scene(distribution, "train", 5)
     culled = render([scene], [scene.cameras["current"]], distribution)
-    monkeypatch.setattr(
-        raycast,
-        "visible_tiles",
-        lambda scenes, p, r, k, rays: torch.ones(rays.u.shape[0], scenes.kind.shape[1], dtype=torch.bool),
-    )
-    monkeypatch.setattr(
-        lighting, "_on_the_way", lambda scenes, bounds, light: torch.ones(light.shape[0], scenes.kind.shape[1], dtype=torch.bool)
-    )
+    everywhere = torch.ones(len(pack([scene]).kind[0]), dtype=torch.bool)
+    far = torch.tensor(torch.inf, dtype=torch.float64)
+
+    def every_pair(scenes, bounds, wanted, test, of_tiles=None):
+        group, number = torch.cartesian_prod(torch.arange(len(wanted)), torch.arange(len(everywhere))).T
+        if of_tiles is None:
+            return group, number
+        tile = group // culling.BRANCHES
+        kept = of_tiles(number, *(ends[:, tile] for ends in bounds.levels[-2]))
+        return group[kept], number[kept]
+
+    monkeypatch.setattr(raycast, "visible_tiles", lambda scenes, p, r, k, rays: everywhere.expand(len(rays.u), -1))
+    monkeypatch.setattr(raycast, "_span", lambda origin, directions, rays, tile: (-far.expand(len(tile)), far.expand(len(tile))))
+    monkeypatch.setattr(lighting, "pairs", every_pair)
     whole = render([scene], [scene.cameras["current"]], distribution)
     assert torch.equal(culled.depth, whole.depth) and torch.equal(culled.instances, whole.instances)
+    assert (culled.image - whole.image).abs().max() < 1e-9
+    monkeypatch.setattr(lighting, "_on_the_way", lambda place, row, *box: torch.ones_like(row[0], dtype=torch.bool))
+    whole = render([scene], [scene.cameras["current"]], distribution)
     assert ((culled.image - whole.image).abs() > 3 / 255).float().mean() < 5e-3       # contact shadows of a few millimetres
+
+
+def light_that_passes(scene: Scene, lamp: list[float], point: torch.Tensor) -> torch.Tensor:
+    """Share [n] of the light of `lamp`, position and radius, that arrives at free points [n, 3], n a multiple of 16."""
+    distance = (point - torch.tensor(lamp[:3], dtype=torch.float64)).norm(dim=1).view(-1, 16)
+    group, yes, none = point.view(-1, 16, 3).mT, distance > 0, torch.full_like(distance, -1).long()
+    light = torch.tensor([[*lamp, 1, 1, 1, 1]], dtype=torch.float64)
+    bounds = culling.bounds_of(group, yes, none)
+    return lighting.transmittance(pack([scene]), light, group, distance, none, yes, bounds).flatten()
 
 
 @pytest.mark.slow
@@ -146,32 +165,18 @@ def test_shadows_of_small_lights_agree_with_walking_to_the_light():
     points = np.array([[dice.uniform(-3, 3), dice.uniform(2, 8), -2.5] for _ in range(128)])
     towards = light - points
     hidden = np.array([np.isfinite(walk(scene.solids, p, d[None], 1.0, 2000))[0] for p, d in zip(points, towards, strict=True)])
-    batch = pack([scene])
-    point = [torch.from_numpy(points[:, i].copy()).reshape(2, 64) for i in range(3)]
-    yes = torch.ones(2, 64, dtype=torch.bool)
-    bounds = lighting.tile_bounds(point, yes)
-    passed = lighting.transmittance(
-        batch, torch.tensor([[*light, 1e-4, 1, 1, 1, 1]]), point, torch.full((2, 64), -1), yes, yes, bounds
-    )
+    passed = light_that_passes(scene, [*light, 1e-4], torch.from_numpy(points)).numpy()
     assert 0.2 < hidden.mean() < 0.8
-    clear = ((passed < 0.05) | (passed > 0.95)).flatten().numpy()
-    assert clear.mean() > 0.9 and ((passed.flatten().numpy() < 0.5) == hidden)[clear].mean() > 0.99
+    clear = (passed < 0.05) | (passed > 0.95)
+    assert clear.mean() > 0.9 and ((passed < 0.5) == hidden)[clear].mean() > 0.99
 
 
 def test_a_larger_light_has_a_softer_shadow():
     scene = Scene("rooms", 0)
     place(scene, 0, 0, 0, 1.0).box((0, 0, 0), (1.0, 1.0, 0.1), GREY)
-    x = torch.linspace(-3, 3, 64, dtype=torch.float64)[None]
-    point = [x, torch.zeros_like(x), torch.zeros_like(x)]
-    yes = torch.ones_like(x, dtype=torch.bool)
-
-    def passed(radius: float) -> torch.Tensor:
-        lamp = torch.tensor([[0.0, 0.0, 4.0, radius, 1, 1, 1, 1]], dtype=torch.float64)
-        return lighting.transmittance(
-            pack([scene]), lamp, point, torch.full_like(x, -1).long(), yes, yes, lighting.tile_bounds(point, yes)
-        )[0]
-
-    small, large = passed(0.05), passed(0.8)
+    x = torch.linspace(-3, 3, 64, dtype=torch.float64)
+    point = torch.stack([x, torch.zeros_like(x), torch.zeros_like(x)], 1)
+    small, large = (light_that_passes(scene, [0.0, 0.0, 4.0, radius], point) for radius in (0.05, 0.8))
     assert small[32] < 0.01 and small[0] > 0.99 and torch.allclose(small, small.flip(0), atol=1e-9)
     assert ((large > 0.05) & (large < 0.95)).sum() > 2 * ((small > 0.05) & (small < 0.95)).sum()
 
@@ -180,13 +185,11 @@ def test_corners_get_less_light_from_all_around():
     scene = Scene("rooms", 0)
     place(scene, 0, 0, 0).box((0, 0, -0.6), (10.0, 10.0, 0.2), GREY)
     place(scene, 0, 0, 0).box((0, 0, 0), (1.0, 1.0, 1.0), GREY)
-    x = 0.5 + torch.linspace(0.01, 2, 64, dtype=torch.float64)[None]
-    point, up = (
-        [x, torch.zeros_like(x), -0.5 + torch.zeros_like(x)],
-        [torch.zeros_like(x), torch.zeros_like(x), torch.ones_like(x)],
-    )
-    bounds = lighting.tile_bounds(point, torch.ones_like(x, dtype=torch.bool))
-    share = lighting.openness(pack([scene]), 0.7, point, up, torch.zeros_like(x).long(), bounds)[0]
+    x = 0.5 + torch.linspace(0.01, 2, 64, dtype=torch.float64).view(-1, 16)
+    zero, one, floor, yes = torch.zeros_like(x), torch.ones_like(x), torch.zeros_like(x).long(), x > 0
+    point, up = torch.stack([x, zero, -0.5 * one], 1), torch.stack([zero, zero, one], 1)
+    bounds = culling.bounds_of(point, yes, floor)
+    share = lighting.openness(pack([scene]), 0.7, point, up, floor, yes, bounds).flatten()
     assert share[0] < 0.9 and share[-1] == 1 and (share.diff() >= -1e-12).all()
 
 

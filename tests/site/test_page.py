@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from urllib.parse import unquote, urlsplit
 
 import chromium
+import invented_runs
 import matplotlib
 import nbformat
 import numpy as np
@@ -26,14 +27,14 @@ from depthlib.report import Report
 from depthlib.report.claims import FOLDER, load_paper
 from depthlib.report.tables import formatted
 from depthlib.report.verdict_files import read_verdicts, verdict_file
+from depthlib.report.verdicts import STATUSES
 from depthlib.runs.profiles import get_profile
-from depthlib.runs.store import RunRecord
 from depthlib.site import notebook_html
 from depthlib.site.interval_svg import interval_svg
 from depthlib.site.ledger import NAMES
 from depthlib.site.lesson import read_lesson
 from depthlib.site.notebook_html import write_notebook_html
-from depthlib.site.page import numbers, write_page
+from depthlib.site.page import KIND_NAMES, numbers, write_page
 from depthlib.site.pictures import embed, read_picture
 
 LESSONS = [SimpleNamespace(notebook=name, paper=paper) for name, paper in (("00_start", "start"), ("01_anuw", "anuw"))]
@@ -45,7 +46,6 @@ CAPTION = (
 SLIDER = """<div><figure data-i="0">near</figure><figure data-i="1" style="display:none">far</figure>
 <script>window.injected = 1</script><img src="https://example.org/p.png" onload="window.injected = 1">
 <input type="range" max="1" value="0" style="width:512px" oninput="f()"></div>"""
-IMAGES = 16
 BROWSER = chromium.find()
 
 
@@ -89,9 +89,10 @@ def fill(folder: Path, papers: Path, patch: pytest.MonkeyPatch) -> None:
         outputs.append(new_output("display_data", {"text/html": SLIDER}))
         versions = {"depthlib": {"versions": {"python": "3.11", "torch": "9.9"}}}
         write_notebook(new_notebook(cells=cells, metadata=versions), folder / f"{lesson.notebook}.ipynb")
-    levels = {"a": 0.5, "b": 0.3, "c": 0.7, "d": 0.5, "e": 0.501}
-    records = [record(variant, seed, level) for variant, level in levels.items() for seed in (0, 1)]
-    report.verdicts(load_paper("anuw", papers), records)
+    levels = {"a": 0.5, "b": 0.3, "c": 0.85, "d": 0.5, "e": 0.501, "d-masked": 0.501}
+    records = invented_runs.runs(levels, noise=0.003, luck=0.0005)
+    gone = next(r for r in records if (r.result["spec"]["variant"], r.result["spec"]["seed"]) == ("d-masked", 5))
+    report.verdicts(load_paper("anuw", papers), [None if one is gone else one for one in records])
 
 
 def drawing():
@@ -105,20 +106,6 @@ def table() -> pd.DataFrame:
         "method": ["b10", "b9", EVIL, "a|c"], "abs_rel ↓": ["0.300 ± 0.010", "0.020 ± 0.001", None, "1,200.5"],
         'a "quoted" <heading>': [3, 20, 100, 1],
     })
-
-
-def record(variant: str, number: int, level: float) -> RunRecord:
-    rng = np.random.default_rng([number, ord(variant)])
-    metrics = ("ssim", "abs_rel", "si_rmse", "rmse", "delta1")
-    tests = {
-        name: {
-            "protocol": "anuw-streets", "data": name, "images": [f"{name}/{i}" for i in range(IMAGES)],
-            "metrics": {metric: list(level + rng.normal(0, 0.01, IMAGES)) for metric in metrics},
-        }
-        for name in ("streets", "streets-other", "rooms", "gaps")
-    }
-    spec = {"paper": "anuw", "variant": variant, "data": "streets", "profile": "quick", "seed": number, "overrides": {}}
-    return RunRecord(Path(f"anuw-{variant}"), {"spec": spec, "parameters": 1000, "tests": tests}, {})
 
 
 def evil_papers(folder: Path) -> Path:
@@ -170,7 +157,7 @@ def test_every_claim_is_there_with_its_verdict(made):
     page, verdicts = Page(made.html), read_verdicts(load_paper("anuw", made.papers), made.folder).verdicts
     rows = {row["id"]: row["data-verdict"] for row in page.all("tr") if "data-verdict" in row}
     assert rows == {f"anuw.{verdict.claim.key}": verdict.status.replace(" ", "-") for verdict in verdicts}
-    assert {"supported", "contradicted", "not-resolved", "not-run", "not-testable-here"} <= set(rows.values())
+    assert set(rows.values()) == {status.replace(" ", "-") for status in STATUSES}
     for verdict in verdicts:
         assert re.sub(r"\s+", " ", verdict.claim.says).strip() in page.text
         assert verdict.claim.where in page.text and re.sub(r"\s+", " ", verdict.why) in page.text
@@ -178,10 +165,37 @@ def test_every_claim_is_there_with_its_verdict(made):
         count = sum(value == word for value in rows.values())
         assert re.search(rf'data-verdict="{word}" aria-pressed="false" disabled>\s*<b>{count}</b>', made.html)
     found = next(v for v in verdicts if v.claim.key == "awca-helps").deciding
-    assert "b against a: si_rmse on streets; 2 seeds, 16 images" in page.text
+    assert "b against a: si_rmse on streets; 4 seeds, 64 images" in page.text
     for value in numbers(found.difference.mean, found.difference.low, found.difference.high, found.detectable):
         assert value.lstrip("+") in page.text
-    assert 'href="#01_anuw.table.table1"' in made.html and "<b>quick</b>, 10 runs of the papers" in made.html
+    assert 'href="#01_anuw.table.table1"' in made.html and "<b>quick</b>, 36 runs of the papers" in made.html
+
+
+def test_claims_questions_and_counts_are_counted_apart(made):
+    verdicts = read_verdicts(load_paper("anuw", made.papers), made.folder).verdicts
+    start, end = (made.html.index(text) for text in ("<caption>Verdicts by kind of claim", '<section id="ledger"'))
+    table = Page(made.html[start:end])
+    for kind, name in KIND_NAMES.items():
+        numbers_of = [sum(v.claim.kind == kind and v.status == status for v in verdicts) for status in STATUSES]
+        assert f"{name} {' '.join(map(str, numbers_of))}" in table.text
+    page = Page(made.html).text
+    assert page.count("announced") >= 4 and "It read:" not in page
+
+
+def test_a_changed_claim_shows_what_it_was(made, tmp_path, monkeypatch):
+    """Old wording and reason are no rule, so the verdicts still fit."""
+    papers = shutil.copytree(made.papers, tmp_path / "papers")
+    path = papers / "anuw" / "claims.yaml"
+    text = path.read_text(encoding="utf-8")
+    assert "    says: PSNL costs few parameters.\n" in text
+    was = "    was: PSNL is small.\n    because: The paper speaks of parameters alone.\n"
+    says = "    says: PSNL costs few parameters.\n"
+    path.write_text(text.replace(says, says + was), encoding="utf-8")
+    monkeypatch.setenv("DEPTHLIB_OUT", str(made.root))
+    page = Page(write_page("quick", lessons=LESSONS, papers=papers).read_text(encoding="utf-8"))
+    write_page("quick", lessons=LESSONS, papers=made.papers)
+    assert "It read: PSNL is small. The paper speaks of parameters alone." in page.text
+    assert "changed after" not in page.text
 
 
 def edit_verdicts(folder: Path, change) -> None:
@@ -501,8 +515,8 @@ def test_the_page_opens_without_an_error_or_a_request(made, browser):
         assert browser.run(
             f"document.images[{number}].decode().then(() => document.images[{number}].naturalWidth)"
         ) == 1080
-    # 2 (3 + 1) of lessons, 7 of counts, 5 of claims
-    assert browser.run('document.querySelectorAll("th button").length') == 20
+    # 2 (3 + 1) of lessons, 9 of counts, 5 of claims
+    assert browser.run('document.querySelectorAll("th button").length') == 22
 
 
 @pytest.mark.parametrize("dark", [False, True])
@@ -564,7 +578,7 @@ def test_the_counts_filter_the_ledger(made, browser):
     )
     press = 'document.querySelector("button.count.{}").click()'
     everything = sorted(browser.run(shown))
-    assert len(everything) == 5
+    assert len(everything) == len(STATUSES)
     browser.run(press.format("supported"))
     assert browser.run(shown) == ["supported"] and "of 30 claims" in browser.run(
         'document.getElementById("shown").textContent'

@@ -1,4 +1,4 @@
-"""Kill a batch at random moments and start it again until it is done: `python tests/kill_batch.py --kills 20`.
+"""Kill a batch at random moments and start it again until it is done: `python tests/support/kill_batch.py --kills 20`.
 
 Each kill is a SIGKILL to the whole process group of a batch that is at work: the command, the workflow, its jobs. A batch that
 was done before its kill counts for nothing; the next one begins in an empty folder. What must hold:
@@ -37,7 +37,8 @@ from depthlib.runs.store import RunSpec, Store
 
 plan = make_plan(pick_lessons(["00"]), profile="smoke", device="cpu", jobs=2)
 if sys.argv[1] == "few":
-    plan = replace(plan, notebooks={})
+    few = {name: job for name, job in plan.runs.items() if job.spec["variant"] in ("unet", "floor-constant")}
+    plan = replace(plan, runs=few, notebooks={})
 else:
     for spec in (RunSpec("dual", "dual", "streets", "smoke"), RunSpec("start", "unet", "rooms", "smoke", 1, {"steps": 200})):
         add_run(spec, plan.runs, Store())
@@ -64,7 +65,7 @@ def start(folder: Path, which: str = "all") -> subprocess.Popen:
 
 
 def start_few(folder: Path) -> subprocess.Popen:
-    """The two runs of lesson 00 and no notebook."""
+    """Two runs of lesson 00 and no notebook."""
     return start(folder, "few")
 
 

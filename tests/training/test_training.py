@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ from torch import nn
 
 from depthlib.base.build import resolve
 from depthlib.training.augment import augment
-from depthlib.training.checkpoint import Checkpoint, CheckpointError
+from depthlib.training.checkpoint import Checkpoint
 from depthlib.training.curve import TrainingDiverged
 from depthlib.training.fit import BatchOrder, Plan, fit
 from depthlib.training.schedules import rate_factor
@@ -103,24 +104,46 @@ def test_first_steps_follow_the_schedule_of_the_whole_plan():
     assert train(plan, stop_after=4)[1].values["loss"] == train(plan)[1].values["loss"][:4]
 
 
-def test_damaged_checkpoint_is_an_error_that_names_the_file(tmp_path):
+def test_a_damaged_checkpoint_is_set_aside(tmp_path, caplog):
+    """Cut, empty, or with any one bit flipped; the training then begins anew."""
     checkpoint = Checkpoint(tmp_path / "c.pt", every_seconds=0)
-    checkpoint.save({"step": 3, "x": torch.arange(1000.0)})
-    data = bytearray(checkpoint.path.read_bytes())
-    for damaged in (data[:200], data[:-900] + bytes([data[-900] ^ 1]) + data[-899:], bytearray(b"")):
+    checkpoint.save({"step": 3, "x": torch.arange(100.0)})
+    data = checkpoint.path.read_bytes()
+    assert checkpoint.load(torch.device("cpu"))["step"] == 3
+    flipped = [data[:place] + bytes([data[place] ^ 8]) + data[place + 1 :] for place in range(0, len(data), 61)]
+    for number, damaged in enumerate([data[:200], b"", *flipped], start=1):
+        caplog.clear()
         checkpoint.path.write_bytes(damaged)
-        with pytest.raises(CheckpointError, match="c.pt: damaged checkpoint"):
-            checkpoint.load(torch.device("cpu"))
+        assert checkpoint.load(torch.device("cpu")) is None and not checkpoint.path.exists()
+        assert (tmp_path / f"c.pt.damaged-{number}").read_bytes() == damaged
+        assert [record.getMessage() for record in caplog.records] == [
+            f"{checkpoint.path}: damaged (found another content than that of its checksum); set aside as c.pt.damaged-{number}, made again"
+        ]
 
 
-def test_checkpoint_never_executes_code(tmp_path):
+def test_a_checkpoint_never_executes_code_nor_advises_to(tmp_path, caplog, capsys):
     class Evil:
         def __reduce__(self):
             return (print, ("executed",))
 
-    torch.save({"step": Evil()}, tmp_path / "c.pt")
-    with pytest.raises(CheckpointError, match="damaged checkpoint"):
-        Checkpoint(tmp_path / "c.pt").load(torch.device("cpu"))
+    Checkpoint(tmp_path / "c.pt").save({"step": Evil()})
+    assert Checkpoint(tmp_path / "c.pt").load(torch.device("cpu")) is None
+    assert "c.pt: damaged (found other objects than tensors and numbers)" in caplog.text and "weights_only" not in caplog.text
+    assert "executed" not in capsys.readouterr().out and (tmp_path / "c.pt.damaged-1").exists()
+
+
+def test_a_full_disk_keeps_the_last_checkpoint(tmp_path):
+    """A limit on the size of files fails as a full disk does: while the file is written."""
+    checkpoint = Checkpoint(tmp_path / "c.pt", every_seconds=0)
+    checkpoint.save({"step": 3})
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+        with pytest.raises(OSError, match="File too large: .*c.pt'"):
+            checkpoint.save({"step": 4, "x": torch.zeros(100_000)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert [path.name for path in tmp_path.iterdir()] == ["c.pt"] and checkpoint.load(torch.device("cpu"))["step"] == 3
 
 
 def test_diverged_training_says_where():

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
 from filelock import FileLock, Timeout
 from rich.console import Console
 
+from depthlib.base.yaml_files import read_yaml
 from depthlib.course.batch import fork_server
 from depthlib.course.batch.plan import Plan
 from depthlib.course.batch.progress import BatchProgress
 from depthlib.course.batch.status import read_status, status_file
+from depthlib.training.stopping import SIGNALS, sigterm_raises
 
 DONE, FAILED, REFUSED, OUT_OF_TIME = 0, 1, 2, 3      # exit statuses of a batch
 SNAKEFILE = Path(__file__).with_name("Snakefile")
 LOG_LINES = 12
+BUILT_IN = ("local", "dryrun", "touch")              # executors of Snakemake itself
 # By default glibc returns every large block to the system, which clears it again at the next step; keeping them makes a
 # training on the CPU a tenth faster.
 MALLOC = {"MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_": str(2 << 30), "MALLOC_TOP_PAD_": str(64 << 20)}
@@ -34,60 +37,59 @@ class AnotherBatch(RuntimeError):
 
 
 def run_batch(
-    plan: Plan, *, jobs: int, console: Console, max_minutes: float | None = None, options: Sequence[str] = (), dry_run: bool = False,
+    plan: Plan, *, jobs: int, console: Console, max_minutes: float | None = None, options: Sequence[str] = (),
 ) -> int:
     """Carry out `plan` and return the status of the batch: DONE, FAILED (some job did), or OUT_OF_TIME.
 
     Every finished job is a file, and an interrupted training resumes from its checkpoint, so a batch may be stopped at
-    any time and started again.
+    any time and started again. On Ctrl-C and SIGTERM the running trainings save their state, and no process is left.
 
     Args:
         jobs: how many at once.
         max_minutes: stop then, cleanly; None: no limit.
-        options: more options for Snakemake, such as ["--executor", "slurm"].
-        dry_run: only print the jobs.
+        options: more options for Snakemake, such as ["--executor=slurm"].
 
     Raises:
         AnotherBatch: the store is in use by another batch.
+        KeyboardInterrupt, SystemExit: it was told to end.
     """
     folder = Path(plan.folder)
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / ".lock")
     try:
-        lock.acquire(timeout=0)
+        held = FileLock(folder / ".lock").acquire(timeout=0)
     except Timeout:
         raise AnotherBatch(
             f"{plan.store}: found another batch of profile {plan.profile}, expected none: wait for it, or set another "
             "store with DEPTHLIB_STORE"
         ) from None
-    with lock:
+    with held:
         plan_file = plan.write()
-        command = _command(plan, plan_file, jobs, [*options, *(["--dry-run"] if dry_run else [])])
-        if dry_run:
-            return subprocess.run([*command, "--quiet", "host", "reason"], cwd=folder).returncode
         watch = BatchProgress(plan, console)
         if not watch.missing:
             return DONE
         for name in watch.missing:
             status_file(plan, name).unlink(missing_ok=True)             # of an earlier batch
-        with open(folder / "snakemake.log", "ab") as log:
+        with sigterm_raises(), open(folder / "snakemake.log", "ab") as log:
             environment = MALLOC | os.environ
-            helper = None if _elsewhere(options) else fork_server.start(plan, plan_file, log, environment)
-            process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=subprocess.STDOUT, env=environment)
-        deadline = time.monotonic() + (float("inf") if max_minutes is None else 60 * max_minutes)
-        watch.start()
-        try:
-            with _sigterm_raises():
+            command = _command(plan, plan_file, jobs, options)
+            helper = process = None
+            try:
+                helper = None if _elsewhere(options) else fork_server.start(plan, plan_file, log, environment)
+                process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=subprocess.STDOUT, env=environment)
+                deadline = time.monotonic() + (float("inf") if max_minutes is None else 60 * max_minutes)
+                watch.start()
                 while process.poll() is None and time.monotonic() < deadline:
                     watch.look()
                     time.sleep(0.3)
-            out_of_time = process.poll() is None
-        finally:
-            _end(process)                   # also after Ctrl-C and SIGTERM: no process of a batch outlives it
-            if helper:
-                helper.terminate()
-                helper.communicate()
-            watch.close()
+                out_of_time = process.poll() is None
+            finally:
+                with _undisturbed():            # no process of a batch outlives it
+                    if process:
+                        here = [] if _elsewhere(options) else [*_at_work(plan), *([helper.pid] if helper else [])]
+                        _end(process, here)
+                    if helper:
+                        helper.communicate()
+                    watch.close()
     return _summary(plan, process.returncode, out_of_time, console)
 
 
@@ -109,33 +111,72 @@ def _elsewhere(options: Sequence[str]) -> bool:
     return any(option.startswith(("--executor", "--workflow-profile")) for option in options)
 
 
-@contextmanager
-def _sigterm_raises() -> Iterator[None]:
-    """Inside, SIGTERM (`kill`, `timeout`, a cluster's time limit) raises SystemExit instead of ending Python at once.
+def dry_run(plan: Plan, *, jobs: int, options: Sequence[str] = ()) -> int:
+    """Let Snakemake print all jobs of a plan, and carry out none; its exit status. Writes into the plan's folder."""
+    command = _command(plan, plan.write(), jobs, [*options, "--dry-run"])
+    return subprocess.run([*command, "--quiet", "host", "reason"], cwd=plan.folder).returncode
+
+
+def check_executor(executor: str | None, workflow_profile: Path | None) -> list[str]:
+    """Snakemake's options for these.
+
+    Raises:
+        ValueError: no such profile, or the executor's plugin is not installed; names the extra of depthlib for Slurm's.
     """
+    options = []
+    if workflow_profile is not None:
+        file = workflow_profile / "config.yaml"
+        if not file.is_file():
+            raise ValueError(f"workflow-profile: found no {file}, expected a folder with a config.yaml of Snakemake")
+        executor = executor or (read_yaml(file) or {}).get("executor")
+        options = [f"--workflow-profile={workflow_profile.resolve()}"]
+    module = f"snakemake_executor_plugin_{(executor or 'local').replace('-', '_')}"
+    if executor not in (None, *BUILT_IN) and importlib.util.find_spec(module) is None:
+        how = "the extra 'cluster': `uv sync --inexact --extra cluster`, or `pip install 'depthlib[cluster]'`"
+        how = how if executor == "slurm" else f"`pip install {module.replace('_', '-')}`, if there is such a plugin"
+        raise ValueError(f"executor: found {executor!r}, whose plugin is not installed, expected {how}")
+    return [*([f"--executor={executor}"] if executor else []), *options]
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Inside, Ctrl-C and SIGTERM have no effect: the batch ends already."""
     if threading.current_thread() is not threading.main_thread():       # only the main thread may set signal handlers
         yield
         return
-    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in SIGNALS}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
-def _end(process: subprocess.Popen) -> None:
-    """Stop the workflow and its jobs; those that do not end within ten seconds are killed."""
-    if process.poll() is not None:
-        return
-    family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+def _end(process: subprocess.Popen, jobs: Iterable[int]) -> None:
+    """Stop the workflow and its jobs. A training saves its state; what does not end within ten seconds is killed.
+
+    After Ctrl-C the workflow may have ended before its jobs, so these are named.
+    """
+    family: set[psutil.Process] = set()
+    for pid in (process.pid, *jobs):
+        with suppress(psutil.Error):
+            member = psutil.Process(pid)
+            if pid == process.pid or any("depthlib.course.batch" in word for word in member.cmdline()):
+                family |= {member, *member.children(recursive=True)}
     for member in family:
-        try:
+        with suppress(psutil.NoSuchProcess):
             member.terminate()
-        except psutil.NoSuchProcess:
-            continue
     for member in psutil.wait_procs(family, timeout=10)[1]:
-        member.kill()
+        with suppress(psutil.NoSuchProcess):
+            member.kill()
     process.wait()
+
+
+def _at_work(plan: Plan) -> Iterator[int]:
+    """The processes of the running jobs."""
+    for name in (*plan.runs, *plan.notebooks):
+        if (status := read_status(status_file(plan, name))) and status.state == "running":
+            yield status.pid
 
 
 def _summary(plan: Plan, returncode: int, out_of_time: bool, console: Console) -> int:

@@ -18,6 +18,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,6 +30,8 @@ from depthlib.course.batch.fork_client import BEGUN, SOCKET
 
 if TYPE_CHECKING:
     from depthlib.course.batch.plan import Plan
+
+GRACE = 8.0         # seconds that a training has to save its state
 
 
 def start(plan: Plan, plan_file: Path, log: IO[bytes], environment: Mapping[str, str]) -> subprocess.Popen | None:
@@ -45,6 +48,7 @@ def serve(plan_file: str) -> None:
     from depthlib.course.batch.worker import set_threads
 
     set_threads(plan_file)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)                # a batch that ends after Ctrl-C tells the forks to end
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())        # runs the `finally` block
     address = Path(SOCKET)
     address.unlink(missing_ok=True)         # of a batch that was killed
@@ -63,10 +67,9 @@ def serve(plan_file: str) -> None:
                 forks.add(fork)
                 connection.close()
         finally:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
             address.unlink(missing_ok=True)
-            for fork in _alive(forks):
-                _end(fork)
-                os.waitpid(fork, 0)
+            _end(_alive(forks))
 
 
 def load(plan_file: str) -> None:
@@ -134,15 +137,32 @@ def _end_with(connection: socket.socket) -> None:
     """End this process when its client is killed."""
     with contextlib.suppress(OSError):
         connection.recv(1)
-    _end(os.getpid())
+    _end({os.getpid()})
 
 
-def _end(fork: int) -> None:
-    """End a fork and its children: the kernel of a notebook would notice only after a second, and its workers never."""
-    process = psutil.Process(fork)
-    for member in [*process.children(recursive=True), process]:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            member.kill()
+def _end(forks: set[int]) -> None:
+    """End forks and their children. One that trains has no children, and some seconds to save its state.
+
+    The kernel of a notebook would notice only after a second that its parent is gone, and its workers never.
+    """
+    processes = [psutil.Process(fork) for fork in forks]
+    for process in processes:
+        children = process.children(recursive=True)
+        for member in [*children, process] if children else ():
+            _send(member, signal.SIGKILL)
+        _send(process, signal.SIGTERM)
+    if os.getpid() in forks:
+        time.sleep(GRACE)
+    else:
+        psutil.wait_procs(processes, GRACE)
+    for process in processes:
+        _send(process, signal.SIGKILL)
+    psutil.wait_procs(processes)
+
+
+def _send(process: psutil.Process, number: int) -> None:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process.send_signal(number)
 
 
 if __name__ == "__main__":

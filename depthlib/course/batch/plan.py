@@ -13,9 +13,10 @@ from typing import Any
 
 from depthlib.base import paths
 from depthlib.course.lessons import COURSE, Lesson
+from depthlib.runs.files import RECORD, damaged, mend
 from depthlib.runs.keys import score_key
 from depthlib.runs.spec import RunSpec
-from depthlib.runs.store import RECORD, Store
+from depthlib.runs.store import Store, copy_run
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def read_plan(path: str | os.PathLike[str]) -> Plan:
 
 def make_plan(
     lessons: Sequence[Lesson], *, profile: str, device: str, jobs: int, later: Sequence[Lesson] = (), gpus: int = 0,
-    store: Store | None = None,
+    store: Store | None = None, folder: Path | None = None,
 ) -> Plan:
     """The plan for these lessons.
 
@@ -101,24 +102,27 @@ def make_plan(
         later: lessons whose runs belong to this batch and whose notebooks do not, so that no core idles between two
             batches.
         jobs: how many run at once; they share the cores. gpus: how many they share.
+        folder: the batch's own files; by default in the store. With another one the store is only looked at.
 
     Raises:
         ValueError: an unknown profile.
-        CorruptRecord: an invalid record of the store; the message names it.
+        OSError: a damaged file cannot be set aside, or a notebook is missing; the message names it.
     """
     store = store or Store()
-    folder = store.root / ".batch" / profile
+    own = batch_folder(store, profile)
+    folder = folder or own
+    touch = folder == own
     runs: dict[str, RunJob] = {}
     notebooks = {}
     for lesson in lessons:
         specs = lesson.runs(profile)
         for spec in specs:
-            add_run(spec, runs, store, folder)
+            add_run(spec, runs, store, folder, touch=touch)
         shown = [runs[spec.name].stamp for spec in specs]
-        stamp = _notebook_stamp(lesson, specs, shown, profile, device, folder)
+        stamp = _notebook_stamp(lesson, specs, shown, profile, device, store, folder)
         notebooks[lesson.notebook] = NotebookJob([spec.name for spec in specs], str(stamp))
     for spec in (spec for lesson in later for spec in lesson.runs(profile)):
-        add_run(spec, runs, store, folder)
+        add_run(spec, runs, store, folder, touch=touch)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return Plan(
         python=sys.executable, profile=profile, device=device, store=str(store.root), folder=str(folder),
@@ -126,21 +130,35 @@ def make_plan(
     )
 
 
-def add_run(spec: RunSpec, runs: dict[str, RunJob], store: Store, folder: Path) -> None:
-    """Add the run to `runs` and, before it, its dependencies. Raises CorruptRecord, as `make_plan` does."""
+def batch_folder(store: Store, profile: str) -> Path:
+    """Where a batch keeps its own files."""
+    return store.root / ".batch" / profile
+
+
+def add_run(spec: RunSpec, runs: dict[str, RunJob], store: Store, folder: Path, *, touch: bool = True) -> None:
+    """Add the run to `runs` and, before it, its dependencies. Errors as `make_plan`.
+
+    Damaged files are set aside, or with `touch` False taken for missing.
+    """
     if spec.name in runs:
         return
-    whole = store.get(spec) is not None     # raises for an invalid record
+    place = store.root / spec.name
+    wrong = mend(place, spec.key) if touch else bool(damaged(place, spec.key))
+    sound = touch or not wrong
+    record = store.get(spec) if sound else None
+    if touch and record is not None and record.folder != place:
+        copy_run(record.folder, place)      # a committed run: the jobs of a batch look in one place
+    whole = record is not None
     needs = list(spec.recipe.needs().values())
     for needed in needs:
-        add_run(needed, runs, store, folder)
+        add_run(needed, runs, store, folder, touch=touch)
     stamp = _run_stamp(spec, folder)
     if whole and not stamp.exists():        # made outside a batch
         with paths.atomic_write(stamp) as temporary:
             temporary.write_text(spec.name, encoding="utf-8")
     if not whole:
         stamp.unlink(missing_ok=True)
-    trained = (store.root / spec.name / RECORD).exists()
+    trained = sound and store.trained(spec) is not None
     runs[spec.name] = RunJob(asdict(spec), [needed.name for needed in needs], spec.recipe.plan.steps, str(stamp), trained)
 
 
@@ -150,7 +168,9 @@ def _run_stamp(spec: RunSpec, folder: Path) -> Path:
     return folder / "runs" / f"{spec.name}.{hashlib.sha256(content.encode()).hexdigest()[:12]}.done"
 
 
-def _notebook_stamp(lesson: Lesson, specs: list[RunSpec], shown: list[str], profile: str, device: str, folder: Path) -> Path:
+def _notebook_stamp(
+    lesson: Lesson, specs: list[RunSpec], shown: list[str], profile: str, device: str, store: Store, folder: Path,
+) -> Path:
     """Its name changes with everything the executed notebook depends on; it is removed if that notebook no longer
     exists.
 
@@ -165,12 +185,14 @@ def _notebook_stamp(lesson: Lesson, specs: list[RunSpec], shown: list[str], prof
     key = notebooks.notebook_key(read_notebook(source), parameters).digest
     if lesson.sums_up:
         others = [spec for other in COURSE for spec in other.runs(profile)]
-        shown = [*shown, *(str(_run_stamp(spec, folder)) for spec in others if (folder.parents[1] / spec.name / RECORD).exists())]
+        made = [spec for spec in others if (store.root / spec.name / RECORD).exists()]
+        shown = [*shown, *(str(_run_stamp(spec, folder)) for spec in made)]
         verdicts = sorted((paths.results_dir(profile) / "verdicts").glob("*.json"))
         shown = [*shown, *(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in verdicts)]
     content = json.dumps([key, sorted({Path(stamp).name for stamp in shown}), str(output)])
     stamp = folder / f"{lesson.notebook}.{hashlib.sha256(content.encode()).hexdigest()[:12]}.done"
-    published = all((paths.results_dir(profile) / "runs" / spec.name / RECORD).exists() for spec in specs)
+    copies = [paths.results_dir(profile) / "runs" / spec.name for spec in specs]
+    published = all((copy / RECORD).exists() and not damaged(copy) for copy in copies)
     if stamp.exists() and not (published and notebooks.is_current(source, output, parameters)):
         stamp.unlink()
     return stamp

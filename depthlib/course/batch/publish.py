@@ -11,7 +11,8 @@ from depthlib.course.lessons import Lesson, pick_lessons
 from depthlib.course.notebooks import execute, is_current
 from depthlib.course.notebooks.execute import Progress
 from depthlib.runs.execute import ensure
-from depthlib.runs.store import RECORD, SCORES, RunRecord, Store, copy_run
+from depthlib.runs.files import RECORD, SCORES
+from depthlib.runs.store import RunRecord, Store, copy_run
 
 
 def render(

@@ -41,6 +41,11 @@ def status_file(plan: Plan, name: str) -> Path:
     return Path(plan.store, name, "status.json") if name in plan.runs else Path(plan.folder, name, "status.json")
 
 
+def news_file(plan: Plan) -> Path:
+    """Warnings of all jobs, a line each, such as that a damaged file was set aside; the display shows them."""
+    return Path(plan.folder, "news.log")
+
+
 def read_status(path: Path) -> Status | None:
     try:
         return Status(**json.loads(path.read_text(encoding="utf-8")))

@@ -8,17 +8,19 @@ so no slow module is imported here.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from depthlib.base import paths
-from depthlib.course.batch.status import Status, status_file
+from depthlib.base.text import one_line, told
+from depthlib.course.batch.status import Status, news_file, status_file
 
 if TYPE_CHECKING:
     from depthlib.course.batch.plan import Plan
@@ -34,17 +36,25 @@ def work(kind: str, plan_file: str, name: str) -> int:
     plan = read_plan(plan_file)
     file = status_file(plan, name)
     status = Status(pid=os.getpid())
-    status.write(file)
-    with ExitStack() as stack:
-        if plan.gpus > 1:
-            stack.enter_context(_a_gpu(plan))
-        try:
+    for stream in (logging.StreamHandler(), logging.FileHandler(news_file(plan), encoding="utf-8", delay=True)):
+        logging.getLogger("depthlib").addHandler(stream)
+    try:
+        status.write(file)
+        with ExitStack() as stack:
+            if plan.gpus > 1:
+                stack.enter_context(_a_gpu(plan))
             {"run": _run, "notebook": _notebook}[kind](plan, name, status, file)
-        except Exception as error:
+    except Exception as error:
+        if isinstance(error, OSError):          # of the disk: the cause is not in the code
+            print(told(error), file=sys.stderr)
+            status.error = told(error)
+        else:
             traceback.print_exc()
-            status.state, status.error = "failed", f"{type(error).__name__}: {' '.join(str(error).split())}"
+            status.error = f"{type(error).__name__}: {one_line(error)}"
+        status.state = "failed"
+        with suppress(OSError):                 # a full disk
             status.write(file)
-            return 1
+        return 1
     file.unlink(missing_ok=True)
     return 0
 

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 
 from depthlib.data.transforms.base import Transform
 from depthlib.data.transforms.draws import Draw, between
-from depthlib.data.transforms.fields import CAMERAS, GRID, Sample, is_pose, per_image, within
+from depthlib.data.transforms.fields import CAMERAS, GRID, Sample, is_pose, per_image, with_lost_points, within
 from depthlib.data.transforms.resize import resize
 from depthlib.geometry import crop_intrinsics
 from depthlib.geometry.checks import require_size
@@ -21,7 +21,8 @@ Size = tuple[int, int]
 class RandomCrop(Transform):
     """A window of `size` (height, width) anywhere in the image (DACNN: 256 x 512, the same in both views of a pair).
 
-    Pairs of which a point is cropped keep their position in the list, with `pairs_valid` [P] false.
+    Pairs of which a point is cropped keep their position in the list, with `pairs_valid` [P] false. Points whose flow
+    ends outside the window are occluded.
 
     Raises:
         ValueError: a size that is not of whole numbers, or larger than the image.
@@ -132,7 +133,7 @@ def crop(batch: Sample, top: int, left: int, size: Size) -> Sample:
             out[key] = crop_intrinsics(value, left, top)
         elif key == "pairs":
             out |= within(batch, value[..., :4] - value.new_tensor([top, left, top, left]), size)
-    return out
+    return with_lost_points(out)
 
 
 def _enlarged(batch: Sample, sizes: list[Size], numbers: torch.Tensor) -> Sample:

@@ -9,13 +9,17 @@ import torch
 from torch import Tensor
 
 from depthlib.base.labels import IGNORE
+from depthlib.geometry import pixel_grid
+from depthlib.geometry.warp import inside
 
 Sample = dict[str, Any]
 
 IMAGES = ("image", "right", "previous", "next")
 MAPS = ("depth", "depth_true", "disparity", "relative")      # measured values, some of which are invalid
-LABELS = ("valid", "disparity_valid", "defect", "semantics", "instances")
-GRID = (*IMAGES, *MAPS, *LABELS, "normals")                 # all per-pixel fields
+FLOWS = ("flow_next", "flow_previous")                       # [2, H, W], pixels to the right and down
+OCCLUDED = {"occluded_next": "flow_next", "occluded_previous": "flow_previous"}
+LABELS = ("valid", "disparity_valid", "defect", "semantics", "instances", "moving", *OCCLUDED)
+GRID = (*IMAGES, *MAPS, *LABELS, *FLOWS, "normals")         # all per-pixel fields
 CAMERAS = ("K", "K_right")
 POINTS = ("pairs", "pairs_valid")
 FLAT = ("semantics", "instances")                           # [H, W], without an axis of channels
@@ -27,8 +31,8 @@ def is_pose(key: str) -> bool:
 
 
 def nothing(key: str) -> int:
-    """The value of a per-pixel field where nothing is known: 0, and the ignored class for semantics."""
-    return IGNORE if key == "semantics" else 0
+    """The value of a per-pixel field where nothing is known: 0; the ignored class for semantics; true for occlusion."""
+    return IGNORE if key == "semantics" else int(key in OCCLUDED)
 
 
 def disparity_in_pixels(batch: Sample) -> bool:
@@ -87,6 +91,23 @@ def choose(chosen: Tensor, yes: Sample, no: Sample) -> Sample:
             if isinstance(value, Tensor) else value for key, value in no.items()}
 
 
+def with_lost_points(batch: Sample) -> Sample:
+    """The sample after its pixels have moved: occluded are also the points whose flow now ends outside the image.
+
+    Raises:
+        ValueError: an occlusion mask without its flow.
+    """
+    out, size = dict(batch), batch["image"].shape[-2:]
+    for mask, flow in OCCLUDED.items():
+        if mask in batch:
+            if flow not in batch:
+                raise ValueError(f"{mask}: found without {flow}, which tells the points that leave the image, expected "
+                                 "both or none (take it out with Drop)")
+            ends = batch[flow] + pixel_grid(*size, dtype=batch[flow].dtype, device=batch[flow].device)
+            out[mask] = batch[mask] | ~inside(ends, *size)
+    return out
+
+
 def within(batch: Sample, points: Tensor, size: tuple[int, int]) -> Sample:
     """`pairs` at new `points` [B,P,4] (row, column, row, column); `pairs_valid` is false where one is outside."""
     last = points.new_tensor([*size, *size]) - 1
@@ -98,7 +119,7 @@ def within(batch: Sample, points: Tensor, size: tuple[int, int]) -> Sample:
 
 def _check(key: str, value: Tensor, count: int, height: int, width: int) -> None:
     if key in GRID:
-        channels = () if key in FLAT else (3 if key in IMAGES or key == "normals" else 1,)
+        channels = () if key in FLAT else (2 if key in FLOWS else 3 if key in IMAGES or key == "normals" else 1,)
         expected: tuple[int | None, ...] = (count, *channels, height, width)
     elif key in CAMERAS:
         expected = (count, 3, 3)

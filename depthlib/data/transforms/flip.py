@@ -8,7 +8,7 @@ import torch
 
 from depthlib.data.transforms.base import Transform
 from depthlib.data.transforms.draws import Draw
-from depthlib.data.transforms.fields import CAMERAS, GRID, Sample, choose, disparity_in_pixels, is_pose
+from depthlib.data.transforms.fields import CAMERAS, FLOWS, GRID, Sample, choose, disparity_in_pixels, is_pose
 from depthlib.geometry import flip_intrinsics, invert_pose
 
 # Fields that remain valid when the views are swapped; labels and neighbours in time belong to the left view alone.
@@ -20,7 +20,7 @@ class RandomFlip(Transform):
     """Mirror an image with its labels, cameras, poses and pairs, with probability `p`.
 
     A point (x, y, z) becomes (-x, y, z): pixels u -> W - 1 - u, cx -> W - 1 - cx, poses M T M with M = diag(-1, 1, 1,
-    1), the normals' x changes its sign, points of pairs are mirrored.
+    1), the x of normals and flow changes its sign, points of pairs are mirrored.
 
     Args:
         p: probability per image.
@@ -68,8 +68,8 @@ def mirror(batch: Sample) -> Sample:
     for key, value in batch.items():
         if key in GRID:
             out[key] = value.flip(-1)
-            if key == "normals":
-                out[key] = out[key] * value.new_tensor([-1, 1, 1]).view(3, 1, 1)
+            if key == "normals" or key in FLOWS:
+                out[key][:, 0].neg_()       # flip has copied
         elif key in CAMERAS:
             out[key] = flip_intrinsics(value, width)
         elif is_pose(key):

@@ -1,8 +1,8 @@
 """The picture turned or shifted within its frame: what comes in from outside is not known.
 
 New pixels from outside show the picture reflected at its border, since black wedges do not occur in photographs. They
-have no labels: depth 0, `valid` false, semantics 255. `valid` is a mask of depth, which a loss between images does not
-see: in training from video a crop that leaves the wedges out has to follow.
+have no labels: depth 0, `valid` false, semantics 255, flow 0 and occluded. `valid` is a mask of depth, which a loss
+between images does not see: in training from video a crop that leaves the wedges out has to follow.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from depthlib.data.transforms.crop import crop
 from depthlib.data.transforms.draws import Draw, between
 from depthlib.data.transforms.fields import (
     CAMERAS,
+    FLOWS,
     GRID,
     IMAGES,
     Sample,
@@ -25,6 +26,7 @@ from depthlib.data.transforms.fields import (
     is_pose,
     nothing,
     per_image,
+    with_lost_points,
     within,
 )
 from depthlib.geometry import crop_intrinsics
@@ -35,9 +37,10 @@ class RandomRotate(Transform):
     """Turn the picture about its centre: a roll of the camera about its optical axis (FastDepth: -5 to 5 degrees).
 
     A point X becomes R X, R a rotation about z, and keeps its depth; normals become R n, poses R T R^-1. Focal lengths
-    and skew stay, and the principal point turns with the picture: pixels move by F R F^-1, F the upper left of K, which
-    is a rotation only where fx = fy. Without K pixels count as square. Images bilinear, all labels from the nearest
-    pixel. Pairs of which a point leaves the image, or whose points fall together, get `pairs_valid` false.
+    and skew stay, and the principal point turns with the picture: pixels, and flow with them, move by F R F^-1, F the
+    upper left of K, which is a rotation only where fx = fy. Without K pixels count as square. Images bilinear, all
+    labels from the nearest pixel. Pairs of which a point leaves the image, or whose points fall together, get
+    `pairs_valid` false.
 
     Args:
         degrees: lowest and highest angle; positive ones turn the picture counter-clockwise.
@@ -61,7 +64,7 @@ class RandomRotate(Transform):
 class RandomTranslate(Transform):
     """Shift the picture by whole pixels, up to a share of its size to either side. The principal point follows.
 
-    All views shift alike, so poses and disparity stay. Pairs of which a point leaves get `pairs_valid` false.
+    All views shift alike, so poses, disparity and flow stay. Pairs of which a point leaves get `pairs_valid` false.
 
     Args:
         share: of the height and of the width, 0 to 0.5 each.
@@ -128,7 +131,10 @@ def rotate(batch: Sample, degrees: Tensor) -> Sample:
     if "normals" in out:
         normals = out["normals"]
         out["normals"] = torch.einsum("bij,bjhw->bihw", _roll(cos, sin, 3).to(normals.dtype), normals)
-    return out
+    for key in FLOWS:
+        if key in out:
+            out[key] = torch.einsum("bij,bjhw->bihw", _pixels(batch.get("K"), cos, sin).to(out[key].dtype), out[key])
+    return with_lost_points(out)
 
 
 def translate(batch: Sample, down: int, right: int) -> Sample:

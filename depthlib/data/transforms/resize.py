@@ -11,7 +11,17 @@ from torch import Tensor
 
 from depthlib.data.transforms.base import Transform
 from depthlib.data.transforms.draws import Draw
-from depthlib.data.transforms.fields import CAMERAS, GRID, IMAGES, MAPS, POINTS, Sample, disparity_in_pixels
+from depthlib.data.transforms.fields import (
+    CAMERAS,
+    FLOWS,
+    GRID,
+    IMAGES,
+    MAPS,
+    POINTS,
+    Sample,
+    disparity_in_pixels,
+    with_lost_points,
+)
 from depthlib.geometry import scale_intrinsics
 from depthlib.geometry.checks import require_size
 
@@ -25,11 +35,12 @@ class Resize(Transform):
     """The sample at `size` (height, width), and at further named sizes.
 
     All sizes are made from the input sample: after random transforms at full size this is "augment, then down-sample"
-    (dual networks, Sec. 4.5). `named={"low": (128, 416)}` adds image_low, K_low, depth_low and
-    so on; poses and baseline hold for every size. Transforms reject a sample with such keys, so this one comes last.
+    (dual networks, Sec. 4.5). `named={"low": (128, 416)}` adds image_low, K_low, depth_low and so on; poses and
+    baseline hold for every size. Transforms reject a sample with such keys, so this one comes last.
 
-    Disparity in pixels is scaled with the width. Labels and normals come from the nearest pixel, without averaging.
-    Points of pairs go to the pixel they fall into; pairs that fall into one pixel get `pairs_valid` [P] false.
+    Disparity in pixels is scaled with the width, flow with both sides. Labels, normals and flow come from the nearest
+    pixel, without averaging. Points of pairs go to the pixel they fall into; pairs that fall into one pixel get
+    `pairs_valid` [P] false.
 
     Args:
         image: "bilinear", antialiased where it shrinks; "area", the mean over the area covered (the dual networks'
@@ -72,6 +83,8 @@ def resize(batch: Sample, size: Size, *, image: ImageFilter = "bilinear", depth:
             out[key] = _resize_image(value, size, image)
         elif key in GRID:
             out[key] = nearest(value, size)
+            if key in FLOWS:
+                out[key] = out[key] * value.new_tensor([scale_x, scale_y]).view(2, 1, 1)
         elif key in CAMERAS:
             out[key] = scale_intrinsics(value, scale_x, scale_y)
         elif key == "pairs":
@@ -84,7 +97,7 @@ def resize(batch: Sample, size: Size, *, image: ImageFilter = "bilinear", depth:
                 out[key] = torch.where(nearest(known, size), _mean(batch[key], known, size), out[key])
     if disparity_in_pixels(batch):
         out["disparity"] = out["disparity"] * scale_x
-    return out
+    return with_lost_points(out)
 
 
 def nearest(value: Tensor, size: Size) -> Tensor:

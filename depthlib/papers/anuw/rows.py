@@ -12,6 +12,7 @@
 | `d-masked` | ANU | left out of the loss | ours: the control that Table 1 lacks |
 | `e-literal` | ANU | soft labels, used as 0 m until there are some | ours: Sec. 3.3 taken literally |
 | `e-l1`, `e-no-ssim` | ANU | soft labels | ours: the loss with terms left out |
+| `floor-constant`, `floor-map` | none, see `depthlib.runs.floors` | the labels that are there | ours: the floors |
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from depthlib.data.real_sets import real
 from depthlib.losses.regression import berhu_loss
 from depthlib.papers.anuw.loss import anuw_loss
 from depthlib.papers.anuw.task import BelievedZeros, GapsOnly, SoftLabels
+from depthlib.runs.floors import FLOORS, floor_recipe
 from depthlib.runs.profiles import Profile, get_profile
 from depthlib.runs.recipe import Recipe
 from depthlib.runs.spec import RunSpec
@@ -39,6 +41,7 @@ VARIANTS = tuple(dict.fromkeys(TABLE1 + TABLE2 + LOSS_TERMS))
 # "quick" trains `ONCE` with one seed, since a few seeds cannot resolve their printed difference of 0.003, and the
 # others with two. On rooms it trains only the paper's network and the plainest one.
 ONCE, IN_ROOMS = ("b", "c"), ("unet", "e")
+FLOOR_ROWS = ("floor-constant", "floor-map")
 MAX_MAI = 65.535        # metres; the largest depth that the 16-bit files of the Mobile AI set can hold
 DEFECT_SHARE = 0.2      # of the labelled pixels; the sky has no label either and is not counted here
 
@@ -89,6 +92,8 @@ def recipe(spec: RunSpec) -> Recipe:
     Raises:
         ValueError: an unknown variant or data set.
     """
+    if spec.variant in FLOORS:
+        return floor_recipe(replace(spec, variant="unet").recipe, spec.variant)
     if spec.variant not in VARIANTS:
         raise ValueError(f"unknown variant {spec.variant!r}: expected one of {', '.join(VARIANTS)}")
     if spec.profile == "paper":
@@ -159,6 +164,7 @@ def runs(
             once = few or (small and variant in ONCE)
             repetitions = seeds or ([0] if once else get_profile(profile).seeds)
             specs += [RunSpec("anuw", variant, family, profile, seed) for seed in repetitions]
+        specs += [RunSpec("anuw", variant, family, profile) for variant in FLOOR_ROWS if variants is None]
     return specs
 
 

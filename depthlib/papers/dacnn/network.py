@@ -12,12 +12,13 @@ from torch.nn import functional as F
 from depthlib.models.aspp import ASPP, conv_norm_relu
 from depthlib.models.blocks import DepthHead, check_image, join
 from depthlib.models.correlation import MAX_DISPLACEMENT, CorrelationBlock
+from depthlib.models.efficientnet_lite import EfficientNetLite0
 from depthlib.models.from_timm import timm_model
 from depthlib.models.imagenet import Normalise
 from depthlib.papers.dacnn.depth_aware_conv import DILATIONS, DepthAwareBlock, conv_before_relu
 from depthlib.papers.dacnn.pyramid_nonlocal import PyramidNonLocal
 
-BACKBONES = ("resnest50d", "resnest26d", "resnest14d")
+BACKBONES = ("resnest50d", "resnest26d", "resnest14d", "efficientnet_lite0")
 
 
 class Estimate(NamedTuple):
@@ -41,19 +42,20 @@ def scaled(channels: int, width: float) -> int:
 
 
 class Encoder(nn.Module):
-    """ResNeSt dilated to stride 8, then ASPP: image [B,3,H,W] -> `Features`. DACNN Sec. 3.1, errata D10 and D15.
+    """A trunk dilated to stride 8, then ASPP: image [B,3,H,W] -> `Features`. DACNN Sec. 3.1, errata D10 and D15.
 
     Stride 8 follows from "24 pixels, which corresponds to 192 pixels in the input image". The image is normalised with
-    the mean and deviation of ImageNet.
+    the mean and deviation of the trunk's weights.
 
     Args:
         backbone: one of `BACKBONES`; the paper has ResNeSt-50.
-        width: factor on all channels.
+        width: factor on all channels, but not on those of efficientnet_lite0, which has one width.
         rates: of the ASPP.
-        pretrained: load the ImageNet weights of timm (downloads them unless they are cached).
+        pretrained: load ImageNet weights: of ResNeSt from timm (downloads them unless they are cached), of
+            efficientnet_lite0 from a package.
 
-    Raises ValueError for another backbone or if pretrained and width is not 1; in forward for sides that are not
-    multiples of 8 and, in training, for a batch of one.
+    Raises ValueError for another backbone or if ResNeSt is pretrained and width is not 1; in forward for sides that are
+    not multiples of 8 and, in training, for a batch of one. Raises WeightsError as `EfficientNetLite0`.
     """
 
     def __init__(self, backbone: str, width: float, rates: Sequence[int], pretrained: bool) -> None:
@@ -62,15 +64,12 @@ class Encoder(nn.Module):
             raise ValueError(f"backbone: found {backbone!r}, expected one of {', '.join(BACKBONES)}")
         if width <= 0:
             raise ValueError(f"width: found {width}, expected a positive factor")
-        if pretrained and width != 1:
-            raise ValueError(f"width: found {width}, expected 1 with pretrained=True")
-        self.normalise = Normalise()
-        stages = tuple(scaled(planes, width) for planes in (64, 128, 256, 512))
-        self.trunk = timm_model(
-            backbone, pretrained=pretrained, features_only=True, out_indices=(0, 1, 4), output_stride=8,
-            channels=stages, stem_width=scaled(32, width),
-        )
-        self.half, self.quarter, deep = self.trunk.feature_info.channels()
+        if backbone == "efficientnet_lite0":
+            lite = EfficientNetLite0(pretrained=pretrained, output_stride=8)
+            self.normalise, self.trunk = lite.normalise, lite.trunk
+        else:
+            self.normalise, self.trunk = Normalise(), _resnest(backbone, width, pretrained)
+        self.half, self.quarter, *_, deep = self.trunk.feature_info.channels()
         self.top = scaled(256, width)
         self.aspp = ASPP(deep, self.top, rates)
 
@@ -78,8 +77,18 @@ class Encoder(nn.Module):
         check_image(image, multiple=8)
         if self.training and image.shape[0] == 1:
             raise ValueError("image: found batch size 1, expected 2 or more to train batch norm after global pooling")
-        half, quarter, deep = self.trunk(self.normalise(image))
+        half, quarter, *_, deep = self.trunk(self.normalise(image))
         return Features(self.aspp(deep), quarter, half)
+
+
+def _resnest(name: str, width: float, pretrained: bool) -> nn.Module:
+    """A normalised image -> maps at 1/2, 1/4 and, of the last stage, 1/8."""
+    if pretrained and width != 1:
+        raise ValueError(f"width: found {width}, expected 1 with pretrained=True")
+    return timm_model(
+        name, pretrained=pretrained, features_only=True, out_indices=(0, 1, 4), output_stride=8,
+        channels=tuple(scaled(planes, width) for planes in (64, 128, 256, 512)), stem_width=scaled(32, width),
+    )
 
 
 class GuidanceBranch(nn.Module):
@@ -168,6 +177,11 @@ class _Body(nn.Module):
         head = {"max_depth": max_depth, "min_depth": min_depth, "activation": activation}
         self.decoder = DepthBranch(self.encoder, width, block, head)
 
+    @property
+    def trunk(self) -> nn.Module:
+        """The part with ImageNet weights."""
+        return self.encoder.trunk
+
     def finish(self, features: Features, source: Tensor) -> Estimate:
         """Depth and guidance from the encoder's features and O_A or O_C, [B,C,H/8,W/8]."""
         guidance = self.guidance(source)
@@ -181,7 +195,7 @@ class DACNN(_Body):
     `estimate` also returns the guidance, for distillation.
 
     Args:
-        backbone, width, pretrained: see `Encoder`. The paper trains from scratch.
+        backbone, width, pretrained: see `Encoder`. The paper says that it trains from scratch (erratum D15).
         dilations: of the ASPP and of the depth-aware blocks; use smaller ones for smaller images.
         guidance_channels, guidance_scale: see `GuidanceBranch`.
         depth_aware, normalize: see `DepthAwareBlock`.

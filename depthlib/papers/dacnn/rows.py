@@ -8,7 +8,8 @@
 | `no-distill` | yes | labels and smoothness | Table 3 row 2 |
 | `plain` | ordinary convolutions | labels and smoothness | Table 3 row 1 in its other reading (erratum D21) |
 | `long` | yes | labels and smoothness, for as many steps as the teacher | ours: the control of the teacher |
-| `mean` | - | only the mean of the labels | ours: the floor |
+| `mean` | - | only the mean of the labels | ours: a floor |
+| `floor-constant`, `floor-map` | - | see `depthlib.runs.floors` | ours: the floors |
 | `no-guidance`, `no-proxy` | yes | labels and one of the teacher's two terms | ours |
 | `unscaled` | yes, guidance not scaled | labels and teacher | ours: the collapse of K (erratum D7) |
 | `spatial` | yes | softmax of Eq. 6 over positions | ours: the other reading (erratum D6) |
@@ -27,6 +28,7 @@ from depthlib.papers.dacnn.lidar_labels import LidarLabels
 from depthlib.papers.dacnn.loss import WEIGHTS
 from depthlib.papers.dacnn.task import Distillation, StereoTeacher
 from depthlib.protocols.evaluate import ProtocolErrors
+from depthlib.runs.floors import FLOORS, floor_recipe
 from depthlib.runs.profiles import get_profile
 from depthlib.runs.recipe import Recipe
 from depthlib.runs.spec import RunSpec
@@ -38,6 +40,7 @@ from depthlib.training.tasks import MeanOfLabels
 TABLE3 = ("full", "no-distill", "no-blocks", "plain")
 MORE = ("no-guidance", "no-proxy", "unscaled", "spatial")
 VARIANTS = ("mean", "teacher", "long", *TABLE3, *MORE)
+FLOOR_ROWS = ("floor-constant", "floor-map")
 TEACHER_SEED = 0
 
 
@@ -96,6 +99,8 @@ def recipe(spec: RunSpec) -> Recipe:
         ValueError: an unknown variant or data set.
         NotImplementedError: profile "paper", whose data set is not connected to this recipe yet.
     """
+    if spec.variant in FLOORS:
+        return floor_recipe(replace(spec, variant="plain").recipe, spec.variant)
     if spec.variant not in VARIANTS:
         raise ValueError(f"unknown variant {spec.variant!r}: expected one of {', '.join(VARIANTS)}")
     if spec.data != "streets":
@@ -136,9 +141,10 @@ def runs(profile: str, *, variants: tuple[str, ...] | None = None, seeds: list[i
             trained with every seed, since one training says little about how good a teacher is.
     """
     repetitions = seeds or list(get_profile(profile).seeds)
-    rows = variants or ("teacher", "mean", *TABLE3, *(("long", *MORE) if profile == "full" else ()))
+    rows = variants or ("teacher", "mean", *FLOOR_ROWS, *TABLE3, *(("long", *MORE) if profile == "full" else ()))
     some = repetitions if profile == "full" else repetitions[:1]
     few = {"teacher": sorted({TEACHER_SEED, *some}), "long": some, "mean": repetitions[:1]}
+    few |= dict.fromkeys(FLOOR_ROWS, [0])
     return [RunSpec("dacnn", v, "streets", profile, seed) for v in rows for seed in few.get(v, repetitions)]
 
 

@@ -77,7 +77,7 @@ class DualNet(nn.Module):
         sa_grid: attend on the "low" grid (52 positions) and up-sample, or up-sample first and attend on the "high" one
             (468).
         frozen: keep LR-Net's weights and BatchNorm statistics fixed in training (Sec. 3.2).
-        width: factor on all channels of both networks.
+        width: factor on all channels of both networks, see `Monodepth2`.
         min_depth, max_depth: of both networks, see `DisparityDecoder`.
         low: further options of LR-Net alone: encoder, pretrained, see `LRNet`.
 
@@ -114,6 +114,11 @@ class DualNet(nn.Module):
         self.high = HRNet({"features": channels, "none": 0}.get(link, embedding), **shared)
         self.ratio, self.sa_grid, self.frozen, self.silent = ratio, sa_grid, frozen, link == "none"
         self.low.requires_grad_(not frozen)
+
+    @property
+    def trunk(self) -> nn.Module:
+        """The part with ImageNet weights, in LR-Net; HR-Net starts from random ones."""
+        return self.low.trunk
 
     def train(self, mode: bool = True) -> Self:
         """As `nn.Module.train`, but a frozen LR-Net stays in evaluation mode, with fixed BatchNorm statistics."""

@@ -12,6 +12,7 @@
 | `lr-flat` | `lr` trained on streets with a fifth of the contrast | ours: the effect of texture in training |
 | `lr-shrink-first` | frames downsampled before they are cropped | ours: Sec. 4.5 says that this is worse |
 | `lr-mean` | mean over the two neighbours instead of the minimum | ours: Eq. 5 |
+| `floor-constant`, `floor-map`, `floor-drive` | see `depthlib.runs.floors`; of true depth | ours: the floors |
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from depthlib.data.kitti_drive import drive
 from depthlib.papers.dual.regions import RegionErrors, RegionGap, Sharpness
 from depthlib.papers.dual.snippets import StreetSnippets, Trajectory
 from depthlib.papers.dual.task import FromVideo
+from depthlib.runs.floors import FLOORS, floor_recipe
 from depthlib.runs.profiles import Profile, get_profile
 from depthlib.runs.recipe import Recipe
 from depthlib.runs.spec import RunSpec
@@ -35,6 +37,7 @@ HIGH = {"resnet18": {"encoder": "resnet18", "bottleneck": True}, "mobilenet": {"
 LOW = ("lr", "lr-longer", "lr-flat", "lr-shrink-first", "lr-mean", "lr-own", "monodepth2")
 VARIANTS = (*LOW, *STAGE_TWO, *HIGH)
 DRIVE, DRIVE_PARTS = "kitti-drive", 4       # `data` of the runs on real frames, see `depthlib.data.kitti_drive`
+FLOOR_ROWS = ("floor-constant", "floor-map", "floor-drive")
 VIEWS = ("current", "previous", "next")
 FLAT = {"texture_contrast": 0.2}            # a fifth of the usual contrast
 
@@ -104,6 +107,8 @@ def recipe(spec: RunSpec) -> Recipe:
         ValueError: an unknown variant or data set.
         NotImplementedError: profile "paper", whose data set is not connected to this recipe yet.
     """
+    if spec.variant in FLOORS:
+        return floor_recipe(replace(spec, variant="lr").recipe, spec.variant)
     if spec.variant not in VARIANTS:
         raise ValueError(f"unknown variant {spec.variant!r}: expected one of {', '.join(VARIANTS)}")
     if spec.profile not in SCALES:
@@ -139,7 +144,7 @@ def runs(
     for variant in variants or VARIANTS:
         count = scale.seeds.get(variant, 1) if scale.seeds else len(get_profile(profile).seeds)
         specs += [RunSpec("dual", variant, data, profile, seed) for seed in (range(count) if seeds is None else seeds)]
-    return specs
+    return [*specs, *(RunSpec("dual", variant, data, profile) for variant in FLOOR_ROWS if variants is None)]
 
 
 def drive_runs(profile: str) -> list[list[RunSpec]]:

@@ -57,6 +57,11 @@ class VideoDepth(nn.Module):
         self.pose_net: PoseNet | PoseResNet = POSE[pose](**pose_options or {})
         self.ratio, self.pose_ratio = ratio, pose_ratio
 
+    @property
+    def trunk(self) -> nn.Module:
+        """The parts with ImageNet weights: of the depth network, and of the pose network if it is a `PoseResNet`."""
+        return nn.ModuleList(net.trunk for net in (self.depth_net, self.pose_net) if hasattr(net, "trunk"))
+
     def predict(self, image: Tensor) -> Prediction:
         return self.depth_net.predict(image)
 

@@ -27,6 +27,11 @@ class MobileClasses(nn.Module):
         self.encoder = MobileEncoder(encoder, head=False, **options)
         self.last = FullPrecision(nn.Conv2d(self.encoder.channels, classes, 1))
 
+    @property
+    def trunk(self) -> nn.Module:
+        """The part with ImageNet weights."""
+        return self.encoder
+
     def forward(self, image: Tensor) -> Tensor:
         check_image(image, 32)
         return self.last(self.encoder(image).deepest)

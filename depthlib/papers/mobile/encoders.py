@@ -1,4 +1,4 @@
-"""The ten encoders of Table 1 of the mobile paper, and narrow versions of MobileNetV2 for short runs."""
+"""The ten encoders of Table 1 of the mobile paper, and small ones for short runs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
+from depthlib.models import efficientnet_lite
 from depthlib.models.from_timm import timm_model
 from depthlib.models.imagenet import MEAN, STD, Normalise
 
@@ -42,6 +43,7 @@ BACKBONES = {
     "mixnet_m": Backbone("mixnet_m", FIVE, STRIDES, (24, 32, 40, 80, 120), 6, 200, 1536),
     "mixnet_s": Backbone("mixnet_s", FIVE, STRIDES, (16, 24, 40, 80, 120), 6, 200, 1536),
     "mobilenet_v1": Backbone("mobilenetv1_100", (1, 2, 3, 4), (2, 4, 8, 16), (64, 128, 256, 512), 5, 1024, 1024),
+    "efficientnet_lite0": Backbone(efficientnet_lite.NAME, FIVE, STRIDES, (16, 24, 40, 80, 112), 7, 320, 1280),
     "mobilenet_v2_050": Backbone("mobilenetv2_050", FIVE, STRIDES, (8, 16, 16, 32, 48), 7, 160, 1280),
     "mobilenet_v2_035": Backbone("mobilenetv2_035", FIVE, STRIDES, (8, 8, 16, 24, 32), 7, 112, 1280),
 }
@@ -73,12 +75,12 @@ class MobileEncoder(nn.Module):
     the published weights.
 
     Args:
-        name: one of `BACKBONES`; "mobilenet_v2_050" and "mobilenet_v2_035" are half and a third as wide, for short
-            runs.
+        name: one of `BACKBONES`. For short runs "mobilenet_v2_050" and "mobilenet_v2_035" are half and a third as wide,
+            and "efficientnet_lite0" has ImageNet weights that need no internet.
         head: keep the last 1x1 convolution with its norm and activation.
-        pretrained: load the ImageNet weights (downloads them unless they are cached).
+        pretrained: load the ImageNet weights (downloads them unless they are cached, or come as a package).
 
-    Raises ValueError for an unknown name.
+    Raises ValueError for an unknown name, WeightsError as `EfficientNetLite0`.
     """
 
     def __init__(self, name: str, *, head: bool = True, pretrained: bool = False) -> None:
@@ -109,12 +111,16 @@ Parts = tuple[list[nn.Module], list[nn.Module], tuple[tuple[float, ...], tuple[f
 
 def _from_timm(source: str, pretrained: bool) -> Parts:
     """Stem and stages, what follows them, mean and deviation."""
-    net = timm_model(source, pretrained=pretrained, num_classes=0)
+    if source == efficientnet_lite.NAME:
+        net = efficientnet_lite.lite0(pretrained=pretrained, num_classes=0)
+        statistics = efficientnet_lite.MEAN, efficientnet_lite.STD
+    else:
+        net = timm_model(source, pretrained=pretrained, num_classes=0)
+        statistics = net.pretrained_cfg["mean"], net.pretrained_cfg["std"]
     stem, last = (
         [net.get_submodule(name) for name in names if hasattr(net, name)]
         for names in (("conv_stem", "bn1", "act1"), ("conv_head", "norm_head", "bn2", "act2"))
     )
-    statistics = net.pretrained_cfg["mean"], net.pretrained_cfg["std"]
     return [nn.Sequential(*stem), *net.blocks], last, statistics
 
 

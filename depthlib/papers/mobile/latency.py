@@ -43,12 +43,14 @@ def networks_of_table8(pruned: Mapping[str, nn.Module] | None = None) -> dict[st
 
 
 def at_full_size(pruned: nn.Module) -> nn.Module:
-    """The paper's student with the share of channels that `pruned` keeps in each block, to the nearest multiple of 8.
+    """The student at full width with the share of channels that `pruned` keeps in each block, to a multiple of 8.
 
-    "quick" prunes a student with half the channels. Its times cannot be compared with Table 8; its shares can be used.
+    Short runs may prune a student with a narrow MobileNetV2. Its times cannot be compared with Table 8; its shares can
+    be used.
     """
     image = torch.zeros(1, 3, 32, 32)
-    encoder, full = _encoder_of(pruned), create_model("mobile").eval()
+    encoder = _encoder_of(pruned)
+    full = create_model("mobile", encoder="mobilenet_v2" if encoder.startswith("mobilenet_v2_") else encoder).eval()
     now, before = blocks_of(_without_heads(pruned), image), blocks_of(create_model("mobile", encoder=encoder), image)
     widths = {
         name: min(width, max(8, round(width * now[name] / before[name] / 8) * 8)) for name, width in blocks_of(full, image).items()

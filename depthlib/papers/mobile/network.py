@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from depthlib.models.blocks import check_image
-from depthlib.models.full_precision import FullPrecision
 from depthlib.papers.mobile.encoders import MobileEncoder
 from depthlib.papers.mobile.fbnet import FBNetBlock, FBNetDecoder, he_normal
+from depthlib.papers.mobile.output import Output
 
 BEHIND = {0: (), 1: (2,), 2: (1, 2)}  # number of intermediate heads -> the levels, from 0, that they read
 
@@ -81,10 +81,15 @@ class MobileDepth(nn.Module):
         self.decoder = FBNetDecoder(
             [channels[i] for i in self.skips], [strides[i] for i in self.skips], self.encoder.channels, full=full, **decoder
         )
-        self.out = FullPrecision(nn.Conv2d(self.decoder.widths[-1], 1, 3, padding=1))
+        self.out = Output(nn.Conv2d(self.decoder.widths[-1], 1, 3, padding=1))
         he_normal(self.out)
         self.block_options = {key: decoder[key] for key in ("expansion", "middle", "kernel", "shortcut", "enlarge") if key in decoder}
         self.attach_intermediate(intermediate)
+
+    @property
+    def trunk(self) -> nn.Module:
+        """The part with ImageNet weights."""
+        return self.encoder
 
     def load_from(self, earlier: nn.Module) -> None:
         """Load weights of `earlier`: all of a `MobileDepth`, except for intermediate heads that it lacks; of others the

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from depthlib.models.blocks import check_image
-from depthlib.models.full_precision import FullPrecision
 from depthlib.papers.mobile.encoders import MobileEncoder
 from depthlib.papers.mobile.fbnet import enlarged
+from depthlib.papers.mobile.output import Output
 
 WIDTHS = (512, 256, 128, 64, 32)
 FUSIONS = ("none", "add", "concat")
@@ -61,7 +61,7 @@ class NNConv5(nn.Module):
         self.blocks = nn.ModuleList(
             nn.Sequential(_conv_bn_relu(i, i, 5, groups=i), _conv_bn_relu(i, o, 1)) for i, o in zip(inputs, widths, strict=True)
         )
-        self.last = FullPrecision(*_conv_bn_relu(widths[-1], 1, 1)) if output == "relu" else FullPrecision(nn.Conv2d(widths[-1], 1, 1))
+        self.last = Output(*(_conv_bn_relu(widths[-1], 1, 1) if output == "relu" else [nn.Conv2d(widths[-1], 1, 1)]))
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.normal_(module.weight, std=(2 / (module.kernel_size[0] ** 2 * module.out_channels)) ** 0.5)
@@ -120,6 +120,11 @@ class NNConv5Net(nn.Module):
             skip_channels=[channels[tap] for tap in self.taps],
             output=output,
         )
+
+    @property
+    def trunk(self) -> nn.Module:
+        """The part with ImageNet weights."""
+        return self.encoder
 
     def forward(self, image: Tensor) -> Tensor:
         check_image(image, 32)

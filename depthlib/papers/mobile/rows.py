@@ -24,6 +24,8 @@
 | `teacher` | y3d | EncDecResNet | relative maps | Table 7, Chen et al. [4] |
 | `hourglass` | diw | network of Chen et al. [3] | ordinal pairs | Table 7, Chen et al. DIW |
 | `trunk` | classes | the student's encoder | classes, no depth | none: stands in for ImageNet |
+| `floor-constant`, `floor-map` | rooms | see `depthlib.runs.floors` | dense metres | ours: floors of Tables 1, 2 |
+| `floor-rank`, `floor-log` | diw | the same | the dense depth behind the pairs | ours: the floors of Tables 3 to 7 |
 
 Tests of every network: "diw" (metrics whdr, and whdr_ramp of "higher up is farther"), "mc" (si_mse, si_rmse,
 si_rmse_pairs, and each with _constant), "nyu" (rmse after the z-score of Chen et al. 2016, and rmse_ramp). Networks on
@@ -58,11 +60,14 @@ from depthlib.papers.mobile.variants import (
     Scale,
     Variant,
 )
+from depthlib.runs.floors import floor_recipe
 from depthlib.runs.profiles import Profile
 from depthlib.runs.recipe import Recipe
 from depthlib.runs.spec import RunSpec
 from depthlib.training.fit import Plan
 from depthlib.training.tasks import Supervised
+
+FLOOR_ROWS = {"floor-constant": "rooms", "floor-map": "rooms", "floor-rank": "diw", "floor-log": "diw"}     # -> data
 
 
 def recipe(spec: RunSpec) -> Recipe:
@@ -72,6 +77,8 @@ def recipe(spec: RunSpec) -> Recipe:
         ValueError: an unknown variant, or other data than the variant has.
         NotImplementedError: profile "paper", whose data sets are not connected to this recipe yet.
     """
+    if spec.variant in FLOOR_ROWS:
+        return _floor(spec)
     if spec.variant not in DATA:
         raise ValueError(f"unknown variant {spec.variant!r}: expected one of {', '.join(DATA)}")
     if spec.data != DATA[spec.variant]:
@@ -107,13 +114,23 @@ def runs(profile: str, *, variants: tuple[str, ...] | None = None, seeds: list[i
         for seed in [0] if name in ("trunk", "teacher") else seeds or default:
             for run in _needed(RunSpec("mobile", name, DATA[name], profile, seed)):
                 chained[run.variant, run.seed] = run
-    return list(chained.values())
+    floors = [RunSpec("mobile", name, data, profile) for name, data in FLOOR_ROWS.items() if variants is None]
+    return [*chained.values(), *floors]
 
 
 def _needed(spec: RunSpec) -> list[RunSpec]:
     """The run after all runs that it needs."""
     before = [run for need in spec.recipe.needs().values() for run in _needed(need)]
     return [*before, spec]
+
+
+def _floor(spec: RunSpec) -> Recipe:
+    """In metres where the networks are; else from the dense depth behind the pairs, since a pair fills no map."""
+    if spec.data == "rooms":
+        return floor_recipe(replace(spec, variant="mobilenet_v2-nnconv5").recipe, spec.variant)
+    student = replace(spec, variant="diw").recipe
+    tests = {"floor-rank": ("diw", "nyu"), "floor-log": ("mc", "nyu")}[spec.variant]
+    return floor_recipe(student, spec.variant, train=student.train.options["frames"], tests=tests)
 
 
 def _design(spec: RunSpec, scale: Scale, profile: Profile) -> Recipe:

@@ -11,7 +11,8 @@ from depthlib.papers.mobile.sizes import counted
 from depthlib.report.results import HIGHER_IS_BETTER, runs_of, seed_means
 
 if TYPE_CHECKING:
-    from depthlib.report.claims import Column, PublishedPaper
+    from depthlib.report.claims import PublishedPaper
+    from depthlib.report.published_tables import Column
     from depthlib.runs.store import RunRecord
 
 NOTHING = "–"

@@ -10,9 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from depthlib.models.blocks import DepthHead, check_image
+from depthlib.models.encoders import ImageNetEncoder
 from depthlib.models.fcrn import UnpoolConv, UpProjection
-from depthlib.models.imagenet import Normalise
-from depthlib.models.resnet_trunk import ResNetTrunk
 from depthlib.papers.synergy.attention_maps import activation_attention, for_display
 from depthlib.papers.synergy.lateral_sharing import SHARING, LateralSharing
 from depthlib.papers.synergy.stages import Stage
@@ -68,8 +67,8 @@ class Branch(nn.Module):
 
 
 class SynergyNet(nn.Module):
-    """Trunk (ResNet-50), 1x1 convolution, two equal decoders that share features after each of their first three
-    up-convolutions. Look Deeper Sec. 3.2, Fig. 2.
+    """Trunk (ResNet-50 in the paper), 1x1 convolution, two equal decoders that share features after each of their first
+    three up-convolutions. Look Deeper Sec. 3.2, Fig. 2.
 
     62,715,536 parameters with 4 classes (103,806,096 with up-projections); depth alone without skips 43,017,728, which is FCRN
     with up-convolutions (63,563,008: FCRN itself).
@@ -78,7 +77,8 @@ class SynergyNet(nn.Module):
     image is 8x10 after the trunk and 128x160 after the decoders, where `outputs` leaves it and the losses want it.
 
     Args:
-        width: factor on all channels; 1 is the paper's.
+        trunk: an encoder of `ImageNetEncoder`.
+        width: factor on all channels, of the trunk, where it has several widths, and of the rest; 1 is the paper's.
         classes: K, 4, 13 or 40 in the paper; 0 for no semantic branch.
         depth: False for no depth branch.
         skips: semi-dense up-skip connections, see `UpSkip`.
@@ -86,14 +86,17 @@ class SynergyNet(nn.Module):
         per_channel: see `LateralSharing`.
         up: "conv" or "projection", the up-projection of FCRN.
         max_depth, min_depth, activation: see `DepthHead`. "relu" makes no use of max_depth.
-        pretrained: load the ImageNet weights of torchvision into the trunk (downloads them unless they are cached).
+        head_bias: whether the depth head has a bias. The paper's has none, but only with it depth can start at the median
+            of the labels, see `DepthHead.start_at`.
+        pretrained: load ImageNet weights into the trunk, see `ImageNetEncoder`.
 
-    Raises ValueError for values that are not those above, for sharing without both branches, or for pretrained and another width.
+    Raises ValueError for values that are not those above, for sharing without both branches, and as `ImageNetEncoder`.
     """
 
     def __init__(
         self,
         *,
+        trunk: str = "resnet50",
         width: float = 1.0,
         classes: int = 4,
         depth: bool = True,
@@ -104,23 +107,24 @@ class SynergyNet(nn.Module):
         max_depth: float = 10.0,
         min_depth: float = 1e-3,
         activation: str = "relu",
+        head_bias: bool = False,
         pretrained: bool = False,
     ) -> None:
         super().__init__()
         _check(classes, depth, sharing, up)
-        self.normalise = Normalise()
+        encoder = ImageNetEncoder(trunk, width=width, pretrained=pretrained)
+        self.normalise, self.trunk = encoder.normalise, encoder.trunk
         # Stored with the weights: a network that was trained without sharing must not begin to share when it is loaded.
         self.register_buffer("bypassed", torch.tensor(False))
-        self.trunk = ResNetTrunk(width, pretrained=pretrained)
-        channels = [self.trunk.out_channels // 2**step for step in range(1, 6)]
-        reduce = nn.Conv2d(self.trunk.out_channels, channels[0], 1, bias=False)
+        channels = [4 * max(1, round(512 * width)) // 2**step for step in range(1, 6)]     # halves of ResNet-50's 2048
+        reduce = nn.Conv2d(encoder.channels[-1], channels[0], 1, bias=False)
         nn.init.kaiming_normal_(reduce.weight, mode="fan_out", nonlinearity="relu")
         self.bridge = nn.Sequential(reduce, nn.BatchNorm2d(channels[0]))
         self.classes = classes
         heads: dict[str, nn.Module] = {}
         if depth:
             options: dict[str, Any] = {"max_depth": max_depth, "min_depth": min_depth, "activation": activation}
-            heads["depth"] = DepthHead(channels[-1], kernel_size=3, bias=False, **options)
+            heads["depth"] = DepthHead(channels[-1], kernel_size=3, bias=head_bias, **options)
         if classes:
             heads["semantics"] = nn.Conv2d(channels[-1], classes, 3, padding=1)
         self.branches = nn.ModuleDict({task: Branch(channels, head, up=up, skips=skips) for task, head in heads.items()})
@@ -162,7 +166,7 @@ class SynergyNet(nn.Module):
         A branch that was not asked for runs only if the others listen to it, and only as far as they do, to f_3.
         """
         check_image(image)
-        trunk = self.trunk(self.normalise(image))
+        trunk = self.trunk(self.normalise(image))[-1]
         shared = bool(self.sharing) and not self.bypassed
         flow = dict.fromkeys(self.branches if shared else tasks, self.bridge(trunk))
         levels = {task: [x] for task, x in flow.items()}

@@ -14,6 +14,7 @@
 | `classes` | - | 13, cross entropy | - | Table 4, Baseline |
 | `classes-focal` | - | 13, focal | - | Table 4, Without depth |
 | `classes-balanced` | - | 13, focal, rare classes weigh more | - | ours: what the text says of alpha (erratum LD-7) |
+| `floor-constant`, `floor-map`, `floor-classes` | see `depthlib.runs.floors` | | | ours: the floors |
 
 `<variant>-stage1` and `<variant>-stage2` are the runs that the last stage continues from. Rows share the stages in
 which they do not differ. `trunk` stands in for ImageNet pretraining: one backbone for all rows and seeds, trained on
@@ -30,6 +31,7 @@ from depthlib.base.build import Build
 from depthlib.papers.synergy.measures import AttentionOnDepth, ClassScores, DepthRanges
 from depthlib.papers.synergy.stages import STAGES, Stage
 from depthlib.papers.synergy.task import StagedTask
+from depthlib.runs.floors import floor_recipe
 from depthlib.runs.profiles import Profile
 from depthlib.runs.recipe import Recipe
 from depthlib.runs.spec import RunSpec
@@ -83,6 +85,7 @@ TABLE1 = ("depth", "suc", "suc-da", "sem", "cs", "lsu", "proposed")
 SHOWN = ("suc", "suc-da", "cs", "lsu", "proposed", "proposed-13")      # whose weights are shipped for the lesson
 ONCE = ("proposed-13", "laina", "laina-sem", "classes", "classes-focal", "classes-balanced")   # one seed in "quick"
 TAIL = ("suc", "suc-da")        # the pair of the experiment on the depth tail; only the loss differs
+FLOOR_ROWS = {"floor-constant": "suc", "floor-map": "suc", "floor-classes": "classes"}      # -> row with the same tests
 TAILS = {"rooms-short": 0.25, "rooms": 1.0, "rooms-long": 2.0}      # data -> `depth_tail` of the scenes
 
 
@@ -134,6 +137,8 @@ def recipe(spec: RunSpec) -> Recipe:
         ValueError: an unknown variant or data set.
         NotImplementedError: profile "paper", whose data set is not connected to this recipe yet.
     """
+    if spec.variant in FLOOR_ROWS:
+        return floor_recipe(replace(spec, variant=FLOOR_ROWS[spec.variant]).recipe, spec.variant)
     if spec.variant == "trunk":
         return _trunk(spec)
     name, _, stage = spec.variant.partition("-stage")
@@ -227,7 +232,11 @@ def runs(profile: str, *, variants: tuple[str, ...] | None = None, seeds: list[i
         default = {"smoke": [0], "quick": few}.get(profile, [0, 1, 2])
         chained |= {(run, data, seed): None for run in stages_of(name) for seed in seeds or default}
     trunk = RunSpec("synergy", "trunk", "streets", profile, 0)
-    return [trunk, *(RunSpec("synergy", run, data, profile, seed) for run, data, seed in chained)]
+    floors = [
+        RunSpec("synergy", name, data, profile) for name, row in FLOOR_ROWS.items() for data in TAILS
+        if variants is None and (row == "suc" or data == "rooms")
+    ]
+    return [trunk, *(RunSpec("synergy", run, data, profile, seed) for run, data, seed in chained), *floors]
 
 
 def _task(variant: Variant, number: int, classes: int, pace: float) -> Build:

@@ -25,7 +25,7 @@ from depthlib.losses.photometric import ssim_3x3
 from depthlib.metrics import ssim_map, tenengrad
 from depthlib.models import create_model
 from depthlib.models.disparity import DisparityDecoder
-from depthlib.models.encoders import ImageNetEncoder, ResNet18Trunk
+from depthlib.models.encoders import ImageNetEncoder
 from depthlib.models.monodepth2 import Monodepth2
 from depthlib.models.pose_net import PoseNet
 from depthlib.models.pose_resnet import PoseResNet
@@ -191,7 +191,7 @@ def test_two_images_start_as_the_mean_of_what_each_would_give(monkeypatch: pytes
             torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
     with pytest.raises(ValueError, match="images: found 2, expected 1 for the encoder resnet50"):
         ImageNetEncoder("resnet50", images=2, width=0.1)
-    assert ResNet18Trunk(0.25).layer4[1].conv2.out_channels == 128
+    assert ImageNetEncoder("resnet18", width=0.25).trunk.layer4[1].conv2.out_channels == 128
 
 
 def decoder_by_formula(decoder: DisparityDecoder, maps: list[Tensor]) -> tuple[list[Tensor], Tensor]:

@@ -30,6 +30,7 @@ from depthlib.models.midas import Midas
 from depthlib.papers.mobile.critic import Critic, SelfAttention
 from depthlib.papers.mobile.encoders import BACKBONES, MobileEncoder
 from depthlib.papers.mobile.fbnet import FBNetBlock
+from depthlib.papers.mobile.latency import at_full_size
 from depthlib.papers.mobile.loss import mobile_terms, over_predictions
 from depthlib.papers.mobile.netadapt import Proposal, best_of, netadapt, next_target, widest
 from depthlib.papers.mobile.network import MobileDepth
@@ -58,7 +59,7 @@ LINEAR = {"nnconv5": {"output": "linear"}, "fastdepth": {"output": "linear"}}
 
 def small(name: str, **options) -> nn.Module:
     torch.manual_seed(0)
-    return create_model(name, **SMALL[name] | options)
+    return create_model(name, **SMALL.get(name, {}) | options)
 
 
 def picture(batch: int = 1, height: int = 64, width: int = 96, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -176,6 +177,8 @@ def test_encoder_is_the_classifier_of_timm_or_torchvision(name: str, monkeypatch
     else:
         theirs = timm.create_model(BACKBONES[name].source, num_classes=0)
         mean, std = theirs.pretrained_cfg["mean"], theirs.pretrained_cfg["std"]
+        if name == "efficientnet_lite0":        # the weights of the package are not those of timm
+            mean = std = (0.5, 0.5, 0.5)
     monkeypatch.setattr(library, lambda *a, **k: theirs)
     ours = MobileEncoder(name).eval()
     theirs.eval()
@@ -1115,6 +1118,20 @@ def test_pruning_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
         blocks_of(nn.Conv2d(3, 8, 1), picture())
     with pytest.raises(ValueError, match="budget: found 1, expected at least 9"):
         netadapt(nn.Conv2d(3, 8, 1), picture(), budget=1, first=0.025, decay=0.96, tune=lambda m: None, score=lambda m: 0.0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("encoder", "full"), [
+    ("mobilenet_v2_035", "mobilenet_v2"), ("efficientnet_lite0", "efficientnet_lite0"),
+])
+def test_a_pruned_student_keeps_its_shares_at_full_size(encoder: str, full: str) -> None:
+    pytest.importorskip("torch_pruning")
+    image, name = picture(1, 32, 32), "decoder.levels.1.0.expand.0"
+    narrow, wide = small("mobile", encoder=encoder).eval(), small("mobile", encoder=full).eval()
+    pruned = small("mobile_pruned", encoder=encoder).eval()
+    pruned.load_from(shrink(narrow, image, {name: blocks_of(narrow, image)[name] // 2}))
+    before, after = blocks_of(wide, image), blocks_of(at_full_size(pruned), image)
+    assert after.pop(name) == pytest.approx(before.pop(name) / 2, abs=8) and after == before
 
 
 @pytest.mark.slow

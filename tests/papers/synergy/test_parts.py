@@ -104,7 +104,7 @@ def test_network_is_its_formula(sharing: str) -> None:
             nn.init.normal_(parameter)
     d_branch, s_branch = model.branches["depth"], model.branches["semantics"]
     with torch.no_grad():
-        f = model.bridge(model.trunk(model.normalise(image)))
+        f = model.bridge(model.trunk(model.normalise(image))[-1])
         d_next, s_next, d_all, s_all = f, f, [f], [f]
         for step in range(4):
             d, s = d_branch.ups[step](d_next), s_branch.ups[step](s_next)

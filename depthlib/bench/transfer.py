@@ -1,0 +1,182 @@
+"""Which knobs of the scenes help on photographs: `depthlib bench transfer --csv transfer.csv`.
+
+The network of the first lesson is trained by its recipe on scenes with one knob set as in `wild`, without any, and on
+`wild` itself, and is scored on the real frames below `DEPTHLIB_SAMPLES`: abs_rel after median scaling, the mean over
+the frames of a data set. For rooms the sets of `CHOOSING` choose between knobs. The others only report, so that what was
+chosen is tested on frames that had no part in it.
+
+Beside each row stands the fixed map of its own training set, and below them two maps that need no training: a constant,
+and a ramp whose depth at the top of the picture is three times that at the bottom. A row is written to the file as soon
+as it is measured, and not measured again when it is there.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from math import sqrt
+from pathlib import Path
+from statistics import mean
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from depthlib.base.build import Build
+from depthlib.base.devices import pick_device
+from depthlib.bench import arguments
+from depthlib.data.real_samples import RealFrame, real_frames
+from depthlib.metrics import abs_rel
+from depthlib.models.floors import FixedMap
+from depthlib.protocols.scaling import median_ratio
+from depthlib.runs.spec import RunSpec
+from depthlib.runs.train import build_model, build_task, transform
+from depthlib.scenes.distribution import MAX_DEPTH
+from depthlib.scenes.sets import scenes, wild_scenes
+from depthlib.scenes.wild import wild
+from depthlib.training.fit import fit
+
+CHOOSING = ("7-scenes", "tum", "nyu")
+SETS = {"rooms": (*CHOOSING, "hololens", "redwood", "sun-rgbd"), "streets": ("kitti",)}
+KNOBS = ("pitch", "camera_height", "field_of_view", "exposure", "noise", "blur", "clutter", "moving_share")
+MULTIPLE = 32           # of the sides of the network's input
+
+
+class Row(NamedTuple):
+    """abs_rel of one map on one data set, or on those that choose or report."""
+
+    family: str
+    knob: str
+    seed: int
+    what: str
+    frames: str
+    abs_rel: float
+
+
+def training_set(family: str, knob: str, count: int) -> Build:
+    """Scenes with one knob as in `wild`; "none", or "all" of them."""
+    common = {"family": family, "split": "train", "count": count}
+    if knob == "all":
+        return Build.of(wild_scenes, **common)
+    return Build.of(scenes, **common, **({} if knob == "none" else {knob: getattr(wild(family), knob)}))
+
+
+def ramp(height: int, width: int) -> Tensor:
+    """[1,1,H,W], 3 at the top and 1 at the bottom."""
+    return torch.linspace(3, 1, height)[:, None].expand(1, 1, height, width)
+
+
+def network_input(image: Tensor, pixels: int) -> Tensor:
+    """[3,H,W] -> [1,3,h,w]: about as many pixels as in training, in the shape of the picture."""
+    height, width = image.shape[-2:]
+    sides = (sqrt(pixels * height / width), sqrt(pixels * width / height))
+    size = [max(1, round(side / MULTIPLE)) * MULTIPLE for side in sides]
+    return F.interpolate(image[None], size=size, mode="bilinear", align_corners=False, antialias=True)
+
+
+def error(depth: Tensor, frame: RealFrame) -> float:
+    """abs_rel of [1,1,h,w], enlarged to the frame and scaled by the median."""
+    depth = F.interpolate(depth, size=frame.depth.shape[-2:], mode="bilinear", align_corners=False)
+    ratio = median_ratio(depth, frame.depth[None], frame.valid[None])
+    return abs_rel(depth * ratio, frame.depth[None], frame.valid[None]).item()
+
+
+def on_sets(family: str, predict: Callable[[RealFrame], Tensor], frames: Sequence[RealFrame]) -> dict[str, float]:
+    """Mean error on each data set; for rooms also over the sets that choose, and over those that report."""
+    errors: dict[str, list[float]] = {}
+    for frame in frames:
+        if name := next((name for name in SETS[family] if frame.name.startswith(name)), None):
+            errors.setdefault(name, []).append(error(predict(frame), frame))
+    means = {name: mean(values) for name, values in errors.items()}
+    parts = {"choosing": CHOOSING, "reporting": set(means).difference(CHOOSING)} if family == "rooms" else {}
+    return means | {
+        part: mean(means[name] for name in names if name in means)
+        for part, names in parts.items() if not set(names).isdisjoint(means)
+    }
+
+
+def measured(family: str, knob: str, seed: int, frames: Sequence[RealFrame], options: RunSpec) -> Iterator[Row]:
+    """Train on scenes with this knob, then score the network and its fixed map."""
+    recipe = replace(options.recipe, train=training_set(family, knob, options.recipe.train.options["count"]))
+    model, data = build_model(recipe, seed), recipe.train.make()
+    device = pick_device("auto")
+    fit(model, build_task(recipe, {}), data, replace(recipe.plan, validate_every=0), seed=seed, device=device,
+        transform=transform(recipe))
+    model.eval().cpu()
+    pixels, fixed = data[0]["image"][0].numel(), FixedMap.of(data)
+    with torch.inference_mode():
+        for what, network in (("network", model), ("fixed map", fixed)):
+            found = on_sets(family, lambda f, network=network: network(network_input(f.image, pixels)), frames)
+            yield from (Row(family, knob, seed, what, name, value) for name, value in found.items())
+
+
+def untrained(family: str, frames: Sequence[RealFrame]) -> Iterator[Row]:
+    """The maps that need no training."""
+    for what, of_size in (("constant", lambda h, w: torch.ones(1, 1, h, w)), ("ramp", ramp)):
+        found = on_sets(family, lambda f, of_size=of_size: of_size(*f.depth.shape[-2:]), frames)
+        yield from (Row(family, what, 0, what, name, value) for name, value in found.items())
+
+
+def stored(path: Path) -> list[Row]:
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return [Row(r["family"], r["knob"], int(r["seed"]), r["what"], r["frames"], float(r["abs_rel"]))
+                for r in csv.DictReader(file)]
+
+
+def store(path: Path, rows: Sequence[Row]) -> None:
+    new = not path.is_file()
+    with path.open("a", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerows([Row._fields] if new else [])
+        writer.writerows((*row[:-1], f"{row.abs_rel:.5f}") for row in rows)
+
+
+def table(rows: Sequence[Row], family: str) -> str:
+    """Means over seeds, with the range where there are several; the fixed map's mean behind a bar."""
+    rows = [row for row in rows if row.family == family]
+    columns = [name for name in (*SETS[family], "choosing", "reporting") if any(row.frames == name for row in rows)]
+    lines = [f"{'':14}" + "".join(f"{name:>28}" for name in columns)]
+    for knob in dict.fromkeys(row.knob for row in rows):
+        cells = []
+        for column in columns:
+            own = [r.abs_rel for r in rows if (r.knob, r.frames) == (knob, column) and r.what != "fixed map"]
+            fixed = [r.abs_rel for r in rows if (r.knob, r.frames, r.what) == (knob, column, "fixed map")]
+            text = f"{mean(own):.3f}" + (f" ({min(own):.3f}-{max(own):.3f})" if len(own) > 1 else "")
+            cells.append(text + (f" | {mean(fixed):.3f}" if fixed else ""))
+        lines.append(f"{knob:14}" + "".join(f"{cell:>28}" for cell in cells))
+    return "\n".join(lines)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    options = arguments(
+        "Which knobs of the scenes help on photographs", argv, family="rooms", seeds=1, threads=0, profile="quick",
+        knobs=(" ".join(("none", *KNOBS, "all")), "which to set, one at a time"),
+        csv=("transfer.csv", "where rows are kept"),
+    )
+    if options.family not in MAX_DEPTH:
+        raise SystemExit(f"family: found {options.family!r}, expected one of {', '.join(MAX_DEPTH)}")
+    if unknown := set(options.knobs.split()) - {"none", *KNOBS, "all"}:
+        raise SystemExit(f"knobs: found {', '.join(sorted(unknown))}, expected some of none {' '.join(KNOBS)} all")
+    frames = [frame for frame in real_frames(more=True) if frame.depth is not None and not frame.synthetic]
+    if not frames:
+        raise SystemExit("DEPTHLIB_SAMPLES: found no real frames with depth, expected a folder that holds some")
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    path = Path(options.csv)
+    if not any(row.family == options.family and row.knob == "constant" for row in stored(path)):
+        store(path, list(untrained(options.family, frames)))
+    for seed in range(options.seeds):
+        for knob in options.knobs.split():
+            if not any(row[:3] == (options.family, knob, seed) for row in stored(path)):
+                spec = RunSpec("start", "lite", options.family, options.profile, seed)
+                store(path, list(measured(options.family, knob, seed, frames, spec)))
+    print(f"abs_rel, median scaled, on {len(frames)} frames; behind the bar the fixed map of the same training set\n")
+    print(table(stored(path), options.family))
+
+
+if __name__ == "__main__":
+    main()
