@@ -151,7 +151,7 @@ class SynergyNet(nn.Module):
         """
         asked = tuple(self.branches if tasks is None else tasks)
         if not asked or not set(asked) <= set(self.branches):
-            raise ValueError(f"this network has the branches {', '.join(self.branches)}, got tasks {', '.join(asked) or 'none'}")
+            raise ValueError(f"tasks: found {', '.join(asked) or 'none'}, expected some of {', '.join(self.branches)}")
         _, levels = self.levels(image, asked)
         made = {task: self.branches[task].finish(levels[task]) for task in asked}
         if full_size:
@@ -249,6 +249,6 @@ def _check(classes: int, depth: bool, sharing: str, up: str) -> None:
     if up not in UPS:
         raise ValueError(f"up: found {up!r}, expected one of {', '.join(UPS)}")
     if not (depth or classes):
-        raise ValueError("depth=False and classes=0 leave no branch: expected at least one")
+        raise ValueError("depth, classes: found False and 0, expected at least one branch")
     if sharing != "none" and not (depth and classes):
-        raise ValueError(f"sharing={sharing!r} needs both branches: use sharing='none' with depth=False or classes=0")
+        raise ValueError(f"sharing: found {sharing!r} with one branch, expected 'none'")

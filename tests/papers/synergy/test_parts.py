@@ -184,9 +184,9 @@ def test_pretrained_trunk_is_the_resnet_of_torchvision(monkeypatch: pytest.Monke
     ({"classes": 1}, "found 1, expected 0 .* or at least 2"),
     ({"sharing": "sluice"}, "found 'sluice', expected one of lsu, cross_stitch, none"),
     ({"up": "deconv"}, "found 'deconv', expected one of conv, projection"),
-    ({"classes": 0}, "sharing='lsu' needs both branches"),
-    ({"depth": False}, "needs both branches"),
-    ({"depth": False, "classes": 0, "sharing": "none"}, "leave no branch"),
+    ({"classes": 0}, "sharing: found 'lsu' with one branch, expected 'none'"),
+    ({"depth": False}, "with one branch"),
+    ({"depth": False, "classes": 0, "sharing": "none"}, "expected at least one branch"),
 ])
 def test_network_refuses(options: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
@@ -194,9 +194,9 @@ def test_network_refuses(options: dict, message: str) -> None:
 
 
 def test_network_names_the_branches_it_has() -> None:
-    with pytest.raises(ValueError, match="branches semantics, got tasks depth"):
+    with pytest.raises(ValueError, match="tasks: found depth, expected some of semantics"):
         small(depth=False, sharing="none")(picture())
-    with pytest.raises(ValueError, match="got tasks none"):
+    with pytest.raises(ValueError, match="tasks: found none, expected some of"):
         small().outputs(picture(), tasks=())
 
 
