@@ -76,11 +76,14 @@ def reproduce(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what would be made")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="with --dry-run: every job")] = False,
     verify: Annotated[bool, typer.Option("--verify", help="make everything again elsewhere and compare with results/")] = False,
+    sample: Annotated[int | None, typer.Option(min=1, help="with --verify: only so many runs, chosen at random")] = None,
 ) -> None:
     """Train, evaluate, execute the notebooks, and render tables and figures into out/."""
     from depthlib.course import reproduce as module
     from depthlib.course.batch import engine
 
+    if sample is not None and not verify:
+        raise typer.BadParameter("found no --verify, expected it: a sample of the committed runs is made again", param_hint="--sample")
     names = lessons or []
     settings = {"profile": profile, "device": device, "jobs": jobs}
     with _one_line(), _resumable():
@@ -88,7 +91,7 @@ def reproduce(
         if dry_run:
             _end(module.preview(names, **settings, options=options, verbose=verbose))
         if verify:
-            _end(module.verify(names, **settings))
+            _end(module.verify(names, **settings, sample=sample))
         status = module.reproduce(names, **settings, max_minutes=max_minutes, options=options)
         if status != engine.REFUSED:
             from depthlib.site.page import write_page

@@ -27,7 +27,7 @@ PACKAGE = Path(__file__).resolve().parents[1]
 SILENT = frozenset(
     f"{PACKAGE.name}.{name}" for name in (
         "base.catalogue", "base.devices", "base.fingerprint", "base.paths", "base.progress", "base.text",
-        "base.yaml_files",
+        "base.yaml_files", "training.stopping",
         "training.checkpoint",      # a resumed run ends in the same bits, which is tested
     )
 )

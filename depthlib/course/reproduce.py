@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import tempfile
 import time
@@ -157,25 +158,43 @@ def run_one(
 
 
 def verify(
-    names: list[str], *, profile: str = "quick", device: str = "auto", jobs: int | None = None, console: Console | None = None,
+    names: list[str], *, profile: str = "quick", device: str = "auto", jobs: int | None = None, sample: int | None = None,
+    console: Console | None = None,
 ) -> int:
     """Train and execute everything again in an empty store and compare with the committed results.
 
-    With the device, threads and torch version of a record the bits must agree. Otherwise rounding differs and grows
-    with every step: the first five losses must agree to 1 %, and the mean of each metric to 25 % or 0.02. Returns 0 if
-    all agree, else 1.
+    With the device (on a CPU, its instruction set), threads and torch version of a record the bits must agree.
+    Otherwise rounding differs and grows with every step: the first five losses must agree to 1 %, and the mean of each
+    metric to 25 % or 0.02. Returns 0 if all agree, else 1.
+
+    Args:
+        sample: make only so many of the committed runs again, chosen at random, with what they need, and no notebook.
     """
     console = console or Console(highlight=False)
-    references = {}
+    references: dict[str, RunRecord | None] = {}
+    specs: dict[str, RunSpec] = {}
     for lesson in pick_lessons(names):
         for spec in lesson.runs(profile):
             folder = paths.reference_dir(profile) / "runs" / spec.name
             for error in damaged(folder, spec.key):
                 raise error
             references[spec.name] = read_record(folder, key=spec.key) if (folder / RECORD).exists() else None
+            specs[spec.name] = spec
+    if sample is not None:
+        committed = [name for name, reference in references.items() if reference is not None]
+        references = {name: references[name] for name in random.sample(committed, min(sample, len(committed)))}
+        console.print(
+            f"{len(references)} of {len(committed)} committed runs are made again; {len(specs) - len(committed)} others "
+            "are not committed"
+        )
     with tempfile.TemporaryDirectory() as scratch:
         with environment(DEPTHLIB_STORE=f"{scratch}/runs", DEPTHLIB_OUT=f"{scratch}/results", DEPTHLIB_TRAIN=None):
-            status = reproduce(names, profile=profile, device=device, jobs=jobs, console=console)
+            if sample is None:
+                status = reproduce(names, profile=profile, device=device, jobs=jobs, console=console)
+            else:
+                status = int(not references)
+                for name in references:
+                    remake(specs[name], device, console)
         table = Table("run", "bits", "first 5 losses", "metrics", "verdict", title="made again, against the committed results")
         for name, reference in references.items():
             folder = Path(scratch, "runs", name)
@@ -191,6 +210,14 @@ def verify(
             )
     console.print(table)
     return status
+
+
+def remake(spec: RunSpec, device: str, console: Console) -> None:
+    """Make a run, and before it those it needs, with a display."""
+    for needed in spec.recipe.needs().values():
+        remake(needed, device, console)
+    with training_display(spec.name, spec.recipe.plan.steps, console) as (on_step, on_image):
+        ensure(spec, Store(), device=device, on_step=on_step, on_image=on_image)
 
 
 @contextmanager

@@ -43,6 +43,7 @@ reproduce 00 --profile huge                                     | 2 | profile: f
 reproduce 00 --profile smoke --device cube                      | 2 | device: found 'cube'
 reproduce 00 --profile smoke --device cuda                      | 2 | device: found 'cuda'
 reproduce 00 --jobs 0                                           | 2 | Invalid value for '--jobs'
+reproduce 00 --sample 2                                         | 2 | found no --verify, expected it
 reproduce 00 --max-minutes -1                                   | 2 | Invalid value for '--max-minutes'
 reproduce 00 --executor slurm                                   | 2 | the extra 'cluster': `uv sync --inexact --extra cluster`, or
 reproduce 00 --executor slurm --dry-run                         | 2 | executor: found 'slurm', whose plugin is not installed

@@ -115,6 +115,13 @@ def test_verify_agrees_with_itself_and_finds_a_changed_number(place, monkeypatch
     console = Console(record=True, width=200)
     assert reproduce.verify(["00"], profile="smoke", device="cpu", console=console) == 1
     assert "differs" in console.export_text()
+    for other in reference.glob("runs/*"):
+        if other != record.parent and not other.name.startswith("start-lite"):
+            shutil.rmtree(other)
+    console = Console(record=True, width=200)
+    assert reproduce.verify(["00"], profile="smoke", device="cpu", sample=2, console=console) in (0, 1)
+    assert "2 of 3 committed runs are made again; 3 others are not committed" in console.export_text(clear=False)
+    assert len(re.findall("agrees|differs", console.export_text())) == 2
     record.write_text(record.read_text().replace("0.", "1.", 1))
     with pytest.raises(CorruptRecord, match="record.json: damaged"):
         reproduce.verify(["00"], profile="smoke", device="cpu", console=console)

@@ -229,7 +229,8 @@ def test_the_papers_own_training_runs_on_the_papers_own_files(tmp_path, monkeypa
     record = ensure(spec, Store(tmp_path / "runs", reference=[], train=True), device="cpu")
     assert len(record.result["curve"]["loss"]) == 3 and set(record.result["tests"]) == {"mai", "mai-median"}
     assert len(record.per_image("mai", "si_rmse")) == 1     # of four pairs every 41st is held out: the first
-    assert [spec.data for spec in anuw.runs("paper", seeds=[0])] == ["mai"] * len(anuw.VARIANTS)
+    rows = [spec for spec in anuw.runs("paper", seeds=[0]) if not spec.variant.startswith("floor-")]
+    assert [spec.data for spec in rows] == ["mai"] * len(anuw.VARIANTS)
     with pytest.raises(ValueError, match="expected mai"):
         _ = RunSpec("anuw", "d", "streets", "paper").recipe
 
