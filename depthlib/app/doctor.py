@@ -197,7 +197,7 @@ def _samples() -> Iterator[Finding]:
 
 
 def _weights() -> Iterator[Finding]:
-    from depthlib.app.predict import WeightsError, default_weights
+    from depthlib.protocols.photograph import WeightsError, default_weights
 
     try:
         yield Finding("weights for predict", str(default_weights()))

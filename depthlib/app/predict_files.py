@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 from depthlib.app.depth_picture import write_maps
-from depthlib.app.predict import AnyPath, checked, default_weights, forward, load_weights, network_size, usable_multiple
 from depthlib.base.devices import pick_device
 from depthlib.base.text import one_line
 from depthlib.data.images import read_resized
 from depthlib.models.meaning import Meaning, meaning_of
+from depthlib.protocols.photograph import AnyPath, checked, default_weights, forward, load_weights, network_size, usable_multiple
 
 
 @dataclass(frozen=True)

@@ -15,13 +15,11 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from math import sqrt
 from pathlib import Path
 from statistics import mean
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from depthlib.base.build import Build
@@ -30,6 +28,7 @@ from depthlib.bench import arguments
 from depthlib.data.real_samples import RealFrame, real_frames
 from depthlib.metrics import abs_rel
 from depthlib.models.floors import FixedMap
+from depthlib.protocols.photograph import predict
 from depthlib.protocols.scaling import median_ratio
 from depthlib.runs.spec import RunSpec
 from depthlib.runs.train import build_model, build_task, transform
@@ -41,7 +40,6 @@ from depthlib.training.fit import fit
 CHOOSING = ("7-scenes", "tum", "nyu")
 SETS = {"rooms": (*CHOOSING, "hololens", "redwood", "sun-rgbd"), "streets": ("kitti",)}
 KNOBS = ("pitch", "camera_height", "field_of_view", "exposure", "noise", "blur", "clutter", "moving_share")
-MULTIPLE = 32           # of the sides of the network's input
 
 
 class Row(NamedTuple):
@@ -64,23 +62,14 @@ def training_set(family: str, knob: str, count: int) -> Build:
 
 
 def ramp(height: int, width: int) -> Tensor:
-    """[1,1,H,W], 3 at the top and 1 at the bottom."""
-    return torch.linspace(3, 1, height)[:, None].expand(1, 1, height, width)
-
-
-def network_input(image: Tensor, pixels: int) -> Tensor:
-    """[3,H,W] -> [1,3,h,w]: about as many pixels as in training, in the shape of the picture."""
-    height, width = image.shape[-2:]
-    sides = (sqrt(pixels * height / width), sqrt(pixels * width / height))
-    size = [max(1, round(side / MULTIPLE)) * MULTIPLE for side in sides]
-    return F.interpolate(image[None], size=size, mode="bilinear", align_corners=False, antialias=True)
+    """[H,W], 3 at the top and 1 at the bottom."""
+    return torch.linspace(3, 1, height)[:, None].expand(height, width)
 
 
 def error(depth: Tensor, frame: RealFrame) -> float:
-    """abs_rel of [1,1,h,w], enlarged to the frame and scaled by the median."""
-    depth = F.interpolate(depth, size=frame.depth.shape[-2:], mode="bilinear", align_corners=False)
-    ratio = median_ratio(depth, frame.depth[None], frame.valid[None])
-    return abs_rel(depth * ratio, frame.depth[None], frame.valid[None]).item()
+    """abs_rel of [H,W], scaled by the median."""
+    maps = (depth[None, None], frame.depth[None], frame.valid[None])
+    return abs_rel(maps[0] * median_ratio(*maps), *maps[1:]).item()
 
 
 def on_sets(family: str, predict: Callable[[RealFrame], Tensor], frames: Sequence[RealFrame]) -> dict[str, float]:
@@ -104,17 +93,15 @@ def measured(family: str, knob: str, seed: int, frames: Sequence[RealFrame], opt
     device = pick_device("auto")
     fit(model, build_task(recipe, {}), data, replace(recipe.plan, validate_every=0), seed=seed, device=device,
         transform=transform(recipe))
-    model.eval().cpu()
-    pixels, fixed = data[0]["image"][0].numel(), FixedMap.of(data)
-    with torch.inference_mode():
-        for what, network in (("network", model), ("fixed map", fixed)):
-            found = on_sets(family, lambda f, network=network: network(network_input(f.image, pixels)), frames)
-            yield from (Row(family, knob, seed, what, name, value) for name, value in found.items())
+    size = data[0]["image"].shape[-2:]
+    for what, network in (("network", model), ("fixed map", FixedMap.of(data))):
+        found = on_sets(family, lambda f, network=network: predict(network, f.image, size), frames)
+        yield from (Row(family, knob, seed, what, name, value) for name, value in found.items())
 
 
 def untrained(family: str, frames: Sequence[RealFrame]) -> Iterator[Row]:
     """The maps that need no training."""
-    for what, of_size in (("constant", lambda h, w: torch.ones(1, 1, h, w)), ("ramp", ramp)):
+    for what, of_size in (("constant", lambda h, w: torch.ones(h, w)), ("ramp", ramp)):
         found = on_sets(family, lambda f, of_size=of_size: of_size(*f.depth.shape[-2:]), frames)
         yield from (Row(family, what, 0, what, name, value) for name, value in found.items())
 

@@ -10,7 +10,6 @@ from torch.utils.data import Dataset
 
 from depthlib.geometry import pixel_grid
 from depthlib.models.blocks import check_image
-from depthlib.models.floors import FixedMap as FixedMap
 
 CAMERA_HEIGHT, HALF_WIDTH, END = 1.6, 6.0, 60.0        # metres, of a typical street
 

@@ -14,11 +14,12 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from depthlib import models
-from depthlib.app import depth_picture, predict
+from depthlib.app import depth_picture
 from depthlib.app import predict_files as files
 from depthlib.data.depth_png import depth_kind, read_depth_png
 from depthlib.data.images import resize
 from depthlib.models.weights import save_weights
+from depthlib.protocols import photograph
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"))]
 
@@ -57,13 +58,13 @@ def picture(path: Path, value: int = 128, size: tuple[int, int] = (48, 64)) -> P
     ((8, 8), (112, 112)), ((10, 5000), (32, 320)), ((5000, 10), (320, 32)),
 ])
 def test_network_size(image_size: tuple[int, int], expected: tuple[int, int]) -> None:
-    assert predict.network_size(image_size, (96, 128)) == expected
+    assert photograph.network_size(image_size, (96, 128)) == expected
 
 
 @pytest.mark.parametrize("bad", [(96, 100), (0, 128), (96,), (96.0, 128)])
 def test_network_size_refuses(bad: tuple) -> None:
     with pytest.raises(ValueError, match="input_size.*multiples of 16"):
-        predict.network_size((10, 10), bad)
+        photograph.network_size((10, 10), bad)
 
 
 @pytest.mark.parametrize("size", [(480, 640), (640, 480), (375, 1242), (40, 50)])
@@ -73,7 +74,7 @@ def test_pixels_stay_where_they_are(size: tuple[int, int], axis: int, device: st
     """Resizing keeps a ramp a ramp, so the depth must be the same ramp; half a pixel of shift would show."""
     ramp = (torch.arange(size[axis]) + 0.5) / size[axis]
     image = (ramp[:, None] if axis == 0 else ramp[None, :]).expand(3, *size).contiguous()
-    depth = predict.predict(Brightness().to(device), image, (96, 128))
+    depth = photograph.predict(Brightness().to(device), image, (96, 128))
     assert depth.shape == size and depth.dtype == torch.float32 and depth.device.type == "cpu"
     margin = [2 + 2 * length // 64 for length in size]          # the border has no neighbours to interpolate from
     inner = (slice(margin[0], -margin[0]), slice(margin[1], -margin[1]))
@@ -83,26 +84,26 @@ def test_pixels_stay_where_they_are(size: tuple[int, int], axis: int, device: st
 def test_fine_patterns_are_averaged() -> None:
     """Without antialiasing a chequered picture becomes stripes."""
     rows, columns = torch.meshgrid(torch.arange(400), torch.arange(600), indexing="ij")
-    depth = predict.predict(Brightness(), ((rows + columns) % 2).float().expand(3, -1, -1), (96, 128))
+    depth = photograph.predict(Brightness(), ((rows + columns) % 2).float().expand(3, -1, -1), (96, 128))
     assert (depth - 5).abs().max() < 0.1
 
 
 def test_predict_guards_and_leaves_the_mode() -> None:
     model = Brightness().train()
-    predict.predict(model, torch.rand(3, 20, 30), (96, 128))
+    photograph.predict(model, torch.rand(3, 20, 30), (96, 128))
     assert model.training and set(model.trained) == {False}
     with pytest.raises(ValueError, match=r"image: found \[1, 20, 30\]"):
-        predict.predict(model, torch.rand(1, 20, 30), (96, 128))
+        photograph.predict(model, torch.rand(1, 20, 30), (96, 128))
     with pytest.raises(ValueError, match=r"image:.*uint8"):
-        predict.predict(model, torch.zeros(3, 20, 30, dtype=torch.uint8), (96, 128))
+        photograph.predict(model, torch.zeros(3, 20, 30, dtype=torch.uint8), (96, 128))
     with pytest.raises(ValueError, match="model: found output of shape"):
-        predict.predict(nn.Conv2d(3, 2, 1), torch.rand(3, 20, 30), (96, 128))
+        photograph.predict(nn.Conv2d(3, 2, 1), torch.rand(3, 20, 30), (96, 128))
     with pytest.raises(ValueError, match="non-finite"):
-        predict.predict(Brightness(float("nan")), torch.rand(3, 20, 30), (96, 128))
+        photograph.predict(Brightness(float("nan")), torch.rand(3, 20, 30), (96, 128))
 
 
 def test_load_weights(weights: Path) -> None:
-    model, info = predict.load_weights(weights)
+    model, info = photograph.load_weights(weights)
     assert info["model"] == "brightness" and info["input_size"] == [96, 128]
     assert not model.training and model.gain.dtype == torch.float32 and model.gain.item() == 8
 
@@ -110,16 +111,16 @@ def test_load_weights(weights: Path) -> None:
 def test_a_network_of_the_package(tmp_path: Path) -> None:
     original = models.create_model("unet", width=4).eval()
     save_weights(original, tmp_path / "w.safetensors", model_name="unet", options={"width": 4}, input_size=[32, 48])
-    loaded, info = predict.load_weights(tmp_path / "w.safetensors")
+    loaded, info = photograph.load_weights(tmp_path / "w.safetensors")
     image = torch.rand(3, 50, 71)
-    torch.testing.assert_close(predict.predict(loaded, image, info["input_size"]),
-                               predict.predict(original, image, [32, 48]), rtol=2e-2, atol=2e-2)
+    torch.testing.assert_close(photograph.predict(loaded, image, info["input_size"]),
+                               photograph.predict(original, image, [32, 48]), rtol=2e-2, atol=2e-2)
 
 
 def test_load_weights_refusals(weights: Path, tmp_path: Path) -> None:
     def refused(path: Path | None, pattern: str) -> None:
-        with pytest.raises(predict.WeightsError, match=pattern) as caught:
-            predict.load_weights(path)
+        with pytest.raises(photograph.WeightsError, match=pattern) as caught:
+            photograph.load_weights(path)
         assert "\n" not in str(caught.value) and (path is None or path.name in str(caught.value))
 
     state = {"gain": torch.tensor(8.0), "offset": torch.tensor(1.0)}
@@ -150,16 +151,16 @@ def test_load_weights_refusals(weights: Path, tmp_path: Path) -> None:
 
 
 def test_default_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(predict, "results_dir", lambda profile: tmp_path / "own" / profile)
-    monkeypatch.setattr(predict, "reference_dir", lambda profile: tmp_path / "shipped" / profile)
-    with pytest.raises(predict.WeightsError, match="depthlib reproduce"):
-        predict.load_weights(None)
+    monkeypatch.setattr(photograph, "results_dir", lambda profile: tmp_path / "own" / profile)
+    monkeypatch.setattr(photograph, "reference_dir", lambda profile: tmp_path / "shipped" / profile)
+    with pytest.raises(photograph.WeightsError, match="depthlib reproduce"):
+        photograph.load_weights(None)
     for place, name in (("shipped", "start-unet-1"), ("own", "start-mean-1"), ("own", "start-unet-2")):
         run = tmp_path / place / "quick" / "runs" / name
         run.mkdir(parents=True)
         (run / "weights.safetensors").touch()
         if name != "start-mean-1":
-            assert predict.default_weights().parent.name == name
+            assert photograph.default_weights().parent.name == name
 
 
 def test_output_names() -> None:
@@ -257,7 +258,7 @@ def test_the_unit_is_said(run: tuple[str, str], kind: str, weights: Path, tmp_pa
     assert {"metre": " m ->", "unscaled": "unknown unit", "relative": "without a unit"}[kind] in said and depth_kind(path) == kind
     with Image.open(path) as picture:
         stored, text = np.asarray(picture).astype(float), picture.text
-    expected = predict.predict(network.eval(), torch.from_numpy(ramp / 255).permute(2, 0, 1).float(), (96, 128)).detach().numpy()
+    expected = photograph.predict(network.eval(), torch.from_numpy(ramp / 255).permute(2, 0, 1).float(), (96, 128)).detach().numpy()
     lowest = float(text["depth_unit"].split(" + ")[1].split(",")[0]) if kind == "relative" else 0
     back = (stored - (kind == "relative")) / float(text["depth_scale"]) + lowest
     np.testing.assert_allclose(back, expected, atol=6e-4)
@@ -302,11 +303,11 @@ def test_networks_that_cannot_are_named(monkeypatch: pytest.MonkeyPatch) -> None
     class Stereo(Brightness):
         inputs = ("image", "right")
 
-    with pytest.raises(predict.WeightsError, match="w: found a network of image and right, expected one that needs a photograph alone"):
-        predict.usable_multiple(Stereo(), "w")
-    with pytest.raises(predict.WeightsError, match="w: found Conv2d, which does not predict depth .*expected a network"):
-        predict.usable_multiple(nn.Conv2d(3, 21, 4), "w")
-    assert predict.usable_multiple(Brightness(), "w") == 16
+    with pytest.raises(photograph.WeightsError, match="w: found a network of image and right, expected one that needs a photograph alone"):
+        photograph.usable_multiple(Stereo(), "w")
+    with pytest.raises(photograph.WeightsError, match="w: found Conv2d, which does not predict depth .*expected a network"):
+        photograph.usable_multiple(nn.Conv2d(3, 21, 4), "w")
+    assert photograph.usable_multiple(Brightness(), "w") == 16
 
     class Halved(Brightness):
         """Its output has half the size, and its sides must be multiples of 32, as with some networks here."""
@@ -316,5 +317,5 @@ def test_networks_that_cannot_are_named(monkeypatch: pytest.MonkeyPatch) -> None
                 raise ValueError("multiples of 32")
             return super().forward(image)[..., ::2, ::2]
 
-    assert predict.usable_multiple(Halved(), "w") == 32
-    assert predict.predict(Halved(), torch.rand(3, 50, 60), (96, 128)).shape == (50, 60)
+    assert photograph.usable_multiple(Halved(), "w") == 32
+    assert photograph.predict(Halved(), torch.rand(3, 50, 60), (96, 128)).shape == (50, 60)

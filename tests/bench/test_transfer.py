@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from depthlib.bench import transfer
-from depthlib.bench.transfer import Row, error, network_input, on_sets, ramp, stored, table, training_set
+from depthlib.bench.transfer import Row, error, on_sets, ramp, stored, table, training_set
 from depthlib.data.real_samples import RealFrame
 
 
@@ -19,24 +19,18 @@ ROOM = 1 + torch.arange(48.0 * 64).reshape(1, 48, 64) / 1000
 
 
 def test_errors_are_free_of_scale_and_of_invalid_pixels():
-    assert error(7 * ROOM[None], frame("tum-1", ROOM)) == pytest.approx(0, abs=1e-6)
+    assert error(7 * ROOM[0], frame("tum-1", ROOM)) == pytest.approx(0, abs=1e-6)
     holes = ROOM.clone()
     holes[..., :10] = 0
-    assert error(ROOM[None], frame("tum-1", holes)) == pytest.approx(0, abs=1e-6)
+    assert error(ROOM[0], frame("tum-1", holes)) == pytest.approx(0, abs=1e-6)
     two = torch.tensor([[[1.0, 1.0, 1.0, 2.0]]])
-    assert error(torch.ones(1, 1, 1, 4), frame("tum-1", two)) == pytest.approx((0 + 0 + 0 + 0.5) / 4)
+    assert error(torch.ones(1, 4), frame("tum-1", two)) == pytest.approx((0 + 0 + 0 + 0.5) / 4)
 
 
 def test_the_ramp_falls_from_three_to_one():
     depth = ramp(5, 2)
-    assert depth[0, 0, :, 0].tolist() == [3, 2.5, 2, 1.5, 1] and depth.shape == (1, 1, 5, 2)
-    assert error(depth, frame("tum-1", 2 * depth[0])) == pytest.approx(0, abs=1e-6)
-
-
-@pytest.mark.parametrize(("size", "wanted"), [((480, 640), (96, 128)), ((360, 540), (96, 128)), ((128, 416), (64, 192))])
-def test_the_network_sees_the_picture_in_its_own_shape(size, wanted):
-    found = network_input(torch.rand(3, *size), 96 * 128)
-    assert found.shape == (1, 3, *wanted)
+    assert depth[:, 0].tolist() == [3, 2.5, 2, 1.5, 1] and depth.shape == (5, 2)
+    assert error(depth, frame("tum-1", 2 * depth[None])) == pytest.approx(0, abs=1e-6)
 
 
 def test_sets_that_choose_are_kept_apart_from_those_that_report():

@@ -12,7 +12,8 @@ from torch import nn
 from depthlib.geometry import make_pose
 from depthlib.metrics import METRIC_NAMES
 from depthlib.models import create_model
-from depthlib.models.baselines import FixedMap, empty_street, mean_depth
+from depthlib.models.baselines import empty_street, mean_depth
+from depthlib.models.floors import FixedMap
 from depthlib.models.pose_net import PoseNet
 from depthlib.papers.dual import rows as dual
 from depthlib.papers.dual.exercises import ASSEMBLE, FAR_ERROR, MINIMUM

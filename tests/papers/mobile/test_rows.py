@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from depthlib.metrics.benchmark import errors
 from depthlib.models import create_model
-from depthlib.models.baselines import FixedMap
+from depthlib.models.floors import FixedMap
 from depthlib.papers.mobile import rows as mobile
 from depthlib.papers.mobile.classes import MobileClasses
 from depthlib.papers.mobile.measures import MetresOfRelative, PairOrder, ScaleInvariant, ramp

@@ -12,7 +12,7 @@ from torch import nn
 
 from depthlib.metrics import METRIC_NAMES
 from depthlib.models import create_model
-from depthlib.models.baselines import FixedMap
+from depthlib.models.floors import FixedMap
 from depthlib.papers.synergy import rows as synergy
 from depthlib.papers.synergy.measures import AttentionOnDepth, ClassScores, DepthRanges, correlations, pooled_scores
 from depthlib.papers.synergy.tail_effect import gains, tail_effect, tail_verdict

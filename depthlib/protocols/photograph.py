@@ -1,4 +1,4 @@
-"""Depth of a photograph from a file of weights: which network, at which size, and its prediction."""
+"""Depth of one photograph of any size: the network of a file of weights, the size at which it looks, its prediction."""
 
 from __future__ import annotations
 
