@@ -22,7 +22,7 @@ main.add_typer(data, name="data")
 main.command("evaluate-trajectory")(evaluate_trajectory)
 main.command()(learn)
 
-Profile = Annotated[str, typer.Option(help="smoke, quick, full or paper")]
+Profile = Annotated[str, typer.Option(help="smoke, quick, standard, full or paper")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps")]
 
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import mean
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
@@ -37,7 +37,11 @@ from depthlib.scenes.sets import scenes, wild_scenes
 from depthlib.scenes.wild import wild
 from depthlib.training.fit import fit
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 CHOOSING = ("7-scenes", "tum", "nyu")
+PARTS = ("choosing", "reporting")
 SETS = {"rooms": (*CHOOSING, "hololens", "redwood", "sun-rgbd"), "streets": ("kitti",)}
 KNOBS = ("pitch", "camera_height", "field_of_view", "exposure", "noise", "blur", "clutter", "moving_share")
 
@@ -122,20 +126,27 @@ def store(path: Path, rows: Sequence[Row]) -> None:
         writer.writerows((*row[:-1], f"{row.abs_rel:.5f}") for row in rows)
 
 
-def table(rows: Sequence[Row], family: str) -> str:
-    """Means over seeds, with the range where there are several; the fixed map's mean behind a bar."""
-    rows = [row for row in rows if row.family == family]
-    columns = [name for name in (*SETS[family], "choosing", "reporting") if any(row.frames == name for row in rows)]
-    lines = [f"{'':14}" + "".join(f"{name:>28}" for name in columns)]
-    for knob in dict.fromkeys(row.knob for row in rows):
-        cells = []
-        for column in columns:
-            own = [r.abs_rel for r in rows if (r.knob, r.frames) == (knob, column) and r.what != "fixed map"]
-            fixed = [r.abs_rel for r in rows if (r.knob, r.frames, r.what) == (knob, column, "fixed map")]
-            text = f"{mean(own):.3f}" + (f" ({min(own):.3f}-{max(own):.3f})" if len(own) > 1 else "")
-            cells.append(text + (f" | {mean(fixed):.3f}" if fixed else ""))
-        lines.append(f"{knob:14}" + "".join(f"{cell:>28}" for cell in cells))
-    return "\n".join(lines)
+def table(rows: Sequence[Row], family: str) -> pd.DataFrame:
+    """A knob a row, by the error on the sets that choose (if there are such): means over seeds on each set.
+
+    Behind them the fixed map of the same training set, the range over seeds in the last column that is not its, and
+    their number.
+    """
+    import pandas as pd
+
+    found = pd.DataFrame([row for row in rows if row.family == family], columns=Row._fields)
+    ours, fixed = found[found["what"] != "fixed map"], found[found["what"] == "fixed map"]
+    names = list(dict.fromkeys([*(name for name in found["frames"] if name not in PARTS), *PARTS]))
+    names = [name for name in names if name in set(found["frames"])]
+    means = ours.pivot_table("abs_rel", "knob", "frames", sort=False)[names]
+    last = ours[ours["frames"] == names[-1]].groupby("knob")["abs_rel"].agg(["min", "max", "size"])
+    for name in [name for name in names if name in PARTS] or names:
+        means[f"fixed map, {name}"] = fixed[fixed["frames"] == name].groupby("knob")["abs_rel"].mean()
+    means[f"{names[-1]}, range"] = [
+        f"{low:.3f} to {high:.3f}" if size > 1 else "" for low, high, size in last.loc[means.index].itertuples(index=False)
+    ]
+    means["seeds"] = last["size"].where(means[f"fixed map, {names[-1]}"].notna(), 0)
+    return means.sort_values(names[-2] if PARTS[0] in names else names[-1])
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -161,8 +172,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             if not any(row[:3] == (options.family, knob, seed) for row in stored(path)):
                 spec = RunSpec("start", "lite", options.family, options.profile, seed)
                 store(path, list(measured(options.family, knob, seed, frames, spec)))
-    print(f"abs_rel, median scaled, on {len(frames)} frames; behind the bar the fixed map of the same training set\n")
-    print(table(stored(path), options.family))
+    print(f"abs_rel, median scaled, on {len(frames)} frames\n")
+    print(table(stored(path), options.family).to_string(float_format="{:.3f}".format, na_rep=""))
 
 
 if __name__ == "__main__":

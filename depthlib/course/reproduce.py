@@ -38,6 +38,9 @@ def reproduce(
 ) -> int:
     """Train and score what is missing, execute the notebooks, publish results.
 
+    A run is published when it is finished. Where a profile has several seeds, all runs of one are made before those of
+    the next, so that what is there after an interruption is of use; a cluster takes all at once.
+
     Args:
         names: lessons, see `pick_lessons`; all when empty.
         jobs: how many at once; see `default_jobs`.
@@ -50,7 +53,11 @@ def reproduce(
     from depthlib.course.batch.plan import make_plan
 
     console = console or Console(highlight=False)
-    scale, started, groups = get_profile(profile), time.monotonic(), in_order(pick_lessons(names))
+    scale, started, lessons = get_profile(profile), time.monotonic(), with_runs(pick_lessons(names), profile, console)
+
+    def left() -> float | None:
+        return None if max_minutes is None else max_minutes - (time.monotonic() - started) / 60
+
     try:
         gpus = engine.gpu_count(device)
         check_writable(Store().root, paths.results_dir(profile))
@@ -58,13 +65,21 @@ def reproduce(
         if scale.reduced:
             limits = "a reduced run; it can support or contradict a claim, never reproduce a number."
             console.print(f"Profile [bold]{profile}[/]: {limits}")
+        settings = {"profile": profile, "device": device, "jobs": jobs, "gpus": gpus}
+        how = {"jobs": jobs, "console": console, "options": options}
         status = engine.DONE
-        for number, lessons in enumerate(groups, start=1):
+        for seed in scale.seeds if len(scale.seeds) > 1 and not engine.elsewhere(options) else ():
+            plan = make_plan([], later=lessons, seed=seed, **settings)
+            if plan.missing_runs():
+                console.print(f"Seed {seed}")
+                status = max(status, engine.run_batch(plan, max_minutes=left(), **how))
+            if status == engine.OUT_OF_TIME:
+                break
+        groups = in_order(lessons) if status != engine.OUT_OF_TIME else []
+        for number, group in enumerate(groups, start=1):
             later = [lesson for group in groups[number:] for lesson in group]
-            plan = make_plan(lessons, later=later, profile=profile, device=device, jobs=jobs, gpus=gpus)
-            left = None if max_minutes is None else max_minutes - (time.monotonic() - started) / 60
-            found = engine.run_batch(plan, jobs=jobs, console=console, max_minutes=left, options=options)
-            status = max(status, found)
+            plan = make_plan(group, later=later, **settings)
+            status = max(status, engine.run_batch(plan, max_minutes=left(), **how))
             if status == engine.OUT_OF_TIME:
                 break
     except (CorruptRecord, engine.AnotherBatch, OSError) as error:
@@ -87,7 +102,7 @@ def preview(
     from depthlib.course.batch.plan import batch_folder, make_plan
 
     console, store = console or Console(highlight=False), Store()
-    lessons = pick_lessons(names)
+    lessons = with_runs(pick_lessons(names), profile, console)
     jobs = jobs or engine.default_jobs(engine.gpu_count(device))
     with tempfile.TemporaryDirectory() as scratch:
         for stamp in batch_folder(store, profile).glob("*.done"):
@@ -102,13 +117,32 @@ def preview(
         if rest:
             console.print(f"  {'needed by these':18} {_counts(plan, rest & due, rest)}")
         notebooks = f"{len(plan.missing_notebooks())} of {len(plan.notebooks)} notebooks"
-        console.print(f"{len(due)} of {len(plan.runs)} runs and {notebooks} to make")
+        console.print(f"{len(due)} of {len(plan.runs)} runs and {notebooks} to make{_minutes(plan, due, jobs)}")
         return engine.dry_run(plan, jobs=jobs, options=options) if verbose else 0
 
 
 def _counts(plan: Plan, due: set[str], runs: set[str]) -> str:
     train = sum(not plan.runs[name].trained for name in due)
     return f"{train:3} to train, {len(due) - train:3} to score, {len(runs) - len(due):3} in the store"
+
+
+def _minutes(plan: Plan, due: set[str], jobs: int) -> str:
+    """How long it takes, as far as other seeds tell; nothing where they tell nothing."""
+    from depthlib.course.batch.duration import expected_seconds
+
+    seconds, unknown = expected_seconds(plan, [name for name in due if not plan.runs[name].trained])
+    if not seconds:
+        return ""
+    return f", about {seconds / 60 / jobs:.0f} min at {jobs} at once" + (f" and {unknown} runs of unknown length" if unknown else "")
+
+
+def with_runs(lessons: list[Lesson], profile: str, console: Console) -> list[Lesson]:
+    """Those that have runs at this profile; the others are told."""
+    there = [lesson for lesson in lessons if lesson.runs(profile)]
+    for lesson in lessons:
+        if lesson not in there:
+            console.print(f"  {lesson.notebook:18} nothing at profile {profile} yet")
+    return there
 
 
 def in_order(lessons: list[Lesson]) -> list[list[Lesson]]:

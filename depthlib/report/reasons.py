@@ -24,7 +24,7 @@ def judged_why(verdict: Verdict, status: str) -> str:
     what = {
         SUPPORTED: "the whole interval is on the claimed side",
         CONTRADICTED: "the whole interval is on the other side",
-        NO_DIFFERENCE: f"the whole interval is within {_percent(verdict.claim.rule.margin)} of the rival's error",
+        NO_DIFFERENCE: f"the whole interval is within {percent(verdict.claim.rule.margin)} of the rival's error",
     }[status]
     if status != NO_DIFFERENCE and abs(one.difference.mean) < one.margin:
         what += ", though by less than matters"
@@ -41,7 +41,7 @@ def unresolved_why(verdict: Verdict) -> str:
         return f"asked only where {claim.after} is supported"
     if too_small(verdict):
         printed = max(one.printed for one in verdict.comparisons if one.printed is not None)
-        return f"too small to ask here: in print {_percent(printed)}, where {_percent(claim.rule.margin)} matters"
+        return f"too small to ask here: in print {percent(printed)}, where {percent(claim.rule.margin)} matters"
     above, below = (sum(sign * end > 0 for end in ends) for sign, ends in (
         (1, [one.difference.low for one in comparisons]), (-1, [one.difference.high for one in comparisons])))
     where = f"{above} of {len(comparisons)} comparisons on the claimed side, {below} on the other"
@@ -56,7 +56,7 @@ def _design(verdict: Verdict) -> str:
         effect = max(one.margin, one.printed * one.rival_error)
     if not effect > 0:
         return ""
-    wanted = _percent(effect / one.rival_error) if one.rival_error is not None else f"{effect:.3g}"
+    wanted = percent(effect / one.rival_error) if one.rival_error is not None else f"{effect:.3g}"
     found = enough(one.paired, effect, verdict.level, least=len(verdict.claim.seeds))
     if found is None:
         return f"a difference of {wanted} takes more than {MOST_SEEDS} seeds"
@@ -72,8 +72,8 @@ def _effect(one: Comparison) -> str:
     ends, word = (one.relative.mean, one.relative.low, one.relative.high), "lower"
     if one.relative.mean < 0:
         ends, word = (-ends[0], -ends[2], -ends[1]), "higher"
-    mean, low, high = map(_percent, ends)
-    printed = f", in print {_percent(one.printed)} lower: {one.against_print}" if one.printed is not None else ""
+    mean, low, high = map(percent, ends)
+    printed = f", in print {percent(one.printed)} lower: {one.against_print}" if one.printed is not None else ""
     return f"error {word} by {mean} ({low} to {high}){printed}"
 
 
@@ -82,5 +82,5 @@ def _unmeasured(verdict: Verdict) -> str:
     return f"{still} of {len(verdict.comparisons)} not measurable: no variation" if still else ""
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
     return f"{100 * share:.1f} %".replace("-", "−")

@@ -106,11 +106,11 @@ class Report:
 
         Verdicts are made here and nowhere else: the other lessons and the page read `verdicts/<paper>.json`.
         """
-        from depthlib.report.verdict_files import write_verdicts
+        from depthlib.report.verdict_files import read_verdicts, write_verdicts
         from depthlib.report.verdict_table import verdict_table
         from depthlib.report.verdicts import judge_all
 
-        judged = judge_all(paper, records)
+        judged = judge_all(paper, records, read_verdicts(paper, paths.reference_dir("standard")))
         write_verdicts(self.folder, judged)
         return verdict_table(judged)
 

@@ -24,6 +24,7 @@ from depthlib.base.stats_power import detectable
 from depthlib.report.comparison import Comparison, compare, errors
 from depthlib.report.decide import CONTRADICTED, DECIDED, NO_DIFFERENCE, SUPPORTED, answer, least_favourable, ways
 from depthlib.report.error_scale import as_error
+from depthlib.report.glance import glance
 from depthlib.report.learned import floor_of, learned
 from depthlib.report.matching import by_seed, here, one_profile, same_test
 from depthlib.report.reasons import judged_why, too_small, unresolved_why
@@ -91,18 +92,25 @@ class Judged:
     gap: str | None = None
 
 
-def judge_all(paper: PublishedPaper, records: Sequence[RunRecord | None]) -> Judged:
+def judge_all(
+    paper: PublishedPaper, records: Sequence[RunRecord | None], stored: Judged | None = None,
+) -> Judged:
     """The verdicts on all claims of a paper.
+
+    At a profile that does not decide, claims are "not run", with a look at the effects (`depthlib.report.glance`).
 
     Args:
         records: runs of the paper, floors among them, in any order; None (a run that is missing) is passed over.
+        stored: verdicts to compare with, at such a profile.
+
     Raises:
         ValueError: records that cannot be compared: of several profiles or overrides, the same run twice, or with
             different test images or protocols.
     """
     there = [record for record in records if record is not None and record.result["spec"]["seed"] < FIRST_PILOT]
     profile = one_profile(there)
-    verdicts = {claim.key: _measured(paper, claim, there, profile) for claim in paper.claims}
+    kept = {} if stored is None else {verdict.claim.key: verdict for verdict in stored.verdicts}
+    verdicts = {claim.key: _measured(paper, claim, there, profile, kept.get(claim.key)) for claim in paper.claims}
     for family in {(claim.family, claim.whose) for claim in paper.claims}:
         members = [claim for claim in paper.claims if (claim.family, claim.whose) == family and claim.is_estimated]
         verdicts |= _judged_together(members, verdicts, members[0].rule.level) if members else {}
@@ -118,7 +126,9 @@ def not_run(paper: PublishedPaper, why: str) -> Judged:
     return Judged(paper, tuple(verdicts), gap=why)
 
 
-def _measured(paper: PublishedPaper, claim: Claim, records: Sequence[RunRecord], profile: str | None) -> Verdict:
+def _measured(
+    paper: PublishedPaper, claim: Claim, records: Sequence[RunRecord], profile: str | None, stored: Verdict | None,
+) -> Verdict:
     """The comparisons of a claim, not yet decided; or why there are none."""
     if claim.untestable is not None:
         return Verdict(claim, UNTESTABLE, claim.untestable)
@@ -130,15 +140,18 @@ def _measured(paper: PublishedPaper, claim: Claim, records: Sequence[RunRecord],
         return Verdict(claim, NOT_RUN, f"profile {profile} only proves that the code runs", profile=profile)
     if claim.extra_parameters is not None:
         return _count_parameters(claim, runs, profile)
-    common = set(claim.seeds).intersection(*runs.values())
-    if len(common) < len(claim.seeds):
+    common, decides = set(claim.seeds).intersection(*runs.values()), get_profile(profile).decides
+    if len(common) < (len(claim.seeds) if decides else 1):
         why = f"needs {len(claim.seeds)} seeds, 0 to {claim.seeds[-1]}, of every method; has {len(common)}"
         return Verdict(claim, UNRESOLVED, why, profile=profile)
-    chosen = {name: [found[seed] for seed in claim.seeds] for name, found in runs.items()}
+    chosen = {name: [found[seed] for seed in sorted(common)] for name, found in runs.items()}
     try:
         floors = {place: _floor(claim, records, data, place, profile) for place in _gates(claim)}
     except LookupError as error:
         return Verdict(claim, NOT_RUN, str(error), profile=profile)
+    if not decides:
+        why = f"no verdict at profile {profile}; {glance(claim, chosen, floors, profile, stored)}"
+        return Verdict(claim, NOT_RUN, why, profile=profile)
     found = tuple(_compared(paper, claim, chosen, names, floors, profile) for names in claim.comparisons())
     return Verdict(claim, UNRESOLVED, "", found, least_favourable(found), profile=profile)
 

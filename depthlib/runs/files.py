@@ -6,6 +6,7 @@ A file that is not is set aside under another name, so that whoever makes missin
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -127,3 +128,12 @@ def mend(folder: Path, key: str | None = None) -> bool:
             if wrong.file.exists():
                 set_aside(wrong.file, wrong.reason)
     return True
+
+
+def runs_digest(folders: Iterable[Path]) -> str:
+    """SHA-256 over the records and scores of runs, in this order."""
+    digest = hashlib.sha256()
+    for folder in folders:
+        for path in (folder / RECORD, *sorted((folder / SCORES).glob("*.json"))):
+            digest.update(f"{path.relative_to(folder.parent)}\n".encode() + path.read_bytes())
+    return digest.hexdigest()

@@ -70,7 +70,21 @@ def test_the_command_measures_once_and_keeps_rows(tmp_path, monkeypatch, capsys)
         transfer.main([*arguments[:3], "zoom"])
 
 
-def test_the_table_says_mean_and_range():
-    rows = [Row("rooms", "none", seed, "network", "tum", value) for seed, value in enumerate((0.2, 0.4))]
-    rows.append(Row("rooms", "none", 0, "fixed map", "tum", 0.5))
-    assert "0.300 (0.200-0.400) | 0.500" in table(rows, "rooms")
+def test_the_table_says_mean_and_range_and_the_fixed_map():
+    def rows(knob, values, fixed):
+        return [
+            *(Row("rooms", knob, seed, "network", frames, value + more) for seed, value in enumerate(values)
+              for frames, more in (("tum", 0), ("redwood", 1), ("choosing", 0), ("reporting", 1))),
+            *(Row("rooms", knob, seed, "fixed map", frames, fixed) for seed in range(len(values)) for frames in ("tum", "choosing", "reporting")),
+        ]
+
+    other = Row("streets", "none", 0, "network", "kitti", 9.0)
+    free = [Row("rooms", "ramp", 0, "ramp", frames, 0.25) for frames in ("tum", "redwood", "choosing", "reporting")]
+    found = table([*free, *rows("none", (0.2, 0.4), 0.5), other, *rows("blur", (0.1,), 0.6)], "rooms")
+    assert list(found.index) == ["blur", "ramp", "none"], "by the sets that choose"
+    none, blur = found.loc["none"], found.loc["blur"]
+    assert none["tum"] == pytest.approx(0.3) and none["reporting"] == pytest.approx(1.3)
+    assert none["reporting, range"] == "1.200 to 1.400" and none["fixed map, choosing"] == 0.5 and none["seeds"] == 2
+    assert blur["reporting, range"] == "" and blur["seeds"] == 1 and found.loc["ramp", "seeds"] == 0
+    streets = table([other, other._replace(what="fixed map", abs_rel=8.0)], "streets")
+    assert streets.loc["none", "kitti"] == 9 and streets.loc["none", "fixed map, kitti"] == 8

@@ -22,12 +22,17 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from depthlib.app import cli
+from depthlib.base.catalogue import part
 from depthlib.course.batch import engine, fork_client, fork_server
+from depthlib.course.batch.duration import expected_seconds
 from depthlib.course.batch.merge import merge
 from depthlib.course.batch.plan import add_run, make_plan, read_plan
 from depthlib.course.batch.status import read_status
 from depthlib.course.lessons import COURSE, pick_lessons
+from depthlib.course.reproduce import preview, reproduce
+from depthlib.runs import profiles
 from depthlib.runs.execute import ensure
+from depthlib.runs.files import runs_digest
 from depthlib.runs.json_files import read_json, write_json
 from depthlib.runs.store import RunSpec, Store
 from depthlib.training.checkpoint import Checkpoint
@@ -407,6 +412,65 @@ def test_the_runs_of_later_lessons_are_made_at_once_and_their_notebooks_later(tm
     plan = make_plan(first, later=last, profile="smoke", device="cpu", jobs=2, store=Store(tmp_path, reference=[]))
     assert set(plan.notebooks) == {"00_start_here"}
     assert {spec.name for lesson in (*first, *last) for spec in lesson.runs("smoke")} <= set(plan.runs)
+
+
+def test_all_runs_of_a_seed_are_made_before_those_of_the_next(tmp_path, monkeypatch):
+    """One batch a seed, without notebooks, then the notebooks; the time that is left counts for all of them."""
+    monkeypatch.setenv("DEPTHLIB_STORE", str(tmp_path / "runs"))
+    monkeypatch.setenv("DEPTHLIB_OUT", str(tmp_path / "results"))
+    monkeypatch.setitem(profiles.PROFILES, "smoke", replace(profiles.SMOKE, seeds=(0, 1, 2)))
+    begun = []
+
+    def stand_in(plan, *, max_minutes=None, **_):
+        begun.append(({job.spec["seed"] for job in plan.runs.values()}, set(plan.notebooks), max_minutes))
+        return engine.DONE if len(begun) < 3 else engine.OUT_OF_TIME
+
+    monkeypatch.setattr(engine, "run_batch", stand_in)
+    assert reproduce(["00"], profile="smoke", device="cpu", max_minutes=5, console=Console(quiet=True)) == engine.OUT_OF_TIME
+    assert [seeds for seeds, *_ in begun] == [{0}, {1}, {2}] and not any(notebooks for _, notebooks, _ in begun)
+    assert 5 > begun[0][2] > begun[1][2] > begun[2][2] > 4
+    monkeypatch.setattr(engine, "run_batch", lambda plan, **_: begun.append((set(plan.notebooks),)) or engine.DONE)
+    assert reproduce(["00"], profile="smoke", device="cpu", console=Console(quiet=True)) == engine.DONE
+    assert begun[-1] == ({"00_start_here"},) and len(begun) == 3 + 4
+    reproduce(["00"], profile="smoke", device="cpu", options=["--executor=slurm"], console=Console(quiet=True))
+    assert len(begun) == 3 + 4 + 1, "a cluster takes all seeds at once"
+
+
+def test_a_finished_run_is_published_at_once(made, monkeypatch, tmp_path):
+    """Its record and scores, without weights unless the recipe ships them; the notebook may be hours away."""
+    monkeypatch.setenv("DEPTHLIB_OUT", str(tmp_path / "results"))
+    store = Store(tmp_path / "runs", reference=[], train=True)
+    assert batch(store)[0] == 0
+    for spec in SPECS:
+        published = tmp_path / "results/smoke/runs" / spec.name
+        assert runs_digest([published]) == runs_digest([store.root / spec.name])
+        assert not (published / "weights.safetensors").exists() and (store.root / spec.name / "weights.safetensors").exists()
+    again = Store(tmp_path / "elsewhere", reference=[tmp_path / "results/smoke/runs"], train=True)
+    assert all(again.get(spec) is not None for spec in SPECS), "the next evening it is not made again"
+
+
+def test_a_paper_without_settings_for_a_profile_says_so_and_the_others_go_on(tmp_path, monkeypatch):
+    monkeypatch.setenv("DEPTHLIB_STORE", str(tmp_path / "runs"))
+    monkeypatch.delitem(part("anuw", "rows").SCALES, "standard", raising=False)
+    console = Console(record=True, width=100, file=io.StringIO())
+    assert preview(["00", "01"], profile="standard", device="cpu", console=console) == 0
+    text = console.export_text()
+    assert "01_anuw            nothing at profile standard yet" in text and "00_start_here      " in text
+    assert "11 of 11 runs and 1 of 1 notebooks to make" in text
+
+
+def test_what_is_left_is_told_in_minutes_where_another_seed_tells_them(tmp_path):
+    """Two rows of three seeds; one seed of the first is there, and nothing of the second."""
+    plan = make_plan([], profile="standard", device="cpu", jobs=2, store=Store(tmp_path, reference=[]))
+    specs = [RunSpec("start", variant, "rooms", "standard", seed) for variant in ("lite", "unet") for seed in range(3)]
+    for spec in specs:
+        add_run(spec, plan.runs, Store(tmp_path, reference=[]), tmp_path / "batch")
+    there = tmp_path / specs[0].name
+    there.mkdir()
+    write_json(there / "provenance.json", {"seconds": 90.0})
+    left = [spec.name for spec in specs[1:]]
+    assert expected_seconds(plan, left) == (180.0, 3)
+    assert expected_seconds(plan, []) == (0, 0)
 
 
 # ------------------------------------------------------------------------------------------------ merging

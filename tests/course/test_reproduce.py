@@ -59,17 +59,27 @@ def test_notebook_is_complete_with_figures_tables_and_runs(place, lesson):
     assert not list(folder.glob("*.failed.ipynb"))
 
 
-@pytest.mark.slow
-def test_executed_again_a_lesson_says_the_same(place):
-    """nbval on the first lesson: every cell, numbers within the tolerance that its tags state. Anyone may run it on the others."""
+def nbval(notebook, runs):
+    """Every cell again, numbers within the tolerance that its tags state; none of the runs is trained."""
     command = [sys.executable, "-m", "pytest", "-c", str(paths.REPOSITORY / "pyproject.toml"), "-o", "addopts=",
                "-p", "nbval_tolerance", "-p", "no:cacheprovider", "-q", "--nbval", "--nbval-current-env",
-               "--nbval-cell-timeout", "600", "--notebook-runs", str(place / "runs"),
-               str(place / "results" / "smoke" / "00_start_here.ipynb")]
+               "--nbval-cell-timeout", "600", "--notebook-runs", str(runs), str(notebook)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST")}
-    run = subprocess.run(command, capture_output=True, text=True, cwd=paths.REPOSITORY, env=environment)
+    return subprocess.run(command, capture_output=True, text=True, cwd=paths.REPOSITORY, env=environment)
+
+
+@pytest.mark.slow
+def test_executed_again_a_lesson_says_the_same(place):
+    run = nbval(place / "results" / "smoke" / "00_start_here.ipynb", place / "runs")
     assert run.returncode == 0, run.stdout[-6000:] + run.stderr[-1000:]
     assert re.search(r"\b[2-9]\d passed", run.stdout), run.stdout[-300:]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("notebook", sorted(paths.reference_dir("standard").glob("*.ipynb")), ids=lambda path: path.stem)
+def test_a_stored_lesson_says_the_same_from_its_records(notebook):
+    run = nbval(notebook, notebook.parent / "runs")
+    assert run.returncode == 0, run.stdout[-6000:] + run.stderr[-1000:]
 
 
 @pytest.mark.slow
@@ -81,16 +91,26 @@ def test_a_second_call_makes_nothing_again(place, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_notebook_is_executed_again_when_its_runs_are_others_than_the_published_ones(place, monkeypatch):
-    """A batch that was killed after the training and before the notebook must not publish records beside old tables."""
+def test_a_notebook_is_executed_again_when_its_runs_are_others_than_those_it_shows(place, monkeypatch):
+    """Runs are published as they are finished: a batch that is killed before the notebook leaves new ones beside old tables."""
+    notebook = place / "results" / "smoke" / "00_start_here.ipynb"
+    text = notebook.read_text()
+    notebook.write_text(re.sub(r'("runs": ")[0-9a-f]{64}', r"\g<1>" + "0" * 64, text))
+    assert notebook.read_text() != text
+    executed = []
+    monkeypatch.setattr(publish, "execute", lambda source, output, *_, runs, **__: executed.append(runs) or output.write_text(text))
+    for _ in range(2):
+        publish.render("00_start_here", profile="smoke", device="cpu", store=place / "runs")
+    assert len(executed) == 1 and executed[0] in text
+
+
+@pytest.mark.slow
+def test_a_published_run_that_differs_from_the_store_is_published_again(place):
     published = next((place / "results" / "smoke" / "runs").glob("start-unet-*")) / "record.json"
     text = published.read_text()
     published.write_text(text.replace('"parameters": ', '"parameters": 1'))
-    executed = []
-    monkeypatch.setattr(publish, "execute", lambda source, *a, **k: executed.append(Path(source).stem))
-    publish.render("00_start_here", profile="smoke", device="cpu", store=place / "runs")
-    publish.render("00_start_here", profile="smoke", device="cpu", store=place / "runs")
-    assert executed == ["00_start_here"] and published.read_text() == text
+    assert reproduce.reproduce(["00"], profile="smoke", device="cpu", console=Console(quiet=True)) == 0
+    assert published.read_text() == text
 
 
 def train(plan):

@@ -71,7 +71,7 @@ def test_any_verdicts_are_read_back_exactly(tmp_path_factory, found):
 
 
 def test_the_notebook_judges_and_the_file_holds_the_same(tmp_path):
-    table = Report("01_anuw", "quick", tmp_path).verdicts(PAPER, [*RECORDS, None])
+    table = Report("01_anuw", "standard", tmp_path).verdicts(PAPER, [*RECORDS, None])
     found = read_verdicts(PAPER, tmp_path)
     assert found == judge_all(PAPER, [*RECORDS, None]) and found.runs == len(RECORDS)
     assert verdict_table(found).equals(table) and len(set(table["verdict"])) >= 3

@@ -20,7 +20,7 @@ def record(
     *,
     noise=0.01,
     luck=0.002,
-    profile="quick",
+    profile="standard",
     data="streets",
     parameters=1000,
     overrides=None,

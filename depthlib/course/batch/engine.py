@@ -74,7 +74,7 @@ def run_batch(
             command = _command(plan, plan_file, jobs, options)
             helper = process = None
             try:
-                helper = None if _elsewhere(options) else fork_server.start(plan, plan_file, log, environment)
+                helper = None if elsewhere(options) else fork_server.start(plan, plan_file, log, environment)
                 process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=subprocess.STDOUT, env=environment)
                 deadline = time.monotonic() + (float("inf") if max_minutes is None else 60 * max_minutes)
                 watch.start()
@@ -85,7 +85,7 @@ def run_batch(
             finally:
                 with _undisturbed():            # no process of a batch outlives it
                     if process:
-                        here = [] if _elsewhere(options) else [*_at_work(plan), *([helper.pid] if helper else [])]
+                        here = [] if elsewhere(options) else [*_at_work(plan), *([helper.pid] if helper else [])]
                         _end(process, here)
                     if helper:
                         helper.communicate()
@@ -103,11 +103,12 @@ def _command(plan: Plan, plan_file: Path, jobs: int, options: Sequence[str]) -> 
     return [
         plan.python, "-m", "snakemake", "--snakefile", str(SNAKEFILE), "--directory", plan.folder, "--config", f"plan={plan_file}",
         *first, "--keep-going", "--nolock", "--ignore-incomplete", "--rerun-triggers", "mtime", "--scheduler", "greedy",
-        *([f"--jobs={jobs}", *options] if _elsewhere(options) else [*here, *options]),
+        *([f"--jobs={jobs}", *options] if elsewhere(options) else [*here, *options]),
     ]
 
 
-def _elsewhere(options: Sequence[str]) -> bool:
+def elsewhere(options: Sequence[str]) -> bool:
+    """Whether jobs go to a cluster."""
     return any(option.startswith(("--executor", "--workflow-profile")) for option in options)
 
 

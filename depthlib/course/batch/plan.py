@@ -13,7 +13,7 @@ from typing import Any
 
 from depthlib.base import paths
 from depthlib.course.lessons import COURSE, Lesson
-from depthlib.runs.files import RECORD, damaged, mend
+from depthlib.runs.files import RECORD, damaged, mend, runs_digest
 from depthlib.runs.keys import score_key
 from depthlib.runs.spec import RunSpec
 from depthlib.runs.store import Store, copy_run
@@ -93,14 +93,15 @@ def read_plan(path: str | os.PathLike[str]) -> Plan:
 
 
 def make_plan(
-    lessons: Sequence[Lesson], *, profile: str, device: str, jobs: int, later: Sequence[Lesson] = (), gpus: int = 0,
-    store: Store | None = None, folder: Path | None = None,
+    lessons: Sequence[Lesson], *, profile: str, device: str, jobs: int, later: Sequence[Lesson] = (),
+    seed: int | None = None, gpus: int = 0, store: Store | None = None, folder: Path | None = None,
 ) -> Plan:
-    """The plan for these lessons.
+    """The plan for these lessons. One that has no runs at this profile has no part in it.
 
     Args:
         later: lessons whose runs belong to this batch and whose notebooks do not, so that no core idles between two
             batches.
+        seed: of their runs only those with this seed.
         jobs: how many run at once; they share the cores. gpus: how many they share.
         folder: the batch's own files; by default in the store. With another one the store is only looked at.
 
@@ -116,13 +117,16 @@ def make_plan(
     notebooks = {}
     for lesson in lessons:
         specs = lesson.runs(profile)
+        if not specs:
+            continue
         for spec in specs:
             add_run(spec, runs, store, folder, touch=touch)
         shown = [runs[spec.name].stamp for spec in specs]
         stamp = _notebook_stamp(lesson, specs, shown, profile, device, store, folder)
         notebooks[lesson.notebook] = NotebookJob([spec.name for spec in specs], str(stamp))
     for spec in (spec for lesson in later for spec in lesson.runs(profile)):
-        add_run(spec, runs, store, folder, touch=touch)
+        if seed in (None, spec.seed):
+            add_run(spec, runs, store, folder, touch=touch)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return Plan(
         python=sys.executable, profile=profile, device=device, store=str(store.root), folder=str(folder),
@@ -193,6 +197,6 @@ def _notebook_stamp(
     stamp = folder / f"{lesson.notebook}.{hashlib.sha256(content.encode()).hexdigest()[:12]}.done"
     copies = [paths.results_dir(profile) / "runs" / spec.name for spec in specs]
     published = all((copy / RECORD).exists() and not damaged(copy) for copy in copies)
-    if stamp.exists() and not (published and notebooks.is_current(source, output, parameters)):
+    if stamp.exists() and not (published and notebooks.is_current(source, output, parameters, runs=runs_digest(copies))):
         stamp.unlink()
     return stamp

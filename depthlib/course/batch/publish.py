@@ -1,9 +1,10 @@
-"""Publishing from the store to `results/`: a lesson's executed notebook, and its records and small weights."""
+"""Publishing from the store to `results/`: records and small weights of runs, and a lesson's executed notebook."""
 
 from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 from depthlib.base import paths
@@ -11,44 +12,43 @@ from depthlib.course.lessons import Lesson, pick_lessons
 from depthlib.course.notebooks import execute, is_current
 from depthlib.course.notebooks.execute import Progress
 from depthlib.runs.execute import ensure
-from depthlib.runs.files import RECORD, SCORES
-from depthlib.runs.store import RunRecord, Store, copy_run
+from depthlib.runs.files import runs_digest
+from depthlib.runs.spec import RunSpec
+from depthlib.runs.store import Store, copy_run
 
 
 def render(
     lesson_name: str, *, profile: str, device: str, store: str | os.PathLike[str], threads: int | None = None,
     progress: Progress | None = None,
 ) -> Path:
-    """Execute a lesson's notebook, unless its result is current, and publish its runs. All of them must be in the
-    store.
+    """Publish a lesson's runs and execute its notebook, unless that is current. All runs must be in the store.
 
-    A notebook is current if it was executed with the runs published beside it. So new runs are published after the
-    notebook: a batch that is interrupted in between executes it again. One that sums up is always executed.
+    A notebook that sums up is always executed.
     """
     (lesson,) = pick_lessons([lesson_name])
     source = paths.notebooks_dir() / f"{lesson.notebook}.ipynb"
-    output, target = paths.results_dir(profile) / source.name, paths.results_dir(profile) / "runs"
+    output = paths.results_dir(profile) / source.name
     parameters = {"profile": profile, "device": device}
     specs = lesson.runs(profile)
-    records = [ensure(spec, Store(store, train=False, reference=[])) for spec in specs]
-    if lesson.sums_up or not (all(same_record(record, target) for record in records) and is_current(source, output, parameters)):
-        execute(source, output, parameters, threads=threads, progress=progress)
-    for spec, record in zip(specs, records, strict=True):
-        copy_run(record.folder, target / spec.name, weights=spec.recipe.ship_weights)
-    remove_unknown_runs(lesson, profile, target)
+    own = Store(store, train=False, reference=[])
+    runs = runs_digest(ensure(spec, own).folder for spec in specs)
+    if lesson.sums_up or not is_current(source, output, parameters, runs=runs):
+        execute(source, output, parameters, runs=runs, threads=threads, progress=progress)
+    publish(specs, own)
+    remove_unknown_runs(lesson, profile)
     return output
 
 
-def same_record(record: RunRecord, published: Path) -> bool:
-    """Whether this record is already published with the same scores."""
-    ours = [record.folder / RECORD, *sorted((record.folder / SCORES).glob("*.json"))]
-    pairs = [(path, published / path.relative_to(record.folder.parent)) for path in ours]
-    return all(copy.exists() and copy.read_bytes() == path.read_bytes() for path, copy in pairs)
+def publish(specs: Iterable[RunSpec], store: Store) -> None:
+    """Copy these runs, which are in the store, with weights where the recipe ships them."""
+    for spec in specs:
+        target = paths.results_dir(spec.profile) / "runs" / spec.name
+        copy_run(store.root / spec.name, target, weights=spec.recipe.ship_weights)
 
 
-def remove_unknown_runs(lesson: Lesson, profile: str, target: Path) -> None:
+def remove_unknown_runs(lesson: Lesson, profile: str) -> None:
     """Remove published runs of this paper that the lesson no longer has."""
     known = {spec.name for spec in lesson.runs(profile)}
-    for folder in target.glob(f"{lesson.paper}-*"):
+    for folder in (paths.results_dir(profile) / "runs").glob(f"{lesson.paper}-*"):
         if folder.name not in known:
             shutil.rmtree(folder)

@@ -66,6 +66,7 @@ def set_threads(plan_file: str) -> None:
 
 
 def _run(plan: Plan, name: str, status: Status, file: Path) -> None:
+    from depthlib.course.batch.publish import publish
     from depthlib.runs.execute import ensure
     from depthlib.runs.spec import RunSpec
     from depthlib.runs.store import Store
@@ -94,6 +95,7 @@ def _run(plan: Plan, name: str, status: Status, file: Path) -> None:
     status.write(file)
     store = Store(plan.store, train=True)
     ensure(spec, store, device=plan.device, on_step=on_step, on_image=on_image, checkpoint_seconds=plan.checkpoint_seconds)
+    publish([spec], store)
     _mark(plan.runs[name].stamp, name)
 
 

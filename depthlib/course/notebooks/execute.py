@@ -41,19 +41,21 @@ class NotebookFailed(RuntimeError):
 
 def execute(
     source: str | os.PathLike[str], output: str | os.PathLike[str], parameters: Mapping[str, object] | None = None, *,
-    progress: Progress | None = None, threads: int | None = None, cell_timeout: float | None = None,
+    runs: str | None = None, progress: Progress | None = None, threads: int | None = None,
+    cell_timeout: float | None = None,
 ) -> Path:
     """Execute `source` into `output`, which appears only when the last cell is done.
 
     The kernel is this interpreter, started in the folder of `output`; the current folder has no effect.
-    The result carries `depthlib: {key, parts, parameters, profile, versions}` in its metadata and no times, so that two
-    runs of a notebook that prints no times are equal, byte for byte. An older result stays until the new one replaces
+    The result carries `depthlib: {key, parts, parameters, profile, versions, runs}` in its metadata and no times, so that
+    two runs of a notebook that prints no times are equal, byte for byte. An older result stays until the new one replaces
     it.
 
     Args:
         source: a notebook without outputs.
         output: the executed copy; its folder is made.
         parameters: values for names of the cell tagged `parameters`; numpy numbers, tuples and paths are converted.
+        runs: digest of the runs it shows, kept for `is_current`.
         progress: called before each code cell with (cells done, cells in all, cell id), and once at the end.
         threads: for the kernel's numerical libraries (cores // jobs); None for no change.
         cell_timeout: seconds a cell may take; None: no limit.
@@ -65,7 +67,7 @@ def execute(
     source, output = Path(source).resolve(), Path(output).resolve()
     notebook = read_notebook(source)
     values = checked_parameters(notebook, parameters or {})
-    stamp = _stamp(notebook, values)
+    stamp = _stamp(notebook, values) | ({} if runs is None else {"runs": runs})
     failed = output.with_name(f"{output.stem}.failed.ipynb")
     output.parent.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(output.parent, source.stem)

@@ -36,13 +36,15 @@ def check_executed(executed: str | os.PathLike[str], source: str | os.PathLike[s
 
 
 def is_current(
-    source: str | os.PathLike[str], output: str | os.PathLike[str], parameters: Mapping[str, object] | None = None,
+    source: str | os.PathLike[str], output: str | os.PathLike[str], parameters: Mapping[str, object] | None = None, *,
+    runs: str | None = None,
 ) -> bool:
-    """Whether `output` is a finished execution of the current `source` with exactly these parameters."""
+    """Whether `output` is a finished execution of the current `source` with exactly these parameters and runs."""
     if check_executed(output, source):
         return False
-    stored = read_notebook(output).metadata["depthlib"]["key"]
-    return stored == notebook_key(read_notebook(source), parameters or {}).digest
+    stored = read_notebook(output).metadata["depthlib"]
+    key = notebook_key(read_notebook(source), parameters or {}).digest
+    return (stored["key"], stored.get("runs")) == (key, runs)
 
 
 def _unfinished(notebook: NotebookNode) -> list[str]:

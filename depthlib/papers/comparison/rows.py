@@ -1,16 +1,25 @@
-"""All methods on the same frames and protocol, which no paper shows. Each has its own loss, all as many steps.
+"""All methods on the same frames and protocol, which no paper shows, each with its own network and loss.
 
-| variant | network | learns from | paper |
-|---|---|---|---|
-| `mean` | one depth for all pixels | the mean of the labels | the floor |
-| `unet` | U-Net | labels | lesson 00 |
-| `fcrn` | FCRN | labels, berHu | rival of ANUW and of Look Deeper |
-| `anuw` | ANU | labels, the loss of ANUW | ANUW; its soft labels need wrong labels, and there are none here |
-| `dacnn` | DACNN's student | labels and smoothness | DACNN without its teacher |
-| `synergy` | depth branch with up-skips | labels, attention-driven loss | Look Deeper without its other stages |
-| `lr-net` | LR-Net | the neighbouring frames and the camera motion; no labels | the first stage of the dual networks |
+| variant | network | starts from | learns from | paper |
+|---|---|---|---|---|
+| `lite` | `LiteDepth`, a plain decoder | ImageNet | labels | lesson 00: an outsider |
+| `unet` | U-Net | random weights | labels | lesson 00 |
+| `fcrn` | FCRN | ImageNet | labels, berHu | rival of ANUW and of Look Deeper |
+| `anuw` | ANU | random weights | labels, the loss of ANUW | ANUW; its soft labels need wrong ones, here are none |
+| `dacnn` | DACNN's student | ImageNet | labels and smoothness | DACNN without its teacher |
+| `synergy` | depth branch with up-skips | ImageNet | labels, attention-driven loss | Look Deeper, first stage |
+| `lr-net` | LR-Net | ImageNet | neighbouring frames, camera motion; no labels | dual networks, first stage |
+| `floor-constant`, `floor-map` | none, see `depthlib.runs.floors` | | labels | the floors |
 
-Parts of a method beside its network and loss that would need other data or more steps are left out, as the table says.
+A network on a trunk has the same one as all others, EfficientNet-Lite0 (DACNN's is trained from scratch in print, see
+its erratum D15). FCRN is built as `SynergyNet` with up-projections and without skips, which is FCRN on a trunk of
+choice. U-Net and ANU have no trunk. At profile "full" the trunks are those of the papers, from random weights, since no
+package brings others.
+
+All share the frames and the way of training (`_plan`): as many steps of as many frames, depth heads that are linear in
+log depth and start at the median of the labels. LR-Net has no labels to start from, and learns more from more steps: it
+sees as many frames as the others in `VIDEO` times the steps. Learning rates: `RATES`. Parts of a method that would need
+other data or stages are left out, as the table says; of the loss of LR-Net the feature term.
 """
 
 from __future__ import annotations
@@ -21,24 +30,33 @@ from typing import Any
 from depthlib.base.build import Build
 from depthlib.losses.regression import berhu_loss, scale_invariant_log_loss
 from depthlib.papers.anuw.loss import anuw_loss
+from depthlib.papers.comparison.task import DepthStage
 from depthlib.papers.dacnn.task import Distillation
-from depthlib.papers.dual.rows import QUICK as VIDEO
+from depthlib.papers.dual.rows import QUICK as DUAL
 from depthlib.papers.dual.task import FromVideo
-from depthlib.papers.synergy.task import StagedTask
-from depthlib.runs.profiles import get_profile
+from depthlib.papers.start.loss import log_depth_loss
+from depthlib.runs.floors import floor_recipe
+from depthlib.runs.profiles import Profile, get_profile
 from depthlib.runs.recipe import Recipe
 from depthlib.runs.spec import RunSpec
 from depthlib.scenes.distribution import MAX_DEPTH
 from depthlib.scenes.sets import scenes
 from depthlib.training.fit import Plan
-from depthlib.training.tasks import MeanOfLabels, Supervised
+from depthlib.training.tasks import Supervised
 
+FLOORS = ("floor-constant", "floor-map")
 FAR = MAX_DEPTH["streets"]
+HEAD = {"activation": "log", "min_depth": 0.3, "max_depth": FAR}
+TRUNK = "efficientnet_lite0"
+TRUNK_RATE = 0.1        # of a trunk with ImageNet weights, in rates of the rest
+VIDEO = 2               # steps from video in steps of the others, and parts of their batch
+ALONE = {"classes": 0, "sharing": "none", "head_bias": True, **HEAD}       # `SynergyNet` for depth alone
+OWN_TRUNK = {"trunk": "resnet50", "width": 1.0, "pretrained": False}
 
 
 @dataclass(frozen=True)
 class Method:
-    """Network, task, learning rate and gradient norm limit of one method.
+    """Network and task of one method.
 
     Attributes:
         options: of a narrow network. wide: those that differ at profile "full".
@@ -47,47 +65,92 @@ class Method:
     model: str
     options: dict[str, Any]
     task: Build
-    lr: float
     wide: dict[str, Any] = field(default_factory=dict)
-    clip: float | None = None
+
+    @property
+    def from_video(self) -> bool:
+        return self.model == "video"
 
 
 METHODS = {
-    "mean": Method("constant", {}, Build.of(MeanOfLabels), 1e-3),
-    "unet": Method(
-        "unet", {"width": 8, "activation": "log", "min_depth": 0.3, "max_depth": FAR},
-        Build.of(Supervised, loss=scale_invariant_log_loss, options={}), 3e-3, {"width": 32},
+    "lite": Method("lite_depth", {"pretrained": True}, Build.of(Supervised, loss=log_depth_loss)),
+    "unet": Method("unet", {"width": 8, **HEAD}, Build.of(Supervised, loss=scale_invariant_log_loss), {"width": 32}),
+    "fcrn": Method(
+        "synergy", {**ALONE, "trunk": TRUNK, "pretrained": True, "width": 0.25, "up": "projection", "skips": False},
+        Build.of(Supervised, loss=berhu_loss), OWN_TRUNK,
     ),
-    "fcrn": Method("fcrn", {"width": 0.25}, Build.of(Supervised, loss=berhu_loss, options={}), 6e-3, {"width": 1.0}),
     "anuw": Method(
-        "anu", {"width": 8, "max_depth": FAR, "awca": True, "psnl": True, "psnl_stride": 4},
-        Build.of(Supervised, loss=anuw_loss, options={"max_depth": FAR}), 1e-2, {"width": 32, "psnl_stride": 1},
+        "anu", {"width": 8, "awca": True, "psnl": True, "psnl_stride": 4, **HEAD},
+        Build.of(Supervised, loss=anuw_loss, options={"max_depth": FAR}), {"width": 32, "psnl_stride": 1},
     ),
     "dacnn": Method(
         "dacnn",
-        {"backbone": "resnest14d", "width": 0.25, "dilations": [1, 2, 4, 6], "guidance_channels": 16, "max_depth": FAR},
-        Build.of(Distillation, weights={"pixel": 1.0, "smooth": 0.01}), 3e-3,
-        {"backbone": "resnest50d", "width": 1.0, "dilations": [1, 6, 12, 18], "guidance_channels": 32},
+        {
+            "backbone": TRUNK, "pretrained": True, "width": 0.25, "dilations": [1, 2, 4, 6], "guidance_channels": 16,
+            **HEAD,
+        },
+        Build.of(Distillation, weights={"pixel": 1.0, "smooth": 0.01}),
+        {
+            "backbone": "resnest50d", "pretrained": False, "width": 1.0, "dilations": [1, 6, 12, 18],
+            "guidance_channels": 32,
+        },
     ),
     "synergy": Method(
-        "synergy", {"classes": 0, "sharing": "none", "width": 0.125, "max_depth": FAR},
+        "synergy", {**ALONE, "trunk": TRUNK, "pretrained": True, "width": 0.25},
         Build.of(
-            StagedTask, stage={"name": "depth", "rates": {"backbone": 3e-3, "depth": 3e-3}, "bypass": True},
-            weights={"depth_aware": 1.0, "joint_gradient": 0.125}, max_depth=FAR, classes=0, gradient_mode="none",
+            DepthStage, stage={"name": "depth", "rates": {}}, weights={"depth_aware": 1.0, "joint_gradient": 0.125},
+            max_depth=FAR, gradient_mode="none",
         ),
-        3e-3, {"width": 1.0},
+        OWN_TRUNK,
     ),
-    "lr-net": Method(       # weights of the loss and true camera motion as at "quick" of the dual networks
+    "lr-net": Method(
         "video",
-        {"depth": "lr_net", "depth_options": {"encoder": "resnet18", "width": 0.25}, "pose_options": VIDEO.pose},
+        {
+            "depth": "lr_net", "depth_options": {"encoder": TRUNK, "pretrained": True, "width": 0.5},
+            "pose_options": DUAL.pose,
+        },
         Build.of(
-            FromVideo, options={"rule": "per_scale"}, motion="known",
-            weights={"photometric": 1.0, "smoothness": VIDEO.smoothness, "features": VIDEO.features},
+            FromVideo, weights={"photometric": 1.0, "smoothness": 1e-3}, motion="known", options={"rule": "full_res"},
         ),
-        1e-3, {"depth_options": {"encoder": "resnet50"}, "pose_options": {}}, clip=1.0,
+        {"depth_options": {"encoder": "resnet50"}, "pose_options": {}},
     ),
 }
-VARIANTS = tuple(METHODS)
+VARIANTS = (*METHODS, *FLOORS)
+
+RATES = {
+    "lite": 1e-3,
+    "unet": 3e-3,
+    "fcrn": 3e-3,
+    "anuw": 3e-3,
+    "dacnn": 1e-3,
+    "synergy": 3e-3,
+    "lr-net": 5e-4,
+}
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What this comparison sets for itself in a profile.
+
+    Attributes:
+        profile: fields of the profile that differ.
+        frame: height and width.
+        pace: factor on the learning rates.
+        wide: whether the networks are the papers'.
+    """
+
+    profile: dict[str, Any]
+    frame: tuple[int, int] = (96, 192)
+    pace: float = 1.0
+    wide: bool = False
+
+
+SCALES = {
+    "smoke": Scale({}, frame=(64, 128)),
+    "quick": Scale({"steps": 120, "test_scenes": 128}, frame=(64, 128)),
+    "standard": Scale({}),
+    "full": Scale({"test_scenes": 256}, pace=0.1, wide=True),
+}
 
 
 def recipe(spec: RunSpec) -> Recipe:
@@ -97,36 +160,46 @@ def recipe(spec: RunSpec) -> Recipe:
         ValueError: an unknown variant or data set.
         NotImplementedError: profile "paper": no two of the papers share a data set.
     """
-    if spec.variant not in METHODS:
-        raise ValueError(f"unknown variant {spec.variant!r}: expected one of {', '.join(METHODS)}")
+    if spec.variant not in VARIANTS:
+        raise ValueError(f"unknown variant {spec.variant!r}: expected one of {', '.join(VARIANTS)}")
     if spec.data != "streets":
         raise ValueError(f"unknown data {spec.data!r}: expected streets")
-    if spec.profile == "paper":
-        raise NotImplementedError("no two of the papers share a data set: expected profile smoke, quick or full")
-    method, full = METHODS[spec.variant], spec.profile == "full"
-    sizes = {} if full else {"batch_size": 4, "train_scenes": 96 if spec.profile == "quick" else 8}
-    profile = spec.scaled(**sizes)
-    size = {"height": 96, "width": 192} if full else {"height": 64, "width": 128}
-    views = {"views": ["current", "previous", "next"]} if method.model == "video" else {}
+    if spec.profile not in SCALES:
+        raise NotImplementedError(f"no two of the papers share a data set: expected profile {', '.join(SCALES)}")
+    scale = SCALES[spec.profile]
+    profile, size = spec.scaled(**scale.profile), {"height": scale.frame[0], "width": scale.frame[1]}
+    method = METHODS["lite" if spec.variant in FLOORS else spec.variant]
+    views = {"views": ["current", "previous", "next"]} if method.from_video else {}
     test = Build.of(scenes, family="streets", split="test", count=profile.test_scenes, **size)
-    return Recipe(
+    made = Recipe(
         model=method.model,
-        model_options=method.options | (method.wide if full else {}),
+        model_options=method.options | (method.wide if scale.wide else {}),
         task=method.task,
         train=Build.of(scenes, family="streets", split="train", count=profile.train_scenes, **size, **views),
         tests={"metric": (test, "scenes"), "median": (test, "scenes-median")},
-        plan=Plan(
-            steps=0 if method.model == "constant" else profile.steps, batch_size=profile.batch_size,
-            lr=1e-4 if full else method.lr, colour=0.1, clip=method.clip,
-        ),
-        pictures={"median": 3},
+        plan=_plan(method, RATES.get(spec.variant, 0.0), scale, profile),
+        pictures={"median": 3} if spec.seed == 0 else {},
+    )
+    return floor_recipe(made, spec.variant) if spec.variant in FLOORS else made
+
+
+def _plan(method: Method, rate: float, scale: Scale, profile: Profile) -> Plan:
+    """The recipe of the first lesson; the trunk slower where it has learned from ImageNet."""
+    parts = VIDEO if method.from_video else 1
+    steps, batch_size = parts * profile.steps, max(1, profile.batch_size // parts)
+    pretrained = method.options.get("depth_options", method.options).get("pretrained", False)
+    learned_before = pretrained and not (scale.wide and method.wide)
+    return Plan(
+        steps=steps, batch_size=batch_size, optimizer="adamw", lr=scale.pace * rate,
+        trunk_rate=TRUNK_RATE if learned_before else 1.0, schedule="cosine", warmup=steps // 6, clip=1.0,
+        median_start=not method.from_video, colour=0.2,
     )
 
 
 def runs(profile: str, *, seeds: list[int] | None = None) -> list[RunSpec]:
-    """All runs behind `06_verdicts`: every method with every seed, the floor once."""
-    seeds = list(get_profile(profile).seeds) if seeds is None else seeds
+    """All runs behind `06_verdicts`: every method with every seed, the floors once."""
+    seeds = list(get_profile(profile).seeds if seeds is None else seeds)
     return [
         RunSpec("comparison", variant, "streets", profile, seed)
-        for variant in VARIANTS for seed in (seeds[:1] if variant == "mean" else seeds)
+        for variant in VARIANTS for seed in (seeds[:1] if variant in FLOORS else seeds)
     ]

@@ -137,15 +137,13 @@ def runs(profile: str, *, variants: tuple[str, ...] | None = None, seeds: list[i
 
     Args:
         variants: default: the rows of the tables, the teacher and the floor; in "full" also `long` and the loss terms.
-        seeds: default: those of the profile. The students share one teacher; in "full" the teacher and its control are
-            trained with every seed, since one training says little about how good a teacher is.
+        seeds: default: those of the profile. The students share one teacher. It is trained with every seed all the same,
+            since one training says little about how good a teacher is.
     """
     repetitions = seeds or list(get_profile(profile).seeds)
     rows = variants or ("teacher", "mean", *FLOOR_ROWS, *TABLE3, *(("long", *MORE) if profile == "full" else ()))
-    some = repetitions if profile == "full" else repetitions[:1]
-    few = {"teacher": sorted({TEACHER_SEED, *some}), "long": some, "mean": repetitions[:1]}
-    few |= dict.fromkeys(FLOOR_ROWS, [0])
-    return [RunSpec("dacnn", v, "streets", profile, seed) for v in rows for seed in few.get(v, repetitions)]
+    seeds_of = {"teacher": sorted({TEACHER_SEED, *repetitions}), "mean": repetitions[:1]} | dict.fromkeys(FLOOR_ROWS, [0])
+    return [RunSpec("dacnn", v, "streets", profile, seed) for v in rows for seed in seeds_of.get(v, repetitions)]
 
 
 def _student(spec: RunSpec, scale: Scale) -> dict[str, Any]:

@@ -55,13 +55,12 @@ from depthlib.papers.mobile.variants import (
     PAIRS_TESTED,
     SCALES,
     SHOWN,
-    TWICE,
     VARIANTS,
     Scale,
     Variant,
 )
 from depthlib.runs.floors import floor_recipe
-from depthlib.runs.profiles import Profile
+from depthlib.runs.profiles import Profile, get_profile
 from depthlib.runs.recipe import Recipe
 from depthlib.runs.spec import RunSpec
 from depthlib.training.fit import Plan
@@ -104,14 +103,13 @@ def runs(profile: str, *, variants: tuple[str, ...] | None = None, seeds: list[i
 
     Args:
         variants: default: all rows; in "quick" without `LEFT_OUT`.
-        seeds: default: three; in "quick" two for `TWICE`, else one; in "smoke" one. Trunk and teacher are trained once.
+        seeds: default: those of the profile. Trunk and teacher are trained once.
     """
     small = profile in ("smoke", "quick")
     rows = variants or tuple(name for name in DATA if not (small and name in LEFT_OUT))
     chained: dict[tuple[str, int], RunSpec] = {}
     for name in rows:
-        default = [0, 1, 2] if not small else [0, 1] if profile == "quick" and name in TWICE else [0]
-        for seed in [0] if name in ("trunk", "teacher") else seeds or default:
+        for seed in [0] if name in ("trunk", "teacher") else seeds or get_profile(profile).seeds:
             for run in _needed(RunSpec("mobile", name, DATA[name], profile, seed)):
                 chained[run.variant, run.seed] = run
     floors = [RunSpec("mobile", name, data, profile) for name, data in FLOOR_ROWS.items() if variants is None]

@@ -69,7 +69,7 @@ OTHERS = {"trunk": "classes", "teacher": "y3d", "hourglass": "diw"}      # varia
 DATA = {**dict.fromkeys(DESIGN, "rooms"), **{name: variant.data for name, variant in VARIANTS.items()}, **OTHERS}
 DATA |= dict.fromkeys((*SEARCHES, *PRUNED), "diw")
 
-# The rows that "quick" leaves out; those that it trains with two seeds, since its claims compare them.
+# The rows that "quick" leaves out.
 IN_QUICK = ("mobilenet_v2-nnconv5", "shufflenet_v2-nnconv5", "mobilenet_v2-fbnet", "mobilenet_v2-x112")
 LEFT_OUT = (
     *(name for name in DESIGN if name not in IN_QUICK),
@@ -78,7 +78,6 @@ LEFT_OUT = (
 )
 SHOWN = ("diw", "mc-rw-diw", "kd-2ip", "hard-easy")          # whose weights are shipped for the lesson
 PAIRS_TESTED = 400          # per test image; DIW has one
-TWICE = ("diw", "kd", "kd-2ip", "easy-hard", "hard-easy")
 
 
 @dataclass(frozen=True)

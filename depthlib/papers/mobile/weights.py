@@ -42,6 +42,8 @@ def judge_course(ends: Mapping[str, Sequence[float]], profile: str, min_seeds: i
     why = ", ".join(f"the {name} weight {way}" for name, way in ways.items()) + f" ({seeds} seed{'s' if seeds > 1 else ''})"
     if not get_profile(profile).meaningful:
         return NOT_RUN, f"profile {profile} only proves that the code runs"
+    if not get_profile(profile).decides:
+        return NOT_RUN, f"no verdict at profile {profile}; {why}"
     if seeds < min_seeds:
         return UNRESOLVED, f"{why}; the rule asks for {min_seeds}"
     if ways == CLAIMED:

@@ -48,6 +48,8 @@ class Scale:
 QUICK = Scale({"train_scenes": 512, "test_scenes": 128, "steps": 300}, val_scenes=64, validate_every=25)
 SCALES = {
     "smoke": Scale({"steps": 6}, val_scenes=2, validate_every=2),
+    "quick": QUICK,
+    "standard": replace(QUICK, profile={}),
     "full": Scale({}, val_scenes=256, validate_every=500),
 }
 
@@ -65,7 +67,7 @@ def recipe(spec: RunSpec) -> Recipe:
         raise ValueError(f"unknown data {spec.data!r}: expected one of {', '.join(MAX_DEPTH)}")
     if spec.profile == "paper":
         raise NotImplementedError("the first lesson has no paper: expected another profile")
-    scale = SCALES.get(spec.profile, QUICK)
+    scale = SCALES[spec.profile]
     profile, max_depth = spec.scaled(**scale.profile), MAX_DEPTH[spec.data]
     test = Build.of(scenes, family=spec.data, split="test", count=profile.test_scenes)
     ships = spec.profile in ("quick", "standard") and spec.seed == 0
@@ -104,9 +106,8 @@ def recipe(spec: RunSpec) -> Recipe:
 
 
 def runs(profile: str, *, data: str = "rooms", seeds: list[int] | None = None) -> list[RunSpec]:
-    """All runs behind the notebook: `lite` with every seed, in "quick" with one; `short_run`, `unet`, floors once."""
-    if seeds is None:
-        seeds = [0] if profile == "quick" else list(get_profile(profile).seeds)
+    """All runs behind the notebook: `lite` with every seed; `short_run`, `unet`, floors once."""
+    seeds = list(get_profile(profile).seeds if seeds is None else seeds)
     once = [RunSpec("start", variant, data, profile, seeds[0]) for variant in ("unet", *FLOORS)]
     nets = [RunSpec("start", "lite", data, profile, seed) for seed in seeds]
     return [*nets, short_run(profile, data, seeds[0]), *once]

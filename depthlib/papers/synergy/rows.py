@@ -32,7 +32,7 @@ from depthlib.papers.synergy.measures import AttentionOnDepth, ClassScores, Dept
 from depthlib.papers.synergy.stages import STAGES, Stage
 from depthlib.papers.synergy.task import StagedTask
 from depthlib.runs.floors import floor_recipe
-from depthlib.runs.profiles import Profile
+from depthlib.runs.profiles import Profile, get_profile
 from depthlib.runs.recipe import Recipe
 from depthlib.runs.spec import RunSpec
 from depthlib.scenes.distribution import MAX_DEPTH
@@ -83,7 +83,6 @@ VARIANTS = {
 }
 TABLE1 = ("depth", "suc", "suc-da", "sem", "cs", "lsu", "proposed")
 SHOWN = ("suc", "suc-da", "cs", "lsu", "proposed", "proposed-13")      # whose weights are shipped for the lesson
-ONCE = ("proposed-13", "laina", "laina-sem", "classes", "classes-focal", "classes-balanced")   # one seed in "quick"
 TAIL = ("suc", "suc-da")        # the pair of the experiment on the depth tail; only the loss differs
 FLOOR_ROWS = {"floor-constant": "suc", "floor-map": "suc", "floor-classes": "classes"}      # -> row with the same tests
 TAILS = {"rooms-short": 0.25, "rooms": 1.0, "rooms-long": 2.0}      # data -> `depth_tail` of the scenes
@@ -221,16 +220,14 @@ def runs(profile: str, *, variants: tuple[str, ...] | None = None, seeds: list[i
 
     Args:
         variants: default: the rows of the tables on "rooms", and the pair `TAIL` on the other data.
-        seeds: default: three; in "smoke" one; in "quick" two, three for the pair `TAIL` on "rooms", one for `ONCE`.
+        seeds: default: those of the profile.
     """
     rows = variants or tuple(VARIANTS)
     wanted = [(name, "rooms") for name in rows]
     wanted += [(name, data) for data in TAILS if data != "rooms" for name in TAIL if name in rows]
     chained: dict[tuple[str, str, int], None] = {}
     for name, data in wanted:
-        few = [0] if name in ONCE else [0, 1, 2] if name in TAIL and data == "rooms" else [0, 1]
-        default = {"smoke": [0], "quick": few}.get(profile, [0, 1, 2])
-        chained |= {(run, data, seed): None for run in stages_of(name) for seed in seeds or default}
+        chained |= {(run, data, s): None for run in stages_of(name) for s in seeds or get_profile(profile).seeds}
     trunk = RunSpec("synergy", "trunk", "streets", profile, 0)
     floors = [
         RunSpec("synergy", name, data, profile) for name, row in FLOOR_ROWS.items() for data in TAILS

@@ -232,13 +232,15 @@ def test_where_the_weights_go_is_judged_by_the_locked_rule():
         "supported": [printed, printed], "contradicted": [other, other], "not resolved": [printed, other],
     }
     for verdict, records in cases.items():
-        assert judge_course(last_weights(records), "quick")[0] == verdict
-    assert judge_course(last_weights([mixed, mixed]), "quick")[0] == "contradicted"         # one of the two ends on the other side
-    assert judge_course(last_weights([printed, mixed]), "quick") == (
+        assert judge_course(last_weights(records), "standard")[0] == verdict
+    assert judge_course(last_weights([mixed, mixed]), "standard")[0] == "contradicted"         # one of the two ends on the other side
+    assert judge_course(last_weights([printed, mixed]), "standard") == (
         "not resolved", "the ranking weight rises, the pairwise weight differs between seeds (2 seeds)",
     )
-    assert judge_course(last_weights([printed]), "quick")[0] == "not resolved"
-    assert judge_course(last_weights([printed, printed]), "smoke")[0] == "not run"
+    assert judge_course(last_weights([printed]), "standard")[0] == "not resolved"
+    for profile, why in (("smoke", "only proves that the code runs"), ("quick", "no verdict at profile quick; the ranking weight rises")):
+        status, found = judge_course(last_weights([printed, printed]), profile)
+        assert status == "not run" and why in found
     assert direction([0.34, 0.9]) == "rises" and direction([0.33, 0.1]) == "falls" and direction([0.3, 0.4]) == "differs between seeds"
 
 
