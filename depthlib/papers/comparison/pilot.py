@@ -23,9 +23,9 @@ from depthlib.runs.spec import RunSpec
 TRIALS = {
     "lite": (3e-4, 1e-3, 3e-3),
     "unet": (1e-3, 3e-3, 1e-2),
-    "fcrn": (1e-3, 3e-3, 1e-2),
+    "fcrn": (3e-3, 1e-2, 3e-2),
     "anuw": (1e-3, 3e-3, 1e-2),
-    "dacnn": (3e-4, 1e-3, 3e-3),
+    "dacnn": (1e-3, 3e-3, 1e-2),
     "synergy": (1e-3, 3e-3, 1e-2),
     "lr-net": (1.5e-4, 5e-4, 1.5e-3),
 }

@@ -120,9 +120,9 @@ VARIANTS = (*METHODS, *FLOORS)
 RATES = {
     "lite": 1e-3,
     "unet": 3e-3,
-    "fcrn": 3e-3,
+    "fcrn": 1e-2,
     "anuw": 3e-3,
-    "dacnn": 1e-3,
+    "dacnn": 3e-3,
     "synergy": 3e-3,
     "lr-net": 5e-4,
 }

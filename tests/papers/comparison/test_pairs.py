@@ -26,7 +26,8 @@ def answers(found):
 
 
 def test_what_is_true_is_found():
-    found = answers({"far": table(0.1), "near": table(0.0), "as-near": table(0.0, seed=1), "lucky": table(0.01, luck=0.05)})
+    lucky = table(0.01, luck=0.05)
+    found = answers({"far": table(0.1), "near": table(0.0), "as-near": table(0.0, seed=1), "lucky": lucky})
     assert found[("near", "far")] == found[("as-near", "far")] == "better"
     twins = next(answer for pair, answer in found.items() if set(pair) == {"near", "as-near"})
     assert twins == NO_DIFFERENCE
@@ -41,7 +42,7 @@ def test_equal_tables_are_not_measurable_and_need_nothing():
 
 
 def test_holm_over_all_pairs_and_no_fewer():
-    """Alone a pair of p between .05 / 3 and .05 is decided, among three it is not: the same numbers, another question."""
+    """Alone a pair of p between .05 / 3 and .05 is decided, among three it is not: the same numbers."""
     base = table(0.0)
     draw = np.random.default_rng(5)
     shift = draw.normal(0, 1, (SEEDS, 1))
@@ -62,7 +63,8 @@ def test_false_answers_are_rare_among_equal_methods():
         draw = np.random.default_rng(trial)
         difficulty = draw.gamma(4.0, 0.05, 40)
         found = {
-            str(name): difficulty + draw.normal(0, 0.01, (SEEDS, 1)) + draw.normal(0, 0.02, (SEEDS, 40)) for name in range(5)
+            str(name): difficulty + draw.normal(0, 0.01, (SEEDS, 1)) + draw.normal(0, 0.02, (SEEDS, 40))
+            for name in range(5)
         }
         wrong += any(pair.answer == "better" for pair in judge_pairs(found))
     assert wrong / 200 <= 0.05 + 2 * (0.05 * 0.95 / 200) ** 0.5
@@ -83,7 +85,8 @@ def test_square_and_rows_say_the_same():
     names = {"near": "Near", "far": "Far", "twin": "Twin"}
     found = judge_pairs({"far": table(0.1), "near": table(0.0), "twin": table(0.0, seed=1)})
     square, rows = matrix(found, names), pair_table(found, names)
-    assert list(square.index)[-1] == "Far" and square.loc["Near", "Far"] == "better" and square.loc["Far", "Near"] == "worse"
+    assert list(square.index)[-1] == "Far"
+    assert square.loc["Near", "Far"] == "better" and square.loc["Far", "Near"] == "worse"
     assert square.loc["Near", "Twin"] == square.loc["Twin", "Near"] == NO_DIFFERENCE
     assert [square.loc[name, name] for name in square.index] == [""] * 3
     far = rows[rows["higher"] == "Far"].iloc[0]
@@ -106,8 +109,8 @@ def records(variant, errors, seeds):
 
 
 @pytest.mark.parametrize(("variant", "share", "luck", "learned"), [
-    ("lite", 0.80, 0.001, True), ("lite", 0.88, 0.001, False), ("lr-net", 0.88, 0.001, True), ("lr-net", 0.95, 0.001, False),
-    ("lite", 0.80, 0.2, False),
+    ("lite", 0.80, 0.001, True), ("lite", 0.88, 0.001, False), ("lite", 0.80, 0.2, False),
+    ("lr-net", 0.88, 0.001, True), ("lr-net", 0.95, 0.001, False),
 ])
 def test_who_has_not_learned_is_not_asked(variant, share, luck, learned):
     """From video a little less is enough; a method whose seeds differ too much has not learned, whatever its mean."""
@@ -135,3 +138,12 @@ def test_pairs_are_asked_of_those_that_have_learned_alone():
     assert list(errors) == ["lite", "unet", "fcrn", "anuw", "floor-constant", "floor-map"]
     (pair,) = judge_pairs({key: errors[key] for key in able})
     assert (pair.lower, pair.higher, pair.answer) == ("lite", "fcrn", "better")
+
+
+def test_the_rules_are_those_of_the_claims():
+    from depthlib.report.claims import load_paper
+
+    shares = {"anuw": all_pairs.LEARNED, "synergy": all_pairs.LEARNED, "dual": all_pairs.LEARNED_FROM_VIDEO}
+    for key, share in shares.items():
+        rule = load_paper(key).claims[0].rule
+        assert (rule.level, rule.margin, rule.learned) == (all_pairs.LEVEL, all_pairs.MARGIN, share)

@@ -59,7 +59,7 @@ def test_every_seed_of_a_profile_and_the_floors_once():
 
 
 def test_one_trunk_with_one_set_of_weights():
-    """Compared with the encoder by itself: every weight of each trunk is there, and the slow rate is that of trunks alone."""
+    """Compared with the encoder by itself: every weight of each trunk is there, and trunks alone are slowed down."""
     from depthlib.models.efficientnet_lite import EfficientNetLite0
 
     weights = EfficientNetLite0(pretrained=True).trunk.state_dict()
@@ -68,7 +68,7 @@ def test_one_trunk_with_one_set_of_weights():
         if variant not in FROM_IMAGENET:
             continue
         trunk = create_model(recipe.model, **recipe.model_options).trunk
-        trunk = trunk[0] if isinstance(trunk, nn.ModuleList) else trunk      # of video, where the pose network may have one
+        trunk = trunk[0] if isinstance(trunk, nn.ModuleList) else trunk      # of video: a list
         found = getattr(trunk, "trunk", trunk).state_dict()
         assert found.keys() == weights.keys()
         assert all(torch.equal(found[name], weights[name]) for name in weights), variant
