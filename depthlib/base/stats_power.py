@@ -36,7 +36,7 @@ def detectable(found: Paired, level: float) -> float:
 
     if not found.varies:
         return float("inf")
-    far = float(critical(found, level)) + 40.0
+    far = 2 * float(critical(found, level)) + 40.0         # twice, for the tails of two seeds
     return float(brentq(lambda steps: power(found, steps * found.error, level) - POWER, 0.0, far) * found.error)
 
 

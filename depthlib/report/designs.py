@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from depthlib.base.stats_paired import Paired, critical, paired
-from depthlib.base.stats_power import POWER, power, redesigned
+from depthlib.base.stats_paired import Paired, paired
+from depthlib.base.stats_power import detectable, redesigned
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,13 +38,7 @@ def smallest_found(found: Paired, seeds: int, frames: int, level: float) -> floa
     The variance parts of `found` are taken for the true ones; with few seeds they are themselves poorly known. Infinite
     where nothing varies.
     """
-    from scipy.optimize import brentq
-
-    if not found.varies:
-        return float("inf")
-    design = redesigned(found, seeds, frames)
-    far = 2 * float(critical(design, level)) + 40.0         # in standard errors; twice, for the tails of two seeds
-    return float(brentq(lambda steps: power(design, steps * design.error, level) - POWER, 0.0, far) * design.error)
+    return detectable(redesigned(found, seeds, frames), level)
 
 
 def power_table(found: Paired, seeds: Sequence[int], frames: Sequence[int], level: float, scale: float) -> pd.DataFrame:

@@ -329,7 +329,7 @@ def test_records_that_cannot_be_compared_are_refused():
     four = runs({"d": 0.4, "a": 0.5}, seeds=4)
     with pytest.raises(ValueError, match="records mix profile full .* and profile standard"):
         judged("both-help", [*four, record("b", 0, profile="full")])
-    with pytest.raises(ValueError, match="records mix profile quick .* and profile quick"):
+    with pytest.raises(ValueError, match="records mix profile standard .* and profile standard"):
         judged("both-help", [*four, record("b", 0, overrides={"steps": 3})])
     with pytest.raises(ValueError, match="two records of a on streets with seed 0"):
         judged("both-help", [*four, record("a", 0)])

@@ -56,6 +56,7 @@ def test_holm_over_all_pairs_and_no_fewer():
     assert among.interval.low < 0 < among.interval.high
 
 
+@pytest.mark.slow
 def test_false_answers_are_rare_among_equal_methods():
     """Five equal methods with ten pairs: in at most 5 % of the tables anything is called better (binomial margin)."""
     wrong = 0
