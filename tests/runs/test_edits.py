@@ -24,6 +24,7 @@ from depthlib.course.batch.plan import make_plan
 from depthlib.course.lessons import COURSE
 from depthlib.course.notebooks import notebook_key
 from depthlib.course.notebooks.cells import code_cells, read_notebook, write_notebook
+from depthlib.runs.files import runs_digest
 from depthlib.runs.keys import score_key
 from depthlib.runs.spec import RunSpec
 from depthlib.runs.store import Store, copy_run
@@ -46,7 +47,8 @@ for lesson in COURSE:
     key = notebook_key(notebook, parameters)
     for number, cell in enumerate(code_cells(notebook), start=1):
         cell.execution_count = number
-    notebook.metadata["depthlib"] = {"key": key.digest, "parts": asdict(key), "parameters": parameters}
+    runs = runs_digest(paths.results_dir("smoke") / "runs" / spec.name for spec in lesson.runs("smoke"))
+    notebook.metadata["depthlib"] = {"key": key.digest, "parts": asdict(key), "parameters": parameters, "runs": runs}
     write_notebook(notebook, paths.results_dir("smoke") / f"{lesson.notebook}.ipynb")
 for job in make_plan(COURSE, profile="smoke", device="cpu", jobs=1).notebooks.values():
     Path(job.stamp).write_text("done")
