@@ -59,6 +59,7 @@ def test_import_is_light():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 def test_rows_of_the_papers_import_no_library_of_networks():
     """It is imported when a network is built: a lesson's first cell stays quick, and shows no warning of that library."""
     code = (

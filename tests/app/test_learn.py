@@ -20,6 +20,7 @@ def learn(*arguments: object) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
+@pytest.mark.slow
 def test_all_lessons_without_solutions(tmp_path: Path) -> None:
     """The cells of the source but those tagged `solution`, and still whole: code that parses, the same parameters."""
     status, said = learn("--folder", tmp_path / "mine")

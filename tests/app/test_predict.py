@@ -292,6 +292,7 @@ def test_memory_of_a_large_photograph(tmp_path: Path) -> None:
     assert status == "0" and float(gib) * 2**30 < 1.5e9
 
 
+@pytest.mark.slow
 def test_start_is_light() -> None:
     """Neither tables nor figures nor real-data libraries are loaded to look at one photograph."""
     heavy = "{'pandas', 'depthlib.report', 'torchvision', 'requests', 'tifffile', 'matplotlib.pyplot', 'scipy'}"

@@ -176,6 +176,7 @@ def test_imports_of_a_notebook():
     assert imports_of(tree) >= {"depthlib.data", "depthlib.losses", "depthlib.losses.silog", "torch"}
 
 
+@pytest.mark.slow
 def test_threads_may_ask_at_once():
     """Scenes are rendered in threads, and any of them may be the first to ask; a collector that calls back lets them interleave."""
     code = (

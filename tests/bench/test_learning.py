@@ -45,6 +45,7 @@ def test_stopwatch_stands_still_inside_with():
     assert watch.seconds() == 2 + 4 + 1
 
 
+@pytest.mark.slow
 def test_readings_are_taken_at_their_times_and_evaluation_costs_nothing(monkeypatch):
     clock = Clock(monkeypatch, step=2.0)
     found = learn(SPEC.recipe, [3, 6, 14], clock.error, seed=0, clock=clock)
@@ -53,6 +54,7 @@ def test_readings_are_taken_at_their_times_and_evaluation_costs_nothing(monkeypa
     assert [b.abs_rel - a.abs_rel for a, b in zip(found, found[1:], strict=False)] == [1002, 1008]
 
 
+@pytest.mark.slow
 def test_a_plan_that_ends_early_is_read_at_its_end(monkeypatch):
     clock = Clock(monkeypatch, step=4.0)
     monkeypatch.setattr(learning, "ceil", lambda steps: 2)
@@ -60,6 +62,7 @@ def test_a_plan_that_ends_early_is_read_at_its_end(monkeypatch):
     assert [(reading.steps, reading.seconds) for reading in found] == [(1, 4), (2, 8)]
 
 
+@pytest.mark.slow
 def test_the_network_is_that_of_the_recipe_and_the_evaluation_does_not_change_it(monkeypatch):
     """Read once at the end or after every step, training ends in the same weights."""
     ends = []
@@ -73,6 +76,7 @@ def test_the_network_is_that_of_the_recipe_and_the_evaluation_does_not_change_it
     assert all(torch.equal(value, ends[1][name]) for name, value in ends[0].items())
 
 
+@pytest.mark.slow
 def test_the_table_has_every_reading_and_the_floor(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(learning, "ROWS", (Row("start", "unet", "rooms", "metric", "a U-Net"),))
     monkeypatch.setattr(learning, "RunSpec", lambda *a: RunSpec(*a[:3], "smoke", a[4]))

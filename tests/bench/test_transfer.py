@@ -50,6 +50,7 @@ def test_one_knob_at_a_time_and_all():
     assert everything.pitch == (-8.0, 8.0) and everything.clutter > 0
 
 
+@pytest.mark.slow
 def test_the_command_measures_once_and_keeps_rows(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(transfer, "real_frames", lambda more: [frame("tum-1", ROOM), frame("redwood-2", ROOM)])
     arguments = ["--profile", "smoke", "--knobs", "none blur", "--csv", str(tmp_path / "t.csv")]

@@ -226,6 +226,7 @@ def test_manifests_state_what_the_loaders_do() -> None:
     assert (camera.fx, camera.fy, camera.cx, camera.cy) == CAMERA
 
 
+@pytest.mark.slow
 def test_loading_speed_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
     loading.main(["nyu48k", "nyuraw", "--images", "1", "--repeats", "1", "--workers", "0"])
     lines = capsys.readouterr().out.splitlines()

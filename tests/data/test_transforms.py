@@ -354,6 +354,7 @@ def test_items_and_batches_agree(device, transform, sample):
     assert len({tuple(item["K"].flatten().tolist()) for item in items}) == 6         # every image has a draw of its own
 
 
+@pytest.mark.slow
 def test_no_number_is_made_on_another_device():
     """Tensors without data: an operation of one of them with a CPU tensor fails, as it would on a GPU."""
     batch = {k: v.to("meta") if isinstance(v, Tensor) else v for k, v in batch_of(mono(), mono(), mono()).items()}

@@ -76,6 +76,7 @@ def test_the_trunk_has_the_weights_of_the_package(case: Case) -> None:
     assert parameters(trunk) == TRUNK + (HEAD if case.model == "nnconv5" else 0)
 
 
+@pytest.mark.slow
 @EACH
 def test_the_network_beyond_the_trunk_is_narrow(case: Case) -> None:
     network, images = build(case)

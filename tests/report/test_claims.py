@@ -90,6 +90,7 @@ def test_counts_are_told_from_claims_and_questions():
     assert all(claim.whose == "ours" for p in PAPERS.values() for claim in p.claims if claim.kind == "ours")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("paper", PINNED)
 def test_every_place_where_learning_is_measured_has_a_floor(paper):
     """A claim's own tests, or those that it names instead, are tests of its networks and of a floor."""

@@ -28,6 +28,7 @@ def test_another_design_is_what_stats_power_says_of_it():
     assert smallest_found(Paired(0.0, 0.0, 0.0, 0.0, 6, 128), 6, 512, 0.05) == float("inf")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("seeds", "frames", "level"), [
     (6, 128, 0.05), (6, 512, 0.05 / 21), (4, 512, 0.01), (12, 64, 0.05), (2, 512, 0.05), (3, 2048, 0.05 / 21),
 ])

@@ -286,6 +286,7 @@ def test_table_is_saved_as_csv_and_markdown_and_marked_as_reduced(tmp_path, show
     assert sorted(path.name for path in folder.iterdir()) == ["errors.csv", "errors.md"]
 
 
+@pytest.mark.slow
 def test_what_was_shown_is_listed_in_order(tmp_path, shown):
     report = Report("01_anuw", "quick", tmp_path)
     report.table(pd.DataFrame({"a": [0.12345], "n": [1]}), "first", "*Numbers*.", "{:.2f}")

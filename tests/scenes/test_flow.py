@@ -115,6 +115,7 @@ def test_what_the_other_frame_shows_as_sky_is_occluded():
     assert not occluded(scene, "next", distribution)[~shown & inner].any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_flow_of_a_static_scene_is_that_of_depth_and_pose(family):
     item = SceneDataset(SceneDistribution(family, **TINY), "train", 1, **BOTH)[0]
@@ -168,6 +169,7 @@ def test_points_that_are_seen_lie_on_the_surface_over_there():
     assert (instance == frames[0].instances[0])[on_moving & ~hidden].double().mean() > 0.8
 
 
+@pytest.mark.slow
 def test_traffic_drives_along_the_road_and_people_walk():
     paces = {"vehicle": [], "person": []}
     for index in range(30):
@@ -192,6 +194,7 @@ def test_traffic_drives_along_the_road_and_people_walk():
     assert min(paces["person"]) >= 0.08 and max(paces["person"]) <= 0.17 and len(paces["person"]) > 30
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_larger_share_moves_more_of_the_same(family):
     shares, clutter = (0.0, 0.4, 1.0), 2.0 if family == "rooms" else 0.0
@@ -207,6 +210,7 @@ def test_a_larger_share_moves_more_of_the_same(family):
     assert none == 0 and all_of_them > 60 and 0.28 * all_of_them < some < 0.52 * all_of_them
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_nothing_meets_the_clutter_while_something_moves(family):
     for index in range(25):

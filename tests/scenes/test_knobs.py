@@ -47,12 +47,14 @@ def scenes(family, count=40, **knobs):
     return [make_scene(SceneDistribution(family, **knobs), "train", index) for index in range(count)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_default_frames_are_those_of_version_1(family):
     distribution = SceneDistribution(family, **TINY, defect_share=0.2)
     assert SceneDataset(distribution, "train", 2, cache=False, **ALL).fingerprint() == VERSION_1[family]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_cameras_are_drawn_from_the_ranges(family):
     found = scenes(family, **CAMERA)
@@ -89,6 +91,7 @@ def test_the_camera_does_not_change_the_scene(family, knobs):
                 assert camera.position[2] == pytest.approx(before.position[2], abs=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("pitch", [-80.0, 80.0])
 @pytest.mark.parametrize("end", [0, 1])
@@ -137,6 +140,7 @@ def test_exposure_is_applied_to_light():
     assert bright.image.mean() < 2.5 * usual.image.mean() and np.array_equal(dark.depth, bright.depth)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_clutter_adds_solids_that_touch_nothing(family):
     label = {"rooms": ROOM_CLASSES.index("objects"), "streets": STREET_CLASSES.index("pole")}[family]

@@ -77,6 +77,7 @@ def test_focal_lengths_are_above_zero(focal):
         metric_depth(torch.ones(1), 0.8, focal)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("triplet", [False, True])
 def test_contact_sheet(triplet, tmp_path):
     out = tmp_path / "sheet.png"

@@ -7,7 +7,7 @@
   stay exact. Write a number apart from its unit ("0.12 m"): what is glued to letters is text.
 - Before anything runs, the gate refuses files that are unfinished, failed or stale.
 - Results are written to a fresh folder (`DEPTHLIB_OUT`), the runs of `--notebook-runs` or else the committed ones are used, none is
-  trained again (`DEPTHLIB_TRAIN=never`), and each worker has its share of the cores.
+  trained again (`DEPTHLIB_TRAIN=never`).
 - Pictures are not compared, nor is their size; that there is one, and the caption under it, is.
 
 nbval has no hook for this: `compare_outputs` and `collect` are replaced, which is why its version is pinned.
@@ -139,15 +139,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     IPyNbCell.compare_outputs, IPyNbFile.collect = compare_outputs, collect
-    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    threads = str(max(1, (os.cpu_count() or 1) // workers))
     config.stash[OUT] = tempfile.mkdtemp(prefix="depthlib-check-")
     os.environ |= {
         "DEPTHLIB_OUT": config.stash[OUT], "DEPTHLIB_TRAIN": "never",
         "DEPTHLIB_STORE": config.getoption("notebook_runs") or os.path.join(config.stash[OUT], "runs"),
     }
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(name, threads)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

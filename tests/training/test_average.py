@@ -76,6 +76,7 @@ def test_a_late_average_is_that_of_torch():
             torch.testing.assert_close(average.state_dict()["values"][name], value, rtol=1e-6, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_averaged_statistics_fit_the_averaged_weights():
     """Weights that jump about: the averaged statistics are those of the averaged weights, the last ones are not."""
     torch.manual_seed(0)

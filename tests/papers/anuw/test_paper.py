@@ -94,6 +94,7 @@ def test_every_claim_can_be_run_or_says_why_not():
             assert set(claim.metrics) <= set(load_protocol(protocol).metrics) <= set(METRIC_NAMES), claim.key
 
 
+@pytest.mark.slow
 def test_a_claim_cannot_be_changed_unnoticed(tmp_path):
     """Direction, rival, metric and rule are under the lock; wording is not."""
     text = CLAIMS.read_text(encoding="utf-8")

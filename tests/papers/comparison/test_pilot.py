@@ -43,6 +43,7 @@ def test_means_over_seeds():
     assert pilot.mean_errors({one: 0.25, two: 0.75}) == {"lite": {1e-3: 0.5}}
 
 
+@pytest.mark.slow
 def test_a_trial_is_scored_on_val_and_trained_at_its_rate(monkeypatch):
     """No test frame is looked at; the rate reaches the optimiser; the same trial has the same error."""
     from depthlib.scenes import SceneDataset

@@ -58,6 +58,7 @@ def test_every_seed_of_a_profile_and_the_floors_once():
     assert {spec.seed for spec in comparison.runs("smoke", seeds=[3, 4])} == {3, 4}
 
 
+@pytest.mark.slow
 def test_one_trunk_with_one_set_of_weights():
     """Compared with the encoder by itself: every weight of each trunk is there, and trunks alone are slowed down."""
     from depthlib.models.efficientnet_lite import EfficientNetLite0
@@ -80,6 +81,7 @@ def test_rates_are_among_those_tried_as_often_for_each_method():
     assert all(rate in pilot.TRIALS[variant] for variant, rate in comparison.RATES.items())
 
 
+@pytest.mark.slow
 def test_the_rate_of_the_plan_is_that_of_every_part_but_the_trunk():
     """Look Deeper's stages bring rates of their own, which would make the table of rates untrue."""
     from depthlib.runs.train import build_model, build_task

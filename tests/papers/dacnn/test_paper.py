@@ -114,6 +114,7 @@ def test_every_claim_can_be_run_or_says_why_not():
             assert set(claim.metrics) <= known[PAPER.stand_ins.get(test, test)], claim.key
 
 
+@pytest.mark.slow
 def test_a_claim_cannot_be_changed_unnoticed(tmp_path):
     text = CLAIMS.read_text(encoding="utf-8")
     assert yaml.safe_load(text)["lock"] == LOCK

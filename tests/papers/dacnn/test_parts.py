@@ -136,6 +136,7 @@ def test_both_forms_have_the_same_gradients(normalize: bool, device: str) -> Non
             torch.testing.assert_close(ours, literal, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("normalize", [False, True])
 @pytest.mark.parametrize("dilation", [2, (1, 2)])
 def test_depth_aware_convolution_passes_gradcheck(dilation: int | tuple[int, int], normalize: bool) -> None:
@@ -221,6 +222,7 @@ def test_mixed_and_half_precision(device: str) -> None:
     assert gaussian_kernel(close)[0, 5, 0, 0].item() == pytest.approx(np.exp(-2))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("train", [False, True])
 def test_tap_by_tap_holds_a_fraction_of_what_unfolding_holds(train: bool) -> None:
     options = {"guidance": 8, "outputs": 8, "dilation": 6, "train": train, "repeats": 0, "device": torch.device("cpu")}

@@ -141,6 +141,7 @@ def test_every_claim_can_be_run_or_says_why_not():
             assert set(claim.metrics) <= set(known), claim.key
 
 
+@pytest.mark.slow
 def test_a_claim_cannot_be_changed_unnoticed():
     text = (published.FOLDER / "dual" / "claims.yaml").read_text(encoding="utf-8")
     assert yaml.safe_load(text)["lock"] == LOCK

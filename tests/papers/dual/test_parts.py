@@ -181,6 +181,7 @@ def test_pretrained_encoders_give_the_maps_of_torchvision(name: str, monkeypatch
         ImageNetEncoder(name, pretrained=True, width=0.5)
 
 
+@pytest.mark.slow
 def test_two_images_start_as_the_mean_of_what_each_would_give(monkeypatch: pytest.MonkeyPatch) -> None:
     reference = theirs.resnet18().eval()
     monkeypatch.setattr(theirs.ResNet18_Weights, "get_state_dict", lambda self, **options: reference.state_dict())

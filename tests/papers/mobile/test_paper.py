@@ -132,6 +132,7 @@ def test_claims_agree_with_the_tables_they_come_from_except_where_the_paper_cont
     assert PAPER.printed(PAPER.claim("hard-first")) == [(0.1156, 0.1226)]
 
 
+@pytest.mark.slow
 def test_every_claim_can_be_run_or_says_why_not():
     behind = {(spec.variant, spec.data) for spec in mobile.runs("full")}
     for claim in PAPER.claims:
@@ -148,12 +149,14 @@ def test_every_claim_can_be_run_or_says_why_not():
                 assert measured is None or set(claim.metrics) <= set(measured) <= set(METRIC_NAMES), claim.key
 
 
+@pytest.mark.slow
 def test_every_row_with_a_variant_is_a_run_at_full():
     behind = {spec.variant for spec in mobile.runs("full")}
     for table in PAPER.tables:
         assert {row.variant for row in table.rows if row.variant} <= behind, table.key
 
 
+@pytest.mark.slow
 def test_a_claim_cannot_be_changed_unnoticed():
     content = yaml.safe_load(CLAIMS.read_text(encoding="utf-8"))
     assert content["lock"] == LOCK

@@ -990,6 +990,7 @@ def test_mtadam_does_not_see_the_scale_of_a_loss() -> None:
         torch.testing.assert_close(a, b, rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_mtadam_stops_at_the_first_compromise_where_adam_serves_the_loudest() -> None:
     """(x - 1)^2 and 10^4 (x + 1)^2: from 1 to -1 the two equally long gradients cancel; the minimum of the sum is at -1."""
     ends = {}

@@ -190,6 +190,7 @@ def test_weights_that_were_cut_off_are_refused(store: Store, tmp_path: Path, sha
         load_weights(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "why"), [
     ("encoder.steps.0.0.weight", ""), ("decoder.levels.1.0.project.0.weight", ""), ("out.0.weight", ""), ("rounds", "rounds: found shape"),
 ])

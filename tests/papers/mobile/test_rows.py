@@ -63,6 +63,7 @@ def plan(**changes) -> Plan:
 
 # --- recipes -----------------------------------------------------------------------------------------------------------------------
 
+@pytest.mark.slow
 @pytest.mark.parametrize("profile", ["smoke", "quick", "full"])
 def test_all_variants_resolve_and_every_run_comes_after_those_it_needs(profile: str) -> None:
     made: set[str] = set()

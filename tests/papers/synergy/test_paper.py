@@ -137,6 +137,7 @@ def test_every_claim_can_be_run_or_says_why_not():
                 assert measured is None or set(claim.metrics) <= set(measured) <= set(METRIC_NAMES), claim.key
 
 
+@pytest.mark.slow
 def test_a_claim_cannot_be_changed_unnoticed():
     content = yaml.safe_load(CLAIMS.read_text(encoding="utf-8"))
     assert content["lock"] == "3f95ae663670"        # a second place to change on purpose
