@@ -15,8 +15,9 @@ from depthlib.app.trajectory import evaluate_trajectory
 
 main = typer.Typer(
     help="Monocular depth: five papers, reproduced.", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False,
+    rich_markup_mode=None,      # an error is a line that can be searched, not a box that breaks it
 )
-notebooks = typer.Typer(help="Clean and copy the notebooks.", no_args_is_help=True)
+notebooks = typer.Typer(help="Clean and copy the notebooks.", no_args_is_help=True, rich_markup_mode=None)
 main.add_typer(notebooks, name="notebooks")
 main.add_typer(data, name="data")
 main.command("evaluate-trajectory")(evaluate_trajectory)
@@ -78,7 +79,7 @@ def reproduce(
     verify: Annotated[bool, typer.Option("--verify", help="make everything again elsewhere and compare with results/")] = False,
     sample: Annotated[int | None, typer.Option(min=1, help="with --verify: only so many runs, chosen at random")] = None,
 ) -> None:
-    """Train, evaluate, execute the notebooks, and render tables and figures into out/."""
+    """Train, evaluate, and execute the notebooks. Tables, figures and a page go to out/."""
     from depthlib.course import reproduce as module
     from depthlib.course.batch import engine
 
@@ -104,7 +105,9 @@ def reproduce(
 def merge(
     source: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="another store, or results/<profile>/runs")],
 ) -> None:
-    """Copy the whole runs of another machine into the store; status 1 if some are damaged or contradict existing ones."""
+    """Copy the runs of another machine into the store. Whole ones only; status 1 if some are damaged or contradict
+    existing ones.
+    """
     from depthlib.course.batch.merge import merge as bring_together
     from depthlib.runs.store import Store
 
@@ -121,7 +124,7 @@ def predict(
     weights: Annotated[Path | None, typer.Option(help="safetensors written by depthlib; the shipped network by default")] = None,
     device: Device = "auto",
 ) -> None:
-    """Write a coloured depth map and a 16-bit depth PNG for each photograph."""
+    """Write depth maps of photographs. A coloured picture and a 16-bit PNG of each."""
     from depthlib.app.predict_files import run
 
     _end(run(images, out, weights, device))
@@ -134,7 +137,7 @@ def export(
     format: Annotated[str, typer.Option(help="onnx, litert or executorch; the last two need packages of their own")] = "onnx",
     size: Annotated[tuple[int, int] | None, typer.Option(help="height and width of the images; those of the training by default")] = None,
 ) -> None:
-    """Write a network as a file for phones and other runtimes, and compare it with torch."""
+    """Write a network for phones and other runtimes. Compared with torch on two images."""
     from depthlib.models.export import run
 
     _end(run(weights, out, format, size))
@@ -150,7 +153,7 @@ def run(
     change: Annotated[list[str] | None, typer.Option("--set", help="a field of the profile, e.g. steps=20; may be repeated")] = None,
     device: Device = "auto",
 ) -> None:
-    """Train and score one run, unless it is in the store, and print its errors."""
+    """Train and score one run. One in the store is not trained again; its errors are printed."""
     from depthlib.course.reproduce import run_one
 
     with _one_line(), _resumable():
@@ -168,7 +171,7 @@ def evaluate(
     pred_pattern: Annotated[str | None, typer.Option(help="which files are predictions, e.g. *_depth16.png as `predict` writes")] = None,
     gt_pattern: Annotated[str | None, typer.Option(help="the same for the truth")] = None,
 ) -> None:
-    """Score predictions under a named protocol: per image to CSV, the mean with an interval."""
+    """Score predictions under a named protocol. Each image to CSV, the mean with an interval."""
     from depthlib.protocols.scoring import run as score
 
     scales = {"pred_scale": pred_scale, "gt_scale": gt_scale}
@@ -177,7 +180,7 @@ def evaluate(
 
 @main.command()
 def doctor() -> None:
-    """Report the state of this machine, with advice on each problem."""
+    """Report what this machine can do. With advice on each problem."""
     from depthlib.app.doctor import report
 
     _end(report())
@@ -185,7 +188,7 @@ def doctor() -> None:
 
 @main.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "allow_interspersed_args": False})
 def bench(context: typer.Context, name: Annotated[str, typer.Argument(help="scenes, psnl, ...: a module of depthlib.bench")]) -> None:
-    """Measure speed: median and spread after a warm-up. Options after the name go to the benchmark."""
+    """Measure speed and memory. Median and spread after a warm-up; options after the name go to the benchmark."""
     import importlib
     import pkgutil
 
@@ -203,7 +206,7 @@ def strip(
         list[Path] | None, typer.Argument(exists=True, dir_okay=False, help="all of notebooks/ by default"),
     ] = None,
 ) -> None:
-    """Remove outputs, counts and volatile metadata from the sources."""
+    """Remove outputs and counts from the sources. And metadata that changes with each execution."""
     from depthlib.base import paths
     from depthlib.course.notebooks import strip_file
 

@@ -16,7 +16,7 @@ from depthlib.data.errors import DataError
 from depthlib.data.fetch import default_root
 from depthlib.data.manifest import Generated, Manifest, load_manifest, manifest_names
 
-data = typer.Typer(help="Data sets: list, verify, fetch, preview.", no_args_is_help=True)
+data = typer.Typer(help="Data sets: list, verify, fetch, preview.", no_args_is_help=True, rich_markup_mode=None)
 
 Name = Annotated[str, typer.Argument(help="name of a manifest; `depthlib data list` shows them")]
 Root = Annotated[Path | None, typer.Option(help="the data set's folder; by default where `fetch` puts it")]
@@ -66,7 +66,7 @@ def verify(
     split: Annotated[list[str] | None, typer.Option(help="a split to check; may be repeated; all by default")] = None,
     full: Annotated[bool, typer.Option("--full", help="decode every file and hash what has a known hash")] = False,
 ) -> None:
-    """Report complete, missing and damaged files; exit status 1 if any are missing or damaged."""
+    """Report complete, missing and damaged files. Status 1 if any are missing or damaged."""
     from depthlib.data.verify import verify as check
 
     with _one_line_errors():
@@ -87,7 +87,7 @@ def verify(
 
 @data.command()
 def fetch(name: Name, root: Root = None) -> None:
-    """Download small public files, resuming interrupted downloads; never data whose terms must be accepted."""
+    """Download small public files. Resumes; never data whose terms must be accepted."""
     with _one_line_errors():
         manifest = load_manifest(name)
         if isinstance(manifest, Generated):
@@ -109,7 +109,7 @@ def preview(
     ] = None,
     out: Annotated[Path, typer.Option(help="the picture")] = Path("preview.png"),
 ) -> None:
-    """Draw a contact sheet: image, depth, mask, histogram, and a line of statistics for each item."""
+    """Draw a contact sheet. Image, depth, mask, histogram, and a line of statistics for each item."""
     from depthlib.app.preview import contact_sheet, line, plausible_range, spread
     from depthlib.data.real_sets import open_dataset, typed_options
     from depthlib.report.png import figure_image, png

@@ -38,7 +38,7 @@ def learn(
     folder: Annotated[Path, typer.Option(help="where your copies lie; git ignores the default")] = Path("lessons"),
     force: Annotated[bool, typer.Option("--force", help="replace your copies, answers included")] = False,
 ) -> None:
-    """Copy the lessons without their solutions into a folder of your own; a copy that is there is kept."""
+    """Copy the lessons without their solutions. Into a folder of your own; a copy that is there is kept."""
     try:
         written, kept = editions(lessons or [], folder, force)
     except (ValueError, OSError) as error:

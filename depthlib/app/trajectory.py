@@ -156,7 +156,7 @@ def evaluate_trajectory(
     json: Annotated[bool, typer.Option("--json", help="print JSON instead of a table")] = False,
     csv: Annotated[Path | None, typer.Option(help="also write the table to this file")] = None,
 ) -> None:
-    """Score a camera path: ATE, RPE, and KITTI's t_err and r_err."""
+    """Score a camera path. ATE, RPE, and KITTI's t_err and r_err."""
     from rich.console import Console
     from rich.table import Table
 

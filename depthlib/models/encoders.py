@@ -51,8 +51,9 @@ class ImageNetEncoder(nn.Module):
     efficientnet_lite0  16, 24, 40, 112, 320            the last of each size, see `EfficientNetLite0`
     ==================  ==============================  ====================================================
 
-    forward: [B,3,H,W], RGB in [0,1] -> maps [B,channels[i],H/2^(i+1),W/2^(i+1)], sides rounded up. Several images
-    (`images`) are concatenated along the channels, each normalised with the mean and deviation of the weights.
+    forward: [B,3,H,W], RGB in [0,1] -> maps [B,channels[i],H/2^(i+1),W/2^(i+1)], sides rounded up, none smaller than
+    `output_stride` says. Several images (`images`) are concatenated along the channels, each normalised with the mean
+    and deviation of the weights.
 
     Attributes:
         channels: of the five maps.
@@ -65,12 +66,15 @@ class ImageNetEncoder(nn.Module):
         pretrained: load the ImageNet weights of torchvision (downloads them unless they are cached), or of the package
             that brings those of efficientnet_lite0.
         images: number of images in the input; more than 1 for resnet18 only.
+        output_stride: of the last map; below 32 for efficientnet_lite0 only, see `EfficientNetLite0`.
 
     Raises ValueError for an unknown name, a width below 1/64, pretrained weights of torchvision for another width than
-    1, or several images for another encoder than ResNet-18; WeightsError as `EfficientNetLite0`.
+    1, several images or another stride for an encoder that has them not; WeightsError as `EfficientNetLite0`.
     """
 
-    def __init__(self, name: str, *, width: float = 1.0, pretrained: bool = False, images: int = 1) -> None:
+    def __init__(
+        self, name: str, *, width: float = 1.0, pretrained: bool = False, images: int = 1, output_stride: int = 32,
+    ) -> None:
         super().__init__()
         if name not in ENCODERS:
             raise ValueError(f"encoder: found {name!r}, expected one of {', '.join(ENCODERS)}")
@@ -78,8 +82,10 @@ class ImageNetEncoder(nn.Module):
             raise ValueError(f"width: found {width}, expected at least 1/64")
         if images != 1 and name != "resnet18":
             raise ValueError(f"images: found {images}, expected 1 for the encoder {name}")
+        if output_stride != 32 and name != "efficientnet_lite0":
+            raise ValueError(f"output_stride: found {output_stride}, expected 32 for the encoder {name}")
         if name == "efficientnet_lite0":
-            lite = EfficientNetLite0(pretrained=pretrained)
+            lite = EfficientNetLite0(pretrained=pretrained, output_stride=output_stride)
             self.normalise, self.trunk, self.channels = lite.normalise, lite.trunk, lite.channels
             return
         if pretrained and width != 1:

@@ -208,3 +208,13 @@ def test_encoders_name_their_maps(name: str) -> None:
         again = encoder.trunk(encoder.normalise(torch.zeros(1, 3, 64, 96)))
     sizes = [(1, c, 64 // s, 96 // s) for c, s in zip(encoder.channels, (2, 4, 8, 16, 32), strict=True)]
     assert [tuple(x.shape) for x in maps] == [tuple(x.shape) for x in again] == sizes
+
+
+def test_an_encoder_keeps_more_cells_where_it_can() -> None:
+    for stride in (8, 16):
+        encoder = ImageNetEncoder("efficientnet_lite0", output_stride=stride).eval()
+        with torch.no_grad():
+            maps = encoder(torch.rand(1, 3, 64, 96))
+        assert [tuple(x.shape[-2:]) for x in maps] == [(64 // min(s, stride), 96 // min(s, stride)) for s in (2, 4, 8, 16, 32)]
+    with pytest.raises(ValueError, match="output_stride: found 16, expected 32 for the encoder resnet50"):
+        ImageNetEncoder("resnet50", output_stride=16)

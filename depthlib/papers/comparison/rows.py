@@ -51,7 +51,8 @@ TRUNK = "efficientnet_lite0"
 TRUNK_RATE = 0.1        # of a trunk with ImageNet weights, in rates of the rest
 VIDEO = 2               # steps from video in steps of the others, and parts of their batch
 ALONE = {"classes": 0, "sharing": "none", "head_bias": True, **HEAD}       # `SynergyNet` for depth alone
-OWN_TRUNK = {"trunk": "resnet50", "width": 1.0, "pretrained": False}
+CELLS = {"trunk": TRUNK, "output_stride": 16, "width": 0.25, "pretrained": True}      # 6x12 of them; 8x10 in the paper
+OWN_TRUNK = {"trunk": "resnet50", "output_stride": 32, "width": 1.0, "pretrained": False}
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ METHODS = {
     "lite": Method("lite_depth", {"pretrained": True}, Build.of(Supervised, loss=log_depth_loss)),
     "unet": Method("unet", {"width": 8, **HEAD}, Build.of(Supervised, loss=scale_invariant_log_loss), {"width": 32}),
     "fcrn": Method(
-        "synergy", {**ALONE, "trunk": TRUNK, "pretrained": True, "width": 0.25, "up": "projection", "skips": False},
+        "synergy", {**ALONE, **CELLS, "up": "projection", "skips": False},
         Build.of(Supervised, loss=berhu_loss), OWN_TRUNK,
     ),
     "anuw": Method(
@@ -96,7 +97,7 @@ METHODS = {
         },
     ),
     "synergy": Method(
-        "synergy", {**ALONE, "trunk": TRUNK, "pretrained": True, "width": 0.25},
+        "synergy", {**ALONE, **CELLS},
         Build.of(
             DepthStage, stage={"name": "depth", "rates": {}}, weights={"depth_aware": 1.0, "joint_gradient": 0.125},
             max_depth=FAR, gradient_mode="none",

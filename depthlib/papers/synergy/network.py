@@ -78,6 +78,8 @@ class SynergyNet(nn.Module):
 
     Args:
         trunk: an encoder of `ImageNetEncoder`.
+        output_stride: of the trunk, 32 in the paper; 16 gives small frames as many cells as the paper's have, and depth
+            of the frame's own size.
         width: factor on all channels, of the trunk, where it has several widths, and of the rest; 1 is the paper's.
         classes: K, 4, 13 or 40 in the paper; 0 for no semantic branch.
         depth: False for no depth branch.
@@ -97,6 +99,7 @@ class SynergyNet(nn.Module):
         self,
         *,
         trunk: str = "resnet50",
+        output_stride: int = 32,
         width: float = 1.0,
         classes: int = 4,
         depth: bool = True,
@@ -112,7 +115,7 @@ class SynergyNet(nn.Module):
     ) -> None:
         super().__init__()
         _check(classes, depth, sharing, up)
-        encoder = ImageNetEncoder(trunk, width=width, pretrained=pretrained)
+        encoder = ImageNetEncoder(trunk, width=width, pretrained=pretrained, output_stride=output_stride)
         self.normalise, self.trunk = encoder.normalise, encoder.trunk
         # Stored with the weights: a network that was trained without sharing must not begin to share when it is loaded.
         self.register_buffer("bypassed", torch.tensor(False))
