@@ -1,9 +1,9 @@
 """Fingerprints of the package's own source, which tell whether the code behind a result has changed.
 
-A result depends on the modules that produced it and on all modules they import. `closure` follows the import statements
-statically; `code_fingerprint` hashes the syntax trees of that closure: comments, blank lines, docstrings, the text of
-error messages and the version number may change, a name, a number or an operator may not. Modules without influence on
-results (`SILENT`: paths, printed output) can be left out.
+A result depends on the modules that produced it and on all modules they import. `closure` follows the import
+statements statically; `code_fingerprint` hashes the syntax trees of that closure: comments, blank lines, docstrings,
+types of arguments, the text of error messages and the version number may change, a name, a number or an operator may
+not. Modules without influence on results (`SILENT`: paths, printed output) can be left out.
 
 A name imported from a package is traced to its module: `from depthlib.losses import l1_loss` depends on
 `depthlib.losses.regression` and not on the other losses that the package exports. Of such a package the code of its
@@ -31,6 +31,8 @@ SILENT = frozenset(
         "training.checkpoint",      # a resumed run ends in the same bits, which is tested
     )
 )
+TYPES = ("annotation", "returns")
+TYPING = ("__future__", "collections.abc", "types", "typing")      # what types of arguments are imported from
 _PARSING = Lock()        # Python 3.11 fails when two threads build syntax trees at once
 
 
@@ -61,8 +63,8 @@ def code_fingerprint(
 ) -> str:
     """SHA-256 (64 hex digits) of the code of `closure(modules)`; the same on every Python version. Arguments as there.
 
-    Docstrings, comments, layout, the text of errors and warnings, and `__version__` do not enter. Cached for the whole
-    process, since a running interpreter uses the code it has loaded.
+    Docstrings, comments, layout, types of arguments and results, the text of errors and warnings, and `__version__` do
+    not enter. Cached for the whole process, since a running interpreter uses the code it has loaded.
     """
     digest = hashlib.sha256()
     whole, passed = _parts(modules, package, named, without)
@@ -246,7 +248,7 @@ def _hash(tree: ast.AST) -> str:
 def _text(value: object) -> str:
     """A syntax tree in a form that does not depend on the Python version, unlike that of `ast.dump`.
 
-    Of a raised error only the type counts, not the message.
+    Of a raised error only the type counts, not the message. Annotated assignments count: they make fields of classes.
     """
     if isinstance(value, list):
         return f"[{''.join(_text(item) + ',' for item in value)}]"
@@ -254,18 +256,21 @@ def _text(value: object) -> str:
         return repr(value)
     if isinstance(value, ast.Raise) and isinstance(value.exc, ast.Call):
         value = ast.Raise(exc=value.exc.func)
+    left_out = ("ctx", "kind", "type_comment") + (() if isinstance(value, ast.AnnAssign) else TYPES)
     text = ""
     for field in value._fields:
         child = getattr(value, field, None)
         if field == "body" and isinstance(child, list):
             child = [item for item in child if not _no_code(item, value)]
-        if child is not None and child != [] and field not in ("ctx", "kind", "type_comment"):
+        if child is not None and child != [] and field not in left_out:
             text += f"{field}={_text(child)}"       # empty fields differ between Python versions
     return f"{type(value).__name__}({text})"
 
 
 def _no_code(item: ast.AST, parent: ast.AST) -> bool:
-    """Whether a statement of a body is a docstring, a warning, or the version number of the package."""
+    """Whether a statement of a body is a docstring, an import for types, a warning, or the package's version number."""
+    if isinstance(item, ast.ImportFrom) and item.module in TYPING or _is_for_typing(item) and not item.orelse:
+        return True
     if isinstance(item, ast.Expr):
         warns = isinstance(item.value, ast.Call) and ast.unparse(item.value.func) == "warnings.warn"
         return warns or (isinstance(item.value, ast.Constant) and isinstance(item.value.value, str))

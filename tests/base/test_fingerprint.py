@@ -27,7 +27,7 @@ FILES = {
     "c/user.py": "from depthlib.c import x\n",
     "c/other_user.py": "from depthlib.c import FACTOR, z\n",
     "b/middle.py": (
-        "def value():\n    from .far import depth\n    if depth < 0:\n        warnings.warn('found less')\n"
+        "def value(scale=1):\n    from .far import depth\n    if depth < 0:\n        warnings.warn('found less')\n"
         "        raise ValueError(f'depth: found {depth}, expected something else') from None\n    return depth\n"
     ),
     "b/far.py": "depth = 2.0  # metres\n",
@@ -70,6 +70,10 @@ def test_closure_of_modules_chosen_by_name(tmp_path):
     {"other": "unrelated = 2\n"},
     {"__init__": '"""Another text."""\n__version__ = "2.0"\n'},
     {"b_middle": FILES["b/middle.py"].replace("found", "is").replace("else", "otherwise")},
+    {"b_middle": (
+        "from __future__ import annotations\nfrom typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import numpy as np\n"
+        + FILES["b/middle.py"].replace("(scale=1)", "(scale: np.ndarray = 1) -> np.ndarray")
+    )},
 ])
 def test_what_cannot_run_keeps_it(tmp_path, changed):
     old, new = package(tmp_path), package(tmp_path, **changed)
@@ -81,6 +85,8 @@ def test_what_cannot_run_keeps_it(tmp_path, changed):
     {"b_far": "depth = 2\n"},                                            # int and float are different code
     {"b___init__": "SCALE = 2\n"},
     {"b_middle": FILES["b/middle.py"].replace("return depth", "return -depth")},
+    {"b_middle": FILES["b/middle.py"].replace("scale=1", "scale=2")},
+    {"b_middle": "class Value:\n    depth: float\n" + FILES["b/middle.py"]},
     {"a_entry": FILES["a/entry.py"].replace('"""Do it."""', 'x = """Do it."""')},
 ])
 def test_code_of_a_transitive_import_alters_it(tmp_path, changed):
