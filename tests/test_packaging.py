@@ -32,14 +32,15 @@ def test_lock_file_covers_every_dependency():
 
 
 def test_declared_dependencies_are_imported_somewhere():
-    tools = {"jupyterlab", "ipykernel", "nbval", "pytest", "pytest-xdist", "ruff", "snakemake"}       # used through their command or plugin
+    tools = {"jupyterlab", "ipykernel", "nbval", "pytest", "pytest-xdist", "ruff", "snakemake", "mypy"}       # used through their command or plugin
     import_names = {"scikit-image": "skimage", "pillow": "PIL", "pyyaml": "yaml", "beautifulsoup4": "bs4", "websocket-client": "websocket"}
     source = "\n".join(p.read_text(encoding="utf-8") for folder in ("depthlib", "tests") for p in (REPOSITORY / folder).rglob("*.py"))
     declared = PROJECT["project"]["dependencies"] + PROJECT["project"]["optional-dependencies"]["test"]
     for dependency in declared:
         name = dependency.split("=")[0].split(">")[0].strip()
         module = import_names.get(name, name).replace("-", "_")
-        assert name in tools or f"import {module}" in source or f"from {module}" in source, f"{name} is declared and never imported"
+        types = name.startswith("types-") or name.endswith("-stubs")
+        assert name in tools or types or f"import {module}" in source or f"from {module}" in source, f"{name} is declared and never imported"
 
 
 def test_readme_is_finished_and_its_links_lead_somewhere():

@@ -37,7 +37,7 @@ def part(paper: str, name: str) -> ModuleType:
 @cache
 def models() -> dict[str, str]:
     """Name -> "module:class" of every network of the papers."""
-    found = {}
+    found: dict[str, str] = {}
     for paper in papers():
         table = import_module(f"depthlib.papers.{paper}").MODELS
         found |= {name: f"depthlib.papers.{paper}.{target}" for name, target in table.items()}

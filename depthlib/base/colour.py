@@ -7,6 +7,8 @@ or "far".
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib import colormaps
 from numpy.typing import ArrayLike, NDArray
@@ -64,7 +66,7 @@ def colour_classes(labels: ArrayLike, count: int, ignore: int | None = None) -> 
     return np.where(known[..., None], colours[np.where(known, ids, 0)], hatch(ids.shape))
 
 
-def scale_of(maps: list[NDArray], vmin: float | None = None, vmax: float | None = None) -> tuple[float, float]:
+def scale_of(maps: list[NDArray[Any]], vmin: float | None = None, vmax: float | None = None) -> tuple[float, float]:
     """Ends of one colour scale for several lists of values.
 
     Given ends, else the 2nd and 98th percentile of all together.
@@ -86,10 +88,11 @@ def hatch(size: tuple[int, int]) -> NDArray[np.uint8]:
 
 
 def rgb(colour: str) -> tuple[int, int, int]:
-    return tuple(bytes.fromhex(colour.removeprefix("#")))
+    red, green, blue = bytes.fromhex(colour.removeprefix("#"))
+    return red, green, blue
 
 
-def as_map(values: ArrayLike, name: str) -> NDArray:
+def as_map(values: ArrayLike, name: str) -> NDArray[Any]:
     """One map [H,W] out of [H,W], [1,H,W] or [1,1,H,W]; tensors are brought to the CPU first."""
     array = np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)
     while array.ndim > 2 and array.shape[0] == 1:
@@ -99,7 +102,7 @@ def as_map(values: ArrayLike, name: str) -> NDArray:
     return array.astype(np.float64) if array.dtype.kind == "f" else array
 
 
-def as_image(values: ArrayLike, name: str = "image") -> NDArray:
+def as_image(values: ArrayLike, name: str = "image") -> NDArray[Any]:
     """One RGB image [H,W,3] of floats in [0,1] out of [3,H,W], [1,3,H,W] in [0,1], or [H,W,3] of uint8 or floats."""
     array = np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)
     while array.ndim > 3 and array.shape[0] == 1:

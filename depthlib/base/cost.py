@@ -20,7 +20,8 @@ def macs(model: nn.Module, *inputs: Tensor) -> int:
     """Multiply-adds of convolutions and matrix products in one forward pass; torch counts each as two operations."""
     with FlopCounterMode(display=False) as counter:
         model.eval()(*inputs)
-    return counter.get_total_flops() // 2
+    total: int = counter.get_total_flops()
+    return total // 2
 
 
 @torch.no_grad()

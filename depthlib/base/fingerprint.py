@@ -2,8 +2,8 @@
 
 A result depends on the modules that produced it and on all modules they import. `closure` follows the import
 statements statically; `code_fingerprint` hashes the syntax trees of that closure: comments, blank lines, docstrings,
-types of arguments, the text of error messages and the version number may change, a name, a number or an operator may
-not. Modules without influence on results (`SILENT`: paths, printed output) can be left out.
+types of arguments and variables, the text of error messages and the version number may change, a name, a number or an
+operator may not. Modules without influence on results (`SILENT`: paths, printed output) can be left out.
 
 A name imported from a package is traced to its module: `from depthlib.losses import l1_loss` depends on
 `depthlib.losses.regression` and not on the other losses that the package exports. Of such a package the code of its
@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from threading import Lock
+from typing import TypeGuard
 
 Names = frozenset[str]
 Import = tuple[str, str | None, str | None]     # origin, name, local name; see `_imports`
@@ -63,8 +64,8 @@ def code_fingerprint(
 ) -> str:
     """SHA-256 (64 hex digits) of the code of `closure(modules)`; the same on every Python version. Arguments as there.
 
-    Docstrings, comments, layout, types of arguments and results, the text of errors and warnings, and `__version__` do
-    not enter. Cached for the whole process, since a running interpreter uses the code it has loaded.
+    Docstrings, comments, layout, types of arguments, results and variables, the text of errors and warnings, and
+    `__version__` do not enter. Cached for the whole process, since a running interpreter uses the code it has loaded.
     """
     digest = hashlib.sha256()
     whole, passed = _parts(modules, package, named, without)
@@ -170,7 +171,7 @@ def _homes(origin: str, item: str | None, package: Path) -> frozenset[str]:
 def _offered(name: str, package: Path) -> dict[str, frozenset[str]]:
     """Names that a package's `__init__` re-exports -> the modules they come from."""
     offers = _module(name, package).offers
-    return {local: _homes(origin, item, package) for origin, item, local in offers if origin != name}
+    return {local: _homes(origin, item, package) for origin, item, local in offers if local and origin != name}
 
 
 @dataclass(frozen=True)
@@ -191,6 +192,7 @@ class _Module:
 @cache
 def _module(name: str, package: Path) -> _Module:
     path = _file(name, package)
+    assert path is not None
     where = (name, path.name == "__init__.py")
     with _PARSING:
         tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
@@ -208,7 +210,9 @@ def _module_imports(name: str, package: Path) -> frozenset[str]:
 @cache
 def _module_strings(name: str, package: Path) -> frozenset[str]:
     """Modules named by strings of a module; one that ends in a dot (start of an f-string) names all of that folder."""
-    text = _file(name, package).read_text(encoding="utf-8")
+    path = _file(name, package)
+    assert path is not None
+    text = path.read_text(encoding="utf-8")
     found: set[str] = set()
     for named in re.findall(rf"""["']({package.name}\.[\w.]*)(?:(?::\w+)?["']|{{)""", text):
         if named.endswith("."):
@@ -237,7 +241,7 @@ def _running_statements(tree: ast.AST) -> list[ast.AST]:
     return found
 
 
-def _is_for_typing(node: ast.AST) -> bool:
+def _is_for_typing(node: ast.AST) -> TypeGuard[ast.If]:
     return isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
 
 
@@ -248,7 +252,7 @@ def _hash(tree: ast.AST) -> str:
 def _text(value: object) -> str:
     """A syntax tree in a form that does not depend on the Python version, unlike that of `ast.dump`.
 
-    Of a raised error only the type counts, not the message. Annotated assignments count: they make fields of classes.
+    Of a raised error only the type counts, not the message. Types in a class count: they make fields.
     """
     if isinstance(value, list):
         return f"[{''.join(_text(item) + ',' for item in value)}]"
@@ -261,14 +265,23 @@ def _text(value: object) -> str:
     for field in value._fields:
         child = getattr(value, field, None)
         if field == "body" and isinstance(child, list):
-            child = [item for item in child if not _no_code(item, value)]
+            child = [_untyped(item, value) for item in child if not _no_code(item, value)]
         if child is not None and child != [] and field not in left_out:
             text += f"{field}={_text(child)}"       # empty fields differ between Python versions
     return f"{type(value).__name__}({text})"
 
 
+def _untyped(item: ast.AST, parent: ast.AST) -> ast.AST:
+    """`x: int = 1` as `x = 1`, except in the body of a class."""
+    if isinstance(item, ast.AnnAssign) and item.value is not None and not isinstance(parent, ast.ClassDef):
+        return ast.Assign([item.target], item.value)
+    return item
+
+
 def _no_code(item: ast.AST, parent: ast.AST) -> bool:
-    """Whether a statement of a body is a docstring, an import for types, a warning, or the package's version number."""
+    """Whether a statement of a body is a docstring, a type, a warning, or the version number of the package."""
+    if isinstance(item, ast.AnnAssign) and item.value is None and not isinstance(parent, ast.ClassDef):
+        return True
     if isinstance(item, ast.ImportFrom) and item.module in TYPING or _is_for_typing(item) and not item.orelse:
         return True
     if isinstance(item, ast.Expr):

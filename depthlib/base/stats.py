@@ -43,7 +43,8 @@ def bootstrap_means(values: np.ndarray, *, draws: int = 4000, seed: int = 0) -> 
     seed_weight = np.stack([(picked_seeds == s).mean(axis=1) for s in range(seeds)], axis=1)
     image_weight = np.zeros((draws, images))
     np.add.at(image_weight, (np.arange(draws)[:, None], picked_images), 1.0 / images)
-    return np.einsum("ds,si,di->d", seed_weight, values, image_weight)
+    means: np.ndarray = np.einsum("ds,si,di->d", seed_weight, values, image_weight)
+    return means
 
 
 def interval(values: np.ndarray, *, level: float = 0.95, draws: int = 4000, seed: int = 0) -> Interval:

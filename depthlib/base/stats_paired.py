@@ -76,7 +76,8 @@ def paired(differences: np.ndarray, scale: float | None = None) -> Paired:
     frame_part = np.maximum(0.0, columns.var(axis=-1, ddof=1) / frames - rest / (seeds * frames))
     still = np.ptp(table, axis=(-2, -1)) <= 1e-12 * (np.abs(table).max(axis=(-2, -1)) if scale is None else scale)
     parts = (np.where(still, 0.0, part) for part in (seed_part, frame_part, rest))
-    return Paired(*(float(x) if np.ndim(x) == 0 else x for x in (mean, *parts)), seeds, frames)
+    m, s, f, r = (float(x) if np.ndim(x) == 0 else x for x in (mean, *parts))
+    return Paired(m, s, f, r, seeds, frames)
 
 
 def critical(found: Paired, level: float | np.ndarray) -> Any:

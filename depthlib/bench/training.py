@@ -1,4 +1,7 @@
-"""Where the time of a training step goes, for one recipe of each paper at profile "quick": `depthlib bench training`.
+"""Where the time of a training step goes: `depthlib bench training`.
+
+One recipe of each paper at profile "quick", and those networks that start from ImageNet on the trunk and at the size of
+profile "standard", as the lesson on verdicts trains them.
 
 A step is split at the calls of the task's loss and of the optimiser: "data" is all before the loss, reading and
 augmentation, and "backward" all between the loss and the optimiser. "conv" and "matmul" are the shares of convolutions
@@ -28,6 +31,7 @@ from depthlib.training.fit import Task, fit
 ROWS = (
     ("start", "unet", "rooms"), ("anuw", "e", "streets"), ("dacnn", "full", "streets"), ("mobile", "kd-2ip", "diw"),
     ("dual", "lr", "streets"), ("dual", "dual", "streets"), ("synergy", "proposed", "rooms"),
+    *(("comparison", name, "streets", "standard") for name in ("dacnn", "lr-net", "synergy")),
 )
 PHASES = ("data", "forward", "backward", "optimiser")
 WARM_UP = 3         # steps
@@ -123,7 +127,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     device = torch.device(options.device)
     print(f"{device}, {options.threads} threads; median of {options.steps} steps, {options.profiled} profiled ones")
     heads = " ".join(f"{name:>9s}" for name in (*PHASES, *OPERATORS))
-    print(f"{'row':26s} {'images/s':>8s} {'ms a step':>10s} {heads}")
+    print(f"{'row':36s} {'images/s':>8s} {'ms a step':>10s} {heads}")
     for row in ROWS:
         if options.only not in " ".join(row):
             continue
@@ -131,7 +135,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         total = sum(split.phases.values())
         parts = [*(seconds / total for seconds in split.phases.values()), *split.shares.values()]
         shown = " ".join(f"{part:9.0%}" for part in parts)
-        print(f"{' '.join(row):26s} {split.speed:8.1f} {1e3 * total:10.1f} {shown}", flush=True)
+        print(f"{' '.join(row):36s} {split.speed:8.1f} {1e3 * total:10.1f} {shown}", flush=True)
 
 
 if __name__ == "__main__":

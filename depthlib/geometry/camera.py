@@ -89,7 +89,8 @@ def transform_points(points: Tensor, T: Tensor) -> Tensor:
     require_batch("T", T, points.shape[0])
     columns = T[:, :3].reshape(T.shape[0], 3, 4, *(1,) * (points.ndim - 2)).unbind(2)
     x, y, z = points.split(1, dim=1)
-    return columns[0] * x + columns[1] * y + columns[2] * z + columns[3]
+    moved: Tensor = columns[0] * x + columns[1] * y + columns[2] * z + columns[3]
+    return moved
 
 
 def project(points: Tensor, K: Tensor, T: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -118,7 +119,7 @@ def project(points: Tensor, K: Tensor, T: Tensor | None = None) -> tuple[Tensor,
     return torch.cat((fx * x + skew * y + cx, fy * y + cy), dim=1), z
 
 
-def _require_points(points: object) -> Tensor:
+def _require_points(points: Tensor) -> Tensor:
     rank = points.ndim if isinstance(points, Tensor) else 4
     if rank < 3:
         raise ValueError(f"points: found shape {list(points.shape)}, expected [B,3,H,W] or [B,3,N] points in metres")

@@ -22,8 +22,9 @@ def project_into_sources(depth: Tensor, K: Tensor, poses: Tensor) -> Tensor:
     poses = require_tensor("poses", poses, (len(depth), None, 4, 4), f"[{len(depth)},S,4,4] poses T_source_target")
     count = poses.shape[1]
     K = K.expand(len(depth), -1, -1).repeat_interleave(count, 0)
-    pixels, _ = reproject(depth.repeat_interleave(count, 0), K, poses.flatten(0, 1))
-    return pixels.unflatten(0, (len(depth), count))
+    flat, _ = reproject(depth.repeat_interleave(count, 0), K, poses.flatten(0, 1))
+    pixels: Tensor = flat.unflatten(0, (len(depth), count))
+    return pixels
 
 
 def sample_sources(sources: Tensor, pixels: Tensor) -> Tensor:
@@ -31,4 +32,5 @@ def sample_sources(sources: Tensor, pixels: Tensor) -> Tensor:
     sources = require_tensor("sources", sources, (None,) * 5, "[B,S,C,H,W] images or features")
     batch, count = sources.shape[:2]
     pixels = require_tensor("pixels", pixels, (batch, count, 2, None, None), f"[{batch},{count},2,H,W] pixel positions")
-    return sample_pixels(sources.flatten(0, 1), pixels.flatten(0, 1)).unflatten(0, (batch, count))
+    sampled: Tensor = sample_pixels(sources.flatten(0, 1), pixels.flatten(0, 1)).unflatten(0, (batch, count))
+    return sampled

@@ -74,7 +74,8 @@ def inside(pixels: Tensor, height: int, width: int) -> Tensor:
     """Whether `pixels` [B,2,H',W'] lie within the outermost pixel centres, up to 0.01 px: bool [B,1,H',W']."""
     u, v = pixels.split(1, dim=1)
     slack = VISIBLE_SLACK
-    return (u >= -slack) & (u <= width - 1 + slack) & (v >= -slack) & (v <= height - 1 + slack)
+    seen: Tensor = (u >= -slack) & (u <= width - 1 + slack) & (v >= -slack) & (v <= height - 1 + slack)
+    return seen
 
 
 def warp(

@@ -53,7 +53,8 @@ def ssim_3x3(a: Tensor, b: Tensor) -> Tensor:
     spend half of its time. So its gradient is written out, and there is no second derivative.
     """
     dtype = torch.promote_types(torch.promote_types(a.dtype, b.dtype), torch.float32)
-    return _SSIM.apply(a.to(dtype), b.to(dtype))
+    similarity: Tensor = _SSIM.apply(a.to(dtype), b.to(dtype))
+    return similarity
 
 
 class _SSIM(torch.autograd.Function):

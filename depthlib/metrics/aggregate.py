@@ -60,8 +60,8 @@ class DepthMetrics(Metric):
         else:
             valid, found = check_inputs(pred, target, valid), {}
             for name in self.names:
-                kept = [x[measurable(name, valid)] for x in (pred, target, valid)]
-                found |= depth_errors(*kept, (name,), data_range=self.data_range)
+                p, t, v = (x[measurable(name, valid)] for x in (pred, target, valid))
+                found |= depth_errors(p, t, v, (name,), data_range=self.data_range)
         counts = torch.tensor([len(found[name]) for name in self.names], device=self.count.device)
         self.sum = self.sum + torch.stack([found[name].sum() for name in self.names]).to(self.sum)
         self.count = self.count + counts

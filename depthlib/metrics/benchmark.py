@@ -7,7 +7,7 @@ Formulas of the valid pixels of one image; `errors` takes their names, beside th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from torch import Tensor
 
@@ -56,7 +56,7 @@ def errors(
     """Several errors at once, {name: [B]}, in the order of `names`; any of `ALL_METRICS`. See `depth_errors`."""
     found = each_image(pred, target, valid, {name: ALL_FORMULAS[name] for name in names if name != "ssim"})
     if "ssim" in names:
-        found["ssim"] = ssim(pred, target, valid, data_range=data_range)
+        found["ssim"] = ssim(pred, target, valid, data_range=cast(float, data_range))
     return {name: found[name] for name in names}
 
 

@@ -20,6 +20,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from types import ModuleType
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -28,7 +29,7 @@ from torch import Tensor
 
 from depthlib.metrics.ssim import WINDOW, ssim, whole_windows
 
-Values = Tensor | np.ndarray
+Values = Tensor | np.ndarray        # what is computed from them is `Any`: the operators of the two have no common type
 
 
 def arrays(*tensors: Tensor) -> tuple[Values, ...]:
@@ -47,10 +48,15 @@ class Pixels:
     ValueError for a value that is not finite, or a target that is not positive.
     """
 
+    array: ModuleType
+    count: int | Tensor
+
     def __init__(self, pred: Values, target: Values, image: int = 0) -> None:
         self.pred, self.target, self.image = pred, target, image
-        plain = isinstance(pred, np.ndarray)
-        self.array, self.count = (np, len(pred)) if plain else (torch, pred.new_full((), len(pred)))
+        if isinstance(pred, np.ndarray):
+            self.array, self.count = np, len(pred)
+        else:
+            self.array, self.count = torch, pred.new_full((), len(pred))
         self.lowest = self._lowest("pred", pred, -math.inf, "finite values")
         self._lowest("target", target, 0.0, "finite values above 0")
 
@@ -72,32 +78,32 @@ class Pixels:
         return self.pred
 
     @cached_property
-    def difference(self) -> Values:
+    def difference(self) -> Any:
         """pred - target."""
         return self.pred - self.target
 
     @cached_property
-    def relative(self) -> Values:
+    def relative(self) -> Any:
         """(pred - target) / target."""
         return self.difference / self.target
 
     @cached_property
-    def quotient(self) -> Values:
+    def quotient(self) -> Any:
         """pred / target. Raises as `positive`."""
         return self.positive / self.target
 
     @cached_property
-    def log_difference(self) -> Values:
+    def log_difference(self) -> Any:
         """ln pred - ln target. Raises as `positive`."""
         return self.array.log(self.quotient)
 
     @cached_property
-    def log_spread(self) -> Values:
+    def log_spread(self) -> Any:
         """Squared deviation of `log_difference` from its mean."""
         return spread(self.log_difference)
 
     @cached_property
-    def ratio(self) -> Values:
+    def ratio(self) -> Any:
         """max(pred / target, target / pred). Raises as `positive`."""
         return self.array.maximum(self.quotient, 1 / self.quotient)
 
@@ -106,7 +112,7 @@ class Pixels:
         return self.array.count_nonzero(self.ratio < threshold)
 
 
-def spread(values: Values) -> Values:
+def spread(values: Values) -> Any:
     """Squared deviation from the mean."""
     return (values - values.mean()) ** 2
 
@@ -122,6 +128,11 @@ def root(mean: Any) -> Any:
     return mean**0.5
 
 
+def share_within(threshold: float) -> Formula:
+    """The share of pixels with a `Pixels.ratio` below a threshold."""
+    return Formula(lambda x: x.within(threshold))
+
+
 LN10 = math.log(10)
 FORMULAS: dict[str, Formula] = {
     "abs_rel": Formula(lambda x: abs(x.relative).sum()),
@@ -132,7 +143,7 @@ FORMULAS: dict[str, Formula] = {
     "si_log": Formula(lambda x: x.log_spread.sum(), lambda mean: 100 * root(mean)),
     "si_rmse": Formula(lambda x: x.log_spread.sum(), root),
     "si_rmse_linear": Formula(lambda x: spread(x.difference).sum(), root),
-    **{f"delta{n}": Formula(lambda x, n=n: x.within(1.25**n)) for n in (1, 2, 3)},
+    **{f"delta{n}": share_within(1.25**n) for n in (1, 2, 3)},
 }
 
 
@@ -190,7 +201,7 @@ def delta(pred: Tensor, target: Tensor, valid: Tensor | None = None, threshold: 
     """Share of pixels with max(pred / target, target / pred) < threshold, in [0, 1]."""
     if not threshold > 1:
         raise ValueError(f"threshold: found {threshold}, expected a ratio above 1")
-    return _one(Formula(lambda x: x.within(threshold)), pred, target, valid)
+    return _one(share_within(threshold), pred, target, valid)
 
 
 def delta1(pred: Tensor, target: Tensor, valid: Tensor | None = None) -> Tensor:
@@ -257,6 +268,7 @@ def depth_errors(
     found = each_image(pred, target, valid, {name: FORMULAS[name] for name in names if name != "ssim"})
     if "ssim" in names:
         valid = target > 0 if valid is None else valid      # without a mask `ssim` would count pixels of unknown depth
+        assert data_range is not None       # see `check_names`
         found["ssim"] = ssim(pred, target, valid, data_range=data_range)
     return {name: found[name] for name in names}
 
@@ -308,12 +320,12 @@ def pixels_of(pred: Tensor, target: Tensor, valid: Tensor | None) -> list[Pixels
     images = [gathered(*(x[i] for x in maps)) for i in range(len(pred))]
     if empty := [i for i, (p, _) in enumerate(images) if len(p) == 0]:
         raise ValueError(f"valid: found no valid pixel in image(s) {empty}, expected at least one")
-    return [Pixels(*image, i) for i, image in enumerate(images)]
+    return [Pixels(p, t, i) for i, (p, t) in enumerate(images)]
 
 
 def gathered(valid: Values, *maps: Values) -> list[Values]:
     """The values [N] of maps where `valid` is true; all of one shape. The mask is searched once for all of them."""
     if isinstance(valid, np.ndarray) and np.count_nonzero(valid) == valid.size:
         return [x.reshape(-1) for x in maps]
-    places = np.flatnonzero(valid) if isinstance(valid, np.ndarray) else valid.flatten().nonzero().squeeze(1)
+    places: Any = np.flatnonzero(valid) if isinstance(valid, np.ndarray) else valid.flatten().nonzero().squeeze(1)
     return [x.take(places) for x in maps]

@@ -102,9 +102,10 @@ def odometry_errors(estimate: ArrayLike, truth: ArrayLike, frames: ArrayLike | N
     drift = [100 * x.mean() if found else np.nan for x in (segments.translation, segments.rotation)]
     consecutive = np.flatnonzero(np.diff(rows) == 1)
     metres, radians = relative_errors(e, t[rows], np.stack((consecutive, consecutive + 1), axis=1))
-    ate = np.sqrt(np.mean(absolute_errors(e, t[rows], "none") ** 2))
-    means = (drift[0], np.degrees(drift[1]), ate, metres.mean(), np.degrees(radians.mean()))
-    return Odometry(*map(float, means), len(rows), found)
+    rmse = np.sqrt(np.mean(absolute_errors(e, t[rows], "none") ** 2))
+    means = (drift[0], np.degrees(drift[1]), rmse, metres.mean(), np.degrees(radians.mean()))
+    t_err, r_err, ate, rpe_metres, rpe_degrees = map(float, means)
+    return Odometry(t_err, r_err, ate, rpe_metres, rpe_degrees, len(rows), found)
 
 
 def read_kitti_poses(path: str | os.PathLike[str]) -> tuple[NDArray[np.int64], Array]:
@@ -166,7 +167,7 @@ def _table(path: str | os.PathLike[str], columns: tuple[int, ...], expected: str
     return table
 
 
-def _by_frame(estimate: ArrayLike, truth: ArrayLike, frames: ArrayLike | None) -> tuple[Array, Array, NDArray]:
+def _by_frame(estimate: ArrayLike, truth: ArrayLike, frames: ArrayLike | None) -> tuple[Array, Array, NDArray[np.int64]]:
     e, t = poses_of("estimate", estimate), poses_of("truth", truth)
     rows = np.arange(len(t)) if frames is None else np.asarray(frames, dtype=np.int64)
     if rows.shape != (len(e),) or (np.diff(rows) <= 0).any() or rows[0] < 0 or rows[-1] >= len(t):

@@ -60,7 +60,8 @@ def _window_means(images: Tensor, weights: Tensor) -> Tensor:
             count = lines.shape[1]
             kernel = weights.view(1, 1, -1, 1).expand(count, 1, -1, 1)
             lines = F.conv2d(lines.contiguous().unsqueeze(3), kernel, groups=count).squeeze(3).mT
-    return lines.unflatten(0, images.shape[:2])
+    means: Tensor = lines.unflatten(0, images.shape[:2])
+    return means
 
 
 def whole_windows(valid: Tensor, window: int = WINDOW) -> Tensor:
@@ -101,7 +102,7 @@ def ssim(
     return (local * whole).sum(dim=(1, 2, 3)) / count
 
 
-def _check(a: object, b: object, data_range: float, window: int, sigma: float) -> None:
+def _check(a: Tensor, b: Tensor, data_range: float, window: int, sigma: float) -> None:
     for name, image in (("a", a), ("b", b)):
         if not isinstance(image, Tensor) or not image.is_floating_point():
             found = getattr(image, "dtype", type(image).__name__)

@@ -8,8 +8,9 @@ raises ValueError with the name of the argument, what was found and what was exp
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -113,7 +114,8 @@ def align(estimate: ArrayLike, truth: ArrayLike, alignment: Alignment) -> Array:
     if alignment == "scale":
         own, true = from_first(e), from_first(t)
         own[:, :3, 3] *= best_scale(own[:, :3, 3], true[:, :3, 3])
-        return t[0] @ own
+        moved: Array = t[0] @ own
+        return moved
     if alignment == "none":
         return e.copy()
     raise ValueError(f"alignment: found {alignment!r}, expected one of {', '.join(ALIGNMENTS)}")
@@ -122,7 +124,8 @@ def align(estimate: ArrayLike, truth: ArrayLike, alignment: Alignment) -> Array:
 def absolute_errors(estimate: ArrayLike, truth: ArrayLike, alignment: Alignment) -> Array:
     """Distance [N] in metres between the positions of each frame after `align`; its RMSE is the usual ATE."""
     aligned = align(estimate, truth, alignment)
-    return np.linalg.norm(aligned[:, :3, 3] - poses_of("truth", truth)[:, :3, 3], axis=1)
+    distances: Array = np.linalg.norm(aligned[:, :3, 3] - poses_of("truth", truth)[:, :3, 3], axis=1)
+    return distances
 
 
 def relative_errors(
@@ -170,7 +173,8 @@ def snippets(poses: ArrayLike, length: int) -> Array:
     if not 2 <= length <= len(p):
         raise ValueError(f"length: found {length}, expected 2 to {len(p)} frames")
     index = np.arange(len(p) - length + 1)[:, None] + np.arange(length)
-    return np.linalg.inv(p[index[:, :1]]) @ p[index]
+    found: Array = np.linalg.inv(p[index[:, :1]]) @ p[index]
+    return found
 
 
 def snippet_errors(estimate: ArrayLike, truth: ArrayLike) -> Array:
@@ -195,7 +199,8 @@ def snippet_errors(estimate: ArrayLike, truth: ArrayLike) -> Array:
     if not (energy > 0).all():
         raise ValueError(f"estimate: found {(energy == 0).sum()} snippets without motion, expected some in each")
     scale = np.sum(e * t, axis=(1, 2)) / energy
-    return np.sqrt(np.sum((scale[:, None, None] * e - t) ** 2, axis=(1, 2))) / t.shape[1]
+    errors: Array = np.sqrt(np.sum((scale[:, None, None] * e - t) ** 2, axis=(1, 2))) / t.shape[1]
+    return errors
 
 
 def associate(
@@ -239,13 +244,14 @@ def _transposed(poses: Array) -> Array:
     return inverse
 
 
-_INVERSES = {"matrix": np.linalg.inv, "transpose": _transposed}
+_INVERSES: dict[Inverse, Callable[[Array], NDArray[Any]]] = {"matrix": np.linalg.inv, "transpose": _transposed}
 
 
 def rotation_angle(poses: Array) -> Array:
     """Angle in radians of [...,4,4] or [...,3,3], arccos((trace - 1) / 2) as in the published tools."""
     trace = np.trace(poses[..., :3, :3], axis1=-2, axis2=-1)
-    return np.arccos(np.clip((trace - 1) / 2, -1.0, 1.0))
+    angle: Array = np.arccos(np.clip((trace - 1) / 2, -1.0, 1.0))
+    return angle
 
 
 def poses_of(name: str, value: ArrayLike) -> Array:

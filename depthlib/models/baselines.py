@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +20,8 @@ class MeanDepth(nn.Module):
 
     It has no parameters to train; the value is a buffer, so it is saved with the weights.
     """
+
+    depth: Tensor
 
     def __init__(self, *, max_depth: float = 40.0) -> None:
         super().__init__()
@@ -53,9 +56,10 @@ def empty_street(K: Tensor, height: int, width: int) -> Tensor:
     return 1 / inverse[None]
 
 
-def mean_depth(dataset: Dataset) -> Tensor:
+def mean_depth(dataset: Dataset[dict[str, Any]]) -> Tensor:
     """Mean of the valid depth at each pixel of a data set, [1,H,W]; the overall mean where a pixel is never valid."""
-    depths = torch.stack([dataset[i]["depth"] for i in range(len(dataset))])
+    count = len(dataset)                                                                    # type: ignore[arg-type]
+    depths = torch.stack([dataset[i]["depth"] for i in range(count)])
     known = depths > 0
     mean = depths.sum(dim=0) / known.sum(dim=0).clamp(min=1)
     return torch.where(known.any(dim=0), mean, depths.sum() / known.sum())

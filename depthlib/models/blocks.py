@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -61,12 +62,12 @@ def join(features: Sequence[Tensor]) -> Tensor:
 
 class _Join(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, *features: Tensor) -> Tensor:
+    def forward(ctx: Any, *features: Tensor) -> Tensor:
         ctx.channels = [x.shape[1] for x in features]
         return torch.cat(features, dim=1)
 
     @staticmethod
-    def backward(ctx, gradient: Tensor) -> tuple[Tensor, ...]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:
         # in the memory format of the whole
         return tuple(part.clone() for part in gradient.split(ctx.channels, dim=1))
 
@@ -91,6 +92,7 @@ def start_constant(layer: nn.Conv2d | nn.BatchNorm2d, value: float) -> None:
 
     Random weights would shift the output, since the mean of the features before them is not 0.
     """
+    assert layer.bias is not None
     layer.weight.zero_()
     layer.bias.fill_(value)
 

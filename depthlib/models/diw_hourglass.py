@@ -25,6 +25,8 @@ LEVELS = (("A", "BB", ("B'", "A'")), ("BC", "BD", ("D", "B")), ("DF", "DD", ("D"
 class Inception(nn.Module):
     """Four parallel branches, concatenated: [B,I,H,W] -> [B,channels,H,W]; norms have no scale and shift."""
 
+    channels: int
+
     def __init__(self, in_channels: int, name: str, width: float) -> None:
         super().__init__()
         first, *others = BLOCKS[name]
@@ -45,6 +47,8 @@ class Level(nn.Module):
     everywhere.
     """
 
+    channels: int
+
     def __init__(self, in_channels: int, index: int, width: float) -> None:
         super().__init__()
         side, before, after = LEVELS[index]
@@ -52,11 +56,12 @@ class Level(nn.Module):
         pooling = nn.MaxPool2d(2) if index < 2 else nn.AvgPool2d(2)
         down = _chain(in_channels, before, width)
         parts: list[nn.Module] = [pooling, down]
-        channels = down[-1].channels
+        channels = _channels(down)
         if index + 1 < len(LEVELS):
             inner = Level(channels, index + 1, width)
-            parts += [inner, _chain(inner.channels, after, width)]
-            channels = parts[-1][-1].channels
+            last = _chain(inner.channels, after, width)
+            parts += [inner, last]
+            channels = _channels(last)
         parts.append(nn.Upsample(scale_factor=2, mode="nearest"))
         self.through = nn.Sequential(*parts)
         self.channels = channels
@@ -99,6 +104,12 @@ def _chain(channels: int, names: str | tuple[str, ...], width: float) -> nn.Sequ
         blocks.append(Inception(channels, name, width))
         channels = blocks[-1].channels
     return nn.Sequential(*blocks)
+
+
+def _channels(chain: nn.Sequential) -> int:
+    last = chain[-1]
+    assert isinstance(last, Inception)
+    return last.channels
 
 
 def _conv(in_channels: int, out_channels: int, kernel: int) -> nn.Sequential:

@@ -46,13 +46,17 @@ class EfficientNetLite0(nn.Module):
     Raises ValueError for another output_stride, WeightsError as `imagenet_state`, and in forward as `check_image`.
     """
 
+    channels: list[int]
+    strides: list[int]
+
     def __init__(self, *, pretrained: bool = False, output_stride: int = 32) -> None:
         super().__init__()
         if output_stride not in STRIDES:
             raise ValueError(f"output_stride: found {output_stride}, expected one of {', '.join(map(str, STRIDES))}")
         self.normalise = Normalise(MEAN, STD)
         self.trunk = lite0(pretrained=pretrained, features_only=True, output_stride=output_stride)
-        self.channels, self.strides = self.trunk.feature_info.channels(), self.trunk.feature_info.reduction()
+        info: Any = self.trunk.feature_info
+        self.channels, self.strides = info.channels(), info.reduction()
 
     def forward(self, image: Tensor) -> list[Tensor]:
         check_image(image)

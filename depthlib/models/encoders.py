@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 from torch import Tensor, nn
 from torchvision.models import MobileNet_V2_Weights, ResNet18_Weights, ResNet50_Weights, mobilenet_v2
 from torchvision.models.resnet import BasicBlock, Bottleneck
@@ -22,11 +24,12 @@ class MobileNetV2Trunk(nn.Sequential):
 
     def __init__(self, width: float = 1.0) -> None:
         super().__init__(*mobilenet_v2(width_mult=width).features[:18])
-        maps = [self[0], self[3], *(self[index].conv[0] for index in EXPANSIONS), self[17]]
+        maps = [self[0], self[3], *(cast(Any, self[index]).conv[0] for index in EXPANSIONS), self[17]]
         self.channels = [[m for m in module.modules() if isinstance(m, nn.Conv2d)][-1].out_channels for module in maps]
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        maps = []
+        maps: list[Tensor] = []
+        block: Any
         for index, block in enumerate(self):
             if index in EXPANSIONS:
                 maps.append(block.conv[0](x))

@@ -80,9 +80,10 @@ def export(
     if out.suffix != FORMATS[format].suffix:
         raise ValueError(f"{out}: expected a name that ends in {FORMATS[format].suffix}")
     model, info = load_weights(weights)
-    if getattr(model, "inputs", ("image",)) != ("image",):
+    inputs: tuple[str, ...] = getattr(model, "inputs", ("image",))
+    if inputs != ("image",):
         raise ExportError(
-            f"{weights}: found {info['model']} with inputs {', '.join(model.inputs)}, expected a network of one image"
+            f"{weights}: found {info['model']} with inputs {', '.join(inputs)}, expected a network of one image"
         )
     height, width = _sides(size or info["input_size"])
     try:
@@ -90,7 +91,8 @@ def export(
     except ExportError as error:
         if size is not None:
             raise
-        raise ExportError(f"{weights}: found {info['model']}, which gives no depth of an image ({one_line(error.__cause__)})") from error
+        reason = one_line(error.__cause__ or error)
+        raise ExportError(f"{weights}: found {info['model']}, which gives no depth of an image ({reason})") from error
     if depth.ndim != 4 or depth.shape[:2] != (1, 1):
         raise ExportError(f"{weights}: found {info['model']} with an output {list(depth.shape)}, expected depth [1,1,H,W]")
     notes = _notes(info, (height, width), depth.shape[2:])
@@ -198,6 +200,7 @@ def _write_onnx(model: nn.Module, image: Tensor, path: Path, notes: Mapping[str,
         model, (image,), dynamo=True, verbose=False, external_data=False, optimize=False, input_names=["image"],
         output_names=["depth"],
     )
+    assert program is not None          # as it is with dynamo=True
     if len(program.model.graph) <= MOST_NODES:
         program.optimize()
     proto = program.model_proto

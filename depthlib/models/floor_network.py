@@ -8,16 +8,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.utils.data import Dataset
 
 from depthlib.models.blocks import check_image
-from depthlib.models.floors import Constant, FixedMap, GroundPlane
+from depthlib.models.floors import Constant, FixedMap, GroundPlane, Items
 
 
-class Relabelled(Dataset):
+class Relabelled(Items):
     """The same items with other labels: depth [1,H,W] becomes `change(depth, valid)`, above 0 where valid."""
 
-    def __init__(self, dataset: Dataset, change: Callable[[Tensor, Tensor], Tensor]) -> None:
+    def __init__(self, dataset: Items, change: Callable[[Tensor, Tensor], Tensor]) -> None:
         self.dataset, self.change = dataset, change
 
     def __len__(self) -> int:
@@ -32,7 +31,7 @@ class RankMap(FixedMap):
     """The usual order of the pixels: at each the median of its rank in the depth maps, 0 is nearest, 1 farthest."""
 
     @classmethod
-    def of(cls, dataset: Dataset) -> RankMap:
+    def of(cls, dataset: Items) -> RankMap:
         """See `FixedMap.of`."""
         return cls(FixedMap.of(Relabelled(dataset, _ranks)).depth)
 
@@ -41,7 +40,7 @@ class LogMap(FixedMap):
     """The usual log depth where depth has no unit: of each map over its own median."""
 
     @classmethod
-    def of(cls, dataset: Dataset) -> LogMap:
+    def of(cls, dataset: Items) -> LogMap:
         """See `FixedMap.of`."""
         return cls(FixedMap.of(Relabelled(dataset, lambda depth, valid: depth / depth[valid].median())).depth.log())
 
@@ -55,12 +54,14 @@ class ClassMap(nn.Module):
         share: [K,H,W].
     """
 
+    share: Tensor
+
     def __init__(self, share: Tensor) -> None:
         super().__init__()
         self.register_buffer("share", share)
 
     @classmethod
-    def of(cls, dataset: Dataset) -> ClassMap:
+    def of(cls, dataset: Items) -> ClassMap:
         """Counted over the `semantics` [H,W] of all items."""
         count = len(dataset)                                                                # type: ignore[arg-type]
         labels = torch.stack([dataset[index]["semantics"] for index in range(count)])
@@ -79,7 +80,7 @@ class StraightDrive(nn.Module):
     """
 
     @classmethod
-    def of(cls, dataset: Dataset) -> StraightDrive:
+    def of(cls, dataset: Items) -> StraightDrive:
         """The same for every data set."""
         return cls()
 
@@ -104,6 +105,8 @@ class Floor(nn.Module):
         ValueError: an unknown kind.
     """
 
+    inner: Any
+
     def __init__(self, kind: str) -> None:
         super().__init__()
         if kind not in KINDS:
@@ -115,7 +118,7 @@ class Floor(nn.Module):
     def inputs(self) -> tuple[str, ...]:
         return getattr(self.inner, "inputs", ("image",))
 
-    def fit(self, dataset: Dataset) -> None:
+    def fit(self, dataset: Items) -> None:
         """Make it from the labels of a training set."""
         self.inner = KINDS[self.kind].of(dataset)
 

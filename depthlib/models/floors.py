@@ -20,6 +20,7 @@ from depthlib.models.blocks import check_image
 MOST_ITEMS = 2048           # of a large set, evenly spaced: medians of so many hardly move any more
 MOST_SORTED = 256           # items for `GroundPlane`, which sorts their pixels into `BINS`
 BINS = 128
+Items = Dataset[dict[str, Any]]
 
 
 class Constant(nn.Module):
@@ -28,12 +29,14 @@ class Constant(nn.Module):
     forward: image [B,3,H,W] -> depth [B,1,H,W] in metres.
     """
 
+    depth: Tensor
+
     def __init__(self, depth: Tensor) -> None:
         super().__init__()
         self.register_buffer("depth", depth.reshape(()))
 
     @classmethod
-    def of(cls, dataset: Dataset) -> Constant:
+    def of(cls, dataset: Items) -> Constant:
         """The median of all valid labels, which no other constant beats in mean absolute error.
 
         Raises ValueError if no label is valid.
@@ -54,12 +57,14 @@ class FixedMap(nn.Module):
         depth: [1,H,W] metres.
     """
 
+    depth: Tensor
+
     def __init__(self, depth: Tensor) -> None:
         super().__init__()
         self.register_buffer("depth", depth)
 
     @classmethod
-    def of(cls, dataset: Dataset) -> FixedMap:
+    def of(cls, dataset: Items) -> FixedMap:
         """The median of the valid labels at each pixel; the median of all labels where a pixel never has one.
 
         Raises ValueError if no label is valid, or the items differ in size.
@@ -94,6 +99,8 @@ class GroundPlane(nn.Module):
     """
 
     inputs = ("image", "K", "ground")
+    q: Tensor
+    depth: Tensor
 
     def __init__(self, q: Tensor, depth: Tensor) -> None:
         super().__init__()
@@ -101,7 +108,7 @@ class GroundPlane(nn.Module):
         self.register_buffer("depth", depth)
 
     @classmethod
-    def of(cls, dataset: Dataset) -> GroundPlane:
+    def of(cls, dataset: Items) -> GroundPlane:
         """Medians of q and of the valid labels in bins of equally many pixels. Items need `K` and `ground`.
 
         Raises ValueError if there are fewer valid labels than bins.
@@ -132,14 +139,15 @@ def ground_inverse_depth(K: Tensor, ground: Tensor, height: int, width: int) -> 
     return torch.einsum("bi,bij,jhw->bhw", ground, torch.linalg.inv(K), pixels)[:, None]
 
 
-def _items(dataset: Dataset, most: int = MOST_ITEMS) -> Iterator[dict[str, Any]]:
+def _items(dataset: Items, most: int = MOST_ITEMS) -> Iterator[dict[str, Any]]:
     count = len(dataset)                                                                    # type: ignore[arg-type]
     chosen = torch.linspace(0, count - 1, min(count, most), dtype=torch.float64).round().long().unique()
     return (dataset[index] for index in chosen.tolist())
 
 
 def _known(item: dict[str, Any]) -> Tensor:
-    return item["valid"] & (item["depth"] > 0)
+    known: Tensor = item["valid"] & (item["depth"] > 0)
+    return known
 
 
 def _median(depths: Tensor) -> Tensor:

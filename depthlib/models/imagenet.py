@@ -17,6 +17,9 @@ class Normalise(nn.Module):
         mean, std: one value per channel, repeated for images concatenated along the channels.
     """
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, mean: Sequence[float] = MEAN, std: Sequence[float] = STD) -> None:
         super().__init__()
         self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1), persistent=False)

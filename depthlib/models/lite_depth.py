@@ -35,7 +35,8 @@ class LiteDepth(nn.Module):
         self.head = DepthHead(WIDTHS[-1], min_depth=NEAREST, max_depth=FARTHEST, activation="exp", kernel_size=3)
 
     def forward(self, image: Tensor) -> Tensor:
-        *skips, x = [image, *self.trunk(image)]
+        maps: list[Tensor] = self.trunk(image)
+        *skips, x = [image, *maps]
         for block, skip in zip(self.decoder, reversed(skips), strict=True):
             x = F.interpolate(x, size=skip.shape[-2:], mode="bilinear", align_corners=False)
             x = block(join([x, skip]))

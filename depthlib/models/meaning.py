@@ -27,4 +27,4 @@ def meaning_of(info: Mapping[str, Any]) -> Meaning:
     spec = info.get("spec") or {}
     if not spec:
         return Meaning("metre", "depth, larger = farther; in metres if the network keeps the contract of depthlib.models")
-    return METRES if spec.get("data") == "rooms" else BY_PAPER.get(spec.get("paper"), METRES)
+    return METRES if spec.get("data") == "rooms" else BY_PAPER.get(spec.get("paper", ""), METRES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torchvision
 from torch import Tensor, nn
@@ -102,7 +103,7 @@ Encoder = tuple[nn.ModuleList, tuple[tuple[float, ...], tuple[float, ...]]]
 
 
 def _lite3(pretrained: bool) -> Encoder:
-    net = timm_model("tf_efficientnet_lite3", pretrained=pretrained, num_classes=0)
+    net: Any = timm_model("tf_efficientnet_lite3", pretrained=pretrained, num_classes=0)
     stages = [nn.Sequential(net.conv_stem, net.bn1, *net.blocks[:2]), net.blocks[2], net.blocks[3:5], net.blocks[5:]]
     return nn.ModuleList(stages), (net.pretrained_cfg["mean"], net.pretrained_cfg["std"])
 

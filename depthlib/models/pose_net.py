@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 
@@ -53,7 +55,7 @@ class PoseNet(nn.Module):
         widths = [3 * (1 + sources), *(width * factor for factor in GROWTH)]
         layers: list[nn.Module] = []
         for i, o, kernel in zip(widths[:-1], widths[1:], KERNELS, strict=True):
-            padding_mode = "reflect" if reflect else "zeros"
+            padding_mode: Literal["reflect", "zeros"] = "reflect" if reflect else "zeros"
             layers += [nn.Conv2d(i, o, kernel, 2, kernel // 2, padding_mode=padding_mode), nn.ReLU(inplace=True)]
         self.convs = nn.Sequential(*layers)
         self.head = nn.Conv2d(widths[-1], 6 * sources, 1)
@@ -61,6 +63,7 @@ class PoseNet(nn.Module):
             if isinstance(module, nn.Conv2d):
                 # Xavier's would fade over seven ReLU layers
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+                assert module.bias is not None
                 nn.init.zeros_(module.bias)
 
     def vectors(self, target: Tensor, sources: Tensor) -> Tensor:

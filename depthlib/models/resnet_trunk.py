@@ -23,6 +23,11 @@ class ResNetTrunk(nn.Module):
         images: number of images in the input, concatenated along the channels.
     """
 
+    layer1: nn.Module
+    layer2: nn.Module
+    layer3: nn.Module
+    layer4: nn.Module
+
     def __init__(
         self,
         block: type[BasicBlock | Bottleneck] = Bottleneck,

@@ -57,7 +57,8 @@ def read_part(file: Path, *, key: str | None = None, sealed: bool = False) -> di
 
 def is_sealed(record: dict[str, Any]) -> bool:
     """Whether all files of a run hold checksums; those of earlier versions do not."""
-    return record.get("format", 0) > UNSEALED
+    sealed: bool = record.get("format", 0) > UNSEALED
+    return sealed
 
 
 def check(file: Path, digest: str | None) -> None:

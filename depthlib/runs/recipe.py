@@ -57,4 +57,5 @@ class Recipe:
             "train": asdict(self.train), "transform": [asdict(step) for step in self.transform], "plan": asdict(self.plan),
             "needs": {purpose: spec.name for purpose, spec in self.needs().items()},
         }
-        return json.loads(json.dumps(content))
+        values: dict[str, Any] = json.loads(json.dumps(content))
+        return values

@@ -53,7 +53,8 @@ class RunSpec:
 
     @cached_property
     def recipe(self) -> Recipe:
-        return catalogue.part(self.paper, "rows").recipe(self)
+        recipe: Recipe = catalogue.part(self.paper, "rows").recipe(self)
+        return recipe
 
     @cached_property
     def key(self) -> str:

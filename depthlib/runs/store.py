@@ -70,7 +70,8 @@ class RunRecord:
         return {name: sum(v) / len(v) for name, v in self.result["tests"][test]["metrics"].items()}
 
     def per_image(self, test: str, metric: str) -> list[float]:
-        return self.result["tests"][test]["metrics"][metric]
+        values: list[float] = self.result["tests"][test]["metrics"][metric]
+        return values
 
     def load_model(self) -> nn.Module:
         """The trained network, in eval mode, on the CPU. Raises CorruptRecord for weights that are not the record's."""

@@ -8,7 +8,7 @@ import platform
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 
@@ -37,7 +37,7 @@ def build_model(recipe: Recipe, seed: int, start: torch.nn.Module | None = None)
     torch.manual_seed(seed)
     model = create_model(recipe.model, **recipe.model_options)
     if hasattr(model, "load_from") and start is not None:
-        model.load_from(start)
+        cast(Any, model).load_from(start)
     elif start is not None:
         model.load_state_dict(start.state_dict())
     return model
@@ -45,7 +45,8 @@ def build_model(recipe: Recipe, seed: int, start: torch.nn.Module | None = None)
 
 def build_task(recipe: Recipe, networks: Networks) -> Task:
     """The task, with the trained networks it needs."""
-    return recipe.task.make(**{name: networks[name] for name in recipe.networks})
+    task: Task = recipe.task.make(**{name: networks[name] for name in recipe.networks})
+    return task
 
 
 def transform(recipe: Recipe) -> Compose | None:

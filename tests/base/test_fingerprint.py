@@ -74,6 +74,7 @@ def test_closure_of_modules_chosen_by_name(tmp_path):
         "from __future__ import annotations\nfrom typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import numpy as np\n"
         + FILES["b/middle.py"].replace("(scale=1)", "(scale: np.ndarray = 1) -> np.ndarray")
     )},
+    {"b_far": "unit: str\ndepth: float = 2.0\n"},
 ])
 def test_what_cannot_run_keeps_it(tmp_path, changed):
     old, new = package(tmp_path), package(tmp_path, **changed)

@@ -14,6 +14,8 @@ THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> None:
     known = early_config.known_args_namespace
+    if not hasattr(known, "numprocesses"):      # `-p no:xdist`
+        return
     processes = known.numprocesses or 1
     if not known.file_or_dir and not known.usepdb and not any(arg.startswith(("-n", "--numprocesses")) for arg in args):
         processes = PROCESSES
