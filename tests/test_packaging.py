@@ -11,6 +11,7 @@ import yaml
 from depthlib.base.paths import REPOSITORY
 
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
+DECLARED = PROJECT["project"]["dependencies"] + sum(PROJECT["project"]["optional-dependencies"].values(), [])
 CONDA = yaml.safe_load((REPOSITORY / "environment.yml").read_text(encoding="utf-8"))
 
 
@@ -26,21 +27,22 @@ def test_environment_leaves_every_version_to_pyproject():
 @pytest.mark.slow
 def test_lock_file_covers_every_dependency():
     locked = {p["name"] for p in tomllib.loads((REPOSITORY / "uv.lock").read_text(encoding="utf-8"))["package"]}
-    declared = PROJECT["project"]["dependencies"] + PROJECT["project"]["optional-dependencies"]["test"]
-    names = {d.split("=")[0].split(">")[0].split("[")[0].strip() for d in declared}
+    names = {d.split("=")[0].split(">")[0].split("[")[0].strip().lower() for d in DECLARED}
     assert names <= locked, f"not in uv.lock: {names - locked}; run `uv lock`"
 
 
 def test_declared_dependencies_are_imported_somewhere():
-    tools = {"jupyterlab", "ipykernel", "nbval", "pytest", "pytest-xdist", "ruff", "snakemake", "mypy"}       # used through their command or plugin
+    tools = {       # used through their command or plugin
+        "jupyterlab", "ipykernel", "nbval", "pytest", "pytest-xdist", "ruff", "snakemake", "snakemake-executor-plugin-slurm", "mypy",
+    }
     import_names = {"scikit-image": "skimage", "pillow": "PIL", "pyyaml": "yaml", "beautifulsoup4": "bs4", "websocket-client": "websocket"}
     source = "\n".join(p.read_text(encoding="utf-8") for folder in ("depthlib", "tests") for p in (REPOSITORY / folder).rglob("*.py"))
-    declared = PROJECT["project"]["dependencies"] + PROJECT["project"]["optional-dependencies"]["test"]
-    for dependency in declared:
-        name = dependency.split("=")[0].split(">")[0].strip()
+    for dependency in DECLARED:
+        name = dependency.split("=")[0].split(">")[0].split("[")[0].strip()
         module = import_names.get(name, name).replace("-", "_")
         types = name.startswith("types-") or name.endswith("-stubs")
-        assert name in tools or types or f"import {module}" in source or f"from {module}" in source, f"{name} is declared and never imported"
+        imported = f"import {module}" in source or f"from {module}" in source
+        assert name in tools or types or imported, f"{name} is declared and never imported"
 
 
 def test_readme_is_finished_and_its_links_lead_somewhere():

@@ -80,14 +80,14 @@ def reproduce(
     sample: Annotated[int | None, typer.Option(min=1, help="with --verify: only so many runs, chosen at random")] = None,
 ) -> None:
     """Train, evaluate, and execute the notebooks. Tables, figures and a page go to out/."""
-    from depthlib.course import reproduce as module
-    from depthlib.course.batch import engine
-
     if sample is not None and not verify:
         raise typer.BadParameter("found no --verify, expected it: a sample of the committed runs is made again", param_hint="--sample")
     names = lessons or []
     settings = {"profile": profile, "device": device, "jobs": jobs}
     with _one_line(), _resumable():
+        from depthlib.course import reproduce as module
+        from depthlib.course.batch import engine
+
         options = engine.check_executor(executor, workflow_profile)
         if dry_run:
             _end(module.preview(names, **settings, options=options, verbose=verbose))
@@ -108,10 +108,10 @@ def merge(
     """Copy the runs of another machine into the store. Whole ones only; status 1 if some are damaged or contradict
     existing ones.
     """
-    from depthlib.course.batch.merge import merge as bring_together
-    from depthlib.runs.store import Store
-
     with _one_line():
+        from depthlib.course.batch.merge import merge as bring_together
+        from depthlib.runs.store import Store
+
         merged = bring_together(source, Store())
     typer.echo(merged.summary())
     _end(1 if merged.conflicts or merged.damaged else 0)
@@ -154,9 +154,9 @@ def run(
     device: Device = "auto",
 ) -> None:
     """Train and score one run. One in the store is not trained again; its errors are printed."""
-    from depthlib.course.reproduce import run_one
-
     with _one_line(), _resumable():
+        from depthlib.course.reproduce import run_one
+
         run_one(paper, variant, data=data, profile=profile, seed=seed, changes=change or [], device=device)
 
 
@@ -207,10 +207,10 @@ def strip(
     ] = None,
 ) -> None:
     """Remove outputs and counts from the sources. And metadata that changes with each execution."""
-    from depthlib.base import paths
-    from depthlib.course.notebooks import strip_file
-
     with _one_line():
+        from depthlib.base import paths
+        from depthlib.course.notebooks import strip_file
+
         for file in files or sorted(paths.notebooks_dir().glob("*.ipynb")):
             if strip_file(file):
                 typer.echo(f"stripped {file}")
@@ -223,9 +223,9 @@ def student(
     force: Annotated[bool, typer.Option("--force", help="replace the target, answers included")] = False,
 ) -> None:
     """Copy a notebook without its solution cells."""
-    from depthlib.course.notebooks import student_copy
-
     with _one_line():
+        from depthlib.course.notebooks import student_copy
+
         if target.exists() and not force:
             raise ValueError(f"{target}: found a file, expected a new name, or --force to replace it, answers included")
         student_copy(source, target)

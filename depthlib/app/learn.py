@@ -41,7 +41,7 @@ def learn(
     """Copy the lessons without their solutions. Into a folder of your own; a copy that is there is kept."""
     try:
         written, kept = editions(lessons or [], folder, force)
-    except (ValueError, OSError) as error:
+    except (ImportError, ValueError, OSError) as error:
         typer.echo(f"error: {told(error)}", err=True)
         raise typer.Exit(2) from error
     for path in written:

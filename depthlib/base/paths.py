@@ -11,6 +11,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+CHECKED_OUT = (REPOSITORY / "data_manifests").is_dir()      # else installed from a wheel
+# what comes with the package: data_manifests/, notebooks/, results/
+SHIPPED = REPOSITORY if CHECKED_OUT else REPOSITORY / "depthlib" / "shipped"
+
+
+def _own(name: str) -> Path:
+    """A folder for what the user makes: in the checkout, else in the folder at work."""
+    return (REPOSITORY if CHECKED_OUT else Path.cwd()) / name
 
 
 def _folder(variable: str, default: Path) -> Path:
@@ -24,17 +32,17 @@ def results_dir(profile: str) -> Path:
 
     By default `out/`, which git ignores: the committed `results/` change only for who names them.
     """
-    return _folder("DEPTHLIB_OUT", REPOSITORY / "out") / profile
+    return _folder("DEPTHLIB_OUT", _own("out")) / profile
 
 
 def reference_dir(profile: str) -> Path:
     """The results committed with the source, which are read only; `DEPTHLIB_OUT` does not move them."""
-    return REPOSITORY / "results" / profile
+    return SHIPPED / "results" / profile
 
 
 def store_dir() -> Path:
     """The run store. `DEPTHLIB_STORE` moves it."""
-    return _folder("DEPTHLIB_STORE", REPOSITORY / "runs")
+    return _folder("DEPTHLIB_STORE", _own("runs"))
 
 
 def cache_dir() -> Path:
@@ -48,11 +56,11 @@ def cache_dir() -> Path:
 
 
 def manifests_dir() -> Path:
-    return REPOSITORY / "data_manifests"
+    return SHIPPED / "data_manifests"
 
 
 def notebooks_dir() -> Path:
-    return REPOSITORY / "notebooks"
+    return SHIPPED / "notebooks"
 
 
 def samples_dir() -> Path | None:

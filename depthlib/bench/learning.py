@@ -1,6 +1,7 @@
 """What a network has learned after so many seconds of training: `depthlib bench learning --csv learning.csv`.
 
-Every network is trained by the recipe of its lesson at profile "quick". The schedule is stretched or shortened to end
+Every network is trained by the recipe of its lesson at profile "quick", those that start from ImageNet by that of the
+lesson on verdicts, where they do so. The schedule is stretched or shortened to end
 at about the last of the times, going by the pace of the first steps; the earlier readings are taken on the way. Only
 training counts: the clock stands still during an evaluation, and whatever a recipe needs, such as a teacher, is trained
 before. By default the clock is the time of the processor divided by the number of threads, which on an idle machine is
@@ -52,12 +53,12 @@ ROWS = (
     Row("start", "lite", "rooms", "metric", "lesson 00"),
     Row("start", "unet", "rooms", "metric", "U-Net with Adam"),
     Row("mobile", "mobilenet_v2-x112", "rooms", "rooms", "mobile, metric student"),
-    Row("synergy", "proposed-stage1", "rooms", "rooms", "Look Deeper, first stage"),
     Row("start", "lite", "streets", "metric", "lesson 00"),
     Row("start", "unet", "streets", "metric", "U-Net with Adam"),
     Row("anuw", "e", "streets", "streets", "ANUW"),
-    Row("dacnn", "full", "streets", "whole", "DACNN"),
-    Row("dual", "lr", "streets", "streets", "dual networks, LR-Net from video"),
+    Row("comparison", "dacnn", "streets", "metric", "DACNN, student alone"),
+    Row("comparison", "synergy", "streets", "metric", "Look Deeper, first stage"),
+    Row("comparison", "lr-net", "streets", "median", "dual networks, LR-Net from video"),
 )
 WARM_UP, TIMED = 3, 25      # steps that tell how many fit into the time
 COLUMNS = (

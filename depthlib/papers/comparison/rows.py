@@ -51,7 +51,7 @@ TRUNK = "efficientnet_lite0"
 TRUNK_RATE = 0.1        # of a trunk with ImageNet weights, in rates of the rest
 VIDEO = 2               # steps from video in steps of the others, and parts of their batch
 ALONE = {"classes": 0, "sharing": "none", "head_bias": True, **HEAD}       # `SynergyNet` for depth alone
-CELLS = {"trunk": TRUNK, "output_stride": 16, "width": 0.25, "pretrained": True}      # 6x12 of them; 8x10 in the paper
+CELLS = {"trunk": TRUNK, "output_stride": 16, "width": 0.125, "pretrained": True}      # 6x12 of them; 8x10 in the paper
 OWN_TRUNK = {"trunk": "resnet50", "output_stride": 32, "width": 1.0, "pretrained": False}
 
 
