@@ -9,18 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-import yaml
 from matplotlib import pyplot
+from own_frames import write_manifest
 from PIL import Image
 from torch.utils.data import Dataset
 from typer.testing import CliRunner
 
 from depthlib.app.data_cli import data as command
 from depthlib.app.preview import AXIS, contact_sheet, line, plausible_range, spread, statistics, suspicion
-from depthlib.base.build import Build
 from depthlib.data.errors import DataError
 from depthlib.data.manifest import load_manifest, manifest_names
-from depthlib.data.real_sets import open_dataset, real
+from depthlib.data.real_sets import open_dataset
 
 
 @pytest.fixture(autouse=True)
@@ -125,72 +124,12 @@ def test_items_are_spread_evenly() -> None:
     assert len(spread(dataset, 50)) == 10
 
 
-def write_manifest(folder: Path, loader: str | None) -> Path:
-    file = folder / "made.yaml"
-    file.write_text(yaml.safe_dump({
-        "name": "made", "title": "Made", "what": "Nothing.", "citation": "Nobody.", "terms": {"licence": "CC0", "accept": False},
-        "obtain": {"how": "Write it.", "where": "https://example.org"}, "loader": loader,
-        "layout": {"image": {"paths": ["rgb/{frame}.png", "rgb/{frame}.jpg"], "what": "Colour."},
-                   "depth": {"paths": ["depth/{frame}.png"], "what": "Depth.", "encoding": "depth"}},
-        "encodings": {"depth": {"format": "png", "dtype": "uint16", "unit": "metre", "scale": 1000, "invalid": [0, 65535],
-                                "along": "z", "range": [0.5, 20]}},
-        "intrinsics": [{"what": "camera", "fx": 50, "fy": 51, "cx": 6, "cy": 4}],
-    }))
-    return file
-
-
 def test_through_the_loader_of_the_manifest(tmp_path: Path) -> None:
     manifest = load_manifest(write_manifest(tmp_path, "test_preview:Made"))
     assert plausible_range(manifest) == (0.5, 20)
     assert open_dataset(manifest, "r", "val", {"shift": "5"})[0]["name"] == "r/val/5"
     with pytest.raises(DataError, match="made: .*colour"):
         open_dataset(manifest, "r", None, {"colour": "5"})
-
-
-def test_frames_that_need_no_code(tmp_path: Path) -> None:
-    """A manifest alone makes frames of one's own readable; every fault of a file is named."""
-    manifest = load_manifest(write_manifest(tmp_path, None))
-    rng = np.random.default_rng(0)
-    colour = rng.integers(0, 256, (9, 13, 3), dtype=np.uint8)
-    stored = rng.integers(500, 20000, (9, 13)).astype(np.uint16)
-    stored[0, :3], stored[1, :2] = 0, 65535
-    for folder in ("rgb", "depth"):
-        (tmp_path / folder).mkdir()
-    with pytest.raises(DataError, match="found 0 images and 0 depths and no pair"):
-        open_dataset(manifest, str(tmp_path), None, {})
-    for frame in ("a", "b"):
-        Image.fromarray(colour).save(tmp_path / f"rgb/{frame}.png")
-        Image.fromarray(stored).save(tmp_path / f"depth/{frame}.png")
-    Image.fromarray(colour).save(tmp_path / "rgb/alone.png")
-    dataset = open_dataset(manifest, str(tmp_path), None, {})
-    item, before = dataset[1], dataset.fingerprint()
-    assert len(dataset) == 2 and item["name"] == "rgb/b" and item["depth"].dtype == torch.float32
-    np.testing.assert_array_equal(item["image"].permute(1, 2, 0).numpy(), (colour / 255).astype(np.float32))
-    known = (stored > 0) & (stored < 65535)
-    np.testing.assert_array_equal(item["valid"][0].numpy(), known)
-    np.testing.assert_allclose(item["depth"][0].numpy(), np.where(known, stored / 1000, 0), rtol=1e-6)
-    assert item["K"].tolist() == [[50, 0, 6], [0, 51, 4], [0, 0, 1]]
-    Image.fromarray(stored[:8]).save(tmp_path / "depth/a.png")
-    Image.fromarray(stored * 0).save(tmp_path / "depth/b.png")
-    with pytest.raises(DataError, match="a.png: found 13 x 8 pixels, expected 13 x 9"):
-        dataset[0]
-    with pytest.raises(DataError, match="b.png: found no valid depth"):
-        dataset[1]
-    assert dataset.fingerprint() != before
-    with pytest.raises(DataError, match="expected no split"):
-        open_dataset(manifest, str(tmp_path), "val", {})
-
-
-def test_a_recipe_trains_on_frames_that_need_no_code(tmp_path: Path, monkeypatch) -> None:
-    """`real(name)` opens a set with a loader and one without; the key of a run does not cover the folder."""
-    manifest = load_manifest(write_manifest(tmp_path, None))
-    monkeypatch.setattr("depthlib.data.real_sets.load_manifest", lambda name: manifest)
-    monkeypatch.setattr("depthlib.data.real_sets.default_root", lambda name: tmp_path)
-    for folder, frame in (("rgb", np.full((9, 13, 3), 9, np.uint8)), ("depth", np.full((9, 13), 900, np.uint16))):
-        (tmp_path / folder).mkdir()
-        Image.fromarray(frame).save(tmp_path / folder / "a.png")
-    (item,) = Build.of(real, name=manifest.name).make()
-    assert item["depth"].unique().tolist() == pytest.approx([0.9])
 
 
 def test_command_writes_the_sheet(tmp_path: Path) -> None:

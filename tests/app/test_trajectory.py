@@ -8,14 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from samples import SAMPLES, real
 from scipy.spatial.transform import Rotation
 from typer.testing import CliRunner
 
 from depthlib.app.cli import main
-from depthlib.base.paths import samples_dir
-
-SAMPLES = samples_dir()
-real = pytest.mark.skipif(SAMPLES is None, reason="DEPTHLIB_SAMPLES names no folder of real samples")
 
 
 def called(*arguments: object) -> dict:

@@ -43,3 +43,9 @@ def test_a_name_never_leads_out_of_the_package(target):
 
 def test_resolve_is_the_inverse_of_dotted():
     assert all(resolve(dotted(thing)) is thing for thing in (l1_loss, Supervised, Build))
+
+
+def test_targets_stay_inside_the_package():
+    for target in ("os:system", "depthlib.base.paths", "depthlibx:y"):
+        with pytest.raises(ValueError, match="expected 'depthlib"):
+            resolve(target)

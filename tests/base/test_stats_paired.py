@@ -1,24 +1,12 @@
-"""Variance parts, intervals, power and families against closed forms, other libraries and their definitions."""
+"""Variance parts, intervals and levels against closed forms."""
 
 import numpy as np
 import pytest
+from error_tables import table
 from scipy import stats
 
-from depthlib.base.stats_holm import holm
 from depthlib.base.stats_paired import Paired, critical, interval_of, level_within, paired
-from depthlib.base.stats_power import POWER, detectable, enough, power, redesigned
-
-
-def table(seeds, frames, seed_sd, frame_sd, rest_sd, count=(), seed=0):
-    rng = np.random.default_rng(seed)
-    return (
-        rng.normal(0, seed_sd, (*count, seeds, 1))
-        + rng.normal(0, frame_sd, (*count, 1, frames))
-        + rng.normal(0, rest_sd, (*count, seeds, frames))
-    )
-
-
-# ------------------------------------------------------------------------------------------------ parts and intervals
+from depthlib.base.stats_power import detectable
 
 
 def test_seeds_alone_give_students_interval():
@@ -92,89 +80,3 @@ def test_pairing_removes_what_both_methods_share():
 def test_bad_tables(bad):
     with pytest.raises(ValueError, match="differences: found shape"):
         paired(bad)
-
-
-# ------------------------------------------------------------------------------------------------ power
-
-
-def test_power_of_seeds_alone_is_that_of_a_t_test():
-    """The non-central t of statsmodels' and every textbook's one-sample test, worked out here by simulation."""
-    found = Paired(0.0, 1 / 6, 0.0, 0.0, seeds=6, frames=100)
-    draws = np.random.default_rng(0).normal(1.3, 1.0, (100_000, 6))
-    hit = stats.ttest_1samp(draws, 0.0, axis=1)
-    assert power(found, 1.3, 0.05) == pytest.approx(((hit.pvalue < 0.05) & (hit.statistic > 0)).mean(), abs=0.005)
-
-
-def test_detectable_is_where_power_is_eighty_per_cent():
-    found = paired(table(6, 64, 0.1, 0.3, 0.5))
-    for level in (0.05, 0.01, 0.005):
-        assert power(found, detectable(found, level), level) == pytest.approx(POWER, abs=1e-6)
-    assert detectable(found, 0.01) > detectable(found, 0.05)
-    normal = Paired(0.0, 0.0, 1.0, 0.0, seeds=6, frames=10**6)
-    assert detectable(normal, 0.05) == pytest.approx(stats.norm.ppf(0.975) + stats.norm.ppf(0.8), abs=1e-3)
-
-
-def test_another_design_has_the_variance_that_its_size_gives():
-    found = Paired(0.0, 0.1**2 / 6 + 1 / 240, 0.5**2 / 40, 1.0, seeds=6, frames=40)
-    larger = redesigned(found, 12, 160)
-    assert larger.seed_part == pytest.approx(0.1**2 / 12 + 1 / (12 * 160)) and larger.frame_part == pytest.approx(
-        0.5**2 / 160
-    )
-    same = redesigned(found, 6, 40)
-    assert (same.seed_part, same.frame_part) == (pytest.approx(found.seed_part), pytest.approx(found.frame_part))
-
-
-def test_the_design_that_would_do_does_and_a_seed_less_does_not():
-    found = Paired(0.0, 0.1**2 / 6 + 1 / 240, 0.5**2 / 40, 1.0, seeds=6, frames=40)
-    seeds, frames = enough(found, 0.12, 0.05, least=4)
-    assert (
-        power(redesigned(found, seeds, frames), 0.12, 0.05)
-        >= POWER
-        > power(redesigned(found, seeds - 1, frames), 0.12, 0.05)
-    )
-    assert frames > 40 and seeds >= 4 and enough(found, 1e-4, 0.05, least=4) is None
-    assert enough(found, 10.0, 0.05, least=4) == (4, 40)
-
-
-# ------------------------------------------------------------------------------------------------ families
-
-
-def test_holm_by_its_definition():
-    p = [0.01, 0.04, 0.03, 0.005]
-    found = holm(p)
-    assert [one.p for one in found] == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert [one.p for one in holm([0.9, 0.8])] == [1.0, 1.0] and holm([]) == []
-    # 0.005 at a quarter, then 0.01 at a third, then 0.03 at a half is too large: both that are left stay at a half
-    assert [one.share for one in found] == pytest.approx([1 / 3, 1 / 2, 1 / 2, 1 / 4])
-
-
-def test_a_nested_question_costs_nothing_and_comes_after_the_other():
-    alone, nested = holm([0.02, 0.03]), holm([0.02, 0.03, 0.001], [None, None, 0])
-    assert [one.p for one in nested[:2]] == pytest.approx([one.p for one in alone])
-    assert nested[2].p == pytest.approx(0.04)  # never below that of the question it hangs on
-    assert holm([0.2, 0.03, 0.001], [None, None, 0])[2].p == pytest.approx(0.2)
-    chain = holm([0.01, 0.02, 0.03, 0.5], [None, 0, 1, None])  # each takes over the half of the one before
-    assert [one.p for one in chain] == pytest.approx([0.02, 0.04, 0.06, 0.5])
-    assert [one.share for one in chain] == pytest.approx([0.5, 0.5, 0.5, 0.5])
-    two = holm([0.001, 0.04, 0.04, 0.9], [None, 0, 0, None])
-    assert [one.share for one in two] == pytest.approx([0.5, 0.25, 0.25, 0.5])
-
-
-def test_a_question_whose_turn_does_not_come_has_no_share():
-    assert holm([0.5, 0.0001], [None, 0])[1].share == 0
-
-
-@pytest.mark.parametrize("after", [[1, 0], [0]])
-def test_questions_in_a_circle(after):
-    with pytest.raises(ValueError, match="in a circle"):
-        holm([0.1] * len(after), after)
-
-
-def test_the_family_holds_its_level_also_where_a_parent_is_true_and_its_children_are_not():
-    """One parent of two has an effect, all else is equal: its children may not have a share besides Holm's."""
-    rng = np.random.default_rng(5)
-    false = 0
-    for _ in range(4000):
-        p = [0.0, rng.random(), rng.random(), rng.random()]
-        false += any(one.p <= 0.05 for one in holm(p, [None, None, 0, 0])[1:])
-    assert false / 4000 < 0.058

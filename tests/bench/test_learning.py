@@ -4,13 +4,12 @@ import csv
 
 import pytest
 import torch
+from smoke_run import SPEC
 
 from depthlib.bench import learning
 from depthlib.bench.learning import Row, Stopwatch, error_of, learn
 from depthlib.models.floors import FixedMap
 from depthlib.runs.spec import RunSpec
-
-SPEC = RunSpec("start", "unet", "rooms", "smoke")
 
 
 class Clock:

@@ -9,19 +9,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
+from nbformat.v4 import new_notebook
+from notebook_cells import cell, outputs
 
 from depthlib.base import paths
 from depthlib.course.notebooks import execute, strip
 from depthlib.course.notebooks.cells import read_notebook, write_notebook
-
-
-def cell(source: str, name: str, *tags: str):
-    return new_code_cell(source, id=name, metadata={"tags": list(tags)} if tags else {})
-
-
-def outputs(notebook, name: str):
-    return next(item for item in notebook.cells if item.id == name).outputs
 
 
 def run_again(folder: Path, **environment: str) -> tuple[str, dict[tuple[str, str], str]]:

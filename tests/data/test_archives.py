@@ -7,17 +7,11 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-import numpy as np
 import pytest
+from some_files import BYTES, files_below
 
 from depthlib.data.archives import unpack
 from depthlib.data.errors import DataError
-
-BYTES = np.random.default_rng(3).bytes(700_001)
-
-
-def files_below(folder: Path) -> list[str]:
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
 def make_zip(members: dict[str, bytes], mode: int | None = None) -> bytes:

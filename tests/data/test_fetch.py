@@ -12,15 +12,14 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import numpy as np
 import pytest
+from some_files import BYTES, files_below
 
 from depthlib.data import fetch as module
 from depthlib.data.errors import DataError
 from depthlib.data.fetch import fetch, fetch_file
 from depthlib.data.manifest import Manifest, Obtain, RemoteFile, Terms
 
-BYTES = np.random.default_rng(3).bytes(700_001)
 SHA = hashlib.sha256(BYTES).hexdigest()
 
 
@@ -93,10 +92,6 @@ def manifest(*files: RemoteFile, accept: bool = False) -> Manifest:
     terms = Terms("CC BY-NC-SA 3.0", accept, url="https://example.org/terms")
     obtain = Obtain("Register and download.", "https://example.org", files)
     return Manifest("set", "A set", "Some files.", "Nobody.", terms, obtain)
-
-
-def files_below(folder: Path) -> list[str]:
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
 def test_fetch_then_nothing_to_do(server: Server, tmp_path: Path) -> None:

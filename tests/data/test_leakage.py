@@ -6,13 +6,10 @@ import random
 
 import numpy as np
 import pytest
+from samples import SAMPLES, real
 
-from depthlib.base.paths import samples_dir
 from depthlib.data.kitti import RawFrame, parse_raw, parse_sequences, raw_frames, split_lines
 from depthlib.data.leakage import FAR, audit, audit_all, leakage_table, nearest_distance, split_fingerprint
-
-SAMPLES = samples_dir()
-real = pytest.mark.skipif(SAMPLES is None, reason="DEPTHLIB_SAMPLES names no folder of real samples")
 
 
 def test_nearest_distance_against_all_pairs() -> None:

@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from real_warps import warped_and_still
+from samples import needs_samples
 
 from depthlib.base.paths import samples_dir
+from depthlib.data.files import read_numbers
+from depthlib.data.images import read_image
 from depthlib.data.real_samples import LOADERS, RealFrame, real_frames, skimage_photographs
 from depthlib.geometry import invert_pose, warp
-
-needs_samples = pytest.mark.skipif(samples_dir() is None, reason="DEPTHLIB_SAMPLES names no folder of real frames")
 
 
 @pytest.fixture(scope="module")
@@ -124,3 +126,31 @@ def test_a_damaged_data_set_spares_the_others(tmp_path: Path) -> None:
     found = real_frames(tmp_path)
     assert [frame.name for frame in found if not frame.missing] == ["kitti-annotated-0000000005", "kitti-annotated-0000000050"]
     assert "00002.png" in next(frame.missing for frame in found if frame.name == "redwood")
+
+
+@pytest.mark.slow
+@needs_samples
+@pytest.mark.parametrize("target, source, expected", [
+    ("redwood-0", "redwood-2", (3.0, 11.7)), ("icl-nuim-4", "icl-nuim-5", (4.5, 36.1)),
+])
+def test_real_warps_of_the_other_sequences(target: str, source: str, expected: tuple[float, float]) -> None:
+    frames: dict[str, RealFrame] = {frame.name: frame for frame in real_frames()}
+    current, other = frames[target], frames[source]
+    pose = (torch.linalg.inv(other.T_world_camera.double()) @ current.T_world_camera.double()).float()
+    found = warped_and_still(vars(current), other.image, pose)
+    assert found == pytest.approx(expected, abs=0.1)
+    if target.startswith("icl"):                                # with y up and fy = +480 the world is mirrored
+        mirror = torch.diag(torch.tensor([1.0, -1.0, 1.0, 1.0]))
+        assert warped_and_still(vars(current), other.image, mirror @ pose @ mirror)[0] > 3 * found[0]
+
+
+@pytest.mark.slow
+@needs_samples
+def test_real_hololens_warp() -> None:
+    """Frame 3 against frame 8: line n of the poses belongs to the n-th image of the folder, whose numbers start at 3."""
+    frame = {frame.name: frame for frame in real_frames()}["hololens-3"]
+    folder = samples_dir() / "hololens_dvmvs/000"
+    T_world_other = torch.from_numpy(read_numbers(folder / "poses.txt", (373, 4, 4)))[8 - 3]
+    pose = (torch.linalg.inv(T_world_other) @ frame.T_world_camera.double()).float()
+    found = warped_and_still(vars(frame), read_image(folder / "images/00008.png"), pose)
+    assert found == pytest.approx((4.6, 26.5), abs=0.2)

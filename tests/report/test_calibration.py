@@ -5,19 +5,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from invented_runs import record
+from judging import PAPER
 from simulated_tables import decided, drawn, spreads, stored_pairs
 
 from depthlib.base.stats_holm import holm
 from depthlib.base.stats_paired import Paired, interval_of, level_within, paired
 from depthlib.base.stats_power import detectable, freedom, power
-from depthlib.report.claims import load_paper
 from depthlib.report.comparison import Comparison
 from depthlib.report.decide import CONTRADICTED, NO_DIFFERENCE, SUPPORTED, answer, ways
 from depthlib.report.verdicts import judge_all
 
 DESIGNS = [(6, 128), (4, 128)]  # seeds of announced and of other claims; frames beside the deciding tests
 LEVEL, MARGIN = 0.05, 0.02
-PAPER = load_paper("anuw")
 
 
 def groups():

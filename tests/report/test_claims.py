@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from judging import PAPER
 
 from depthlib.base.catalogue import part
 from depthlib.report.claims import KINDS, LEAST_ANNOUNCED, load_paper
@@ -134,3 +135,12 @@ def test_a_difference_of_errors_names_where_its_networks_must_have_learned():
         for claim in paper.claims:
             gap = any("-minus-" in test for test in claim.tests)
             assert bool(claim.learned_by) == (gap or bool(signed & set(claim.metrics))), claim.key
+
+
+def test_unknown_names():
+    with pytest.raises(ValueError, match="no published results of 'nope': expected one of .*anuw"):
+        load_paper("nope")
+    with pytest.raises(ValueError, match="unknown claim 'nope'"):
+        PAPER.claim("nope")
+    with pytest.raises(ValueError, match="unknown erratum 'A22': expected one of A1, A2"):
+        PAPER.erratum("A22")

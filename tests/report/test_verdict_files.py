@@ -1,4 +1,4 @@
-"""Verdicts as files: what was judged is read back exactly, and nothing that cannot be trusted is read at all."""
+"""Verdicts as files: what was judged is read back exactly, and a file that does not fit is not shown."""
 
 from __future__ import annotations
 
@@ -8,20 +8,14 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from invented_runs import record, runs
+from judging import PAPER, RECORDS
 
 from depthlib.base.stats import Interval
 from depthlib.report import Report
-from depthlib.report.claims import load_paper
 from depthlib.report.comparison import Comparison
-from depthlib.report.results import runs_of
 from depthlib.report.verdict_files import read_verdicts, verdict_file, write_verdicts
 from depthlib.report.verdict_table import verdict_table
 from depthlib.report.verdicts import NOT_RUN, STATUSES, UNTESTABLE, Judged, Verdict, judge_all
-
-PAPER = load_paper("anuw")
-RECORDS = runs({"a": 0.5, "d": 0.3, "e": 0.51})
-ROOMS = record("a", 0, data="rooms")
 
 NUMBER = st.floats(allow_nan=False)
 COMPARISONS = st.builds(
@@ -143,10 +137,3 @@ def test_a_file_that_is_no_json_is_not_shown(tmp_path):
 def test_verdicts_under_another_rule_are_not_shown(tmp_path):
     write_verdicts(tmp_path, judge_all(PAPER, RECORDS))
     assert read_verdicts(replace(PAPER, lock="0" * 12), tmp_path).gap.endswith("now 000000000000")
-
-
-def test_runs_of_a_variant():
-    records = [*RECORDS, None, ROOMS]
-    assert runs_of(records, "a") == [*RECORDS[:6], ROOMS]
-    assert runs_of(records, "a", "rooms") == [ROOMS] and runs_of(records, "a", "streets") == RECORDS[:6]
-    assert runs_of(records, "unet") == [] == runs_of(records, "b", "rooms")

@@ -1,35 +1,15 @@
 """Verdicts on invented records whose truth is known."""
 
 import re
-from dataclasses import replace
 
 import numpy as np
 import pytest
 from invented_runs import DIFFICULTY, FLOOR, IMAGES, record, runs
+from judging import PAPER, judged, with_claim
 
-from depthlib.base.stats_paired import interval_of, level_within, paired
 from depthlib.base.stats_power import POWER, detectable, power, redesigned
-from depthlib.report.claims import load_paper
-from depthlib.report.comparison import Comparison, compare
-from depthlib.report.decide import CONTRADICTED, DECIDED, NO_DIFFERENCE, SUPPORTED, least_favourable, ways
-from depthlib.report.learned import floor_of, has_learned
-from depthlib.report.reproduction import band, reproduction_table
-from depthlib.report.verdict_table import verdict_table
-from depthlib.report.verdicts import NOT_LEARNED, NOT_RUN, STATUSES, UNRESOLVED, UNTESTABLE, judge_all
-
-PAPER = load_paper("anuw")
-
-
-def judged(key, records, paper=PAPER):
-    """The verdict on a claim that stands alone in its paper."""
-    (verdict,) = judge_all(replace(paper, claims=(paper.claim(key),)), records).verdicts
-    return verdict
-
-
-def with_claim(key, **changes):
-    """The paper with that claim changed."""
-    return replace(PAPER, claims=tuple(replace(c, **changes) if c.key == key else c for c in PAPER.claims))
-
+from depthlib.report.decide import CONTRADICTED, NO_DIFFERENCE, SUPPORTED
+from depthlib.report.verdicts import NOT_LEARNED, NOT_RUN, UNRESOLVED, UNTESTABLE, judge_all
 
 # ------------------------------------------------------------------------------------------------ the five answers
 
@@ -151,30 +131,6 @@ def test_a_rival_may_fail_where_the_claim_says_why():
     )
 
 
-def test_learned_means_far_below_the_floor_and_surely():
-    table = np.random.default_rng(0).normal(0.5, 0.02, (6, 50))
-    floor = np.full((1, 50), 0.6)
-    assert has_learned(table, floor, 0.85) and not has_learned(table, floor, 0.83)
-    lucky = table + np.array([-0.5, 0.5, -0.4, 0.4, -0.45, 0.45])[:, None]
-    assert lucky.mean() < 0.85 * 0.6 and not has_learned(lucky, floor, 0.85)  # the interval reaches beyond the floor
-
-
-def test_the_strongest_floor_of_the_same_test_and_training_set_counts():
-    records = [
-        record("floor-constant", 0, 0.7),
-        record("floor-map", 0, 0.6),
-        record("unet", 0, 0.1),
-        record("floor-map", 0, 0.2, data="rooms"),
-    ]
-    assert floor_of(records, "streets", "gaps", "abs_rel") is records[1]
-    assert (
-        floor_of(records[1:], "streets", "gaps", "ssim") is records[1]
-        and floor_of(records, "streets", "nowhere", "abs_rel") is None
-    )
-    higher = [record("floor-constant", 0, 0.7), record("floor-map", 0, 0.8)]
-    assert floor_of(higher, "streets", "streets", "ssim") is higher[0]  # the lower 1 - ssim
-
-
 def test_without_a_floor_nothing_is_judged():
     verdict = judged("both-help", runs({"d": 0.4, "a": 0.5})[:-1])
     assert (verdict.status, verdict.why) == (NOT_RUN, "no floor was measured by si_rmse on streets")
@@ -206,55 +162,6 @@ def test_a_claim_about_all_needs_all_and_falls_with_one():
     assert (supported.status, unclear.status, against.status) == (SUPPORTED, UNRESOLVED, CONTRADICTED)
     assert "6 of 9 comparisons on the claimed side, 0 on the other" in unclear.why or "6 of 9" in unclear.why
     assert against.compared.startswith("e against fcrn: si_rmse on")
-
-
-def comparison(mean, error=1.0, margin=0.0, seeds=6, frames=10**6, **kwargs):
-    """One whose seeds alone vary, with that standard error."""
-    found = replace(paired(np.random.default_rng(0).normal(size=(seeds, 5))), seed_part=error**2, frame_part=0.0)
-    interval = interval_of(replace(found, mean=mean, frames=frames))
-    return Comparison(interval, seeds, frames, error**2, 0.0, 0.0, 10.0, margin, **kwargs)
-
-
-def test_the_smallest_level_that_decides():
-    """All on the claimed side: the weakest counts. One against: its level times their number. All near: the widest."""
-
-    def p(one, distance):
-        return level_within(one.paired, distance)
-
-    up, weak, down = comparison(4.0), comparison(2.0), comparison(-3.0)
-    found = ways([up, weak])
-    assert found[SUPPORTED] == (pytest.approx(p(weak, 2.0)), 1) and found[CONTRADICTED][0] == 1.0
-    found = ways([up, weak, down])
-    assert found[SUPPORTED][0] == 1.0 and found[CONTRADICTED] == (pytest.approx(3 * p(down, 3.0)), 2)
-    near = [comparison(0.5, margin=5.0), comparison(-1.0, margin=5.0)]
-    assert ways(near)[NO_DIFFERENCE] == (pytest.approx(p(near[1], 4.0)), 1)
-    assert ways([comparison(5.5, margin=5.0)])[NO_DIFFERENCE][0] == 1.0 and ways([])[SUPPORTED][0] == 1.0
-
-
-def test_what_does_not_vary_neither_decides_nor_stands_in_the_way():
-    still = compare(np.full((4, 8), 1.0), np.full((4, 8), 1.0), level=0.05, margin=0.02)
-    worse = compare(np.full((4, 8), 1.0), 0.5, level=0.05, margin=0.02)
-    assert not still.measurable and not worse.measurable
-    assert ways([still]) == ways([worse]) == {answer: (1.0, 0) for answer in DECIDED}
-    strong = comparison(8.0)
-    assert ways([still, strong])[SUPPORTED] == (pytest.approx(level_within(strong.paired, 8.0)), 1)
-    assert least_favourable([still, strong]) == 1
-    records = runs({"d": 0.4, "a": 0.5})
-    for one in records:
-        if one.result["spec"]["variant"] != "floor-map":
-            one.result["tests"]["streets"]["metrics"]["rmse"] = [0.25] * IMAGES
-    verdict = judged("both-help", records, with_claim("both-help", metrics=("si_rmse", "rmse")))
-    assert verdict.status == SUPPORTED and verdict.compared.endswith("si_rmse on streets")
-    assert "1 of 2 not measurable: no variation" in verdict.why
-    alone = judged("both-help", records, with_claim("both-help", metrics=("rmse",)))
-    assert (alone.status, alone.why) == (UNRESOLVED, "not measurable: no comparison shows any variation")
-    assert alone.deciding.detectable == float("inf")
-
-
-def test_an_unlearned_comparison_supports_nothing_and_contradicts_nothing():
-    failed = comparison(-9.0, unlearned=("a",))
-    assert ways([comparison(9.0), failed])[SUPPORTED][0] == 1.0 == ways([comparison(9.0), failed])[CONTRADICTED][0]
-    assert ways([comparison(-9.0), failed])[CONTRADICTED][0] < 0.001
 
 
 def test_a_claim_against_a_number():
@@ -343,61 +250,3 @@ def test_at_the_papers_scale_the_papers_own_sets_are_judged():
         judged("both-help", runs({"d": 0.4, "a": 0.5}, profile="paper", data="mai", tests=("mai",))).status == SUPPORTED
     )
     assert judged("both-help", runs({"d": 0.4, "a": 0.5}, profile="full")).status == SUPPORTED
-
-
-def test_the_table_has_every_claim_and_full_precision():
-    table = verdict_table(judge_all(PAPER, runs({"a": 0.5, "d": 0.4}))).set_index("claim")
-    assert list(table.index) == [claim.key for claim in PAPER.claims] and set(table["verdict"]) <= set(STATUSES)
-    row = table.loc["both-help"]
-    assert row["verdict"] == SUPPORTED and row["in print"] == "0.597 against 0.612"
-    assert row["low"] < row["advantage"] < row["high"] and row["decided by"] == "d against a: si_rmse on streets"
-    assert row["relative"] == pytest.approx(0.2, abs=0.02) and row["against print"] == "larger than in print"
-    assert row["seeds"] == 4 and row["images"] == IMAGES and row["rule"] == PAPER.claim("both-help").digest
-    assert table.loc["psnl-helps", "verdict"] == NOT_RUN and np.isnan(table.loc["psnl-helps", "advantage"])
-    assert table.loc["psnl-is-small", "kind"] == "count" and table.loc["soft-beats-masking", "kind"] == "ours"
-    assert set(table[table["announced"]].index) == {"soft-labels-help", "masking-beats-believing", "soft-beats-masking"}
-
-
-@pytest.mark.parametrize(
-    ("printed", "word"),
-    [
-        (0.1, "larger than in print"),
-        (0.2, "compatible with print"),
-        (0.5, "smaller than in print"),
-        (None, ""),
-    ],
-)
-def test_the_relative_effect_stands_against_the_printed_one(printed, word):
-    rng = np.random.default_rng(0)
-    found = compare(
-        0.8 + rng.normal(0, 0.05, (6, 50)), 1.0 + rng.normal(0, 0.05, (6, 50)), level=0.05, margin=0.02, printed=printed
-    )
-    assert found.against_print == word
-
-
-# ------------------------------------------------------------------------------------------------ reproduction
-
-
-def test_bands():
-    assert (
-        band(1.0, 0.9, 0.98) == "reproduced"
-        and band(1.0, 0.9, 0.96) == "close"
-        and band(1.0, 0.8, 0.89) == "not reproduced"
-    )
-    assert band(1.0, 1.02, 1.2) == "reproduced" and band(1.0, 1.2, 1.3) == "not reproduced"
-    assert band(None, 0, 1) == "nothing printed"
-
-
-def test_a_reduced_run_is_never_a_reproduction():
-    """Even when the numbers are equal to the printed ones."""
-    exact = {"noise": 0.0, "luck": 0.0}
-    records = [record("a", s, 0.612 - DIFFICULTY.mean(), **exact) for s in (0, 1)]
-    table = reproduction_table(PAPER, "table1", records).set_index("method")
-    assert table.loc["A", "ours"] == pytest.approx(0.612) and table.loc["A", "verdict"].startswith("not comparable")
-    assert table.loc["B", "verdict"] == NOT_RUN and table.loc["A", "measured on"] == "streets"
-    paper = [
-        record("a", s, 0.612 - DIFFICULTY.mean(), **exact, profile="paper", data="mai", tests=("mai",)) for s in (0, 1)
-    ]
-    assert reproduction_table(PAPER, "table1", paper).set_index("method").loc["A", "verdict"] == "reproduced"
-    quoted = reproduction_table(PAPER, "table2", []).set_index("method").loc["Monodepth2", "verdict"]
-    assert quoted.iloc[0].startswith("learns from video")

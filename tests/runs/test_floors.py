@@ -9,7 +9,6 @@ from depthlib.runs.execute import ensure
 from depthlib.runs.floors import FLOORS, floor_recipe
 from depthlib.runs.spec import RunSpec
 from depthlib.runs.store import Store
-from depthlib.training.floor import FitFloor
 
 PAPERS = ("anuw", "dacnn", "mobile", "dual", "synergy")
 
@@ -60,8 +59,3 @@ def test_a_floor_is_made_and_scored_like_a_row(tmp_path):
     assert record.result["tests"]["streets"]["metrics"] == {k: pytest.approx(v) for k, v in expected.metrics.items()}
     row = RunSpec("anuw", "unet", "streets", "smoke")
     assert row.recipe.tests["streets"] == spec.recipe.tests["streets"] and record.result["parameters"] == 0
-
-
-def test_a_floor_takes_no_step():
-    with pytest.raises(NotImplementedError, match="expected 0"):
-        FitFloor().loss(None, {})

@@ -24,3 +24,14 @@ def test_overrides_win_over_the_fields_of_a_paper_and_these_over_the_profile():
 def test_overrides_are_positive_integers(value):
     with pytest.raises(ValueError, match=r"overrides\['steps'\]: found .*, expected an integer of at least 1"):
         RunSpec("start", "unet", "rooms", overrides={"steps": value})
+
+
+def test_override_of_an_unknown_field():
+    with pytest.raises(ValueError, match="overrides: found stesp, expected some of"):
+        RunSpec("start", "unet", "rooms", "smoke", overrides={"stesp": 5})
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 99999999999999999999, True, "1", 1.0])
+def test_absurd_seeds(seed):
+    with pytest.raises(ValueError, match="seed: found .*, expected an integer from 0 to 4294967295"):
+        RunSpec("start", "unet", "rooms", "smoke", seed)

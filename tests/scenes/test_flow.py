@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.spatial.transform import Rotation
+from small_scenes import FAMILIES, TINY
 
 from depthlib.geometry import reproject
 from depthlib.geometry.camera import pixel_grid
@@ -21,16 +22,10 @@ from depthlib.scenes.patterns import Pattern
 from depthlib.scenes.rng import Dice
 from depthlib.scenes.solids import Frame, Light, Material, Scene, look, place, turn
 
-FAMILIES = ("rooms", "streets")
-TINY = {"height": 24, "width": 32, "antialias": 1}
+pytestmark = pytest.mark.usefixtures("own_cache")
 BOTH = {"views": ("previous", "current", "next"),
         "extras": ("instances", "flow_next", "flow_previous", "occluded_next", "occluded_previous", "moving")}
 MARBLE = Material(Pattern.MARBLE, (0.6, 0.3, 0.2), (0.1, 0.2, 0.5), 0.4, 11)
-
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("DEPTHLIB_CACHE", str(tmp_path))
 
 
 def boxes(seed: int, count: int = 9) -> Scene:

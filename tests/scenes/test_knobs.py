@@ -1,4 +1,4 @@
-"""The knobs of the scenes: they change what they name, and nothing else; without them all is as in version 1."""
+"""The knobs of the scenes: they change what they name, and nothing else."""
 
 from __future__ import annotations
 
@@ -9,23 +9,13 @@ import numpy as np
 import pytest
 import torch
 from scene_solids import contains
-from scipy.ndimage import gaussian_filter
+from small_scenes import FAMILIES, scenes
 
-from depthlib.scenes import (
-    ROOM_CLASSES,
-    STREET_CLASSES,
-    SceneDataset,
-    SceneDistribution,
-    endless_scenes,
-    intrinsics,
-    make_scene,
-    render,
-)
+from depthlib.scenes import ROOM_CLASSES, SceneDataset, SceneDistribution, endless_scenes, intrinsics, make_scene, render
 from depthlib.scenes import cache as disk
 from depthlib.scenes.frame import canonical_frame
-from depthlib.scenes.sensor import sensed, sensor_seed
 
-FAMILIES = ("rooms", "streets")
+pytestmark = pytest.mark.usefixtures("own_cache")
 TINY = {"height": 24, "width": 32}
 ALL = {"views": ("current", "right", "previous", "next"), "extras": ("normals", "instances", "disparity")}
 # Fingerprints that version 1 gave: all maps and poses of four views of two scenes.
@@ -36,15 +26,6 @@ VERSION_1 = {
 CAMERA = {"pitch": (-35.0, 5.0), "camera_height": (0.7, 2.0), "field_of_view": (50.0, 80.0)}
 RENDERED = CAMERA | {"moving_share": 0.5, "clutter": 1.0, "exposure": (-1.0, 1.0)}
 SPOILED = {"noise": 4.0, "blur": 1.0}
-
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("DEPTHLIB_CACHE", str(tmp_path))
-
-
-def scenes(family, count=40, **knobs):
-    return [make_scene(SceneDistribution(family, **knobs), "train", index) for index in range(count)]
 
 
 @pytest.mark.slow
@@ -140,43 +121,6 @@ def test_exposure_is_applied_to_light():
     assert bright.image.mean() < 2.5 * usual.image.mean() and np.array_equal(dark.depth, bright.depth)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("family", FAMILIES)
-def test_clutter_adds_solids_that_touch_nothing(family):
-    label = {"rooms": ROOM_CLASSES.index("objects"), "streets": STREET_CLASSES.index("pole")}[family]
-    counts = []
-    for scene, usual in zip(scenes(family, 15, clutter=1.5), scenes(family, 15), strict=True):
-        own = scene.solids[len(usual.solids):]
-        assert scene.solids[:len(usual.solids)] == usual.solids and {solid.label for solid in own} <= {label}
-        counts.append(len(own))
-        surface = {solid.instance: _surface(solid) for solid in own}
-        for solid in own:
-            points = surface[solid.instance]
-            for other in scene.solids:
-                if other.instance != solid.instance and contains(other, points).any():
-                    # what lies on the ground may sink into a rug
-                    assert contains(other, points)[points[:, 2] > points[:, 2].min() + 0.03].sum() == 0, (solid, other)
-            assert all(math.dist(lamp.position, solid.centre) > lamp.radius + max(solid.half) for lamp in scene.lights)
-    assert 10.5 < np.mean(counts) <= 12
-    floating = sum(points[:, 2].min() > 0.2 for points in surface.values())
-    assert 0 < floating < len(surface)
-    for less, more in zip(scenes(family, 3, clutter=1.0), scenes(family, 3, clutter=3.0), strict=True):
-        assert set(less.solids) <= set(more.solids)
-
-
-def _surface(solid):
-    """Points of its surface, denser than what could be missed by touching."""
-    steps = np.linspace(-1, 1, 9)
-    unit = np.stack(np.meshgrid(steps, steps, steps), -1).reshape(-1, 3)
-    unit = unit[np.abs(unit).max(1) == 1]
-    if solid.profile is not None:
-        c0, c1, c2 = solid.profile
-        across = np.linalg.norm(unit[:, :2], axis=1).clip(min=1e-9)
-        reach = np.sqrt(np.maximum(c0 + c1 * unit[:, 2] + c2 * unit[:, 2] ** 2, 0))
-        unit[:, :2] *= (np.minimum(across, reach) / across)[:, None]
-    return np.array(solid.centre) + unit * np.array(solid.half) @ np.array(solid.axes)
-
-
 def test_rendering_keys_differ():
     usual = SceneDistribution("rooms")
     keys = {replace(usual, **{name: value}).rendering_key() for name, value in RENDERED.items()}
@@ -207,43 +151,6 @@ def test_noise_and_blur_are_not_on_disk(monkeypatch):
     assert all(torch.equal(noisy[0][key], plain[0][key]) for key in ("depth", "semantics", "K"))
     # stored images have 8 bits, also after the sensor
     assert torch.equal((noisy[0]["image"] * 255).round() / 255, noisy[0]["image"])
-
-
-def linear(value):
-    """IEC 61966-2-1."""
-    return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
-
-
-def test_noise_has_its_standard_deviation_and_grows_with_light():
-    grey = torch.full((2, 3, 100, 120), 0.5, dtype=torch.float64)
-    noisy = sensed(grey, [1, 2], 4.0, 0.0)
-    assert noisy.std() * 255 == pytest.approx(4.0, rel=0.03) and noisy.mean() == pytest.approx(0.5, abs=2e-3)
-    residue = (noisy - grey).numpy()
-    for axis in (-1, -2):                                           # neighbours, images and channels are independent
-        shifted = np.roll(residue, 1, axis)
-        assert abs(np.corrcoef(residue.ravel(), shifted.ravel())[0, 1]) < 0.02
-    assert abs(np.corrcoef(residue.reshape(6, -1))[np.triu_indices(6, 1)]).max() < 0.03
-    # variance of linear light: a straight line over the light, with a positive value in the dark
-    levels = np.array([0.3, 0.5, 0.7])
-    variances = [linear(sensed(torch.full((1, 3, 100, 120), level, dtype=torch.float64), [5], 2.0, 0.0).numpy()).var()
-                 for level in levels]
-    slopes = np.diff(variances) / np.diff(linear(levels))
-    assert slopes[0] == pytest.approx(slopes[1], rel=0.1)
-    assert 0 < variances[1] - slopes[0] * linear(0.5) < 0.1 * variances[1]
-    black = sensed(torch.zeros(1, 3, 50, 50), [3], 4.0, 0.0)
-    assert 0 < black.mean() < 0.05 and sensed(torch.ones(1, 3, 50, 50), [3], 4.0, 0.0).max() <= 1
-    assert torch.allclose(sensed(grey.float(), [1, 2], 4.0, 0.0).double(), noisy, atol=1e-5)
-    assert sensor_seed(7, "current") != sensor_seed(7, "next") != sensor_seed(8, "next")
-
-
-@pytest.mark.parametrize("sigma", [0.4, 1.7])
-def test_blur_is_gaussian_in_linear_light(sigma):
-    image = torch.rand(2, 3, 20, 27, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    blurred = linear(sensed(image, [0, 0], 0.0, sigma).numpy())
-    reach = max(1, math.ceil(3 * sigma))
-    expected = gaussian_filter(linear(image.numpy()), (0, 0, sigma, sigma), mode="nearest", radius=reach)
-    assert np.allclose(blurred, expected, atol=1e-6)
-    assert sensed(image, [0, 0], 0.0, 0.0) is image
 
 
 def test_splits_share_no_scene_under_any_knob():

@@ -1,4 +1,4 @@
-"""The distribution for photographs, depth at a canonical focal length, and contact sheets."""
+"""The distribution for photographs, and depth at a canonical focal length."""
 
 from __future__ import annotations
 
@@ -6,19 +6,14 @@ import math
 
 import pytest
 import torch
-from PIL import Image
+from small_scenes import TINY
 
 from depthlib.geometry import reproject
-from depthlib.scenes import SceneDataset, SceneDistribution, make_scene, sheet
+from depthlib.scenes import SceneDataset, SceneDistribution, make_scene
 from depthlib.scenes.sets import wild_scenes
 from depthlib.scenes.wild import CANONICAL_FOCAL, CanonicalFocal, metric_depth, wild
 
-TINY = {"height": 24, "width": 32, "antialias": 1}
-
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("DEPTHLIB_CACHE", str(tmp_path))
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 @pytest.mark.parametrize(("family", "pitches"), [("rooms", (-40, 10)), ("streets", (-8, 8))])
@@ -75,14 +70,3 @@ def test_focal_lengths_are_above_zero(focal):
         metric_depth(torch.ones(1), focal)
     with pytest.raises(ValueError, match="canonical: found"):
         metric_depth(torch.ones(1), 0.8, focal)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("triplet", [False, True])
-def test_contact_sheet(triplet, tmp_path):
-    out = tmp_path / "sheet.png"
-    options = ["--family", "streets", "--wild", "--count", "2", "--columns", "2", "--out", str(out)]
-    for knob in ("height=8", "width=16", "antialias=1", "pitch=(-5, 5)"):
-        options += ["--knob", knob]
-    assert sheet.main(options + ["--triplet"] * triplet) == 0
-    assert Image.open(out).size == (2 * 16 * (7 if triplet else 2), 8)

@@ -8,7 +8,6 @@ from torch import nn
 
 from depthlib.data.transforms import RandomCrop
 from depthlib.training.checkpoint import Checkpoint
-from depthlib.training.curve import READ_EVERY, Curve, Log, TrainingDiverged
 from depthlib.training.fit import BatchOrder, Plan, fit
 from depthlib.training.tasks import Supervised
 
@@ -139,26 +138,6 @@ def test_validation_sees_the_network_in_evaluation_mode_and_changes_nothing() ->
     values = both.values.pop("val_bias")
     assert both == curve and [value is not None for value in values] == [False, False, True, False, False, True, True]
     assert values[-1] == watched.head.bias.item()
-
-
-def test_on_cuda_losses_are_read_from_time_to_time() -> None:
-    """No GPU is needed: only the kind of the device decides."""
-    log = Log(curve := Curve(), torch.device("cuda"))
-    for step in range(READ_EVERY + 2):
-        log.add({"loss": torch.tensor(float(step)), "part": torch.tensor(2.0)})
-        log.end_step(step, lr=0.1)
-        assert len(curve) == (1 if step < READ_EVERY else READ_EVERY + 1)
-    log.read()
-    assert curve.values["loss"] == [float(step) for step in range(READ_EVERY + 2)] and log.loss == READ_EVERY + 1
-    for step, loss in enumerate((1.0, math.inf, math.nan), start=READ_EVERY + 2):
-        log.add({"loss": torch.tensor(loss)})
-        log.end_step(step, lr=0.1)
-    with pytest.raises(TrainingDiverged, match=f"step {READ_EVERY + 3}: loss = inf"):
-        log.read()
-    log = Log(curve := Curve(), torch.device("cpu"))
-    log.add({"loss": torch.tensor(1.0)})
-    log.end_step(0, lr=0.1)
-    assert len(curve) == 1
 
 
 def test_torch_compile_is_left_alone_on_a_cpu(monkeypatch) -> None:

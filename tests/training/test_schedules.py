@@ -1,4 +1,4 @@
-"""Warm-up and cosine, against torch's own schedulers and closed forms."""
+"""Schedules against torch's own and closed forms."""
 
 import math
 
@@ -56,3 +56,16 @@ def test_bad_arguments_say_what_is_wrong():
     for warmup in (-1, 10, 11):
         with pytest.raises(ValueError, match=f"^warmup: found {warmup}, expected 0 to 9"):
             rate_factor("cosine", 0, 10, warmup=warmup)
+
+
+def test_schedules():
+    assert [rate_factor("poly", s, 4, power=1.0) for s in range(4)] == [1.0, 0.75, 0.5, 0.25]
+    assert rate_factor("poly", 50, 100, power=1.5) == pytest.approx(0.5**1.5)
+    assert rate_factor("constant", 3, 4, power=9.0) == 1.0
+    torch_own = torch.optim.lr_scheduler.MultiStepLR(torch.optim.SGD([torch.zeros(1)], lr=1.0), [4, 7], gamma=0.1)
+    for step in range(10):
+        torch_own.optimizer.step()
+        assert rate_factor("step", step, 10, milestones=(0.4, 0.7), drop=0.1) == pytest.approx(torch_own.get_last_lr()[0])
+        torch_own.step()
+    with pytest.raises(ValueError, match="schedule: found .linear"):
+        rate_factor("linear", 0, 1)

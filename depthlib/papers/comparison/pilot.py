@@ -26,7 +26,7 @@ TRIALS = {
     "fcrn": (3e-3, 1e-2, 3e-2),
     "anuw": (1e-3, 3e-3, 1e-2),
     "dacnn": (1e-3, 3e-3, 1e-2),
-    "synergy": (1e-3, 3e-3, 1e-2),
+    "synergy": (3e-3, 1e-2, 3e-2),
     "lr-net": (1.5e-4, 5e-4, 1.5e-3),
 }
 SHARE = 1 / 3           # of the steps of the profile

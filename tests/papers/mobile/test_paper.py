@@ -1,17 +1,12 @@
-"""The mobile paper: its printed numbers entered a second time, its claims against its own tables, the sizes of its networks."""
+"""The mobile paper: its printed numbers entered a second time, its claims and its errata."""
 
 import re
 
-import numpy as np
 import pytest
-import torch
 import yaml
 
 from depthlib.metrics import METRIC_NAMES
 from depthlib.papers.mobile import rows as mobile
-from depthlib.papers.mobile.sizes import counted, fit_of, size_table
-from depthlib.papers.mobile.tables import printed_and_ours
-from depthlib.papers.mobile.weights import PRINTED, direction, judge_course, last_weights
 from depthlib.protocols.protocol import load_protocol
 from depthlib.report import claims as published
 from depthlib.report.claims import load_paper
@@ -180,77 +175,3 @@ def test_every_erratum_that_is_cited_is_listed():
     cited = set().union(*(re.findall(r"\bMB-\d+", path.read_text(encoding="utf-8")) for path in files))
     assert cited <= known and {"MB-20", "MB-22", "MB-24"} <= cited
     assert errata_table(PAPER)["erratum"].tolist() == [f"MB-{i}" for i in range(1, 26)]
-
-
-# Sizes
-
-
-@pytest.mark.slow
-def test_which_sizes_cannot_be_met():
-    """Counted modules against the print of Tables 1, 2 and 7; what remains is what the issue names: GhostNet and MixNet M."""
-    unmet = {key: [row for row, fit in size_table(PAPER, key)["fits"].items() if fit == "no"] for key in ("table1", "table2", "table7")}
-    assert unmet == {"table1": ["GhostNet"], "table2": ["MixNet M + FBNet", "GhostNet + NNConv5", "GhostNet + FBNet"], "table7": []}
-    tables = {key: size_table(PAPER, key) for key in unmet}
-    assert (tables["table1"]["fits"] == "rounded").sum() == 8 and tables["table7"]["fits"].tolist().count("cut") == 9
-    for table in tables.values():
-        assert all(table["remark"][table["fits"] == "no"].str.len() > 20)
-        np.testing.assert_array_less(abs(table["counted (M)"] / table["in print (M)"] - 1), 0.3)
-
-
-def test_what_the_remarks_on_sizes_say():
-    decoder_c = {"skips": 4, "expansion": 2, "middle": "output", "kernel": 3, "shortcut": False, "fuse": "add", "blocks": 2,
-                 "keep_head": True, "full": True}
-    assert fit_of(counted("mobile", encoder="ghostnet", **decoder_c) / 1e6, 4.3) == "rounded"
-    assert fit_of(counted("mobile", encoder="efficientnet_es", shortcut=False) / 1e6, 4.7) == "rounded"
-    assert fit_of(3.96, 3.9) == "cut" and fit_of(3.94, 3.9) == "rounded" and fit_of(4.01, 3.9) == "no"
-
-
-def test_counting_makes_no_tensors():
-    before = torch.get_default_device()
-    assert counted("mobile") == 2_561_665 and torch.get_default_device() == before
-
-
-# Figures and tables of the lesson
-
-
-class Record:
-    """As much of a run as the tables look at."""
-
-    def __init__(self, curve: dict[str, list[float]]) -> None:
-        self.result = {"curve": curve, "tests": {}}
-
-
-def course(ranking: float, pixelwise: float, pairwise: float) -> Record:
-    ends = {"weight_ranking": ranking, "weight_rmse": pixelwise, "weight_pairwise": pairwise}
-    return Record({name: [1 / 3, 0.4, end] for name, end in ends.items()})
-
-
-def test_where_the_weights_go_is_judged_by_the_locked_rule():
-    """The numbers of Sec. 4.3.1, typed anew, must come out as supported; what the rule says is read from the claim."""
-    assert PRINTED == {"ranking": 0.9, "pixelwise": 0.285, "pairwise": 0.1}
-    rule = PAPER.claim("weights-move").untestable
-    assert "ranking weight ends above the third" in rule and "at least two seeds" in rule
-    printed, other, mixed = course(0.9, 0.285, 0.1), course(0.2, 0.5, 0.9), course(0.9, 0.285, 0.4)
-    cases = {
-        "supported": [printed, printed], "contradicted": [other, other], "not resolved": [printed, other],
-    }
-    for verdict, records in cases.items():
-        assert judge_course(last_weights(records), "standard")[0] == verdict
-    assert judge_course(last_weights([mixed, mixed]), "standard")[0] == "contradicted"         # one of the two ends on the other side
-    assert judge_course(last_weights([printed, mixed]), "standard") == (
-        "not resolved", "the ranking weight rises, the pairwise weight differs between seeds (2 seeds)",
-    )
-    assert judge_course(last_weights([printed]), "standard")[0] == "not resolved"
-    for profile, why in (("smoke", "only proves that the code runs"), ("quick", "no verdict at profile quick; the ranking weight rises")):
-        status, found = judge_course(last_weights([printed, printed]), profile)
-        assert status == "not run" and why in found
-    assert direction([0.34, 0.9]) == "rises" and direction([0.33, 0.1]) == "falls" and direction([0.3, 0.4]) == "differs between seeds"
-
-
-def test_tables_print_what_the_paper_prints():
-    """Four decimals of WHDR, one of millions: 0.1190 and 1.0 keep their zeros; nothing is shown for what was not run."""
-    table = printed_and_ours(PAPER, "table7", [], {"one more": "teacher"})
-    assert table.loc["Ours-pruned v1 (DIW + KD)", "whdr ↓, print"] == "0.1190"
-    assert table.loc["Ours-pruned v3 (DIW + KD)", "params, print"] == "1.0"
-    assert table.loc["one more", "whdr ↓, print"] == "–" and set(table["whdr ↓, here"]) == {"–"}
-    assert printed_and_ours(PAPER, "table6", []).iloc[-1]["rmse ↓, print"] == "1.300"
