@@ -42,13 +42,3 @@ class Supervised(BaseTask):
         prediction = model(batch["image"]).float()      # losses in float32 also under autocast
         result = self.function(prediction, batch["depth"], batch["valid"], **self.options)
         return result if isinstance(result, tuple) else (result, {})
-
-
-class MeanOfLabels(BaseTask):
-    """For the constant baseline: `prepare` sets its depth, and there are no steps."""
-
-    def prepare(self, model: nn.Module, dataset: Dataset) -> None:
-        model.fit(dataset[i]["depth"] for i in range(len(dataset)))
-
-    def loss(self, model: nn.Module, batch: dict[str, Any]) -> tuple[Tensor, dict[str, Tensor]]:
-        raise NotImplementedError("steps: found a step for MeanOfLabels, which is fitted in prepare, expected 0")

@@ -4,7 +4,8 @@ import pytest
 
 from depthlib.base.build import Build, dotted, resolve
 from depthlib.losses.regression import berhu_loss, l1_loss
-from depthlib.training.tasks import MeanOfLabels, Supervised
+from depthlib.training.floor import FitFloor
+from depthlib.training.tasks import Supervised
 
 
 def test_a_build_is_stored_by_name_and_makes_the_thing():
@@ -12,7 +13,7 @@ def test_a_build_is_stored_by_name_and_makes_the_thing():
     assert build == Build("depthlib.training.tasks:Supervised", {
         "loss": "depthlib.losses.regression:berhu_loss", "options": {"nested": ["depthlib.losses.regression:l1_loss", 3]},
     })
-    assert build.make().function is berhu_loss and isinstance(Build.of(MeanOfLabels).make(), MeanOfLabels)
+    assert build.make().function is berhu_loss and isinstance(Build.of(FitFloor).make(), FitFloor)
 
 
 def test_builds_are_made_inside_builds():

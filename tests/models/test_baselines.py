@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from depthlib.models import create_model
 from depthlib.models.baselines import empty_street, mean_depth
 from depthlib.models.floors import FixedMap
 
@@ -22,14 +21,3 @@ def test_floor(test_streets):
     known = (stack > 0).any(axis=0)
     expected = stack.sum(axis=0) / np.maximum((stack > 0).sum(axis=0), 1)
     np.testing.assert_allclose(mean[0].numpy()[known], expected[known], rtol=1e-5)
-
-
-def test_mean_depth_counts_valid_pixels_once() -> None:
-    model = create_model("constant", max_depth=10.0)
-    assert model(torch.rand(1, 3, 2, 2)).unique().tolist() == [5.0]
-    model.fit([torch.tensor([0.0, 2.0]), torch.tensor([[3.0, 4.0], [0.0, 11.0]])])
-    assert model(torch.rand(2, 3, 5, 7)).unique().tolist() == [5.0]  # (2 + 3 + 4 + 11) / 4, zeros left out
-    model.fit(torch.tensor([0.0, 7.0]))
-    assert model.state_dict()["depth"] == 7
-    with pytest.raises(ValueError, match="no valid pixel"):
-        model.fit(torch.zeros(3))

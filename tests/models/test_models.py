@@ -29,7 +29,7 @@ def test_contract(name: str, device: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in SMALL if name != "constant"])
+@pytest.mark.parametrize("name", SMALL)
 def test_every_parameter_learns(name: str) -> None:
     model = small(name, activation="sigmoid").double()
     if name == "anu":
@@ -44,7 +44,7 @@ def test_every_parameter_learns(name: str) -> None:
             assert parameter.grad.abs().max() > 0, parameter_name
 
 
-@pytest.mark.parametrize("name", [name for name in SMALL if name != "constant"])
+@pytest.mark.parametrize("name", SMALL)
 def test_channels_last_gives_the_same_depth(name: str) -> None:
     model = small(name, activation="sigmoid").eval()
     image = torch.rand(1, 3, 32, 48)
@@ -55,7 +55,7 @@ def test_channels_last_gives_the_same_depth(name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in SMALL if name != "constant"])
+@pytest.mark.parametrize("name", SMALL)
 def test_bf16_autocast_gives_float32_depth_near_the_exact_one(name: str) -> None:
     model = small(name, activation="sigmoid").eval()
     image = torch.rand(1, 3, 32, 48)
@@ -75,7 +75,6 @@ def test_bf16_autocast_gives_float32_depth_near_the_exact_one(name: str) -> None
     ("anu", {"psnl": False}, 9_163_329 + 56_000),
     ("anu", {"awca": False}, 9_163_329 + 384),
     ("fcrn", {}, 63_563_008),
-    ("constant", {}, 0),
 ])
 def test_parameter_counts(name: str, options: dict, count: int) -> None:
     with torch.device("meta"):

@@ -118,7 +118,10 @@ class Chromium:
 
 
 def picture(page: Path, target: Path, *, width: int = 1200, height: int = 900, colours: int = 64) -> None:
-    """The top of a page as a small PNG, such as the README shows: `python tests/support/chromium.py results/quick/index.html docs/report.png`."""
+    """The top of a page as a small PNG, such as the README shows.
+
+    `python tests/support/chromium.py results/quick/index.html docs/report.png`
+    """
     from PIL import Image
 
     if (executable := find()) is None:

@@ -8,7 +8,6 @@ from torch import nn
 from depthlib.models import create_model
 
 SMALL = {
-    "constant": {},
     "unet": {"width": 8},
     "unetpp": {"width": 8},
     "anu": {"width": 8},

@@ -8,7 +8,6 @@
 | `no-distill` | yes | labels and smoothness | Table 3 row 2 |
 | `plain` | ordinary convolutions | labels and smoothness | Table 3 row 1 in its other reading (erratum D21) |
 | `long` | yes | labels and smoothness, for as many steps as the teacher | ours: the control of the teacher |
-| `mean` | - | only the mean of the labels | ours: a floor |
 | `floor-constant`, `floor-map` | - | see `depthlib.runs.floors` | ours: the floors |
 | `no-guidance`, `no-proxy` | yes | labels and one of the teacher's two terms | ours |
 | `unscaled` | yes, guidance not scaled | labels and teacher | ours: the collapse of K (erratum D7) |
@@ -35,11 +34,10 @@ from depthlib.runs.spec import RunSpec
 from depthlib.scenes.distribution import MAX_DEPTH
 from depthlib.scenes.sets import scenes
 from depthlib.training.fit import Plan
-from depthlib.training.tasks import MeanOfLabels
 
 TABLE3 = ("full", "no-distill", "no-blocks", "plain")
 MORE = ("no-guidance", "no-proxy", "unscaled", "spatial")
-VARIANTS = ("mean", "teacher", "long", *TABLE3, *MORE)
+VARIANTS = ("teacher", "long", *TABLE3, *MORE)
 FLOOR_ROWS = ("floor-constant", "floor-map")
 TEACHER_SEED = 0
 
@@ -136,13 +134,13 @@ def runs(profile: str, *, variants: tuple[str, ...] | None = None, seeds: list[i
     """All runs behind the notebook, those that others need first.
 
     Args:
-        variants: default: the rows of the tables, the teacher and the floor; in "full" also `long` and the loss terms.
+        variants: default: the rows of the tables, the teacher and the floors; in "full" also `long` and the loss terms.
         seeds: default: those of the profile. The students share one teacher. It is trained with every seed all the same,
             since one training says little about how good a teacher is.
     """
     repetitions = seeds or list(get_profile(profile).seeds)
-    rows = variants or ("teacher", "mean", *FLOOR_ROWS, *TABLE3, *(("long", *MORE) if profile == "full" else ()))
-    seeds_of = {"teacher": sorted({TEACHER_SEED, *repetitions}), "mean": repetitions[:1]} | dict.fromkeys(FLOOR_ROWS, [0])
+    rows = variants or ("teacher", *FLOOR_ROWS, *TABLE3, *(("long", *MORE) if profile == "full" else ()))
+    seeds_of = {"teacher": sorted({TEACHER_SEED, *repetitions})} | dict.fromkeys(FLOOR_ROWS, [0])
     return [RunSpec("dacnn", v, "streets", profile, seed) for v in rows for seed in seeds_of.get(v, repetitions)]
 
 
@@ -151,8 +149,6 @@ def _student(spec: RunSpec, scale: Scale) -> dict[str, Any]:
     variant, crop = spec.variant, list(scale.crop)
     options: dict[str, Any] = scale.network | {"max_depth": MAX_DEPTH["streets"]}
     common = {"model": "dacnn", "options": options, "networks": {}, "steps": lambda steps: steps}
-    if variant == "mean":
-        return common | {"model": "constant", "options": {}, "task": Build.of(MeanOfLabels), "steps": lambda steps: 0}
     if variant in ("teacher", "long"):
         common |= {"steps": lambda steps: round(scale.teacher_steps * steps)}
     if variant == "teacher":

@@ -18,7 +18,7 @@ def test_variants_differ_in_what_they_are_about():
     assert weights["no-distill"] == weights["plain"] == {"pixel": 1, "smooth": 0.01}
     for variant, recipe in recipes.items():
         assert recipe.model_options.get("depth_aware", True) == (variant not in ("no-blocks", "plain")), variant
-        taught = variant not in ("plain", "no-distill", "long", "teacher", "mean")
+        taught = variant not in ("plain", "no-distill", "long", "teacher")
         assert (set(recipe.networks) == {"teacher"}) == taught, variant
         assert recipe.plan.flip == 0
     for first, second in (("full", "no-blocks"), ("no-distill", "plain")):
