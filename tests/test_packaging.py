@@ -75,6 +75,6 @@ def test_rows_of_the_papers_import_no_library_of_networks():
 
 
 def test_code_passes_the_linter():
-    command = [sys.executable, "-m", "ruff", "check", "--no-cache", "depthlib", "tests"]
+    command = [sys.executable, "-m", "ruff", "check", "--no-cache", "depthlib", "tests", "notebooks"]
     result = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout
