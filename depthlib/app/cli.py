@@ -119,15 +119,25 @@ def merge(
 
 @main.command()
 def predict(
-    images: Annotated[list[Path], typer.Argument(help="photographs")],
+    images: Annotated[list[Path], typer.Argument(help="photographs, folders of them, or quoted patterns such as 'trip/*.jpg'")],
     out: Annotated[Path, typer.Option(help="folder for the depth maps")] = Path("depth"),
     weights: Annotated[Path | None, typer.Option(help="safetensors written by depthlib; the shipped network by default")] = None,
     device: Device = "auto",
+    batch: Annotated[int, typer.Option(min=1, help="images that go through the network together")] = 4,
+    size: Annotated[
+        tuple[int, int] | None, typer.Option(help="height and width at which the network looks; those of the training by default"),
+    ] = None,
+    focal: Annotated[float | None, typer.Option(help="focal length in pixels of the photograph; else from EXIF, else a guess")] = None,
+    fov: Annotated[float | None, typer.Option(help="the same as a horizontal field of view in degrees")] = None,
+    known: Annotated[
+        list[str] | None, typer.Option(help="depth of a pixel of the only photograph, x,y=metres; may be repeated"),
+    ] = None,
+    ply: Annotated[bool, typer.Option("--ply", help="write the coloured points, too")] = False,
 ) -> None:
-    """Write depth maps of photographs. A coloured picture and a 16-bit PNG of each."""
+    """Write depth maps of photographs. A coloured picture and a 16-bit PNG of each, which `evaluate` pairs with a truth."""
     from depthlib.app.predict_files import run
 
-    _end(run(images, out, weights, device))
+    _end(run(images, out, weights, device, batch, size=size, focal=focal, view=fov, known=known or (), cloud=ply))
 
 
 @main.command()

@@ -14,23 +14,27 @@ from depthlib.base.paths import atomic_write
 from depthlib.data.depth_png import DepthCode
 from depthlib.data.images import resize
 from depthlib.models.meaning import Meaning
+from depthlib.protocols.known_points import SAME, Fit
 
 STRIP = 2**19               # pixels that are in memory in floating point at a time
 NARROWEST = 200             # pixels that the scale needs for its words
 TITLES = {"metre": ("depth (m)", " m"), "unscaled": ("depth, scale unknown", ""), "relative": ("relative depth, no unit", "")}
 
 
-def write_maps(depth: Tensor, size: Sequence[int], colour: Path, depth16: Path, meaning: Meaning) -> float:
-    """Write both pictures of a depth map [1, h, w] of the network's size at `size` (height, width).
+def write_maps(
+    depth: Tensor, size: Sequence[int], colour: Path, depth16: Path, meaning: Meaning, fit: Fit = SAME,
+) -> float:
+    """Write both pictures of a depth map [1, h, w] of the network's size at `size` (height, width), each pixel after `fit`.
 
     Returns the stored units per unit of depth. Raises ValueError for depths that do not fit into 16 bits.
     """
-    code = DepthCode.fitting(float(depth.min()), float(depth.max()), meaning.unit)
-    low, high = scale_of([depth.numpy()])
+    code = DepthCode.fitting(float(fit(depth.min())), float(fit(depth.max())), meaning.unit)
+    low, high = scale_of([fit(depth).numpy()])
     ends = (low, max(high, low + 1e-3 * abs(low)))      # a flat map is one colour: rounding is not drawn
     stored = np.empty(tuple(size), np.uint16)
     picture = Image.new("RGB", (max(size[1], NARROWEST), size[0] + _bar_height(size[1])), "white")
-    for columns, part in strips(depth, size):
+    for columns, predicted in strips(depth, size):
+        part = fit(predicted)
         stored[:, columns] = code.stored(part)
         colours = colour_depth(part, np.ones(part.shape, bool), *ends)
         picture.paste(Image.fromarray(colours), (columns.start, 0))
@@ -47,11 +51,30 @@ def strips(depth: Tensor, size: Sequence[int]) -> Iterator[tuple[slice, np.ndarr
 
     Bilinear interpolation is separable, so once the rows are wide enough each column can be made on its own.
     """
-    wide = resize(depth[None], (depth.shape[1], size[1]))
+    wide = _widened(depth, size)
     step = max(1, STRIP // size[0])
     for left in range(0, size[1], step):
         columns = slice(left, min(left + step, size[1]))
-        yield columns, resize(wide[..., columns], (size[0], columns.stop - left))[0, 0].numpy()
+        yield columns, _heightened(wide[..., columns], size)
+
+
+def at_pixels(depth: Tensor, size: Sequence[int], pixels: Sequence[tuple[int, int]]) -> list[float]:
+    """`resize(depth, size)` at pixels (x, y), without making the rest. Raises ValueError for one outside."""
+    wide = _widened(depth, size)
+    for x, y in pixels:
+        if not (0 <= x < size[1] and 0 <= y < size[0]):
+            raise ValueError(f"known: found the pixel {x},{y}, expected x below {size[1]} and y below {size[0]}")
+    return [float(_heightened(wide[..., x:x + 1], size)[y, 0]) for x, y in pixels]
+
+
+def _widened(depth: Tensor, size: Sequence[int]) -> Tensor:
+    return resize(depth[None], (depth.shape[1], size[1]))
+
+
+def _heightened(wide: Tensor, size: Sequence[int]) -> np.ndarray:
+    columns = wide.shape[3]
+    wide = wide.expand(-1, -1, -1, max(2, columns))         # with antialiasing, torch resizes a single column to a constant
+    return resize(wide, (size[0], wide.shape[3]))[0, 0, :, :columns].numpy()
 
 
 def _letters(width: int) -> int:

@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+import time
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain, count
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from depthlib.app.depth_picture import write_maps
+from depthlib.app.photo_camera import Camera, Lens, trained_focal
+from depthlib.app.photo_inputs import output_names, photographs
+from depthlib.app.photo_prediction import Prediction, write_prediction
 from depthlib.base.devices import pick_device
 from depthlib.base.text import one_line
 from depthlib.data.images import read_resized
-from depthlib.models.meaning import Meaning, meaning_of
+from depthlib.geometry.focal import relative_focal
+from depthlib.models.meaning import METRES, Meaning, meaning_of
+from depthlib.protocols.known_points import KnownPoint
 from depthlib.protocols.photograph import AnyPath, checked, default_weights, forward, load_weights, network_size, usable_multiple
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """The files written for one image; `scale` is the 16-bit file's units per metre, `size` is (height, width)."""
-
-    source: Path
-    colour: Path
-    depth16: Path
-    scale: float
-    size: tuple[int, int]
-    nearest: float
-    farthest: float
 
 
 @dataclass(frozen=True)
@@ -38,89 +29,107 @@ class Problem:
     reason: str
 
 
-@dataclass(frozen=True)
+@dataclass
 class Outcome:
-    """`meaning` says what the network's numbers are."""
+    """`meaning` says what the numbers are that were written; `trained` is the focal length of the training, where known, as
+    `relative_focal` gives it; `seconds` is the time from the first photograph to the last."""
 
     meaning: Meaning
+    trained: float | None
     done: list[Prediction]
     problems: list[Problem]
-
-
-def output_names(paths: Sequence[Path]) -> list[str]:
-    """One name per path: its stem; for equal stems, ignoring case, folder_stem, then folder_stem-2, ..."""
-    counts = Counter(path.stem.casefold() for path in paths)
-    taken = {stem for stem, times in counts.items() if times == 1}
-    names = []
-    for path in paths:
-        name = path.stem
-        if counts[name.casefold()] > 1:
-            base = f"{path.resolve().parent.name}_{name}"
-            candidates = chain([base], (f"{base}-{number}" for number in count(2)))
-            name = next(candidate for candidate in candidates if candidate.casefold() not in taken)
-            taken.add(name.casefold())
-        names.append(name)
-    return names
+    seconds: float = 0.0
 
 
 def predict_files(
     paths: Iterable[AnyPath], out_dir: AnyPath, weights: AnyPath | None = None, device: str = "auto", batch: int = 4,
-    progress: bool = True,
+    progress: bool = True, *, size: Sequence[int] | None = None, lens: Lens | None = None, known: Sequence[KnownPoint] = (),
+    cloud: bool = False,
 ) -> Outcome:
     """Write `<name>_depth.png` (colours with their scale) and `<name>_depth16.png` (16-bit) for each image.
 
     An unusable file becomes a `Problem`; the others are still processed. A file named twice is processed once. No image
     is ever in memory in floating point at its full size: 100 megapixels take less than 1.5 GB in all.
 
+    Depth in metres is corrected for the camera, see `relative_focal`, where the focal length of the training is known.
+
     Args:
         weights: a file of weights; None takes `default_weights()`.
         batch: how many images go through the network together, where their sizes for it agree.
+        size: (height, width) at which the network looks; an image of another aspect ratio gets as many pixels. None: the
+            size of its training.
+        lens: the focal length of all images; None: of each what `Lens()` finds.
+        known: points of the only image to which its depth is fitted.
+        cloud: also write `<name>_points.ply`.
 
     Raises:
-        WeightsError, or ValueError for an unusable device, batch or model.
+        WeightsError, or ValueError for an unusable device, batch, size or model, or known points of several images.
     """
     from rich.console import Console
     from rich.progress import track
 
     if batch < 1:
         raise ValueError(f"batch: found {batch}, expected at least 1")
+    sources = list({Path(path).absolute(): Path(path) for path in paths}.values())
+    if known and len(sources) != 1:
+        raise ValueError(f"known: found {len(sources)} images, expected one: the points belong to one photograph")
     weights = default_weights() if weights is None else weights
     model, info = load_weights(weights)
-    multiple = usable_multiple(model, weights)
+    multiple, lens = usable_multiple(model, weights), lens or Lens()
+    if size is not None and any(side < multiple or side % multiple for side in size):
+        raise ValueError(f"size: found {' x '.join(map(str, size))}, expected multiples of {multiple}, which this network needs")
     model.to(pick_device(device))
-    sources = list({Path(path).absolute(): Path(path) for path in paths}.values())
+    meaning, looks = meaning_of(info), size or info["input_size"]
+    trained = trained_focal(info) if meaning.unit == "metre" else None
+    outcome = Outcome(METRES if known else meaning, trained, [], [])
     names = dict(zip(sources, output_names(sources), strict=True))
-    outcome = Outcome(meaning_of(info), [], [])
     chunks = [sources[start:start + batch] for start in range(0, len(sources), batch)]
+    begun = time.perf_counter()
     for chunk in track(chunks, "depth", console=Console(stderr=True), transient=True, disable=not progress):
         groups: dict[tuple[int, ...], list[tuple[Path, tuple[int, int], Tensor]]] = defaultdict(list)
         for source in chunk:
             try:
-                small, size = read_resized(source, lambda full: network_size(full, info["input_size"], multiple))
-                groups[tuple(small.shape)].append((source, size, small))
+                small, full = read_resized(source, lambda full: network_size(full, looks, multiple))
+                groups[tuple(small.shape)].append((source, full, small))
             except ValueError as error:
                 outcome.problems.append(Problem(source, one_line(error)))
         for group in groups.values():
             depths = forward(model, torch.stack([small for *_, small in group]))
-            for (source, size, _), depth in zip(group, depths, strict=True):
+            for (source, full, _), depth in zip(group, depths, strict=True):
                 try:
-                    outcome.done.append(_write(source, sources, Path(out_dir), names[source], depth, size, outcome.meaning))
+                    base, camera = Path(out_dir) / names[source], lens.camera(source, full)
+                    _spare(sources, base)
+                    depth, factor = _corrected(checked(depth), camera, full, trained)
+                    outcome.done.append(write_prediction(
+                        source, base, depth, full, meaning, camera, corrected=factor, known=known, cloud=cloud,
+                    ))
                 except (ValueError, OSError) as error:
                     outcome.problems.append(Problem(source, f"{source}: {one_line(error)}"))
+    outcome.seconds = time.perf_counter() - begun
     return outcome
 
 
-def _write(
-    source: Path, sources: Sequence[Path], out_dir: Path, name: str, depth: Tensor, size: tuple[int, int], meaning: Meaning,
-) -> Prediction:
-    colour, depth16 = out_dir / f"{name}_depth.png", out_dir / f"{name}_depth16.png"
-    if {colour.resolve(), depth16.resolve()} & {each.resolve() for each in sources}:
-        raise ValueError(f"out_dir: found one of the images in {out_dir}, expected another folder, not to overwrite it")
-    scale = write_maps(checked(depth), size, colour, depth16, meaning)
-    return Prediction(source, colour, depth16, scale, size, float(depth.min()), float(depth.max()))
+def _corrected(depth: Tensor, camera: Camera, size: tuple[int, int], trained: float | None) -> tuple[Tensor, float]:
+    """Depth for the photograph's camera, and the factor."""
+    if trained is None:
+        return depth, 1.0
+    from depthlib.scenes.wild import metric_depth
+
+    focal = relative_focal(camera.focal, *size)
+    return metric_depth(depth, focal, trained), focal / trained
 
 
-def run(paths: Sequence[AnyPath], out: AnyPath, weights: AnyPath | None = None, device: str = "auto") -> int:
+def _spare(sources: Sequence[Path], base: Path) -> None:
+    written = {base.with_name(f"{base.name}_{ending}").resolve() for ending in ("depth.png", "depth16.png")}
+    if written & {each.resolve() for each in sources}:
+        raise ValueError(f"out_dir: found one of the images in {base.parent}, expected another folder, not to overwrite it")
+
+
+def run(
+    paths: Sequence[AnyPath], out: AnyPath, weights: AnyPath | None = None, device: str = "auto", batch: int = 4, *,
+    size: Sequence[int] | None = None, focal: float | None = None, view: float | None = None, known: Sequence[str] = (),
+    cloud: bool = False,
+) -> int:
     """The command line's `predict`: print the written files and the problems.
 
     Returns 0, 1 if any file had a problem, 2 if nothing could be started.
@@ -135,19 +144,43 @@ def run(paths: Sequence[AnyPath], out: AnyPath, weights: AnyPath | None = None, 
     try:
         if Path(out).exists() and not Path(out).is_dir():
             raise ValueError(f"out: found the file {out}, expected a folder for the depth maps")
-        outcome = predict_files(paths, out, weights, device)
+        outcome = predict_files(
+            photographs(paths, out), out, weights, device, batch, size=size, lens=Lens(focal, view),
+            known=[KnownPoint.parse(text) for text in known], cloud=cloud,
+        )
     except (ValueError, OSError) as error:
         errors.print(f"[red]error[/] {escape(one_line(error))}", highlight=False)
         return 2
-    unit = {"metre": " m", "unscaled": " of an unknown unit", "relative": " without a unit"}[outcome.meaning.unit]
-    per = "metre" if outcome.meaning.unit == "metre" else "unit"
     for item in outcome.done:
-        depths = f"{item.nearest:.2f} to {item.farthest:.2f}{unit} -> {item.colour}, {item.depth16.name}"
-        screen.print(escape(f"{item.source}: {depths} ({item.scale:g} units per {per})"), highlight=False)
+        for line in _lines(item, outcome):
+            screen.print(escape(line), highlight=False)
     for problem in outcome.problems:
         errors.print(f"[red]problem[/] {escape(problem.reason)}", highlight=False)
     if outcome.done:
-        camera = "; true for a camera like that of the training: the focal length is not corrected for"
-        screen.print(f"{outcome.meaning.words}{camera if outcome.meaning.unit == 'metre' else ''}", highlight=False)
-    screen.print(f"{len(outcome.done)} done, {len(outcome.problems)} with problems", highlight=False)
+        screen.print(_words(outcome, bool(known)), highlight=False)
+    rate = f", {len(outcome.done) / outcome.seconds:.1f} images per second" if outcome.done else ""
+    screen.print(f"{len(outcome.done)} done, {len(outcome.problems)} with problems{rate}", highlight=False)
     return 1 if outcome.problems else 0
+
+
+def _lines(item: Prediction, outcome: Outcome) -> list[str]:
+    unit = {"metre": " m", "unscaled": " of an unknown unit", "relative": " without a unit"}[outcome.meaning.unit]
+    per = "metre" if outcome.meaning.unit == "metre" else "unit"
+    depths = f"{item.nearest:.2f} to {item.farthest:.2f}{unit} -> {item.colour}, {item.depth16.name}"
+    lines = [f"{item.source}: {depths} ({item.scale:g} units per {per})"]
+    lines += [f"  known {point}: fitted {depth:.3f} m, {depth - point.metres:+.3f} m" for point, depth in item.fitted]
+    if item.cloud:
+        lines.append(f"  {item.cloud[1]} points -> {item.cloud[0]}")
+    matters = outcome.trained is not None and not item.fitted
+    if item.cloud or matters:
+        factor = f": depth x {item.corrected:.3f}" if matters else ""
+        lines.append(f"  focal length {item.camera.focal:.0f} pixels ({item.camera.source}){factor}")
+    return lines
+
+
+def _words(outcome: Outcome, fitted: bool) -> str:
+    if fitted:
+        return "depth in metres, fitted to the known points"
+    if outcome.meaning.unit == "metre" and outcome.trained is None:
+        return f"{outcome.meaning.words}; true for a camera like that of the training, whose focal length is not known here"
+    return outcome.meaning.words

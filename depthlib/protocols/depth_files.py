@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -99,11 +100,25 @@ def depth_files(folder: str | os.PathLike[str], pattern: str | None = None) -> d
 def pair_files(pred: dict[str, Path], gt: dict[str, Path]) -> tuple[list[tuple[str, Path, Path]], list[str]]:
     """(name, prediction, truth) of every truth, and the names of predictions that have none.
 
+    A truth in a folder, "kitchen/7", that has no prediction of this name takes "kitchen_7" or "7", as `depthlib predict`
+    names the depth of kitchen/7.jpg, unless another truth could have that, too.
+
     Raises:
         DataError: a truth without a prediction.
     """
-    if missing := [name for name in gt if name not in pred]:
+    times = Counter(form for name in gt for form in _forms(name))
+    partner = {
+        name: next((form for form in _forms(name) if form in pred and (form == name or times[form] == 1)), None) for name in gt
+    }
+    if missing := [name for name, found in partner.items() if found is None]:
         example = next(iter(pred))
         raise DataError(f"{gt[missing[0]]}: found no prediction named {missing[0]} ({len(missing)} of {len(gt)} have none; "
                         f"predictions are named like {example}), expected one for every truth")
-    return [(name, pred[name], path) for name, path in gt.items()], [name for name in pred if name not in gt]
+    used = set(partner.values())
+    return [(name, pred[partner[name]], path) for name, path in gt.items()], [name for name in pred if name not in used]
+
+
+def _forms(name: str) -> dict[str, None]:
+    """What a prediction of this name may be called, the surest first."""
+    parts = name.split("/")
+    return dict.fromkeys((name, "_".join(parts[-2:]), parts[-1]))

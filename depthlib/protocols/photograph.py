@@ -108,7 +108,7 @@ def usable_multiple(model: nn.Module, weights: AnyPath) -> int:
 def predict(model: nn.Module, image: Tensor, input_size: Sequence[int]) -> Tensor:
     """Depth of one image: resized to the network's size, predicted, and the depth resized back.
 
-    The depth is metric only for cameras like the training camera: the focal length is not corrected for.
+    Metres are true for a camera like that of the training; `depthlib.scenes.wild.metric_depth` converts them for others.
 
     Args:
         image: [3, H, W] RGB in [0, 1].

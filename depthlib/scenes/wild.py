@@ -75,8 +75,9 @@ def metric_depth(depth: Tensor, focal: float, canonical: float = CANONICAL_FOCAL
     """Metres of a depth that a network trained on `CanonicalFocal` gives for a camera of another focal length.
 
     Args:
-        depth: any shape. focal: of the camera, in image widths: K[0, 0] / W, or, of an uncropped photograph in
-            landscape format, its focal length in millimetres (35 mm equivalent) / 36. canonical: of `CanonicalFocal`.
+        depth: any shape. focal: of the camera. canonical: of `CanonicalFocal`, or of any training with one focal length.
+            Both in the same unit: image widths, K[0, 0] / W, for images of the format of the training; for any format,
+            a portrait for one, multiples of sqrt(H W) (`depthlib.geometry.focal.relative_focal`, with the reason).
 
     Raises:
         ValueError: a focal length that is not above 0.

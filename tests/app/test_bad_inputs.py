@@ -85,6 +85,17 @@ predict {text} --out {new}                                      | 1 | text: foun
 predict {photo} --out {new} --weights {text}                    | 2 | text: not a readable safetensors file
 predict {photo} --out {new} --weights {pickle}                  | 2 | pickle: not a readable safetensors file
 predict {photo} --out {new} --device cube                       | 2 | device: found 'cube'
+predict {empty} --out {new}                                     | 2 | empty: found no image in this folder
+predict {nowhere}*.jpg --out {new}                              | 2 | nowhere*.jpg: found no file that matches this pattern
+predict {photo} --out {new} --batch 0                           | 2 | Invalid value for '--batch'
+predict {photo} --out {new} --size 50 64                        | 2 | size: found 50 x 64, expected multiples of
+predict {photo} --out {new} --focal -5                          | 2 | focal: found -5, expected pixels above 0
+predict {photo} --out {new} --fov 190                           | 2 | field of view: found 190 degrees
+predict {photo} --out {new} --focal 9 --fov 50                  | 2 | focal, fov: found both, expected one of them
+predict {photo} --out {new} --known 1,1                         | 2 | known: found '1,1', expected x,y=metres
+predict {photo} --out {new} --known 1,1=-2                      | 2 | known: found '1,1=-2', expected metres above 0
+predict {photo} --out {new} --known 32,0=2                      | 1 | known: found the pixel 32,0, expected x below 32
+predict {photo} {text} --out {new} --known 1,1=2                | 2 | known: found 2 images, expected one
 data verify nothing                                             | 2 | no such manifest, expected one of
 data verify kitti --root {loop}                                 | 2 | loop: no such folder, expected the root of kitti
 data fetch nothing                                              | 2 | no such manifest

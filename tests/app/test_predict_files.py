@@ -24,16 +24,6 @@ def picture(path: Path, value: int = 128, size: tuple[int, int] = (48, 64)) -> P
     return path
 
 
-def test_output_names() -> None:
-    def names(*paths: str) -> list[str]:
-        return files.output_names([Path(path) for path in paths])
-
-    assert names("/a/x.jpg", "/b/y.jpg") == ["x", "y"]
-    assert names("/a/x.jpg", "/b/x.jpg", "/b/y.jpg") == ["a_x", "b_x", "y"]
-    assert names("/a/x.jpg", "/a/x.png", "/c/a/X.png") == ["a_x", "a_x-2", "a_X-3"]
-    assert names("/a/x.jpg", "/b/x.jpg", "/c/a_x.png") == ["a_x-2", "b_x", "a_x"]
-
-
 def test_good_and_bad_files_in_one_call(weights: Path, tmp_path: Path) -> None:
     good = [picture(tmp_path / "a/same.png", 0), picture(tmp_path / "b/same.png", 255, (60, 30)), picture(tmp_path / "c.png", 51)]
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no more")
