@@ -180,12 +180,16 @@ def evaluate(
     gt_scale: Annotated[float | None, typer.Option(help="units per metre of the truth, e.g. 256 for KITTI, 1000 for millimetres")] = None,
     pred_pattern: Annotated[str | None, typer.Option(help="which files are predictions, e.g. *_depth16.png as `predict` writes")] = None,
     gt_pattern: Annotated[str | None, typer.Option(help="the same for the truth")] = None,
+    pred_key: Annotated[str | None, typer.Option(help="which array of npz files that hold several is the prediction")] = None,
+    gt_key: Annotated[str | None, typer.Option(help="the same for the truth")] = None,
 ) -> None:
     """Score predictions under a named protocol. Each image to CSV, the mean with an interval."""
     from depthlib.protocols.scoring import run as score
 
-    scales = {"pred_scale": pred_scale, "gt_scale": gt_scale}
-    _end(score(pred, gt, protocol, out, **scales, pred_pattern=pred_pattern, gt_pattern=gt_pattern))
+    _end(score(
+        pred, gt, protocol, out, pred_scale=pred_scale, gt_scale=gt_scale, pred_pattern=pred_pattern, gt_pattern=gt_pattern,
+        pred_key=pred_key, gt_key=gt_key,
+    ))
 
 
 @main.command()

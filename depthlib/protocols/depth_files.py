@@ -54,7 +54,7 @@ def _array(path: Path, scale: float | None, key: str | None) -> np.ndarray:
             names = loaded.files
             name = key if key is not None else names[0] if len(names) == 1 else "depth"
             if name not in names:
-                wanted = key or "one array, or one named depth: give a key"
+                wanted = key or "one array, or one named depth: name one (--pred-key, --gt-key)"
                 raise DataError(f"{path}: found the arrays {', '.join(names)}, expected {wanted}")
             loaded = loaded[name]
     shape = [side for side in loaded.shape if side != 1]

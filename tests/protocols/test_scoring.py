@@ -9,7 +9,9 @@ import pytest
 import torch
 from PIL import Image
 from scored_maps import truth
+from typer.testing import CliRunner
 
+from depthlib.app import cli
 from depthlib.base.paths import samples_dir
 from depthlib.data.depth_png import read_depth_png, write_depth_png
 from depthlib.data.errors import DataError
@@ -183,3 +185,18 @@ def test_the_folder_of_predict_needs_no_pattern(tmp_path):
     Image.new("RGB", (8, 8)).save(tmp_path / "pred/a_depth.png")
     write_depth_png(tmp_path / "gt/a.png", truth(0))
     assert [image.name for image in score_folders(tmp_path / "pred", tmp_path / "gt", "scenes").images] == ["a"]
+
+
+def test_one_of_several_arrays_is_named(folders, tmp_path):
+    for i in range(5):
+        depth = np.load(folders[0] / f"image{i}.npy")
+        (tmp_path / "arrays").mkdir(exist_ok=True)
+        np.savez(tmp_path / f"arrays/image{i}.npz", near=depth / 2, right=depth)
+    arguments = ["evaluate", "--pred", tmp_path / "arrays", "--gt", folders[1], "--protocol", "scenes", "--out", tmp_path / "errors"]
+    assert CliRunner().invoke(cli.main, [*map(str, arguments), "--pred-key", "right"]).exit_code == 0
+    expected = score_folders(*folders, "scenes").summary()["abs_rel"].mean
+    with (tmp_path / "errors/scenes-summary.csv").open() as file:
+        summary = {row["metric"]: row for row in csv.DictReader(file)}
+    assert float(summary["abs_rel"]["value"]) == pytest.approx(expected, rel=1e-6)
+    refused = CliRunner().invoke(cli.main, [str(one) for one in arguments])
+    assert refused.exit_code != 0 and "--pred-key" in refused.output
