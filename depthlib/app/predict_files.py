@@ -25,6 +25,8 @@ from depthlib.protocols.photograph import AnyPath, checked, default_weights, for
 
 @dataclass(frozen=True)
 class Problem:
+    """A file that could not be used, and why."""
+
     source: Path
     reason: str
 
@@ -32,7 +34,8 @@ class Problem:
 @dataclass
 class Outcome:
     """`meaning` says what the numbers are that were written; `trained` is the focal length of the training, where known, as
-    `relative_focal` gives it; `seconds` is the time from the first photograph to the last."""
+    `relative_focal` gives it; `seconds` is the time from the first photograph to the last.
+    """
 
     meaning: Meaning
     trained: float | None

@@ -30,7 +30,8 @@ _MEDIA = {
 
 def croissant(manifest: Manifest | Generated) -> dict[str, Any]:
     """The JSON-LD mapping: public files become FileObjects with their sha256, kinds of file FileSets; units, splits and
-    traps, for which the format has no field, are part of the descriptions."""
+    traps, for which the format has no field, are part of the descriptions.
+    """
     common = {"@context": _CONTEXT, "@type": "sc:Dataset", "name": manifest.name, "conformsTo": VERSION}
     if isinstance(manifest, Generated):
         return common | {"description": manifest.description, "license": manifest.licence, "distribution": []}

@@ -53,6 +53,8 @@ class Exported:
 
 
 class Format(NamedTuple):
+    """How a file of one format is written, and run for the comparison with torch."""
+
     suffix: str
     write: Callable[[nn.Module, Tensor, Path, Mapping[str, str]], None]
     runner: Callable[[Path], Runner]

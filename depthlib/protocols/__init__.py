@@ -1,0 +1,1 @@
+"""What exactly is measured: protocols as locked files, alignment, the one inference loop."""

@@ -107,7 +107,8 @@ def placed(prediction: Tensor, size: tuple[int, int], covers: str, resize: str) 
 
 def filled(depth: Tensor) -> Tensor:
     """Holes (depth 0) filled as KITTI's devkit does: row by row the smaller of the two neighbours, or the only one; rows
-    without any value then take that of the next row above, or below. [B,1,H,W]; ValueError for an empty prediction."""
+    without any value then take that of the next row above, or below. [B,1,H,W]; ValueError for an empty prediction.
+    """
     if not bool((depth > 0).flatten(1).any(1).all()):
         raise ValueError("prediction: found nothing but holes (0), expected at least one depth")
     before, after = _last(depth, -1), _last(depth.flip(-1), -1).flip(-1)

@@ -57,7 +57,8 @@ def _is_network_side(side: Any) -> bool:
 
 def network_size(image_size: Sequence[int], input_size: Sequence[int], multiple: int = MULTIPLES[0]) -> tuple[int, int]:
     """The input size of the network for an image: as many pixels as `input_size`, the image's own aspect ratio
-    (at most `MAX_ASPECT`), each side rounded to a multiple of `multiple`. Sizes are (height, width)."""
+    (at most `MAX_ASPECT`), each side rounded to a multiple of `multiple`. Sizes are (height, width).
+    """
     if len(input_size) != 2 or not all(_is_network_side(side) for side in input_size):
         raise ValueError(f"input_size: found {tuple(input_size)}, expected (height, width), multiples of {MULTIPLES[0]}")
     aspect = min(max(image_size[1] / image_size[0], 1 / MAX_ASPECT), MAX_ASPECT)

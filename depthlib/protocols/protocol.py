@@ -110,7 +110,8 @@ class Protocol:
 
     def fingerprint(self) -> str:
         """SHA-256 of all that decides numbers: every field but name and `what`, those at their default left out, so that a
-        field added later changes no fingerprint."""
+        field added later changes no fingerprint.
+        """
         kept = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)
                 if f.name not in WORDS and getattr(self, f.name) != f.default}
         return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()

@@ -66,7 +66,8 @@ class Scores:
 
     def summary(self, level: float = 0.95) -> dict[str, Interval]:
         """metric -> the protocol's average, with a bootstrap interval over images: of one image both ends are its own error,
-        which is no interval, and neither printed nor written as one."""
+        which is no interval, and neither printed nor written as one.
+        """
         pixels = [image.pixels for image in self.images]
         return {
             name: reduced_interval(name, [i.errors[name] for i in self.images], pixels, self.protocol.reduction, level=level)

@@ -27,7 +27,8 @@ def unpaired(better: np.ndarray, rival: np.ndarray) -> Paired:
 
 def spreads(found: Paired) -> tuple[float, float, float]:
     """Standard deviations of a difference from seed to seed, from frame to frame, and of the rest, s, f and e of
-    `depthlib.base.stats_paired`."""
+    `depthlib.base.stats_paired`.
+    """
     of_seed = max(0.0, found.seed_part * found.seeds - found.rest / found.frames)
     return of_seed**0.5, (found.frame_part * found.frames) ** 0.5, found.rest**0.5
 

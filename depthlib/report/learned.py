@@ -34,7 +34,8 @@ def floor_of(records: Sequence[RunRecord], data: str, test: str, metric: str) ->
 
 def has_learned(found: np.ndarray, floor: np.ndarray, share: float) -> bool:
     """Whether errors [seeds, frames] average to at most `share` of the floor's [1, frames], with all of their interval
-    below it."""
+    below it.
+    """
     return bool(found.mean() <= share * floor.mean() and interval_of(paired(floor - found), LEVEL).low > 0)
 
 

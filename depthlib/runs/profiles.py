@@ -1,6 +1,7 @@
 """Profiles: the scale of runs. All are `QUICK` with some fields replaced.
 
-The committed results are those of `STANDARD`."""
+The committed results are those of `STANDARD`.
+"""
 
 from __future__ import annotations
 

@@ -6,6 +6,8 @@ from enum import IntEnum
 
 
 class Pattern(IntEnum):
+    """What covers a surface."""
+
     PLASTER = 0         # painted walls, skin, lacquer: the colour with faint mottling
     WOOD = 1            # grain along the longest side
     PLANKS = 2          # a floor of boards

@@ -1,0 +1,1 @@
+"""The training loop, tasks, optimisers, schedules, checkpoints."""

@@ -18,6 +18,8 @@ Call = Callable[[], Any]
 
 
 class Sides(NamedTuple):
+    """The same work by this package and by a peer."""
+
     ours: Call
     peer: Call
 

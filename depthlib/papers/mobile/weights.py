@@ -24,7 +24,7 @@ def last_weights(records: Sequence[RunRecord]) -> dict[str, list[float]]:
 
 
 def direction(ends: Sequence[float], start: float = START) -> str:
-    """ "rises" or "falls" where all seeds end on that side of the start, else "differs between seeds"."""
+    """Whether a weight "rises" or "falls": all seeds end on that side of the start; else "differs between seeds"."""
     return "rises" if min(ends) > start else "falls" if max(ends) < start else "differs between seeds"
 
 
