@@ -1,5 +1,6 @@
-"""Settings of all tests: property tests draw the same examples everywhere, without a limit of time that load would exceed,
-and Ctrl-C means what it usually means, also where the tests run in the background of a shell that ignores it there.
+"""Settings of all tests: property tests draw the same examples everywhere, without a limit of time that load would
+exceed, and Ctrl-C means what it usually means, also where the tests run in the background of a shell that ignores it
+there.
 """
 
 import signal

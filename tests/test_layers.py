@@ -6,16 +6,32 @@ import pytest
 
 from depthlib.base.fingerprint import PACKAGE
 
-# From the command line down to paths and statistics. `comparison` puts the papers side by side, so it stands above them.
+# From the command line down to paths and statistics. `comparison` puts the papers side by side, so it stands above
+# them.
 ORDER = (
-    "app", "site", "course", "bench", "papers.comparison", "papers", "report", "runs", "scenes", "training", "losses", "protocols",
-    "data", "models", "metrics", "geometry", "base",
+    "app",
+    "site",
+    "course",
+    "bench",
+    "papers.comparison",
+    "papers",
+    "report",
+    "runs",
+    "scenes",
+    "training",
+    "losses",
+    "protocols",
+    "data",
+    "models",
+    "metrics",
+    "geometry",
+    "base",
 )
 MODULES = {
     ".".join(("depthlib", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__"): path
     for path in PACKAGE.rglob("*.py")
 }
-ENTRIES = {"depthlib", "depthlib.__main__"}        # the version number, and `python -m depthlib`
+ENTRIES = {"depthlib", "depthlib.__main__"}  # the version number, and `python -m depthlib`
 
 
 def imported(path):

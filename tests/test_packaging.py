@@ -32,11 +32,27 @@ def test_lock_file_covers_every_dependency():
 
 
 def test_declared_dependencies_are_imported_somewhere():
-    tools = {       # used through their command or plugin
-        "jupyterlab", "ipykernel", "nbval", "pytest", "pytest-xdist", "ruff", "snakemake", "snakemake-executor-plugin-slurm", "mypy",
+    tools = {  # used through their command or plugin
+        "jupyterlab",
+        "ipykernel",
+        "nbval",
+        "pytest",
+        "pytest-xdist",
+        "ruff",
+        "snakemake",
+        "snakemake-executor-plugin-slurm",
+        "mypy",
     }
-    import_names = {"scikit-image": "skimage", "pillow": "PIL", "pyyaml": "yaml", "beautifulsoup4": "bs4", "websocket-client": "websocket"}
-    source = "\n".join(p.read_text(encoding="utf-8") for folder in ("depthlib", "tests") for p in (REPOSITORY / folder).rglob("*.py"))
+    import_names = {
+        "scikit-image": "skimage",
+        "pillow": "PIL",
+        "pyyaml": "yaml",
+        "beautifulsoup4": "bs4",
+        "websocket-client": "websocket",
+    }
+    source = "\n".join(
+        p.read_text(encoding="utf-8") for folder in ("depthlib", "tests") for p in (REPOSITORY / folder).rglob("*.py")
+    )
     for dependency in DECLARED:
         name = dependency.split("=")[0].split(">")[0].split("[")[0].strip()
         module = import_names.get(name, name).replace("-", "_")
@@ -53,25 +69,34 @@ def test_readme_is_finished_and_its_links_lead_somewhere():
     local = {target for target in targets if target and not re.match(r"[a-z]+:", target)}
     assert any(target.endswith(".png") for target in local) and any(target.endswith(".ipynb") for target in local)
     places = {target: (REPOSITORY / target).resolve() for target in local}
-    assert sorted(t for t, place in places.items() if not (place.exists() and place.is_relative_to(REPOSITORY.resolve()))) == []
+    assert (
+        sorted(t for t, place in places.items() if not (place.exists() and place.is_relative_to(REPOSITORY.resolve())))
+        == []
+    )
 
 
 def test_import_is_light():
     heavy = "{'timm', 'torchvision', 'torchmetrics', 'skimage', 'matplotlib', 'pandas', 'papermill', 'torch'}"
     code = f"import depthlib, sys; print(sorted({heavy} & set(sys.modules)))"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    )
 
 
 @pytest.mark.slow
 def test_rows_of_the_papers_import_no_library_of_networks():
-    """It is imported when a network is built: a lesson's first cell stays quick, and shows no warning of that library."""
+    """It is imported when a network is built: a lesson's first cell stays quick, and shows no warning of that
+    library.
+    """
     code = (
         "import sys; from importlib import import_module\n"
         "for name in ('anuw', 'dacnn', 'mobile', 'dual', 'synergy', 'comparison'):\n"
         "    import_module(f'depthlib.papers.{name}.rows').runs('smoke')\n"
         "print(sorted({'timm', 'tqdm.auto', 'huggingface_hub', 'pandas', 'matplotlib'} & set(sys.modules)))"
     )
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    )
 
 
 def test_code_passes_the_linter():

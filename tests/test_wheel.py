@@ -27,7 +27,18 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with an environment `venv`, in the versions of the lock, and a photograph."""
     folder = tmp_path_factory.mktemp("wheel")
     run("uv", "build", "--wheel", "--out-dir", folder, REPOSITORY, cwd=folder)
-    run("uv", "export", "--frozen", "--no-emit-project", "--no-dev", "--no-hashes", "-q", "-o", folder / "needs.txt", cwd=REPOSITORY)
+    run(
+        "uv",
+        "export",
+        "--frozen",
+        "--no-emit-project",
+        "--no-dev",
+        "--no-hashes",
+        "-q",
+        "-o",
+        folder / "needs.txt",
+        cwd=REPOSITORY,
+    )
     run("uv", "venv", "-q", folder / "venv", cwd=folder)
     (wheel,) = folder.glob("*.whl")
     run("uv", "pip", "install", "-q", "--python", folder / "venv", "-r", "needs.txt", wheel, cwd=folder)
@@ -53,7 +64,7 @@ def test_predict_and_the_manifests_come_along(installed):
 
 def test_what_the_course_needs_is_named(installed):
     done = subprocess.run(
-        [installed / "venv/bin/depthlib", "reproduce", "--dry-run"], cwd=installed, capture_output=True, text=True,
+        [installed / "venv/bin/depthlib", "reproduce", "--dry-run"], cwd=installed, capture_output=True, text=True
     )
     assert done.returncode == 1 and "pip install 'depthlib[course]'" in done.stderr and "Traceback" not in done.stderr
     assert sorted(path.name for path in installed.iterdir() if path.name in ("out", "runs")) == []

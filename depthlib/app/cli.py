@@ -14,8 +14,11 @@ from depthlib.app.learn import learn
 from depthlib.app.trajectory import evaluate_trajectory
 
 main = typer.Typer(
-    help="Monocular depth: five papers, reproduced.", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False,
-    rich_markup_mode=None,      # an error is a line that can be searched, not a box that breaks it
+    help="Monocular depth: five papers, reproduced.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode=None,  # an error is a line that can be searched, not a box that breaks it
 )
 notebooks = typer.Typer(help="Clean and copy the notebooks.", no_args_is_help=True, rich_markup_mode=None)
 main.add_typer(notebooks, name="notebooks")
@@ -60,28 +63,40 @@ def _resumable() -> Iterator[None]:
             yield
     except (KeyboardInterrupt, SystemExit) as stop:
         typer.echo("stopped; the same command resumes", err=True)
-        _end(stop.code if isinstance(stop, SystemExit) else 130)        # as the shell tells signals
+        _end(stop.code if isinstance(stop, SystemExit) else 130)  # as the shell tells signals
 
 
 @main.command()
 def reproduce(
-    lessons: Annotated[list[str] | None, typer.Argument(help="notebook names, numbers or paper keys; all by default")] = None,
+    lessons: Annotated[
+        list[str] | None, typer.Argument(help="notebook names, numbers or paper keys; all by default")
+    ] = None,
     profile: Profile = "quick",
     device: Device = "auto",
-    jobs: Annotated[int | None, typer.Option(min=1, help="how many at once; one a GPU, or one a core, by default")] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="how many at once; one a GPU, or one a core, by default")
+    ] = None,
     max_minutes: Annotated[float | None, typer.Option(min=0, help="stop then; the same command resumes later")] = None,
-    executor: Annotated[str | None, typer.Option(help="Snakemake executor, e.g. slurm; this machine by default")] = None,
+    executor: Annotated[
+        str | None, typer.Option(help="Snakemake executor, e.g. slurm; this machine by default")
+    ] = None,
     workflow_profile: Annotated[
-        Path | None, typer.Option(help="Snakemake profile, e.g. depthlib/course/batch/slurm"),
+        Path | None, typer.Option(help="Snakemake profile, e.g. depthlib/course/batch/slurm")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what would be made")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="with --dry-run: every job")] = False,
-    verify: Annotated[bool, typer.Option("--verify", help="make everything again elsewhere and compare with results/")] = False,
-    sample: Annotated[int | None, typer.Option(min=1, help="with --verify: only so many runs, chosen at random")] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="make everything again elsewhere and compare with results/")
+    ] = False,
+    sample: Annotated[
+        int | None, typer.Option(min=1, help="with --verify: only so many runs, chosen at random")
+    ] = None,
 ) -> None:
     """Train, evaluate, and execute the notebooks. Tables, figures and a page go to out/."""
     if sample is not None and not verify:
-        raise typer.BadParameter("found no --verify, expected it: a sample of the committed runs is made again", param_hint="--sample")
+        raise typer.BadParameter(
+            "found no --verify, expected it: a sample of the committed runs is made again", param_hint="--sample"
+        )
     names = lessons or []
     settings = {"profile": profile, "device": device, "jobs": jobs}
     with _one_line(), _resumable():
@@ -103,7 +118,9 @@ def reproduce(
 
 @main.command()
 def merge(
-    source: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="another store, or results/<profile>/runs")],
+    source: Annotated[
+        Path, typer.Argument(exists=True, file_okay=False, help="another store, or results/<profile>/runs")
+    ],
 ) -> None:
     """Copy the runs of another machine into the store. Whole ones only; status 1 if some are damaged or contradict
     existing ones.
@@ -119,22 +136,31 @@ def merge(
 
 @main.command()
 def predict(
-    images: Annotated[list[Path], typer.Argument(help="photographs, folders of them, or quoted patterns such as 'trip/*.jpg'")],
+    images: Annotated[
+        list[Path], typer.Argument(help="photographs, folders of them, or quoted patterns such as 'trip/*.jpg'")
+    ],
     out: Annotated[Path, typer.Option(help="folder for the depth maps")] = Path("depth"),
-    weights: Annotated[Path | None, typer.Option(help="safetensors written by depthlib; the shipped network by default")] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="safetensors written by depthlib; the shipped network by default")
+    ] = None,
     device: Device = "auto",
     batch: Annotated[int, typer.Option(min=1, help="images that go through the network together")] = 4,
     size: Annotated[
-        tuple[int, int] | None, typer.Option(help="height and width at which the network looks; those of the training by default"),
+        tuple[int, int] | None,
+        typer.Option(help="height and width at which the network looks; those of the training by default"),
     ] = None,
-    focal: Annotated[float | None, typer.Option(help="focal length in pixels of the photograph; else from EXIF, else a guess")] = None,
+    focal: Annotated[
+        float | None, typer.Option(help="focal length in pixels of the photograph; else from EXIF, else a guess")
+    ] = None,
     fov: Annotated[float | None, typer.Option(help="the same as a horizontal field of view in degrees")] = None,
     known: Annotated[
-        list[str] | None, typer.Option(help="depth of a pixel of the only photograph, x,y=metres; may be repeated"),
+        list[str] | None, typer.Option(help="depth of a pixel of the only photograph, x,y=metres; may be repeated")
     ] = None,
     ply: Annotated[bool, typer.Option("--ply", help="write the coloured points, too")] = False,
 ) -> None:
-    """Write depth maps of photographs. A coloured picture and a 16-bit PNG of each, which `evaluate` pairs with a truth."""
+    """Write depth maps of photographs. A coloured picture and a 16-bit PNG of each, which `evaluate` pairs with a
+    truth.
+    """
     from depthlib.app.predict_files import run
 
     _end(run(images, out, weights, device, batch, size=size, focal=focal, view=fov, known=known or (), cloud=ply))
@@ -144,8 +170,12 @@ def predict(
 def export(
     weights: Annotated[Path, typer.Argument(help="safetensors written by depthlib, e.g. weights.safetensors of a run")],
     out: Annotated[Path, typer.Argument(help="the file to write: .onnx, .tflite or .pte")],
-    format: Annotated[str, typer.Option(help="onnx, litert or executorch; the last two need packages of their own")] = "onnx",
-    size: Annotated[tuple[int, int] | None, typer.Option(help="height and width of the images; those of the training by default")] = None,
+    format: Annotated[
+        str, typer.Option(help="onnx, litert or executorch; the last two need packages of their own")
+    ] = "onnx",
+    size: Annotated[
+        tuple[int, int] | None, typer.Option(help="height and width of the images; those of the training by default")
+    ] = None,
 ) -> None:
     """Write a network for phones and other runtimes. Compared with torch on two images."""
     from depthlib.models.export import run
@@ -160,7 +190,9 @@ def run(
     data: Annotated[str, typer.Option(help="what to train on")] = "streets",
     profile: Profile = "quick",
     seed: Annotated[int, typer.Option(help="of weights, order and augmentation")] = 0,
-    change: Annotated[list[str] | None, typer.Option("--set", help="a field of the profile, e.g. steps=20; may be repeated")] = None,
+    change: Annotated[
+        list[str] | None, typer.Option("--set", help="a field of the profile, e.g. steps=20; may be repeated")
+    ] = None,
     device: Device = "auto",
 ) -> None:
     """Train and score one run. One in the store is not trained again; its errors are printed."""
@@ -174,22 +206,44 @@ def run(
 def evaluate(
     pred: Annotated[Path, typer.Option(help="folder of predicted depth maps: 16-bit PNG, npy or npz")],
     gt: Annotated[Path, typer.Option(help="folder of true depth maps; pairs share their file name without suffix")],
-    protocol: Annotated[str, typer.Option(help="what exactly is measured: a file of depthlib/protocols, e.g. eigen-annotated")],
-    out: Annotated[Path, typer.Option(help="folder for the CSV files: errors of each image, averages")] = Path("errors"),
-    pred_scale: Annotated[float | None, typer.Option(help="units per metre of predictions; PNGs of depthlib hold it")] = None,
-    gt_scale: Annotated[float | None, typer.Option(help="units per metre of the truth, e.g. 256 for KITTI, 1000 for millimetres")] = None,
-    pred_pattern: Annotated[str | None, typer.Option(help="which files are predictions, e.g. *_depth16.png as `predict` writes")] = None,
+    protocol: Annotated[
+        str, typer.Option(help="what exactly is measured: a file of depthlib/protocols, e.g. eigen-annotated")
+    ],
+    out: Annotated[Path, typer.Option(help="folder for the CSV files: errors of each image, averages")] = Path(
+        "errors"
+    ),
+    pred_scale: Annotated[
+        float | None, typer.Option(help="units per metre of predictions; PNGs of depthlib hold it")
+    ] = None,
+    gt_scale: Annotated[
+        float | None, typer.Option(help="units per metre of the truth, e.g. 256 for KITTI, 1000 for millimetres")
+    ] = None,
+    pred_pattern: Annotated[
+        str | None, typer.Option(help="which files are predictions, e.g. *_depth16.png as `predict` writes")
+    ] = None,
     gt_pattern: Annotated[str | None, typer.Option(help="the same for the truth")] = None,
-    pred_key: Annotated[str | None, typer.Option(help="which array of npz files that hold several is the prediction")] = None,
+    pred_key: Annotated[
+        str | None, typer.Option(help="which array of npz files that hold several is the prediction")
+    ] = None,
     gt_key: Annotated[str | None, typer.Option(help="the same for the truth")] = None,
 ) -> None:
     """Score predictions under a named protocol. Each image to CSV, the mean with an interval."""
     from depthlib.protocols.scoring import run as score
 
-    _end(score(
-        pred, gt, protocol, out, pred_scale=pred_scale, gt_scale=gt_scale, pred_pattern=pred_pattern, gt_pattern=gt_pattern,
-        pred_key=pred_key, gt_key=gt_key,
-    ))
+    _end(
+        score(
+            pred,
+            gt,
+            protocol,
+            out,
+            pred_scale=pred_scale,
+            gt_scale=gt_scale,
+            pred_pattern=pred_pattern,
+            gt_pattern=gt_pattern,
+            pred_key=pred_key,
+            gt_key=gt_key,
+        )
+    )
 
 
 @main.command()
@@ -200,8 +254,12 @@ def doctor() -> None:
     _end(report())
 
 
-@main.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "allow_interspersed_args": False})
-def bench(context: typer.Context, name: Annotated[str, typer.Argument(help="scenes, psnl, ...: a module of depthlib.bench")]) -> None:
+@main.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "allow_interspersed_args": False}
+)
+def bench(
+    context: typer.Context, name: Annotated[str, typer.Argument(help="scenes, psnl, ...: a module of depthlib.bench")]
+) -> None:
     """Measure speed and memory. Median and spread after a warm-up; options after the name go to the benchmark."""
     import importlib
     import pkgutil
@@ -217,7 +275,7 @@ def bench(context: typer.Context, name: Annotated[str, typer.Argument(help="scen
 @notebooks.command()
 def strip(
     files: Annotated[
-        list[Path] | None, typer.Argument(exists=True, dir_okay=False, help="all of notebooks/ by default"),
+        list[Path] | None, typer.Argument(exists=True, dir_okay=False, help="all of notebooks/ by default")
     ] = None,
 ) -> None:
     """Remove outputs and counts from the sources. And metadata that changes with each execution."""

@@ -42,7 +42,7 @@ def list_() -> None:
     for name in manifest_names():
         try:
             table.add_row(name, *_described(load_manifest(name)))
-        except DataError as error:                      # one bad file must not hide the others
+        except DataError as error:  # one bad file must not hide the others
             broken.append(str(error))
     Console().print(table)
     for message in broken:
@@ -62,7 +62,9 @@ def _described(manifest: Manifest | Generated) -> tuple[str, str, str, str]:
 def verify(
     name: Name,
     root: Root = None,
-    lists: Annotated[Path | None, typer.Option(help="folder of lists; by default that of `depthlib data fetch lists`")] = None,
+    lists: Annotated[
+        Path | None, typer.Option(help="folder of lists; by default that of `depthlib data fetch lists`")
+    ] = None,
     split: Annotated[list[str] | None, typer.Option(help="a split to check; may be repeated; all by default")] = None,
     full: Annotated[bool, typer.Option("--full", help="decode every file and hash what has a known hash")] = False,
 ) -> None:
@@ -74,13 +76,19 @@ def verify(
         if isinstance(manifest, Generated):
             from depthlib.scenes.manifest import check_manifest
 
-            differing = check_manifest(10**9 if full else 1)        # complete anyway; pixels depend on the machine
+            differing = check_manifest(10**9 if full else 1)  # complete anyway; pixels depend on the machine
             for name in differing:
                 typer.echo(f"{name}: the pixels differ from the manifest")
             typer.echo(f"{len(differing)} frames differ from the manifest")
             raise typer.Exit(1 if differing else 0)
-        report = check(manifest, root or default_root(name), lists=lists or default_root("lists"), splits=split or (), full=full,
-                       progress=full)
+        report = check(
+            manifest,
+            root or default_root(name),
+            lists=lists or default_root("lists"),
+            splits=split or (),
+            full=full,
+            progress=full,
+        )
     typer.echo(report.text())
     raise typer.Exit(0 if report.ok else 1)
 
@@ -102,10 +110,12 @@ def fetch(name: Name, root: Root = None) -> None:
 def preview(
     name: Name,
     root: Root = None,
-    split: Annotated[str | None, typer.Option(help="the loader's split; for the scenes a family (rooms, streets)")] = None,
+    split: Annotated[
+        str | None, typer.Option(help="the loader's split; for the scenes a family (rooms, streets)")
+    ] = None,
     count: Annotated[int, typer.Option(min=1, max=50, help="number of items")] = 6,
     option: Annotated[
-        list[str] | None, typer.Option(help="key=value for the loader, as in views=current,next; may be repeated"),
+        list[str] | None, typer.Option(help="key=value for the loader, as in views=current,next; may be repeated")
     ] = None,
     out: Annotated[Path, typer.Option(help="the picture")] = Path("preview.png"),
 ) -> None:
@@ -125,7 +135,9 @@ def preview(
             options = typed_options(manifest, {key: value for key, _, value in pairs})
             dataset = open_dataset(manifest, str(root or default_root(name)), split, options)
             if left_out := getattr(dataset, "unpaired", []):
-                typer.echo(f"{len(left_out)} images have no depth and are left out, the first is {left_out[0]}", err=True)
+                typer.echo(
+                    f"{len(left_out)} images have no depth and are left out, the first is {left_out[0]}", err=True
+                )
             samples = spread(dataset, count)
         if not samples:
             raise DataError(f"{name}: found no item, expected at least one")
@@ -149,7 +161,7 @@ def _scenes(family: str, count: int) -> list:
 
 @data.command()
 def croissant(
-    name: Name, out: Annotated[Path | None, typer.Option(help="a .json file; by default it is printed")] = None,
+    name: Name, out: Annotated[Path | None, typer.Option(help="a .json file; by default it is printed")] = None
 ) -> None:
     """Write the manifest as Croissant metadata."""
     from depthlib.data.croissant import croissant as describe

@@ -1,4 +1,6 @@
-"""A predicted depth map as two pictures of the photograph's size: 16-bit numbers, and colours with their scale below."""
+"""A predicted depth map as two pictures of the photograph's size: 16-bit numbers, and colours with their scale
+below.
+"""
 
 from __future__ import annotations
 
@@ -16,21 +18,26 @@ from depthlib.data.images import resize
 from depthlib.models.meaning import Meaning
 from depthlib.protocols.known_points import SAME, Fit
 
-STRIP = 2**19               # pixels that are in memory in floating point at a time
-NARROWEST = 200             # pixels that the scale needs for its words
-TITLES = {"metre": ("depth (m)", " m"), "unscaled": ("depth, scale unknown", ""), "relative": ("relative depth, no unit", "")}
+STRIP = 2**19  # pixels that are in memory in floating point at a time
+NARROWEST = 200  # pixels that the scale needs for its words
+TITLES = {
+    "metre": ("depth (m)", " m"),
+    "unscaled": ("depth, scale unknown", ""),
+    "relative": ("relative depth, no unit", ""),
+}
 
 
 def write_maps(
-    depth: Tensor, size: Sequence[int], colour: Path, depth16: Path, meaning: Meaning, fit: Fit = SAME,
+    depth: Tensor, size: Sequence[int], colour: Path, depth16: Path, meaning: Meaning, fit: Fit = SAME
 ) -> float:
-    """Write both pictures of a depth map [1, h, w] of the network's size at `size` (height, width), each pixel after `fit`.
+    """Write both pictures of a depth map [1, h, w] of the network's size at `size` (height, width), each pixel after
+    `fit`.
 
     Returns the stored units per unit of depth. Raises ValueError for depths that do not fit into 16 bits.
     """
     code = DepthCode.fitting(float(fit(depth.min())), float(fit(depth.max())), meaning.unit)
     low, high = scale_of([fit(depth).numpy()])
-    ends = (low, max(high, low + 1e-3 * abs(low)))      # a flat map is one colour: rounding is not drawn
+    ends = (low, max(high, low + 1e-3 * abs(low)))  # a flat map is one colour: rounding is not drawn
     stored = np.empty(tuple(size), np.uint16)
     picture = Image.new("RGB", (max(size[1], NARROWEST), size[0] + _bar_height(size[1])), "white")
     for columns, predicted in strips(depth, size):
@@ -64,7 +71,7 @@ def at_pixels(depth: Tensor, size: Sequence[int], pixels: Sequence[tuple[int, in
     for x, y in pixels:
         if not (0 <= x < size[1] and 0 <= y < size[0]):
             raise ValueError(f"known: found the pixel {x},{y}, expected x below {size[1]} and y below {size[0]}")
-    return [float(_heightened(wide[..., x:x + 1], size)[y, 0]) for x, y in pixels]
+    return [float(_heightened(wide[..., x : x + 1], size)[y, 0]) for x, y in pixels]
 
 
 def _widened(depth: Tensor, size: Sequence[int]) -> Tensor:
@@ -73,7 +80,8 @@ def _widened(depth: Tensor, size: Sequence[int]) -> Tensor:
 
 def _heightened(wide: Tensor, size: Sequence[int]) -> np.ndarray:
     columns = wide.shape[3]
-    wide = wide.expand(-1, -1, -1, max(2, columns))         # with antialiasing, torch resizes a single column to a constant
+    # with antialiasing, torch resizes a single column to a constant
+    wide = wide.expand(-1, -1, -1, max(2, columns))
     return resize(wide, (size[0], wide.shape[3]))[0, 0, :, :columns].numpy()
 
 

@@ -14,9 +14,20 @@ from pathlib import Path
 
 from depthlib.base import paths
 
-FREE_GIB = 2.0          # more than the scenes, runs and executed notebooks of `quick` need
-KEY_PACKAGES = ("torch", "torchvision", "torchmetrics", "numpy", "scikit-image", "pillow", "matplotlib", "pandas",
-                "papermill", "nbval", "jupyterlab")
+FREE_GIB = 2.0  # more than the scenes, runs and executed notebooks of `quick` need
+KEY_PACKAGES = (
+    "torch",
+    "torchvision",
+    "torchmetrics",
+    "numpy",
+    "scikit-image",
+    "pillow",
+    "matplotlib",
+    "pandas",
+    "papermill",
+    "nbval",
+    "jupyterlab",
+)
 
 
 @dataclass(frozen=True)
@@ -37,7 +48,7 @@ def examine() -> Iterator[Finding]:
     for look in (_python, _packages, _torchvision, _device, _threads, _instructions, _folders, _samples, _weights):
         try:
             yield from look()
-        except Exception as error:      # a broken installation may fail in any way
+        except Exception as error:  # a broken installation may fail in any way
             found = f"could not be determined ({type(error).__name__}: {error})"
             yield Finding(look.__name__.strip("_"), found, False, "install the project again: `uv sync`")
 
@@ -57,7 +68,10 @@ def report() -> int:
     if problems:
         console.print(f"{problems} to look at, marked `look`; then run `depthlib doctor` again")
     else:
-        console.print("everything is in order; next: `depthlib learn`, your copies of the lessons, or `depthlib reproduce`, everything")
+        console.print(
+            "everything is in order; next: `depthlib learn`, your copies of the lessons, or `depthlib reproduce`, "
+            "everything"
+        )
     return problems
 
 
@@ -66,10 +80,14 @@ def line() -> str:
     try:
         import torch
 
-        return (f"Python {platform.python_version()}, torch {torch.__version__} on {_device_name()}, "
-                f"{torch.get_num_threads()} of {usable_cores():g} cores, {torch.backends.cpu.get_cpu_capability()}")
+        return (
+            f"Python {platform.python_version()}, torch {torch.__version__} on {_device_name()}, "
+            f"{torch.get_num_threads()} of {usable_cores():g} cores, {torch.backends.cpu.get_cpu_capability()}"
+        )
     except Exception as error:
-        return f"Python {platform.python_version()}, torch cannot be used ({type(error).__name__}): run `depthlib doctor`"
+        return (
+            f"Python {platform.python_version()}, torch cannot be used ({type(error).__name__}): run `depthlib doctor`"
+        )
 
 
 def usable_cores() -> float:
@@ -80,7 +98,7 @@ def usable_cores() -> float:
     try:
         quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
         return cores if quota == "max" else min(cores, int(quota) / int(period))
-    except (OSError, ValueError):       # no control groups, or their older form
+    except (OSError, ValueError):  # no control groups, or their older form
         return cores
 
 
@@ -113,13 +131,15 @@ def _packages() -> Iterator[Finding]:
         found = _version(requirement.name)
         if found is None or not requirement.specifier.contains(found, prereleases=True):
             needed = f"{requirement.name}{requirement.specifier}"
-            yield Finding(requirement.name, found or "absent", False, f"needs {needed}: `uv sync`, or `pip install '{needed}'`")
+            yield Finding(
+                requirement.name, found or "absent", False, f"needs {needed}: `uv sync`, or `pip install '{needed}'`"
+            )
 
 
 def _torchvision() -> Iterator[Finding]:
     """torchvision is compiled against one version of torch, so one of its operators is called."""
     if (torch_version := _version("torch")) is None or (version := _version("torchvision")) is None:
-        return          # reported among the packages
+        return  # reported among the packages
     import torch
 
     value = f"{version} beside torch {torch_version}"
@@ -146,8 +166,14 @@ def _device() -> Iterator[Finding]:
 
     build = f"CUDA {torch.version.cuda} build" if torch.version.cuda else "CPU build"
     lost = shutil.which("nvidia-smi") is not None and not torch.cuda.is_available()
-    advice = ("an NVIDIA driver is here, but torch cannot use it: check `nvidia-smi`, CUDA_VISIBLE_DEVICES, and that "
-              "torch is a CUDA build no newer than the driver") if lost else ""
+    advice = (
+        (
+            "an NVIDIA driver is here, but torch cannot use it: check `nvidia-smi`, CUDA_VISIBLE_DEVICES, and that "
+            "torch is a CUDA build no newer than the driver"
+        )
+        if lost
+        else ""
+    )
     yield Finding("device", f"{_device_name()} ({build})", not lost, advice)
 
 
@@ -155,8 +181,14 @@ def _threads() -> Iterator[Finding]:
     import torch
 
     threads, cores = torch.get_num_threads(), usable_cores()
-    advice = "" if threads <= max(cores, 1) else f"set OMP_NUM_THREADS={max(int(cores), 1)}: more threads than cores are slower"
-    yield Finding("threads", f"{threads} of {cores:g} usable cores ({os.cpu_count()} in the machine)", not advice, advice)
+    advice = (
+        ""
+        if threads <= max(cores, 1)
+        else f"set OMP_NUM_THREADS={max(int(cores), 1)}: more threads than cores are slower"
+    )
+    yield Finding(
+        "threads", f"{threads} of {cores:g} usable cores ({os.cpu_count()} in the machine)", not advice, advice
+    )
 
 
 def _instructions() -> Iterator[Finding]:
@@ -164,13 +196,20 @@ def _instructions() -> Iterator[Finding]:
 
     found = torch.backends.cpu.get_cpu_capability()
     slow = platform.machine().lower() in ("x86_64", "amd64") and not found.startswith("AVX")
-    advice = "no AVX, so runs take several times longer: check ATEN_CPU_CAPABILITY and the virtual machine's CPU" if slow else ""
+    advice = (
+        "no AVX, so runs take several times longer: check ATEN_CPU_CAPABILITY and the virtual machine's CPU"
+        if slow
+        else ""
+    )
     yield Finding("CPU instructions", found, not slow, advice)
 
 
 def _folders() -> Iterator[Finding]:
-    folders = {"results": ("OUT", paths.results_dir("quick")), "run store": ("STORE", paths.store_dir()),
-               "cache": ("CACHE", paths.cache_dir())}
+    folders = {
+        "results": ("OUT", paths.results_dir("quick")),
+        "run store": ("STORE", paths.store_dir()),
+        "cache": ("CACHE", paths.cache_dir()),
+    }
     for name, (variable, folder) in folders.items():
         existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
         try:
@@ -178,7 +217,9 @@ def _folders() -> Iterator[Finding]:
                 pass
         except OSError as error:
             reason = error.strerror or type(error).__name__
-            yield Finding(name, f"{folder}: cannot write ({reason})", False, f"set DEPTHLIB_{variable} to another folder")
+            yield Finding(
+                name, f"{folder}: cannot write ({reason})", False, f"set DEPTHLIB_{variable} to another folder"
+            )
             continue
         free = shutil.disk_usage(existing).free / 2**30
         advice = f"less than {FREE_GIB:g} GiB free: make room, or set DEPTHLIB_{variable} to another disk"
@@ -189,7 +230,9 @@ def _folders() -> Iterator[Finding]:
 def _samples() -> Iterator[Finding]:
     value = os.environ.get("DEPTHLIB_SAMPLES")
     if not value:
-        yield Finding("real samples", "not set", advice="optional: DEPTHLIB_SAMPLES names a folder of real RGB-D frames")
+        yield Finding(
+            "real samples", "not set", advice="optional: DEPTHLIB_SAMPLES names a folder of real RGB-D frames"
+        )
     elif paths.samples_dir() is None:
         yield Finding("real samples", f"{value}: no such folder", False, "correct or unset DEPTHLIB_SAMPLES")
     else:

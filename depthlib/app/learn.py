@@ -34,7 +34,9 @@ def editions(lessons: list[str], folder: Path, force: bool = False) -> tuple[lis
 
 
 def learn(
-    lessons: Annotated[list[str] | None, typer.Argument(help="notebook names, numbers or paper keys; all by default")] = None,
+    lessons: Annotated[
+        list[str] | None, typer.Argument(help="notebook names, numbers or paper keys; all by default")
+    ] = None,
     folder: Annotated[Path, typer.Option(help="where your copies lie; git ignores the default")] = Path("lessons"),
     force: Annotated[bool, typer.Option("--force", help="replace your copies, answers included")] = False,
 ) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from depthlib.data.exif import equivalent_focal_length
 from depthlib.geometry.focal import focal_of_equivalent, focal_of_view, relative_focal
 
-GUESS = 28.0            # mm, 35 mm equivalent: the wide lens of telephones and compact cameras, and about a Kinect's
+GUESS = 28.0  # mm, 35 mm equivalent: the wide lens of telephones and compact cameras, and about a Kinect's
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def trained_focal(info: Mapping[str, Any]) -> float | None:
 
     try:
         train = RunSpec(**info["spec"]).recipe.training()["train"]
-    except (KeyError, TypeError, ValueError, NotImplementedError):      # no run, or one of another version
+    except (KeyError, TypeError, ValueError, NotImplementedError):  # no run, or one of another version
         return None
     lengths = set(_focal_lengths(train))
     height, width = info["input_size"]

@@ -15,7 +15,8 @@ from depthlib.protocols.photograph import AnyPath
 
 
 def photographs(given: Iterable[AnyPath], out: AnyPath) -> list[Path]:
-    """Files as they are; of a folder all images in it, not those of its folders; of a pattern the files that match; sorted.
+    """Files as they are; of a folder all images in it, not those of its folders; of a pattern the files that match;
+    sorted.
 
     Files of formats that are refused later (HEIC, raw) count as images: they are named instead of passed over.
 
@@ -36,7 +37,9 @@ def photographs(given: Iterable[AnyPath], out: AnyPath) -> list[Path]:
             found.append(path)
             continue
         if any(file.parent.resolve() == Path(out).resolve() for file in files):
-            raise ValueError(f"out: found {out}, from which the images are taken, expected another folder for the depth maps")
+            raise ValueError(
+                f"out: found {out}, from which the images are taken, expected another folder for the depth maps"
+            )
         found += files
     return found
 

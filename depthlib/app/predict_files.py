@@ -20,7 +20,15 @@ from depthlib.data.images import read_resized
 from depthlib.geometry.focal import relative_focal
 from depthlib.models.meaning import METRES, Meaning, meaning_of
 from depthlib.protocols.known_points import KnownPoint
-from depthlib.protocols.photograph import AnyPath, checked, default_weights, forward, load_weights, network_size, usable_multiple
+from depthlib.protocols.photograph import (
+    AnyPath,
+    checked,
+    default_weights,
+    forward,
+    load_weights,
+    network_size,
+    usable_multiple,
+)
 
 
 @dataclass(frozen=True)
@@ -33,8 +41,8 @@ class Problem:
 
 @dataclass
 class Outcome:
-    """`meaning` says what the numbers are that were written; `trained` is the focal length of the training, where known, as
-    `relative_focal` gives it; `seconds` is the time from the first photograph to the last.
+    """`meaning` says what the numbers are that were written; `trained` is the focal length of the training, where
+    known, as `relative_focal` gives it; `seconds` is the time from the first photograph to the last.
     """
 
     meaning: Meaning
@@ -45,8 +53,16 @@ class Outcome:
 
 
 def predict_files(
-    paths: Iterable[AnyPath], out_dir: AnyPath, weights: AnyPath | None = None, device: str = "auto", batch: int = 4,
-    progress: bool = True, *, size: Sequence[int] | None = None, lens: Lens | None = None, known: Sequence[KnownPoint] = (),
+    paths: Iterable[AnyPath],
+    out_dir: AnyPath,
+    weights: AnyPath | None = None,
+    device: str = "auto",
+    batch: int = 4,
+    progress: bool = True,
+    *,
+    size: Sequence[int] | None = None,
+    lens: Lens | None = None,
+    known: Sequence[KnownPoint] = (),
     cloud: bool = False,
 ) -> Outcome:
     """Write `<name>_depth.png` (colours with their scale) and `<name>_depth16.png` (16-bit) for each image.
@@ -59,8 +75,8 @@ def predict_files(
     Args:
         weights: a file of weights; None takes `default_weights()`.
         batch: how many images go through the network together, where their sizes for it agree.
-        size: (height, width) at which the network looks; an image of another aspect ratio gets as many pixels. None: the
-            size of its training.
+        size: (height, width) at which the network looks; an image of another aspect ratio gets as many pixels. None:
+            the size of its training.
         lens: the focal length of all images; None: of each what `Lens()` finds.
         known: points of the only image to which its depth is fitted.
         cloud: also write `<name>_points.ply`.
@@ -80,13 +96,15 @@ def predict_files(
     model, info = load_weights(weights)
     multiple, lens = usable_multiple(model, weights), lens or Lens()
     if size is not None and any(side < multiple or side % multiple for side in size):
-        raise ValueError(f"size: found {' x '.join(map(str, size))}, expected multiples of {multiple}, which this network needs")
+        raise ValueError(
+            f"size: found {' x '.join(map(str, size))}, expected multiples of {multiple}, which this network needs"
+        )
     model.to(pick_device(device))
     meaning, looks = meaning_of(info), size or info["input_size"]
     trained = trained_focal(info) if meaning.unit == "metre" else None
     outcome = Outcome(METRES if known else meaning, trained, [], [])
     names = dict(zip(sources, output_names(sources), strict=True))
-    chunks = [sources[start:start + batch] for start in range(0, len(sources), batch)]
+    chunks = [sources[start : start + batch] for start in range(0, len(sources), batch)]
     begun = time.perf_counter()
     for chunk in track(chunks, "depth", console=Console(stderr=True), transient=True, disable=not progress):
         groups: dict[tuple[int, ...], list[tuple[Path, tuple[int, int], Tensor]]] = defaultdict(list)
@@ -103,9 +121,11 @@ def predict_files(
                     base, camera = Path(out_dir) / names[source], lens.camera(source, full)
                     _spare(sources, base)
                     depth, factor = _corrected(checked(depth), camera, full, trained)
-                    outcome.done.append(write_prediction(
-                        source, base, depth, full, meaning, camera, corrected=factor, known=known, cloud=cloud,
-                    ))
+                    outcome.done.append(
+                        write_prediction(
+                            source, base, depth, full, meaning, camera, corrected=factor, known=known, cloud=cloud
+                        )
+                    )
                 except (ValueError, OSError) as error:
                     outcome.problems.append(Problem(source, f"{source}: {one_line(error)}"))
     outcome.seconds = time.perf_counter() - begun
@@ -125,12 +145,22 @@ def _corrected(depth: Tensor, camera: Camera, size: tuple[int, int], trained: fl
 def _spare(sources: Sequence[Path], base: Path) -> None:
     written = {base.with_name(f"{base.name}_{ending}").resolve() for ending in ("depth.png", "depth16.png")}
     if written & {each.resolve() for each in sources}:
-        raise ValueError(f"out_dir: found one of the images in {base.parent}, expected another folder, not to overwrite it")
+        raise ValueError(
+            f"out_dir: found one of the images in {base.parent}, expected another folder, not to overwrite it"
+        )
 
 
 def run(
-    paths: Sequence[AnyPath], out: AnyPath, weights: AnyPath | None = None, device: str = "auto", batch: int = 4, *,
-    size: Sequence[int] | None = None, focal: float | None = None, view: float | None = None, known: Sequence[str] = (),
+    paths: Sequence[AnyPath],
+    out: AnyPath,
+    weights: AnyPath | None = None,
+    device: str = "auto",
+    batch: int = 4,
+    *,
+    size: Sequence[int] | None = None,
+    focal: float | None = None,
+    view: float | None = None,
+    known: Sequence[str] = (),
     cloud: bool = False,
 ) -> int:
     """The command line's `predict`: print the written files and the problems.
@@ -148,8 +178,15 @@ def run(
         if Path(out).exists() and not Path(out).is_dir():
             raise ValueError(f"out: found the file {out}, expected a folder for the depth maps")
         outcome = predict_files(
-            photographs(paths, out), out, weights, device, batch, size=size, lens=Lens(focal, view),
-            known=[KnownPoint.parse(text) for text in known], cloud=cloud,
+            photographs(paths, out),
+            out,
+            weights,
+            device,
+            batch,
+            size=size,
+            lens=Lens(focal, view),
+            known=[KnownPoint.parse(text) for text in known],
+            cloud=cloud,
         )
     except (ValueError, OSError) as error:
         errors.print(f"[red]error[/] {escape(one_line(error))}", highlight=False)
@@ -185,5 +222,8 @@ def _words(outcome: Outcome, fitted: bool) -> str:
     if fitted:
         return "depth in metres, fitted to the known points"
     if outcome.meaning.unit == "metre" and outcome.trained is None:
-        return f"{outcome.meaning.words}; true for a camera like that of the training, whose focal length is not known here"
+        return (
+            f"{outcome.meaning.words}; true for a camera like that of the training, whose focal length is not "
+            f"known here"
+        )
     return outcome.meaning.words

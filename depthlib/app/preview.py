@@ -19,13 +19,20 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torch.utils.data import Dataset
 
-AXIS = (0.1, 1000.0)        # metres
-PLAUSIBLE = (0.3, 120.0)    # range of the median depth of photographs of rooms and streets, metres
+AXIS = (0.1, 1000.0)  # metres
+PLAUSIBLE = (0.3, 120.0)  # range of the median depth of photographs of rooms and streets, metres
 # Stored units per metre that data sets use, likely ones first.
-UNITS = {1000.0: "millimetres", 256.0: "1/256 m", 5000.0: "1/5000 m", 100.0: "centimetres", 10000.0: "1/10000 m",
-         1 / 1000: "metres divided by 1000", 1 / 256: "metres divided by 256"}
-ROOM = 0.30                 # inches between rows, for the line of statistics
-ODD = "<<"                  # marks implausible statistics
+UNITS = {
+    1000.0: "millimetres",
+    256.0: "1/256 m",
+    5000.0: "1/5000 m",
+    100.0: "centimetres",
+    10000.0: "1/10000 m",
+    1 / 1000: "metres divided by 1000",
+    1 / 256: "metres divided by 256",
+}
+ROOM = 0.30  # inches between rows, for the line of statistics
+ODD = "<<"  # marks implausible statistics
 
 
 def statistics(sample: Mapping[str, Any]) -> dict[str, float]:
@@ -80,7 +87,7 @@ def line(sample: Mapping[str, Any], plausible: tuple[float, float] = PLAUSIBLE) 
     else:
         words.append(f"no depth; has {', '.join(key for key in sample if key not in ('image', 'name'))}")
         odd = None
-    if "K" in sample and not odd:                       # no space left in the line
+    if "K" in sample and not odd:  # no space left in the line
         focal = float(sample["K"][0, 0])
         words.append(f"f {focal:.0f} px ({np.degrees(2 * np.arctan(width / (2 * focal))):.0f}° wide)")
     brightness = float(sample["image"].mean())
@@ -90,7 +97,7 @@ def line(sample: Mapping[str, Any], plausible: tuple[float, float] = PLAUSIBLE) 
 
 
 def contact_sheet(
-    samples: Sequence[Mapping[str, Any]], *, plausible: tuple[float, float] = PLAUSIBLE, width: float = 9.0,
+    samples: Sequence[Mapping[str, Any]], *, plausible: tuple[float, float] = PLAUSIBLE, width: float = 9.0
 ) -> Figure:
     """A row for each sample: image, depth, mask (hatched if there is none), histogram; above it the line of statistics.
 
@@ -124,14 +131,24 @@ def contact_sheet(
             pictures = [as_image(sample["image"])]
             if depth is not None:
                 values, mask = depth
-                pictures += [colour_depth(np.where(mask, values, 0), mask, *ends, DEPTH.cmap),
-                             np.where(mask[..., None], np.uint8(255), hatch(mask.shape))]
+                pictures += [
+                    colour_depth(np.where(mask, values, 0), mask, *ends, DEPTH.cmap),
+                    np.where(mask[..., None], np.uint8(255), hatch(mask.shape)),
+                ]
                 _histogram(axes[3], values[mask], plausible, last=row == len(samples) - 1)
             for axis, picture in zip(axes, pictures, strict=False):
                 axis.imshow(picture)
             told = line(sample, plausible)
-            axes[0].annotate(told, (0, 1), (0, 4), xycoords="axes fraction", textcoords="offset points", fontsize=7.5,
-                             color="#B00020" if ODD in told else "#1a1a1a", annotation_clip=False)
+            axes[0].annotate(
+                told,
+                (0, 1),
+                (0, 4),
+                xycoords="axes fraction",
+                textcoords="offset points",
+                fontsize=7.5,
+                color="#B00020" if ODD in told else "#1a1a1a",
+                annotation_clip=False,
+            )
         if any(maps):
             colour_bar(grid.figure, grid.below(1, 1, 0), DEPTH, ends, orientation="horizontal")
     return grid.figure
@@ -173,5 +190,5 @@ def plausible_range(manifest: Manifest | Generated) -> tuple[float, float]:
 
 def spread(dataset: Dataset, count: int) -> list[Mapping[str, Any]]:
     """`count` items, evenly spread over the dataset."""
-    length = len(dataset)       # type: ignore[arg-type]
+    length = len(dataset)  # type: ignore[arg-type]
     return [dataset[int(position)] for position in np.linspace(0, length - 1, min(count, length)).round()]

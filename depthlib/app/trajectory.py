@@ -15,7 +15,7 @@ import typer
 from depthlib.base.paths import atomic_write
 from depthlib.base.text import told
 
-FORMATS = {8: "tum", 12: "kitti", 13: "kitti"}      # by the numbers in a line
+FORMATS = {8: "tum", 12: "kitti", 13: "kitti"}  # by the numbers in a line
 ALIGNMENTS = {"none": "none", "rigid": "rigid", "scale": "scale", "sim3": "similarity"}
 
 
@@ -45,7 +45,9 @@ class Errors:
         with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(["metric", "unit", "value"])
-            writer.writerows((metric, unit, "" if math.isnan(value) else repr(value)) for metric, unit, value in self.rows)
+            writer.writerows(
+                (metric, unit, "" if math.isnan(value) else repr(value)) for metric, unit, value in self.rows
+            )
 
 
 def read_path(file: Path, format: str | None = None) -> Path3D:
@@ -60,8 +62,10 @@ def read_path(file: Path, format: str | None = None) -> Path3D:
         first = next((line for line in lines if line.strip() and not line.lstrip().startswith("#")), "")
     count = len(first.split())
     if count not in FORMATS or format not in (None, FORMATS[count]):
-        raise ValueError(f"{file}: found {count} numbers in the first line, expected 8 (TUM: seconds x y z qx qy qz qw), "
-                         "or 12 (KITTI), or 13 (KITTI after a frame number)")
+        raise ValueError(
+            f"{file}: found {count} numbers in the first line, expected 8 (TUM: seconds x y z qx qy qz qw), "
+            "or 12 (KITTI), or 13 (KITTI after a frame number)"
+        )
     if FORMATS[count] == "tum":
         times, poses = read_tum_trajectory(file)
         return Path3D(file, poses, times=times)
@@ -73,8 +77,8 @@ def pair(estimate: Path3D, truth: Path3D, pairing: str, tolerance: float, reuse:
     """Rows of both paths that belong together, [M] each, those of the truth ascending.
 
     Args:
-        pairing: "time" (`tolerance` in seconds; with `reuse` a true pose may serve several estimates), or "index": frame
-            numbers, and line numbers where a file has none.
+        pairing: "time" (`tolerance` in seconds; with `reuse` a true pose may serve several estimates), or "index":
+            frame numbers, and line numbers where a file has none.
 
     Raises:
         ValueError: no times or nothing in common.
@@ -91,22 +95,31 @@ def pair(estimate: Path3D, truth: Path3D, pairing: str, tolerance: float, reuse:
         return pairs[:, 0], order[pairs[:, 1]]
     numbers = [np.arange(len(path.poses)) if path.frames is None else path.frames for path in (estimate, truth)]
     if estimate.frames is None and truth.frames is None and len(numbers[0]) != len(numbers[1]):
-        raise ValueError(f"{estimate.file}: found {len(numbers[0])} poses for {len(numbers[1])} of {truth.file.name}, "
-                         "expected as many, or pairing by time")
+        raise ValueError(
+            f"{estimate.file}: found {len(numbers[0])} poses for {len(numbers[1])} of {truth.file.name}, "
+            "expected as many, or pairing by time"
+        )
     common, rows, true_rows = np.intersect1d(*numbers, return_indices=True)
     if len(common) < 2:
-        raise ValueError(f"{estimate.file}: found {len(common)} frames in common with {truth.file.name}, expected at least 2")
+        raise ValueError(
+            f"{estimate.file}: found {len(common)} frames in common with {truth.file.name}, expected at least 2"
+        )
     return rows, true_rows
 
 
 def evaluate(
-    estimate: Path3D, truth: Path3D, *, alignment: str = "rigid", pairing: str | None = None, tolerance: float = 0.02,
+    estimate: Path3D,
+    truth: Path3D,
+    *,
+    alignment: str = "rigid",
+    pairing: str | None = None,
+    tolerance: float = 0.02,
     reuse: bool = False,
 ) -> Errors:
     """All errors of `estimate`; the alignment is fitted to the paired positions.
 
-    ATE: distances of the aligned positions. RPE: motion from each paired pose to the next. t_err, r_err: drift over 100 to
-    800 m as in KITTI's benchmark, whose stretches start at every 10th pose of the truth.
+    ATE: distances of the aligned positions. RPE: motion from each paired pose to the next. t_err, r_err: drift over 100
+    to 800 m as in KITTI's benchmark, whose stretches start at every 10th pose of the truth.
 
     Raises:
         ValueError: see `pair` and `depthlib.metrics.trajectory.align`.
@@ -128,13 +141,25 @@ def evaluate(
     segments = segment_errors(aligned, whole, places)
     drift = [float(part.mean()) if len(part) else math.nan for part in (segments.translation, segments.rotation)]
     turned, moved = statistics(np.degrees(radians)), statistics(metres)
-    table = [*(("ATE " + name, "m", getattr(ate, name)) for name in ("rmse", "mean", "median", "std", "max")),
-             ("RPE rmse", "m", moved.rmse), ("RPE mean", "m", moved.mean), ("RPE rmse", "deg", turned.rmse),
-             ("RPE mean", "deg", turned.mean), ("t_err", "%", 100 * drift[0]),
-             ("r_err", "deg/100 m", 100 * math.degrees(drift[1]))]
-    about = {"estimate": str(estimate.file), "truth": str(truth.file), "alignment": alignment, "pairing": pairing,
-             "poses": len(rows), "of_estimate": len(estimate.poses), "of_truth": len(truth.poses),
-             "segments": len(segments.first)}
+    table = [
+        *(("ATE " + name, "m", getattr(ate, name)) for name in ("rmse", "mean", "median", "std", "max")),
+        ("RPE rmse", "m", moved.rmse),
+        ("RPE mean", "m", moved.mean),
+        ("RPE rmse", "deg", turned.rmse),
+        ("RPE mean", "deg", turned.mean),
+        ("t_err", "%", 100 * drift[0]),
+        ("r_err", "deg/100 m", 100 * math.degrees(drift[1])),
+    ]
+    about = {
+        "estimate": str(estimate.file),
+        "truth": str(truth.file),
+        "alignment": alignment,
+        "pairing": pairing,
+        "poses": len(rows),
+        "of_estimate": len(estimate.poses),
+        "of_truth": len(truth.poses),
+        "segments": len(segments.first),
+    }
     notes = [f"{len(estimate.poses) - len(rows)} poses of the estimate have no partner and were left out"]
     notes = notes if len(rows) < len(estimate.poses) else []
     if not len(segments.first):
@@ -146,13 +171,21 @@ def evaluate(
 def evaluate_trajectory(
     estimate: Annotated[Path, typer.Argument(help="poses, camera to world: 12 numbers a line (KITTI), or 8 (TUM)")],
     truth: Annotated[Path, typer.Argument(help="the true poses, in either format")],
-    alignment: Annotated[Literal["none", "rigid", "scale", "sim3"], typer.Option(
-        help="what is forgiven: nothing, the world frame, the scale (first poses made equal), frame and scale")] = "rigid",
-    pairing: Annotated[Literal["index", "time"] | None, typer.Option(
-        help="which poses belong together; by time where both files have times")] = None,
+    alignment: Annotated[
+        Literal["none", "rigid", "scale", "sim3"],
+        typer.Option(
+            help="what is forgiven: nothing, the world frame, the scale (first poses made equal), frame and scale"
+        ),
+    ] = "rigid",
+    pairing: Annotated[
+        Literal["index", "time"] | None,
+        typer.Option(help="which poses belong together; by time where both files have times"),
+    ] = None,
     tolerance: Annotated[float, typer.Option(min=0, help="seconds between two poses that are paired by time")] = 0.02,
     reuse: Annotated[bool, typer.Option("--reuse", help="by time: a true pose may serve several estimates")] = False,
-    format: Annotated[Literal["kitti", "tum"] | None, typer.Option(help="of both files; told from the first line by default")] = None,
+    format: Annotated[
+        Literal["kitti", "tum"] | None, typer.Option(help="of both files; told from the first line by default")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="print JSON instead of a table")] = False,
     csv: Annotated[Path | None, typer.Option(help="also write the table to this file")] = None,
 ) -> None:

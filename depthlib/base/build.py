@@ -49,7 +49,7 @@ class Build:
     def make(self, **more: Any) -> Any:
         """Build it; `more` are keyword arguments that exist at run time only, such as a trained network."""
         return resolve(self.target)(
-            **{k: v.make() if isinstance(v, Build) else v for k, v in self.options.items()}, **more,
+            **{k: v.make() if isinstance(v, Build) else v for k, v in self.options.items()}, **more
         )
 
 

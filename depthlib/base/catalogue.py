@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 FOLDER = Path(__file__).resolve().parents[1] / "papers"
-RENAMED = {"together": "comparison"}        # former key -> current key
+RENAMED = {"together": "comparison"}  # former key -> current key
 
 
 @cache

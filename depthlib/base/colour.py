@@ -17,15 +17,30 @@ from numpy.typing import ArrayLike, NDArray
 # from all before it, from white and from the grey of invalid pixels, as seen with normal, deutan, protan and tritan
 # sight.
 PALETTE = (
-    "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#461717",
-    "#170074", "#5D5D5D", "#A21700", "#A2FFA2", "#2E465D", "#2E17D1", "#FFE800",
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#CC79A7",
+    "#56B4E9",
+    "#D55E00",
+    "#461717",
+    "#170074",
+    "#5D5D5D",
+    "#A21700",
+    "#A2FFA2",
+    "#2E465D",
+    "#2E17D1",
+    "#FFE800",
 )
 INVALID_LIGHT, INVALID_DARK = 214, 176
-HATCH_PERIOD = 6        # pixels
+HATCH_PERIOD = 6  # pixels
 
 
 def colour_depth(
-    depth: ArrayLike, valid: ArrayLike | None = None, vmin: float | None = None, vmax: float | None = None,
+    depth: ArrayLike,
+    valid: ArrayLike | None = None,
+    vmin: float | None = None,
+    vmax: float | None = None,
     cmap: str = "viridis",
 ) -> NDArray[np.uint8]:
     """A map [H,W] (or [1,H,W], [1,1,H,W]; NumPy or torch) as an RGB image [H,W,3] of uint8.

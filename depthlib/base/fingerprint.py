@@ -23,22 +23,29 @@ from threading import Lock
 from typing import TypeGuard
 
 Names = frozenset[str]
-Import = tuple[str, str | None, str | None]     # origin, name, local name; see `_imports`
+Import = tuple[str, str | None, str | None]  # origin, name, local name; see `_imports`
 PACKAGE = Path(__file__).resolve().parents[1]
 SILENT = frozenset(
-    f"{PACKAGE.name}.{name}" for name in (
-        "base.catalogue", "base.devices", "base.fingerprint", "base.paths", "base.progress", "base.text",
-        "base.yaml_files", "training.stopping",
-        "training.checkpoint",      # a resumed run ends in the same bits, which is tested
+    f"{PACKAGE.name}.{name}"
+    for name in (
+        "base.catalogue",
+        "base.devices",
+        "base.fingerprint",
+        "base.paths",
+        "base.progress",
+        "base.text",
+        "base.yaml_files",
+        "training.stopping",
+        "training.checkpoint",  # a resumed run ends in the same bits, which is tested
     )
 )
 TYPES = ("annotation", "returns")
-TYPING = ("__future__", "collections.abc", "types", "typing")      # what types of arguments are imported from
-_PARSING = Lock()        # Python 3.11 fails when two threads build syntax trees at once
+TYPING = ("__future__", "collections.abc", "types", "typing")  # what types of arguments are imported from
+_PARSING = Lock()  # Python 3.11 fails when two threads build syntax trees at once
 
 
 def closure(
-    modules: Iterable[str], package: Path = PACKAGE, *, named: bool = False, without: Names = frozenset(),
+    modules: Iterable[str], package: Path = PACKAGE, *, named: bool = False, without: Names = frozenset()
 ) -> tuple[str, ...]:
     """Names of `modules`, all modules they depend on, and the parent packages of these, sorted.
 
@@ -60,7 +67,7 @@ def closure(
 
 
 def code_fingerprint(
-    modules: Iterable[str], package: Path = PACKAGE, *, named: bool = False, without: Names = frozenset(),
+    modules: Iterable[str], package: Path = PACKAGE, *, named: bool = False, without: Names = frozenset()
 ) -> str:
     """SHA-256 (64 hex digits) of the code of `closure(modules)`; the same on every Python version. Arguments as there.
 
@@ -267,7 +274,7 @@ def _text(value: object) -> str:
         if field == "body" and isinstance(child, list):
             child = [_untyped(item, value) for item in child if not _no_code(item, value)]
         if child is not None and child != [] and field not in left_out:
-            text += f"{field}={_text(child)}"       # empty fields differ between Python versions
+            text += f"{field}={_text(child)}"  # empty fields differ between Python versions
     return f"{type(value).__name__}({text})"
 
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-CHECKED_OUT = (REPOSITORY / "data_manifests").is_dir()      # else installed from a wheel
+CHECKED_OUT = (REPOSITORY / "data_manifests").is_dir()  # else installed from a wheel
 # what comes with the package: data_manifests/, notebooks/, results/
 SHIPPED = REPOSITORY if CHECKED_OUT else REPOSITORY / "depthlib" / "shipped"
 
@@ -98,7 +98,7 @@ def folder_for(path: Path) -> Iterator[None]:
         yield
     except BaseException:
         for folder in made:
-            with suppress(OSError):         # not empty
+            with suppress(OSError):  # not empty
                 folder.rmdir()
         raise
 
@@ -133,7 +133,7 @@ def set_aside(path: Path, reason: str) -> None:
         number += 1
     try:
         path.rename(aside)
-    except FileNotFoundError:           # another process was faster
+    except FileNotFoundError:  # another process was faster
         return
     except OSError as error:
         raise cannot_set_aside(path, reason, error) from error

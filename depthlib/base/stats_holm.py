@@ -21,7 +21,7 @@ class Adjusted:
 
 
 def holm(
-    p_values: Sequence[float], after: Sequence[int | None] | None = None, *, level: float = 0.05,
+    p_values: Sequence[float], after: Sequence[int | None] | None = None, *, level: float = 0.05
 ) -> list[Adjusted]:
     """Adjusted p-values of a family, which hold the probability of any false decision at the level (Holm 1979).
 

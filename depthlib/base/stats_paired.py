@@ -102,7 +102,7 @@ def level_within(found: Paired, distance: float | np.ndarray) -> Any:
     With the distance to 0 it is the two-sided p-value. It is 1 where nothing varies: that decides nothing.
     """
     steps = np.where(np.asarray(found.varies), np.asarray(distance) / np.where(found.varies, found.error, 1.0), 0.0)
-    low, high = np.full(steps.shape, -50.0), np.zeros(steps.shape)           # natural logarithms of the level
+    low, high = np.full(steps.shape, -50.0), np.zeros(steps.shape)  # natural logarithms of the level
     for _ in range(60):
         middle = (low + high) / 2
         wide = critical(found, np.exp(middle)) >= steps

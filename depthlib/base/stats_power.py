@@ -9,9 +9,9 @@ import numpy as np
 
 from depthlib.base.stats_paired import Paired, critical
 
-POWER = 0.8                     # of a difference that is called detectable
-MOST_SEEDS, MOST_FRAMES = 48, 16        # of a design that is proposed; frames in multiples of those there are
-TRAINING = 2000                 # frames that could be scored in the time of one training, about
+POWER = 0.8  # of a difference that is called detectable
+MOST_SEEDS, MOST_FRAMES = 48, 16  # of a design that is proposed; frames in multiples of those there are
+TRAINING = 2000  # frames that could be scored in the time of one training, about
 
 
 def freedom(found: Paired) -> Any:
@@ -36,7 +36,7 @@ def detectable(found: Paired, level: float) -> float:
 
     if not found.varies:
         return float("inf")
-    far = 2 * float(critical(found, level)) + 40.0         # twice, for the tails of two seeds
+    far = 2 * float(critical(found, level)) + 40.0  # twice, for the tails of two seeds
     return float(brentq(lambda steps: power(found, steps * found.error, level) - POWER, 0.0, far) * found.error)
 
 
@@ -58,7 +58,7 @@ def enough(found: Paired, effect: float, level: float, least: int) -> tuple[int,
         frames, (low, high) = found.frames * 2**doubled, (least, MOST_SEEDS)
         if power(redesigned(found, high, frames), effect, level) < POWER:
             continue
-        while low < high:               # power rises with the number of seeds
+        while low < high:  # power rises with the number of seeds
             middle = (low + high) // 2
             does = power(redesigned(found, middle, frames), effect, level) >= POWER
             low, high = (low, middle) if does else (middle + 1, high)

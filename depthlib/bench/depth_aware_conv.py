@@ -30,8 +30,17 @@ def drawn(shape: Sequence[int], *, guidance: int, outputs: int, device: torch.de
     ]
 
 
-def measure(form: str, shape: Sequence[int], *, guidance: int, outputs: int, dilation: int, train: bool, repeats: int,
-            device: torch.device) -> tuple[int, list[float]]:
+def measure(
+    form: str,
+    shape: Sequence[int],
+    *,
+    guidance: int,
+    outputs: int,
+    dilation: int,
+    train: bool,
+    repeats: int,
+    device: torch.device,
+) -> tuple[int, list[float]]:
     """Peak bytes of one call and the seconds of `repeats` more. `shape` is [B,C,H,W]; `form` a name in `FORMS`."""
     features, cues, weight, upstream = drawn(shape, guidance=guidance, outputs=outputs, device=device)
     for tensor in (features, cues, weight):
@@ -49,18 +58,35 @@ def measure(form: str, shape: Sequence[int], *, guidance: int, outputs: int, dil
 
 def main(argv: Sequence[str] | None = None) -> None:
     options = arguments(
-        "memory and time of the depth-aware convolution", argv, batch=1, channels=64, outputs=16, guidance=32,
-        height=128, width=256, dilation=6, train=(False, "forward and backward instead of forward alone"), repeats=3,
+        "memory and time of the depth-aware convolution",
+        argv,
+        batch=1,
+        channels=64,
+        outputs=16,
+        guidance=32,
+        height=128,
+        width=256,
+        dilation=6,
+        train=(False, "forward and backward instead of forward alone"),
+        repeats=3,
         device="cpu",
     )
     device, what = torch.device(options.device), "forward and backward" if options.train else "forward"
     shape = (options.batch, options.channels, options.height, options.width)
-    print(f"features {list(shape)} of {4 * math.prod(shape) / MIB:.0f} MiB, guidance of {options.guidance} channels, "
-          f"{options.outputs} outputs, {device}, {torch.get_num_threads()} threads, {what}")
+    print(
+        f"features {list(shape)} of {4 * math.prod(shape) / MIB:.0f} MiB, guidance of {options.guidance} channels, "
+        f"{options.outputs} outputs, {device}, {torch.get_num_threads()} threads, {what}"
+    )
     for form in FORMS:
         peak, times = measure(
-            form, shape, guidance=options.guidance, outputs=options.outputs, dilation=options.dilation,
-            train=options.train, repeats=options.repeats, device=device,
+            form,
+            shape,
+            guidance=options.guidance,
+            outputs=options.outputs,
+            dilation=options.dilation,
+            train=options.train,
+            repeats=options.repeats,
+            device=device,
         )
         print(f"{form:11s} {peak / MIB:6.0f} MiB above the arguments, {spread(times, 3)}")
 

@@ -24,14 +24,16 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     networks = networks_of_table8({path: load_weights(path)[0] for path in options.pruned})
     table = time_networks(
-        networks, size=options.size, runs=options.runs, warm_up=options.warm_up, threads=options.threads,
+        networks, size=options.size, runs=options.runs, warm_up=options.warm_up, threads=options.threads
     )
     height, width = options.size
     print(f"{options.runs} images of {height}x{width} after {options.warm_up}, {options.threads} threads")
     for label, row in table.iterrows():
         ratio = row["milliseconds"] / table["milliseconds"][OURS]
-        print(f"{label}: {row['milliseconds']:.1f} ms (quartiles {row['low']:.1f} to {row['high']:.1f}), "
-              f"{ratio:.2f} of ours; {row['parameters'] / 1e6:.2f} M parameters, {row['GMACs']:.2f} GMACs")
+        print(
+            f"{label}: {row['milliseconds']:.1f} ms (quartiles {row['low']:.1f} to {row['high']:.1f}), "
+            f"{ratio:.2f} of ours; {row['parameters'] / 1e6:.2f} M parameters, {row['GMACs']:.2f} GMACs"
+        )
 
 
 if __name__ == "__main__":

@@ -60,9 +60,19 @@ ROWS = (
     Row("comparison", "synergy", "streets", "metric", "Look Deeper, first stage"),
     Row("comparison", "lr-net", "streets", "median", "dual networks, LR-Net from video"),
 )
-WARM_UP, TIMED = 3, 25      # steps that tell how many fit into the time
+WARM_UP, TIMED = 3, 25  # steps that tell how many fit into the time
 COLUMNS = (
-    "data", "network", "variant", "seed", "threads", "clock", "asked", "seconds", "steps", "abs_rel", "fixed_map",
+    "data",
+    "network",
+    "variant",
+    "seed",
+    "threads",
+    "clock",
+    "asked",
+    "seconds",
+    "steps",
+    "abs_rel",
+    "fixed_map",
 )
 
 
@@ -96,8 +106,13 @@ class TimeIsUp(Exception):
 
 
 def learn(
-    recipe: Recipe, times: Sequence[float], error: Callable[[nn.Module], float], *, seed: int,
-    clock: Callable[[], float], networks: dict[str, nn.Module] | None = None,
+    recipe: Recipe,
+    times: Sequence[float],
+    error: Callable[[nn.Module], float],
+    *,
+    seed: int,
+    clock: Callable[[], float],
+    networks: dict[str, nn.Module] | None = None,
 ) -> list[Reading]:
     """Train a recipe and read `error` as soon as each of the rising `times` has passed, in seconds of training.
 
@@ -122,7 +137,7 @@ def learn(
 
     def on_step(step: int, loss: float, speed: float) -> None:
         nonlocal watch
-        watch = watch or Stopwatch(clock, already=pace)         # what comes before the first step is not training
+        watch = watch or Stopwatch(clock, already=pace)  # what comes before the first step is not training
         seconds = watch.seconds()
         while len(found) < len(times) and (seconds >= times[len(found)] or step == steps):
             with watch:
@@ -152,8 +167,13 @@ def cell(at: Sequence[Reading]) -> str:
 
 def main(argv: Sequence[str] | None = None) -> None:
     options = arguments(
-        "abs_rel after so many seconds of training", argv, only=("", "rows with this in their name"),
-        seconds=("30 60 120", "when to look"), seeds=3, threads=2, clock=("cpu", "cpu (its time / threads) or wall"),
+        "abs_rel after so many seconds of training",
+        argv,
+        only=("", "rows with this in their name"),
+        seconds=("30 60 120", "when to look"),
+        seeds=3,
+        threads=2,
+        clock=("cpu", "cpu (its time / threads) or wall"),
         csv=("", "file of all readings"),
     )
     torch.set_num_threads(options.threads)

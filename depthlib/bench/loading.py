@@ -50,10 +50,10 @@ from depthlib.scenes.writers.pictures import save_lines, save_picture
 
 SETS = ("kitti-png", "kitti-jpeg", "kitti-raw", "kitti-depth", "nyu", "nyu48k", "nyuraw")
 WORKERS = (0, 2, 8)
-GPU = 1000          # images per second
+GPU = 1000  # images per second
 BATCH = 8
-FILES = 16          # a pass over more images reads them again
-RETURNS = 0.2       # share of the pixels of a KITTI frame with LiDAR or annotated depth
+FILES = 16  # a pass over more images reads them again
+RETURNS = 0.2  # share of the pixels of a KITTI frame with LiDAR or annotated depth
 
 
 def training(size: tuple[int, int]) -> Transform:
@@ -70,17 +70,23 @@ def samples(count: int, height: int, width: int, camera: Camera, far: float, sha
         total = torch.zeros(channels, height, width)
         for cell in (coarsest, 16, 4, 1):
             coarse = torch.rand(1, channels, max(height // cell, 2), max(width // cell, 2), generator=generator)
-            total = total + cell ** 0.5 * F.interpolate(coarse, (height, width), mode="bilinear")[0]
+            total = total + cell**0.5 * F.interpolate(coarse, (height, width), mode="bilinear")[0]
         return (total - total.min()) / (total.max() - total.min())
 
     items = []
     for number in range(count):
         kept = torch.rand(1, height, width, generator=generator) < share
         depth = torch.where(kept, far * (0.1 + 0.9 * field(1, 64)), 0.0)
-        items.append({
-            "image": field(3, 64), "depth": depth, "valid": depth > 0, "K": pinhole(camera),
-            "name": f"made/{number:06d}", "semantics": (13 * field(1, 64)[0]).long().clamp(max=12),
-        })
+        items.append(
+            {
+                "image": field(3, 64),
+                "depth": depth,
+                "valid": depth > 0,
+                "K": pinhole(camera),
+                "name": f"made/{number:06d}",
+                "semantics": (13 * field(1, 64)[0]).long().clamp(max=12),
+            }
+        )
     return items
 
 
@@ -123,16 +129,16 @@ def passes(dataset: Dataset, images: int, workers: int, repeats: int) -> list[fl
     positions = [number % len(dataset) for number in range(images)]
     batches = StepSampler([positions[first : first + BATCH] for first in range(0, images, BATCH)])
     loader = DataLoader(
-        dataset, batch_sampler=batches, num_workers=workers, persistent_workers=workers > 0, collate_fn=collate,
+        dataset, batch_sampler=batches, num_workers=workers, persistent_workers=workers > 0, collate_fn=collate
     )
     return seconds(lambda: sum(1 for _ in loader), repeats)
 
 
 def speed(dataset: Dataset, images: int, workers: int, repeats: int) -> tuple[list[float], float]:
     """Images per second of each pass, after an untimed one, and the seconds of a core for an image."""
-    before = sum(os.times()[:4])            # user and system time, of this process and of workers that have ended
+    before = sum(os.times()[:4])  # user and system time, of this process and of workers that have ended
     times = passes(dataset, images, workers, repeats + 1)
-    gc.collect()                            # the loader and so its workers have ended
+    gc.collect()  # the loader and so its workers have ended
     return [images / time for time in times[1:]], (sum(os.times()[:4]) - before) / (images * len(times))
 
 
@@ -148,11 +154,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         parser.error(f"unknown set {sorted(unknown)[0]!r}: expected any of {', '.join(SETS)}")
     if options.images < 1 or options.repeats < 1 or min(options.workers) < 0:
         parser.error("--images and --repeats must be at least 1, --workers at least 0")
-    torch.set_num_threads(1)        # as in a DataLoader's worker
-    warnings.filterwarnings("ignore", message="This DataLoader will create")    # more workers than cores, on purpose
-    print(f"{os.cpu_count()} cores, one thread a worker, batches of {BATCH}, "
-          f"{'read alone' if options.plain else 'with transforms'}; median of {options.repeats} passes over "
-          f"{options.images} images (smallest to largest)")
+    torch.set_num_threads(1)  # as in a DataLoader's worker
+    warnings.filterwarnings("ignore", message="This DataLoader will create")  # more workers than cores, on purpose
+    print(
+        f"{os.cpu_count()} cores, one thread a worker, batches of {BATCH}, "
+        f"{'read alone' if options.plain else 'with transforms'}; median of {options.repeats} passes over "
+        f"{options.images} images (smallest to largest)"
+    )
     for name in options.sets or SETS[:2]:
         with tempfile.TemporaryDirectory() as folder:
             root = Path(folder)
@@ -163,9 +171,12 @@ def main(argv: Sequence[str] | None = None) -> None:
             read = Transformed(dataset, Compose(()) if options.plain else training(crop), seed=0)
             for workers in options.workers:
                 rates, core = speed(read, options.images, workers, options.repeats)
-                print(f"{name:12} {width} x {height}, {size:.2f} MiB an image, {workers} workers: "
-                      f"{median(rates):6.1f} images/s ({min(rates):.1f} to {max(rates):.1f}); {1000 * core:.1f} ms of "
-                      f"a core an image, so {GPU:,} images/s take {math.ceil(GPU * core)} cores", flush=True)
+                print(
+                    f"{name:12} {width} x {height}, {size:.2f} MiB an image, {workers} workers: "
+                    f"{median(rates):6.1f} images/s ({min(rates):.1f} to {max(rates):.1f}); {1000 * core:.1f} ms of "
+                    f"a core an image, so {GPU:,} images/s take {math.ceil(GPU * core)} cores",
+                    flush=True,
+                )
 
 
 if __name__ == "__main__":

@@ -26,15 +26,22 @@ def held(device: torch.device) -> int:
 
 def main(argv: Sequence[str] | None = None) -> None:
     options = arguments(
-        "time and memory of one PSNL block", argv, height=480, width=640, channels=32, stride=1,
-        literal=(False, "form the n x n matrix"), backward=(False, "forward and backward instead of forward alone"),
-        repeats=(3, "timed calls after the first; 0 times the first"), device="cpu",
+        "time and memory of one PSNL block",
+        argv,
+        height=480,
+        width=640,
+        channels=32,
+        stride=1,
+        literal=(False, "form the n x n matrix"),
+        backward=(False, "forward and backward instead of forward alone"),
+        repeats=(3, "timed calls after the first; 0 times the first"),
+        device="cpu",
     )
     device = torch.device(options.device)
     torch.manual_seed(0)
     block = PSNL(options.channels, stride=options.stride, literal=options.literal).to(device)
     features = torch.randn(
-        1, options.channels, options.height, options.width, device=device, requires_grad=options.backward,
+        1, options.channels, options.height, options.width, device=device, requires_grad=options.backward
     )
 
     def call() -> None:
@@ -50,11 +57,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     first = seconds(call, 1, device)
     peak = held(device) - before
     n = (options.height // 2 // options.stride) * (options.width // 2 // options.stride)
-    print(f"PSNL({options.channels}) {options.height}x{options.width}, stride {options.stride}, {device}, "
-          f"{torch.get_num_threads()} threads, {'literal' if options.literal else 'attention kernel'}, "
-          f"{'forward and backward' if options.backward else 'forward'}")
-    print(f"features {features.numel() * 4 / MIB:.0f} MiB; one n x n float32 matrix of a quadrant (n = {n}) "
-          f"{n * n * 4 / MIB:.0f} MiB")
+    print(
+        f"PSNL({options.channels}) {options.height}x{options.width}, stride {options.stride}, {device}, "
+        f"{torch.get_num_threads()} threads, {'literal' if options.literal else 'attention kernel'}, "
+        f"{'forward and backward' if options.backward else 'forward'}"
+    )
+    print(
+        f"features {features.numel() * 4 / MIB:.0f} MiB; one n x n float32 matrix of a quadrant (n = {n}) "
+        f"{n * n * 4 / MIB:.0f} MiB"
+    )
     print(f"peak memory above the input {peak / MIB:.0f} MiB")
     print(f"time {spread(seconds(call, options.repeats, device) or first, 2)}")
 

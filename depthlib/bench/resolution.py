@@ -118,7 +118,7 @@ def _dacnn(draw: Draw) -> Made:
 
     def loss(depth: Tensor, *guidance: Tensor) -> Any:
         return dacnn_loss(
-            depth, target, valid, image, guidance=guidance, teacher_depth=teacher, teacher_guidance=of_teacher,
+            depth, target, valid, image, guidance=guidance, teacher_depth=teacher, teacher_guidance=of_teacher
         )
 
     return loss, (draw.depth(), *(draw(32, part=part) for part in (8, 4, 2)))
@@ -168,14 +168,26 @@ LOSSES = (
     Work("synergy, 13 classes", attention_driven_loss, "pred", _attention_driven),
 )
 LAYERS = (
-    Work("depth-aware block, 64 at 1/2", DepthAwareBlock, "features",
-         lambda draw: _layer(draw, DepthAwareBlock(64), 2, 64, 32)),
+    Work(
+        "depth-aware block, 64 at 1/2",
+        DepthAwareBlock,
+        "features",
+        lambda draw: _layer(draw, DepthAwareBlock(64), 2, 64, 32),
+    ),
     Work("PSNL, 32", PSNL, "features", lambda draw: _layer(draw, PSNL(32), 1, 32)),
     Work("PSNL of stride 4, 32", PSNL, "features", lambda draw: _layer(draw, PSNL(32, stride=4), 1, 32)),
-    Work("pyramid non-local, 256 at 1/8", PyramidNonLocal, "features",
-         lambda draw: _layer(draw, PyramidNonLocal(256), 8, 256)),
-    Work("correlation, 256 at 1/8", correlation, "left",
-         lambda draw: (correlation, (draw(256, part=8), draw(256, part=8)))),
+    Work(
+        "pyramid non-local, 256 at 1/8",
+        PyramidNonLocal,
+        "features",
+        lambda draw: _layer(draw, PyramidNonLocal(256), 8, 256),
+    ),
+    Work(
+        "correlation, 256 at 1/8",
+        correlation,
+        "left",
+        lambda draw: (correlation, (draw(256, part=8), draw(256, part=8))),
+    ),
     Work("warp", warp, "image_src", _warp),
     Work("self-assembly, 2048 at 1/32", SAAttention, "features", _self_assembly),
 )
@@ -237,10 +249,21 @@ def figure(found: dict[str, list[Cost]], sizes: Sequence[Sequence[int]]) -> Figu
     from depthlib.report.style import LINES, style
 
     colours = (*LINES, "#444444", "#882255", "#117733", "#8A8A00")
-    quantities = (("time, ms", lambda cost: [1e3 * second for second in cost.seconds]),
-                  ("peak memory, MiB", lambda cost: [peak / MIB for peak in cost.peaks]))
-    groups = [(title, [(work.name, found[work.name], colour) for work, colour in zip(works, colours, strict=False)
-                       if work.name in found]) for title, works in (("losses", LOSSES), ("layers", LAYERS))]
+    quantities = (
+        ("time, ms", lambda cost: [1e3 * second for second in cost.seconds]),
+        ("peak memory, MiB", lambda cost: [peak / MIB for peak in cost.peaks]),
+    )
+    groups = [
+        (
+            title,
+            [
+                (work.name, found[work.name], colour)
+                for work, colour in zip(works, colours, strict=False)
+                if work.name in found
+            ],
+        )
+        for title, works in (("losses", LOSSES), ("layers", LAYERS))
+    ]
     groups = [group for group in groups if group[1]]
     with style():
         result, axes = pyplot.subplots(len(groups), 2, figsize=(12, 0.5 + 4 * len(groups)), sharex=True, squeeze=False)
@@ -268,12 +291,18 @@ def figure(found: dict[str, list[Cost]], sizes: Sequence[Sequence[int]]) -> Figu
 
 def name_ends(axis: Axes, ends: Sequence[tuple[float, float, str, str]]) -> None:
     """Names of lines (x, y, name, colour) right of the axes, as near to the height of their last points as they fit."""
-    axis.figure.draw_without_rendering()                # the limits must be known to place names in units of the axes
+    axis.figure.draw_without_rendering()  # the limits must be known to place names in units of the axes
     ends = sorted(ends, key=lambda end: end[1])
     wanted = [(axis.transScale + axis.transLimits).transform(end[:2])[1] for end in ends]
     for height, (x, y, name, colour) in zip(apart(wanted, gap=0.058), ends, strict=True):
         axis.annotate(
-            name, (x, y), xytext=(1.06, height), textcoords="axes fraction", va="center", color=colour, fontsize=8.5,
+            name,
+            (x, y),
+            xytext=(1.06, height),
+            textcoords="axes fraction",
+            va="center",
+            color=colour,
+            fontsize=8.5,
             annotation_clip=False,
             arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.5, "shrinkA": 1, "shrinkB": 3},
         )
@@ -293,16 +322,24 @@ def apart(wanted: Sequence[float], gap: float) -> list[float]:
 
 def main(argv: Sequence[str] | None = None) -> None:
     options = arguments(
-        "time and peak memory of losses and layers over the size of the image", argv,
-        only=("", "losses and layers with this in their name"), sizes=(SIZES, "height x width, rising"), repeats=5,
-        limit=(10.0, "sizes at which a call would take more seconds are left out"), device="cpu", threads=1,
+        "time and peak memory of losses and layers over the size of the image",
+        argv,
+        only=("", "losses and layers with this in their name"),
+        sizes=(SIZES, "height x width, rising"),
+        repeats=5,
+        limit=(10.0, "sizes at which a call would take more seconds are left out"),
+        device="cpu",
+        threads=1,
         figure=("", "file of the figure"),
     )
     torch.set_num_threads(options.threads)
     device, sizes = torch.device(options.device), [tuple(map(int, size.split("x"))) for size in options.sizes.split()]
     print(f"{device}, {options.threads} threads, the fastest of {options.repeats} calls: milliseconds, MiB")
-    print(f"{'work':32s} {'pass':14s}" + "".join(f"{'x'.join(map(str, size)):>18s}" for size in sizes)
-          + f" {'time ~ pixels^':>15s}  memory")
+    print(
+        f"{'work':32s} {'pass':14s}"
+        + "".join(f"{'x'.join(map(str, size)):>18s}" for size in sizes)
+        + f" {'time ~ pixels^':>15s}  memory"
+    )
     found: dict[str, list[Cost]] = {}
     for work in (*LOSSES, *LAYERS):
         if options.only not in work.name:
@@ -314,9 +351,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         for which, word in enumerate(PASSES):
             cells = [f"{1e3 * cost.seconds[which]:9.1f} {cost.peaks[which] / MIB:8.1f}" for cost in costs]
             times = costs[-1].peaks[which] / costs[-1].unit
-            print(f"{'' if which else work.name:32s} {word:14s}" + "".join(f"{cell:18s}" for cell in cells)
-                  + " " * 18 * (len(sizes) - len(costs)) + f" {growth(costs, which):15.2f}  {times:.1f} x {work.unit}",
-                  flush=True)
+            print(
+                f"{'' if which else work.name:32s} {word:14s}"
+                + "".join(f"{cell:18s}" for cell in cells)
+                + " " * 18 * (len(sizes) - len(costs))
+                + f" {growth(costs, which):15.2f}  {times:.1f} x {work.unit}",
+                flush=True,
+            )
     if options.figure:
         figure(found, sizes).savefig(options.figure)
 

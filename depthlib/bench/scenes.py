@@ -20,7 +20,12 @@ from depthlib.scenes.renderer import render_packed
 
 
 def frames_per_second(
-    family: str, dtype: torch.dtype = torch.float64, device: str = "cpu", *, batch: int = 1, frames: int = 8,
+    family: str,
+    dtype: torch.dtype = torch.float64,
+    device: str = "cpu",
+    *,
+    batch: int = 1,
+    frames: int = 8,
     repetitions: int = 5,
 ) -> list[float]:
     """Frames per second when different scenes are rendered, after one warm-up; conversion to tensors is not timed.
@@ -35,8 +40,8 @@ def frames_per_second(
     scenes = [make_scene(distribution, "test", index) for index in range(max(frames, batch))]
     groups = [
         (
-            pack(scenes[start:start + batch]),
-            *camera_tensors([scene.cameras["current"] for scene in scenes[start:start + batch]]),
+            pack(scenes[start : start + batch]),
+            *camera_tensors([scene.cameras["current"] for scene in scenes[start : start + batch]]),
         )
         for start in range(0, len(scenes) - batch + 1, batch)
     ]
@@ -52,7 +57,7 @@ def frames_per_second(
 
 
 def endless_per_second(
-    family: str, device: str = "cpu", *, batch: int = 1, workers: int = 0, batches: int = 8, repetitions: int = 5,
+    family: str, device: str = "cpu", *, batch: int = 1, workers: int = 0, batches: int = 8, repetitions: int = 5
 ) -> list[float]:
     """Frames per second of the stream of scenes, built and rendered in float32, after `batches` for warm-up."""
     stream = endless_scenes(SceneDistribution(family), batch, device=device, workers=workers)
@@ -78,14 +83,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     for family in options.family or sorted(CLASSES):
         for dtype in ("float32",) if options.endless is not None else options.dtype or ("float64", "float32"):
             if options.endless is not None:
-                rates = endless_per_second(family, device, batch=batch, workers=options.endless,
-                                           batches=max(1, options.frames // batch), repetitions=repetitions)
+                rates = endless_per_second(
+                    family,
+                    device,
+                    batch=batch,
+                    workers=options.endless,
+                    batches=max(1, options.frames // batch),
+                    repetitions=repetitions,
+                )
             else:
-                rates = frames_per_second(family, getattr(torch, dtype), device, batch=batch, frames=options.frames,
-                                          repetitions=repetitions)
-            print(f"{'endless ' if options.endless is not None else ''}{family:8s}{dtype:9s}{device:6s} "
-                  f"threads {torch.get_num_threads()}  batch {batch:3d}  {median(rates):8.2f} frames/s  "
-                  f"({min(rates):.2f} to {max(rates):.2f})", flush=True)
+                rates = frames_per_second(
+                    family, getattr(torch, dtype), device, batch=batch, frames=options.frames, repetitions=repetitions
+                )
+            print(
+                f"{'endless ' if options.endless is not None else ''}{family:8s}{dtype:9s}{device:6s} "
+                f"threads {torch.get_num_threads()}  batch {batch:3d}  {median(rates):8.2f} frames/s  "
+                f"({min(rates):.2f} to {max(rates):.2f})",
+                flush=True,
+            )
     return 0
 
 

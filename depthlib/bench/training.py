@@ -29,13 +29,18 @@ from depthlib.runs.train import build_model, build_task, transform
 from depthlib.training.fit import Task, fit
 
 ROWS = (
-    ("start", "unet", "rooms"), ("anuw", "e", "streets"), ("dacnn", "full", "streets"), ("mobile", "kd-2ip", "diw"),
-    ("dual", "lr", "streets"), ("dual", "dual", "streets"), ("synergy", "proposed", "rooms"),
+    ("start", "unet", "rooms"),
+    ("anuw", "e", "streets"),
+    ("dacnn", "full", "streets"),
+    ("mobile", "kd-2ip", "diw"),
+    ("dual", "lr", "streets"),
+    ("dual", "dual", "streets"),
+    ("synergy", "proposed", "rooms"),
     *(("comparison", name, "streets", "standard") for name in ("dacnn", "lr-net", "synergy")),
 )
 PHASES = ("data", "forward", "backward", "optimiser")
-WARM_UP = 3         # steps
-OPERATORS = {"conv": ("conv",), "matmul": ("mm",)}      # parts of the operators' names
+WARM_UP = 3  # steps
+OPERATORS = {"conv": ("conv",), "matmul": ("mm",)}  # parts of the operators' names
 
 
 class Split(NamedTuple):
@@ -91,8 +96,15 @@ def measure(row: Sequence[str], *, steps: int, profiled: int, device: torch.devi
     hook = register_optimizer_step_pre_hook(lambda *_: laps.end("backward"))
     try:
         fit(
-            build_model(recipe, seed=0), Timed(build_task(recipe, networks), laps), recipe.train.make(), plan, seed=0,
-            transform=transform(recipe), device=device, on_step=on_step, stop_after=WARM_UP + steps + profiled,
+            build_model(recipe, seed=0),
+            Timed(build_task(recipe, networks), laps),
+            recipe.train.make(),
+            plan,
+            seed=0,
+            transform=transform(recipe),
+            device=device,
+            on_step=on_step,
+            stop_after=WARM_UP + steps + profiled,
         )
     finally:
         hook.remove()
@@ -100,7 +112,8 @@ def measure(row: Sequence[str], *, steps: int, profiled: int, device: torch.devi
     phases = {name: laps.seconds[name][WARM_UP : WARM_UP + steps] for name in PHASES}
     return Split(
         plan.batch_size / median(map(sum, zip(*phases.values(), strict=True))),
-        {name: median(seconds) for name, seconds in phases.items()}, shares(profiler, device),
+        {name: median(seconds) for name, seconds in phases.items()},
+        shares(profiler, device),
     )
 
 
@@ -114,14 +127,20 @@ def shares(profiler: profile, device: torch.device) -> dict[str, float]:
     own = {event.key: getattr(event, field) for event in profiler.key_averages() if event.device_type == DeviceType.CPU}
     return {
         name: sum(time for key, time in own.items() if any(part in key for part in parts) and key.startswith("aten::"))
-        / sum(own.values()) for name, parts in OPERATORS.items()
+        / sum(own.values())
+        for name, parts in OPERATORS.items()
     }
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     options = arguments(
-        "where the time of a training step goes", argv, only=("", "rows with this in their name"), steps=20, profiled=5,
-        device="cpu", threads=1,
+        "where the time of a training step goes",
+        argv,
+        only=("", "rows with this in their name"),
+        steps=20,
+        profiled=5,
+        device="cpu",
+        threads=1,
     )
     torch.set_num_threads(options.threads)
     device = torch.device(options.device)

@@ -2,8 +2,8 @@
 
 The network of the first lesson is trained by its recipe on scenes with one knob set as in `wild`, without any, and on
 `wild` itself, and is scored on the real frames below `DEPTHLIB_SAMPLES`: abs_rel after median scaling, the mean over
-the frames of a data set. For rooms the sets of `CHOOSING` choose between knobs. The others only report, so that what was
-chosen is tested on frames that had no part in it.
+the frames of a data set. For rooms the sets of `CHOOSING` choose between knobs. The others only report, so that what
+was chosen is tested on frames that had no part in it.
 
 Beside each row stands the fixed map of its own training set, and below them two maps that need no training: a constant,
 and a ramp whose depth at the top of the picture is three times that at the bottom. A row is written to the file as soon
@@ -86,7 +86,8 @@ def on_sets(family: str, predict: Callable[[RealFrame], Tensor], frames: Sequenc
     parts = {"choosing": CHOOSING, "reporting": set(means).difference(CHOOSING)} if family == "rooms" else {}
     return means | {
         part: mean(means[name] for name in names if name in means)
-        for part, names in parts.items() if not set(names).isdisjoint(means)
+        for part, names in parts.items()
+        if not set(names).isdisjoint(means)
     }
 
 
@@ -95,8 +96,15 @@ def measured(family: str, knob: str, seed: int, frames: Sequence[RealFrame], opt
     recipe = replace(options.recipe, train=training_set(family, knob, options.recipe.train.options["count"]))
     model, data = build_model(recipe, seed), recipe.train.make()
     device = pick_device("auto")
-    fit(model, build_task(recipe, {}), data, replace(recipe.plan, validate_every=0), seed=seed, device=device,
-        transform=transform(recipe))
+    fit(
+        model,
+        build_task(recipe, {}),
+        data,
+        replace(recipe.plan, validate_every=0),
+        seed=seed,
+        device=device,
+        transform=transform(recipe),
+    )
     size = data[0]["image"].shape[-2:]
     for what, network in (("network", model), ("fixed map", FixedMap.of(data))):
         found = on_sets(family, lambda f, network=network: predict(network, f.image, size), frames)
@@ -114,8 +122,10 @@ def stored(path: Path) -> list[Row]:
     if not path.is_file():
         return []
     with path.open(newline="", encoding="utf-8") as file:
-        return [Row(r["family"], r["knob"], int(r["seed"]), r["what"], r["frames"], float(r["abs_rel"]))
-                for r in csv.DictReader(file)]
+        return [
+            Row(r["family"], r["knob"], int(r["seed"]), r["what"], r["frames"], float(r["abs_rel"]))
+            for r in csv.DictReader(file)
+        ]
 
 
 def store(path: Path, rows: Sequence[Row]) -> None:
@@ -143,7 +153,8 @@ def table(rows: Sequence[Row], family: str) -> pd.DataFrame:
     for name in [name for name in names if name in PARTS] or names:
         means[f"fixed map, {name}"] = fixed[fixed["frames"] == name].groupby("knob")["abs_rel"].mean()
     means[f"{names[-1]}, range"] = [
-        f"{low:.3f} to {high:.3f}" if size > 1 else "" for low, high, size in last.loc[means.index].itertuples(index=False)
+        f"{low:.3f} to {high:.3f}" if size > 1 else ""
+        for low, high, size in last.loc[means.index].itertuples(index=False)
     ]
     means["seeds"] = last["size"].where(means[f"fixed map, {names[-1]}"].notna(), 0)
     return means.sort_values(names[-2] if PARTS[0] in names else names[-1])
@@ -151,7 +162,12 @@ def table(rows: Sequence[Row], family: str) -> pd.DataFrame:
 
 def main(argv: Sequence[str] | None = None) -> None:
     options = arguments(
-        "Which knobs of the scenes help on photographs", argv, family="rooms", seeds=1, threads=0, profile="quick",
+        "Which knobs of the scenes help on photographs",
+        argv,
+        family="rooms",
+        seeds=1,
+        threads=0,
+        profile="quick",
         knobs=(" ".join(("none", *KNOBS, "all")), "which to set, one at a time"),
         csv=("transfer.csv", "where rows are kept"),
     )

@@ -1,4 +1,6 @@
-"""The course: its lessons, the batch that makes their runs, their notebooks. Needs the packages of the extra `course`."""
+"""The course: its lessons, the batch that makes their runs, their notebooks. Needs the packages of the extra
+`course`.
+"""
 
 from importlib.util import find_spec
 

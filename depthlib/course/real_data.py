@@ -18,7 +18,7 @@ def _stored_depth(generator: torch.Generator) -> tuple[Tensor, float]:
     """
     stored = torch.randint(400, 9000, (2, 1, 5, 6), generator=generator, dtype=torch.int32)
     kind = torch.rand(stored.shape, generator=generator)
-    kind.view(-1)[:2] = torch.tensor([0.0, 1.0])        # at least one of each
+    kind.view(-1)[:2] = torch.tensor([0.0, 1.0])  # at least one of each
     return torch.where(kind < 0.2, 0, torch.where(kind > 0.8, 65535, stored)).to(torch.int32), 1000.0
 
 
@@ -33,11 +33,11 @@ DEPTH_PNG = Exercise(
         "65535 is still a depth of 65.5 m: it means not measured, too.": lambda s, k: s / k,
         "these are still the stored numbers: divide by the units per metre.": lambda s, k: _measured(s, s.float()),
         "you multiply by the units per metre: divide by them.": lambda s, k: _measured(s, s * k),
-        "whole metres only: an integer division cuts the millimetres off.": lambda s, k: (
-            _measured(s, torch.floor(s / k))
+        "whole metres only: an integer division cuts the millimetres off.": lambda s, k: _measured(
+            s, torch.floor(s / k)
         ),
-        "only the upper 8 of the 16 bits are left: divide the number as stored.": lambda s, k: (
-            _measured(s, (s // 256) / k)
+        "only the upper 8 of the 16 bits are left: divide the number as stored.": lambda s, k: _measured(
+            s, (s // 256) / k
         ),
         "what was not measured is NaN: in depthlib it is 0, with a mask beside it.": lambda s, k: torch.where(
             (s > 0) & (s < 65535), s / k, torch.nan
@@ -47,7 +47,7 @@ DEPTH_PNG = Exercise(
 
 
 def _masks(generator: torch.Generator) -> tuple[Tensor]:
-    return (torch.rand(2, 1, 94, 310, generator=generator) > 0.3,)      # a quarter of KITTI's size
+    return (torch.rand(2, 1, 94, 310, generator=generator) > 0.3,)  # a quarter of KITTI's size
 
 
 def _inside(valid: Tensor, rows: tuple[int, int], columns: tuple[int, int]) -> Tensor:
@@ -67,9 +67,9 @@ GARG_CROP = Exercise(
     right=lambda v: v & crop_mask("garg", *v.shape[-2:]),
     cases=_masks,
     mistakes={
-        "the crop alone: pixels without a measurement must stay out.": lambda v: (
-            crop_mask("garg", *v.shape[-2:]).expand_as(v)
-        ),
+        "the crop alone: pixels without a measurement must stay out.": lambda v: crop_mask(
+            "garg", *v.shape[-2:]
+        ).expand_as(v),
         "rows and columns are exchanged: the first shares are of the height.": lambda v: _inside(
             v, _ends(_COLUMNS, v.shape[-2]), _ends(_ROWS, v.shape[-1])
         ),

@@ -33,8 +33,14 @@ if TYPE_CHECKING:
 
 
 def reproduce(
-    names: list[str], *, profile: str = "quick", device: str = "auto", jobs: int | None = None, max_minutes: float | None = None,
-    options: Sequence[str] = (), console: Console | None = None,
+    names: list[str],
+    *,
+    profile: str = "quick",
+    device: str = "auto",
+    jobs: int | None = None,
+    max_minutes: float | None = None,
+    options: Sequence[str] = (),
+    console: Console | None = None,
 ) -> int:
     """Train and score what is missing, execute the notebooks, publish results.
 
@@ -91,8 +97,14 @@ def reproduce(
 
 
 def preview(
-    names: list[str], *, profile: str = "quick", device: str = "auto", jobs: int | None = None,
-    options: Sequence[str] = (), verbose: bool = False, console: Console | None = None,
+    names: list[str],
+    *,
+    profile: str = "quick",
+    device: str = "auto",
+    jobs: int | None = None,
+    options: Sequence[str] = (),
+    verbose: bool = False,
+    console: Console | None = None,
 ) -> int:
     """Print what `reproduce` would do, a line a lesson; nothing is written. `verbose`: also every job of the workflow.
 
@@ -133,7 +145,9 @@ def _minutes(plan: Plan, due: set[str], jobs: int) -> str:
     seconds, unknown = expected_seconds(plan, [name for name in due if not plan.runs[name].trained])
     if not seconds:
         return ""
-    return f", about {seconds / 60 / jobs:.0f} min at {jobs} at once" + (f" and {unknown} runs of unknown length" if unknown else "")
+    return f", about {seconds / 60 / jobs:.0f} min at {jobs} at once" + (
+        f" and {unknown} runs of unknown length" if unknown else ""
+    )
 
 
 def with_runs(lessons: list[Lesson], profile: str, console: Console) -> list[Lesson]:
@@ -165,7 +179,14 @@ def check_writable(*folders: Path) -> None:
 
 
 def run_one(
-    paper: str, variant: str, *, data: str, profile: str, seed: int, changes: list[str], device: str = "auto",
+    paper: str,
+    variant: str,
+    *,
+    data: str,
+    profile: str,
+    seed: int,
+    changes: list[str],
+    device: str = "auto",
     console: Console | None = None,
 ) -> RunRecord:
     """Train and score one run, and print its mean errors. `changes`: "field=number" of the profile, else ValueError."""
@@ -192,7 +213,12 @@ def run_one(
 
 
 def verify(
-    names: list[str], *, profile: str = "quick", device: str = "auto", jobs: int | None = None, sample: int | None = None,
+    names: list[str],
+    *,
+    profile: str = "quick",
+    device: str = "auto",
+    jobs: int | None = None,
+    sample: int | None = None,
     console: Console | None = None,
 ) -> int:
     """Train and execute everything again in an empty store and compare with the committed results.
@@ -218,7 +244,8 @@ def verify(
         committed = [name for name, reference in references.items() if reference is not None]
         references = {name: references[name] for name in random.sample(committed, min(sample, len(committed)))}
         console.print(
-            f"{len(references)} of {len(committed)} committed runs are made again; {len(specs) - len(committed)} others "
+            f"{len(references)} of {len(committed)} committed runs are made again; {len(specs) - len(committed)} "
+            f"others "
             "are not committed"
         )
     with tempfile.TemporaryDirectory() as scratch:
@@ -229,7 +256,9 @@ def verify(
                 status = int(not references)
                 for name in references:
                     remake(specs[name], device, console)
-        table = Table("run", "bits", "first 5 losses", "metrics", "verdict", title="made again, against the committed results")
+        table = Table(
+            "run", "bits", "first 5 losses", "metrics", "verdict", title="made again, against the committed results"
+        )
         for name, reference in references.items():
             folder = Path(scratch, "runs", name)
             if reference is None or not (folder / RECORD).exists():
@@ -239,7 +268,10 @@ def verify(
             difference = compare_records(reference, read_record(folder))
             status |= not difference.agrees
             table.add_row(
-                name, "same" if difference.same_bits else "differ", f"{difference.first_losses:.1e}", f"{difference.metrics:.1e}",
+                name,
+                "same" if difference.same_bits else "differ",
+                f"{difference.first_losses:.1e}",
+                f"{difference.metrics:.1e}",
                 "[green]agrees[/]" if difference.agrees else "[red]differs[/]",
             )
     console.print(table)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-HEARTBEAT = 30.0        # seconds between two lines where there is no terminal
+HEARTBEAT = 30.0  # seconds between two lines where there is no terminal
 OnStep = Callable[[int, float, float], None]
 OnImage = Callable[[int, int], None]
 
@@ -23,7 +23,10 @@ def training_display(title: str, steps: int, console: Console) -> Iterator[tuple
         yield from _lines(steps, console)
         return
     columns = (
-        TextColumn(" "), BarColumn(bar_width=16), MofNCompleteColumn(), TextColumn("{task.fields[state]}"),
+        TextColumn(" "),
+        BarColumn(bar_width=16),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[state]}"),
         TimeRemainingColumn(compact=True),
     )
     with Progress(*columns, console=console, transient=True) as progress:

@@ -19,12 +19,24 @@ from depthlib.data.errors import DataError
 MAX_BYTES = 64 * 2**30
 MAX_MEMBERS = 1_000_000
 _CHUNK = 2**20
-_BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError, ValueError)
+_BROKEN = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    EOFError,
+    OSError,
+    RuntimeError,
+    NotImplementedError,
+    ValueError,
+)
 
 
 def unpack(
-    archive: str | os.PathLike[str], folder: str | os.PathLike[str], *,
-    max_bytes: int = MAX_BYTES, max_members: int = MAX_MEMBERS,
+    archive: str | os.PathLike[str],
+    folder: str | os.PathLike[str],
+    *,
+    max_bytes: int = MAX_BYTES,
+    max_members: int = MAX_MEMBERS,
 ) -> int:
     """Unpack a zip or tar (plain, gz, bz2, xz) archive into a folder that does not exist yet, whole or not at all.
 
@@ -71,7 +83,7 @@ def _extract(archive: Path, target: Path, max_bytes: int, max_members: int) -> i
             if source is None:
                 path.mkdir(parents=True, exist_ok=True)
                 continue
-            if str(path).casefold() in seen:        # casefold: two such names are one file on many machines
+            if str(path).casefold() in seen:  # casefold: two such names are one file on many machines
                 raise DataError(f"{archive}: found member {name!r} twice, expected once")
             seen.add(str(path).casefold())
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -92,7 +104,7 @@ def _zip_members(archive: Path) -> Iterator[tuple[str, IO[bytes] | None]]:
     """(name, contents) of each member; contents are None for a folder."""
     with zipfile.ZipFile(archive) as file:
         for member in file.infolist():
-            kind = (member.external_attr >> 16) & 0o170000          # Unix mode, 0 where the writer noted none
+            kind = (member.external_attr >> 16) & 0o170000  # Unix mode, 0 where the writer noted none
             if kind not in (0, 0o100000, 0o040000):
                 raise DataError(f"{archive}: found a link or device, {member.filename!r}, expected files and folders")
             if member.flag_bits & 1:
@@ -109,7 +121,7 @@ def _tar_members(archive: Path) -> Iterator[tuple[str, IO[bytes] | None]]:
         for member in file:
             if member.isdir():
                 yield member.name, None
-            elif member.isreg() and not member.issparse():      # a sparse one of a few bytes can unpack to terabytes
+            elif member.isreg() and not member.issparse():  # a sparse one of a few bytes can unpack to terabytes
                 yield member.name, file.extractfile(member)
             else:
                 found = f"a link, device or sparse file, {member.name!r}"
@@ -123,9 +135,15 @@ def safe_name(name: str, archive: Path) -> PurePosixPath:
         DataError: absolute, with a drive, a backslash, "..", or characters that no file name should have.
     """
     path = PurePosixPath(name)
-    if (not name.strip("/.") or path.is_absolute() or ".." in path.parts or "\\" in name or re.match(r"[A-Za-z]:", name)
-            or re.search(r"[\x00-\x1f\x7f]", name)):
-        if path == PurePosixPath("."):                          # tar writes "./" for the folder itself
+    if (
+        not name.strip("/.")
+        or path.is_absolute()
+        or ".." in path.parts
+        or "\\" in name
+        or re.match(r"[A-Za-z]:", name)
+        or re.search(r"[\x00-\x1f\x7f]", name)
+    ):
+        if path == PurePosixPath("."):  # tar writes "./" for the folder itself
             return path
         raise DataError(f"{archive}: found member {name!r}, expected safe names that stay inside the folder")
     return path

@@ -20,12 +20,30 @@ from depthlib.data.manifest import Encoding
 from depthlib.data.maps import metres_from_disparity, read_map, read_png
 
 DISPARITY = Encoding("png", "uint16", "pixel", scale=256, offset=1, invalid=(0,), range=(0, 256))
-MEDIAN_DEPTH = (1.0, 200.0)     # metres; far disparities are too coarse for a bound on each pixel
+MEDIAN_DEPTH = (1.0, 200.0)  # metres; far disparities are too coarse for a bound on each pixel
 CLASSES = (
-    "road", "sidewalk", "building", "wall", "fence", "pole", "traffic light", "traffic sign", "vegetation", "terrain", "sky",
-    "person", "rider", "car", "truck", "bus", "train", "motorcycle", "bicycle",
+    "road",
+    "sidewalk",
+    "building",
+    "wall",
+    "fence",
+    "pole",
+    "traffic light",
+    "traffic sign",
+    "vegetation",
+    "terrain",
+    "sky",
+    "person",
+    "rider",
+    "car",
+    "truck",
+    "bus",
+    "train",
+    "motorcycle",
+    "bicycle",
 )
-LABEL_IDS = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)      # of CLASSES, in the label files
+# of CLASSES, in the label files
+LABEL_IDS = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
 SKY = CLASSES.index("sky")
 _LAST_LABEL = 33
 
@@ -71,7 +89,9 @@ def read_camera(path: Path) -> tuple[Tensor, float]:
         found = f"no camera ({type(error).__name__}: {error})"
         raise DataError(f"{path}: found {found}, expected intrinsic fx fy u0 v0 and extrinsic baseline") from None
     if not (fx > 0 and fy > 0 and 0.02 < baseline < 2):
-        raise DataError(f"{path}: found fx {fx:g}, fy {fy:g}, baseline {baseline:g}, expected positive pixels and about 0.21 m")
+        raise DataError(
+            f"{path}: found fx {fx:g}, fy {fy:g}, baseline {baseline:g}, expected positive pixels and about 0.21 m"
+        )
     return pinhole((fx, fy, cx, cy)), baseline
 
 
@@ -97,31 +117,47 @@ class Cityscapes(RealDataset[dict[str, Path]]):
     """
 
     def __init__(
-        self, root: str | os.PathLike[str], split: str | os.PathLike[str] = "train", *, right: bool = False,
-        semantics: bool = False, sky_at_zero: bool = False,
+        self,
+        root: str | os.PathLike[str],
+        split: str | os.PathLike[str] = "train",
+        *,
+        right: bool = False,
+        semantics: bool = False,
+        sky_at_zero: bool = False,
     ) -> None:
         if sky_at_zero and not semantics:
-            raise DataError("sky_at_zero: found True without semantics, expected semantics=True, which say where the sky is")
+            raise DataError(
+                "sky_at_zero: found True without semantics, expected semantics=True, which say where the sky is"
+            )
         top = require_folder(root, "Cityscapes, with folders such as leftImg8bit and disparity")
         self.sky_at_zero = sky_at_zero
         if str(split).endswith(".txt"):
             lines = [line.split()[-1] for line in read_text(Path(split)).splitlines() if line.strip()]
             stems = [Path(line).name.removesuffix(".png").removesuffix("_leftImg8bit") for line in lines]
-            parts = {path.name.removesuffix("_leftImg8bit.png"): path.parents[1].name
-                     for path in (top / "leftImg8bit").glob("*/*/*_leftImg8bit.png")}
+            parts = {
+                path.name.removesuffix("_leftImg8bit.png"): path.parents[1].name
+                for path in (top / "leftImg8bit").glob("*/*/*_leftImg8bit.png")
+            }
             if absent := [stem for stem in stems if stem not in parts]:
                 raise DataError(f"{split}: found no image of {absent[0]}, expected one below {top / 'leftImg8bit'}")
             frames = [(parts[stem], stem) for stem in stems]
         else:
-            folder = require_folder(top / "leftImg8bit" / str(split), "a folder for each city (splits: train, val, test)")
+            folder = require_folder(
+                top / "leftImg8bit" / str(split), "a folder for each city (splits: train, val, test)"
+            )
             images = sorted(folder.glob("*/*_leftImg8bit.png"))
             frames = [(str(split), path.name.removesuffix("_leftImg8bit.png")) for path in images]
-        kinds = {"image": ("leftImg8bit", "leftImg8bit.png"), "disparity": ("disparity", "disparity.png"),
-                 "camera": ("camera", "camera.json")}
+        kinds = {
+            "image": ("leftImg8bit", "leftImg8bit.png"),
+            "disparity": ("disparity", "disparity.png"),
+            "camera": ("camera", "camera.json"),
+        }
         kinds |= {"right": ("rightImg8bit", "rightImg8bit.png")} if right else {}
         kinds |= {"semantics": ("gtFine", "gtFine_labelIds.png")} if semantics else {}
-        entries = [{key: top / kind / part / stem.split("_")[0] / f"{stem}_{end}" for key, (kind, end) in kinds.items()}
-                   for part, stem in frames]
+        entries = [
+            {key: top / kind / part / stem.split("_")[0] / f"{stem}_{end}" for key, (kind, end) in kinds.items()}
+            for part, stem in frames
+        ]
         super().__init__(top, str(split), entries, f"leftImg8bit, split {split}")
 
     def read(self, entry: dict[str, Path]) -> dict[str, Any]:
@@ -136,8 +172,13 @@ class Cityscapes(RealDataset[dict[str, Path]]):
             wanted = f"{MEDIAN_DEPTH[0]:g} to {MEDIAN_DEPTH[1]:g} m: another scale, or the camera of another image"
             raise DataError(f"{entry['disparity']}: found a median depth of {middle:g} m, expected {wanted}")
         item: dict[str, Any] = {
-            "image": image, "K": K, "baseline": torch.tensor(baseline, dtype=torch.float32), "disparity": disparity,
-            "disparity_valid": known, "depth": depth, "valid": valid,
+            "image": image,
+            "K": K,
+            "baseline": torch.tensor(baseline, dtype=torch.float32),
+            "disparity": disparity,
+            "disparity_valid": known,
+            "depth": depth,
+            "valid": valid,
             "name": entry["image"].stem.removesuffix("_leftImg8bit"),
         }
         if "right" in entry:

@@ -18,7 +18,7 @@ from depthlib.data.errors import DataError
 from depthlib.data.files import fingerprint, require_files, require_size
 
 Entry = TypeVar("Entry")
-Camera = tuple[float, float, float, float]      # fx, fy, cx, cy in pixels, pixel centres at integers
+Camera = tuple[float, float, float, float]  # fx, fy, cx, cy in pixels, pixel centres at integers
 
 
 class RealDataset(Dataset, Generic[Entry]):
@@ -47,7 +47,8 @@ class RealDataset(Dataset, Generic[Entry]):
         return len(self.entries)
 
     def __getitem__(self, position: int) -> dict[str, Any]:
-        return self.read(self.entries[range(len(self))[position]])  # negative numbers count from the end; IndexError beyond
+        # negative numbers count from the end; IndexError beyond
+        return self.read(self.entries[range(len(self))[position]])
 
     def fingerprint(self) -> str:
         """SHA-256 over the names and sizes of the files, in the order of the items. Contents are not read."""
@@ -79,12 +80,16 @@ def check_camera(path: Path, K: Tensor, image: Tensor) -> None:
     height, width = image.shape[-2:]
     (fx, _, cx), (_, fy, cy), bottom = K.tolist()
     centred = 0.25 * width < cx < 0.75 * width and 0.25 * height < cy < 0.75 * height
-    if not (centred and 0.09 * width < fx < 11.5 * width and 0.09 * height < fy < 11.5 * height and bottom == [0, 0, 1]):
+    if not (
+        centred and 0.09 * width < fx < 11.5 * width and 0.09 * height < fy < 11.5 * height and bottom == [0, 0, 1]
+    ):
         found = f"{width} x {height} pixels and a camera with fx {fx:g}, fy {fy:g}, cx {cx:g}, cy {cy:g}"
         raise DataError(f"{path}: found {found}, expected the camera of this image (was it resized or cropped?)")
 
 
-def frame(path: Path, name: str, image: Tensor, depth: tuple[Tensor, Tensor], K: Tensor | None = None) -> dict[str, Any]:
+def frame(
+    path: Path, name: str, image: Tensor, depth: tuple[Tensor, Tensor], K: Tensor | None = None
+) -> dict[str, Any]:
     """An item with metric depth; without K where the camera is not known.
 
     Args:

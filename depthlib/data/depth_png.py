@@ -40,7 +40,9 @@ class DepthCode:
 
     @classmethod
     def fitting(cls, lowest: float, highest: float, unit: Unit = "metre") -> DepthCode:
-        """The code for depths from `lowest` to `highest`: the finest scale of `SCALES` that holds them, else the last."""
+        """The code for depths from `lowest` to `highest`: the finest scale of `SCALES` that holds them, else the
+        last.
+        """
         if unit == "relative":
             return cls(unit, (LARGEST - 1) / max(highest - lowest, 1e-6), lowest)
         return cls(unit, next((scale for scale in SCALES[unit] if round(highest * scale) <= LARGEST), SCALES[unit][-1]))
@@ -59,7 +61,9 @@ class DepthCode:
             return np.clip(numbers + 1, 1, LARGEST).astype(np.uint16)
         if beyond := int((numbers > LARGEST).sum()):
             found = f"{beyond} pixels beyond {LARGEST / self.scale:g} m (up to {values.max():g} m)"
-            raise ValueError(f"depth: found {found}, expected depths that fit into 16 bits at {self.scale:g} units per metre")
+            raise ValueError(
+                f"depth: found {found}, expected depths that fit into 16 bits at {self.scale:g} units per metre"
+            )
         return np.where(values > 0, np.maximum(numbers, 1), 0).astype(np.uint16)
 
     def write(self, path: str | os.PathLike[str], stored: np.ndarray) -> None:
@@ -75,7 +79,8 @@ class DepthCode:
         words = {
             "metre": f"1/{self.scale:g} metre, 0 = invalid",
             "unscaled": f"1/{self.scale:g} of an unknown unit: depth up to a scale, 0 = invalid",
-            "relative": f"relative depth without a unit, larger = farther: (number - 1) / depth_scale + {self.lowest!r}, 0 = invalid",
+            "relative": f"relative depth without a unit, larger = farther: (number - 1) / depth_scale + "
+            f"{self.lowest!r}, 0 = invalid",
         }
         return {"depth_scale": repr(float(self.scale)), "depth_kind": self.unit, "depth_unit": words[self.unit]}
 
@@ -111,7 +116,8 @@ def write_depth_png(path: str | os.PathLike[str], depth: Tensor | np.ndarray, sc
 
 def depth_kind(path: str | os.PathLike[str]) -> str:
     """The unit that a PNG names, "metre" where it names none. Raises OSError or ValueError where it is no image."""
-    with Image.open(path, formats=["PNG"]) as picture:          # `write` puts it before the pixels, which need not be read
+    # `write` puts it before the pixels, which need not be read
+    with Image.open(path, formats=["PNG"]) as picture:
         return picture.info.get("depth_kind", "metre")
 
 
@@ -122,7 +128,8 @@ def read_depth_png(path: str | os.PathLike[str], scale: float | None = None) -> 
         scale: units per metre (NYU and 7-Scenes 1000, TUM 5000, KITTI 256); None takes the one written in the file.
 
     Returns:
-        [H, W] float32 metres, 0 = invalid; of another unit (`depth_kind`) the same, relative depth counted from its nearest.
+        [H, W] float32 metres, 0 = invalid; of another unit (`depth_kind`) the same, relative depth counted from its
+        nearest.
 
     Raises:
         DataError: unreadable, not a 16-bit one-channel PNG, or no scale, or one that contradicts the file's own.

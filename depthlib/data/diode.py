@@ -18,7 +18,7 @@ from depthlib.data.images import read_image
 from depthlib.data.manifest import Encoding
 from depthlib.data.maps import decoded
 
-KINDS = ("indoors", "outdoor")      # one with s, one without, as the folders are named
+KINDS = ("indoors", "outdoor")  # one with s, one without, as the folders are named
 CAMERA: Camera = (886.81, 927.06, 512.0, 384.0)
 DEPTH = Encoding("npy", "float32", "metre", scale=1, invalid=(0,), range=(0.2, 400))
 
@@ -41,8 +41,13 @@ class DIODE(RealDataset[tuple[Path, Path, Path]]):
     """
 
     def __init__(
-        self, root: str | os.PathLike[str], split: str, *, kinds: Sequence[str] = KINDS,
-        meta: str | os.PathLike[str] | None = None, camera: Camera = CAMERA,
+        self,
+        root: str | os.PathLike[str],
+        split: str,
+        *,
+        kinds: Sequence[str] = KINDS,
+        meta: str | os.PathLike[str] | None = None,
+        camera: Camera = CAMERA,
     ) -> None:
         one_of("split", split, ("train", "val"))
         for kind in kinds:
@@ -76,8 +81,13 @@ def listed(path: Path, split: str, kinds: Sequence[str]) -> list[str]:
     """
     try:
         tree = json.loads(read_text(path))[split]
-        return [f"{kind}/{scene}/{scan}/{name}.png" for kind in kinds for scene, scans in tree[kind].items()
-                for scan, names in scans.items() for name in names]
+        return [
+            f"{kind}/{scene}/{scan}/{name}.png"
+            for kind in kinds
+            for scene, scans in tree[kind].items()
+            for scan, names in scans.items()
+            for name in names
+        ]
     except (KeyError, AttributeError, TypeError, json.JSONDecodeError) as error:
         found = f"no names for {split} and {', '.join(kinds)} ({one_line(error)})"
         raise DataError(f"{path}: found {found}, expected split, kind, scene, scan, names") from error

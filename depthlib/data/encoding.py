@@ -35,7 +35,7 @@ def read_stored(path: str | os.PathLike[str], encoding: Encoding) -> np.ndarray:
         array = _array(path, encoding) if by_name else _READERS[encoding.format](path, data, encoding)
     except DataError:
         raise
-    except Exception as error:          # decoders raise nearly every type on damaged input
+    except Exception as error:  # decoders raise nearly every type on damaged input
         raise DataError(f"{path}: damaged or cut off ({one_line(error)}), expected a {encoding.format} file") from error
     if encoding.format in ("txt", "json"):
         return array
@@ -54,7 +54,9 @@ def decode(stored: np.ndarray, encoding: Encoding) -> tuple[np.ndarray, np.ndarr
         ValueError: the encoding is a formula in words, without a scale.
     """
     if encoding.scale is None:
-        raise ValueError(f"encoding: found no scale ({encoding.formula or encoding.unit}), expected stored units per unit")
+        raise ValueError(
+            f"encoding: found no scale ({encoding.formula or encoding.unit}), expected stored units per unit"
+        )
     valid = ~np.isin(stored, np.asarray(encoding.invalid)) if encoding.invalid else np.ones(stored.shape, dtype=bool)
     rotated = stored
     if encoding.rotate_right:
@@ -85,13 +87,15 @@ def check_file(path: str | os.PathLike[str], encoding: Encoding) -> str | None:
     if encoding.range is not None:
         low, middle, high = np.percentile(values, [1, 50, 99])
         if low < encoding.range[0] or high > encoding.range[1]:
-            return (f"{low:.4g} to {high:.4g} {encoding.unit}s (1st to 99th percentile, median {middle:.4g}), expected "
-                    f"{encoding.range[0]:g} to {encoding.range[1]:g}: another unit?")
+            return (
+                f"{low:.4g} to {high:.4g} {encoding.unit}s (1st to 99th percentile, median {middle:.4g}), expected "
+                f"{encoding.range[0]:g} to {encoding.range[1]:g}: another unit?"
+            )
     return None
 
 
 def _picture(path: Path, data: bytes, encoding: Encoding) -> np.ndarray:
-    if data[:4] == b"\x89PNG" and data[24] == 16 and data[25] in (2, 4, 6):    # Pillow would reduce them to 8 bits
+    if data[:4] == b"\x89PNG" and data[24] == 16 and data[25] in (2, 4, 6):  # Pillow would reduce them to 8 bits
         from depthlib.data.images import decode_deep_png  # here: it loads torch
 
         return decode_deep_png(data)
@@ -99,7 +103,7 @@ def _picture(path: Path, data: bytes, encoding: Encoding) -> np.ndarray:
         picture.load()
         array = np.asarray(picture)
     if array.dtype == np.int32 and data[:2] in (b"P2", b"P5") and array.min() >= 0 and array.max() <= 65535:
-        array = array.astype(np.uint16)                         # Pillow's type for 16-bit PGM
+        array = array.astype(np.uint16)  # Pillow's type for 16-bit PGM
         # PGM is big-endian by definition, but not all writers comply
         if encoding.byte_order == "little":
             array = array.byteswap()
@@ -110,7 +114,7 @@ def _array(path: Path, encoding: Encoding) -> np.ndarray:
     """An array of a file that holds several by name, or the only one."""
     import h5py
 
-    large = encoding.format == "mat" and h5py.is_hdf5(path)     # MATLAB 7.3, of which the whole may be gigabytes
+    large = encoding.format == "mat" and h5py.is_hdf5(path)  # MATLAB 7.3, of which the whole may be gigabytes
     with open_arrays(path, "h5" if large else encoding.format) as arrays:
         there = list(arrays)
         key = encoding.key or (there[0] if len(there) == 1 else None)
@@ -135,7 +139,7 @@ def parse_pfm(path: Path, data: bytes, encoding: Encoding | None = None) -> np.n
     if found != wanted:
         raise DataError(f"{path}: found {found} bytes of pixels, expected {wanted}: cut off?")
     array = np.frombuffer(data, dtype="<f4" if float(header[4]) < 0 else ">f4", offset=header.end()).reshape(shape)
-    return array[::-1].astype(np.float32)                       # rows are stored from the bottom
+    return array[::-1].astype(np.float32)  # rows are stored from the bottom
 
 
 def _bin(path: Path, data: bytes, encoding: Encoding) -> np.ndarray:
@@ -153,5 +157,14 @@ def _csv(path: Path, data: bytes, encoding: Encoding) -> np.ndarray:
     return np.loadtxt(io.StringIO(data.decode("utf-8")), delimiter=",", dtype=encoding.dtype, ndmin=2)
 
 
-_READERS = {"png": _picture, "jpg": _picture, "ppm": _picture, "pgm": _picture, "pfm": parse_pfm, "bin": _bin,
-            "txt": _text, "json": _text, "csv": _csv}
+_READERS = {
+    "png": _picture,
+    "jpg": _picture,
+    "ppm": _picture,
+    "pgm": _picture,
+    "pfm": parse_pfm,
+    "bin": _bin,
+    "txt": _text,
+    "json": _text,
+    "csv": _csv,
+}

@@ -19,8 +19,8 @@ from depthlib.data.files import sha256
 from depthlib.data.manifest import Manifest, RemoteFile
 
 ATTEMPTS = 3
-TIMEOUT = (10, 60)          # seconds to connect, and between two pieces of an answer
-_CHUNK = 2**15              # the most that a broken connection loses
+TIMEOUT = (10, 60)  # seconds to connect, and between two pieces of an answer
+_CHUNK = 2**15  # the most that a broken connection loses
 
 
 def default_root(name: str) -> Path:
@@ -47,7 +47,9 @@ def fetch(manifest: Manifest, root: str | os.PathLike[str] | None = None, *, pro
     if manifest.terms.accept:
         raise DataError(refusal(manifest))
     if not manifest.obtain.files:
-        raise DataError(f"{manifest.name}: has no files that can be fetched. {manifest.obtain.how} See {manifest.obtain.where}")
+        raise DataError(
+            f"{manifest.name}: has no files that can be fetched. {manifest.obtain.how} See {manifest.obtain.where}"
+        )
     root = default_root(manifest.name) if root is None else Path(root)
     missing = [file for file in manifest.obtain.files if not (root / file.to).exists()]
     needed = sum(file.size + (file.unpacked or 0) for file in missing)
@@ -60,10 +62,13 @@ def fetch(manifest: Manifest, root: str | os.PathLike[str] | None = None, *, pro
 def refusal(manifest: Manifest) -> str:
     """The message why a data set is not fetched, with the steps to obtain it."""
     terms = manifest.terms
-    return (f"{manifest.name}: its terms ({terms.licence}) must be accepted at the source, so it is never fetched from here.\n"
-            f"  1. Read and accept the terms: {terms.url or manifest.obtain.where}\n"
-            f"  2. {manifest.obtain.how} ({manifest.obtain.where})\n"
-            f"  3. depthlib data verify {manifest.name} --root FOLDER")
+    return (
+        f"{manifest.name}: its terms ({terms.licence}) must be accepted at the source, so it is never fetched from "
+        f"here.\n"
+        f"  1. Read and accept the terms: {terms.url or manifest.obtain.where}\n"
+        f"  2. {manifest.obtain.how} ({manifest.obtain.where})\n"
+        f"  3. depthlib data verify {manifest.name} --root FOLDER"
+    )
 
 
 def fetch_file(file: RemoteFile, root: Path, *, progress: bool = True) -> Path:
@@ -90,7 +95,7 @@ def _retrieve(file: RemoteFile, target: Path, progress: bool) -> None:
         if target.is_file() and sha256(target) == file.sha256:
             return
         try:
-            for _ in range(1 + part.exists()):          # a part of another file fails: start again
+            for _ in range(1 + part.exists()):  # a part of another file fails: start again
                 _download(file, part, progress)
                 if sha256(part) == file.sha256:
                     part.replace(target)
@@ -134,7 +139,7 @@ def _continue(file: RemoteFile, part: Path, progress: bool) -> None:
         there = 0
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={there}-"} if there else {})
     with requests.get(file.url, headers=headers, stream=True, timeout=TIMEOUT) as answer:
-        if answer.status_code == 416:               # the file is shorter than the part: it is another file
+        if answer.status_code == 416:  # the file is shorter than the part: it is another file
             part.unlink()
             raise requests.ConnectionError("the server refuses to continue")
         if answer.status_code >= 400:

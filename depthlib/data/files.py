@@ -37,7 +37,7 @@ def read_bytes(path: Path) -> bytes:
         raise DataError(f"{path}: no such file") from None
     except PermissionError:
         raise DataError(f"{path}: no permission to read it") from None
-    except (OSError, ValueError) as error:      # ValueError: a null character in the name
+    except (OSError, ValueError) as error:  # ValueError: a null character in the name
         raise DataError(f"{str(path)!r}: cannot be read ({one_line(error)})") from None
     if not data:
         raise DataError(f"{path}: is empty (0 bytes)")
@@ -65,7 +65,9 @@ def read_lines(path: Path, fields: int | None = None) -> list[list[str]]:
     Raises:
         DataError: missing, not text, no line, or a line with fewer fields.
     """
-    lines = [line.split() for line in read_text(path).splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    lines = [
+        line.split() for line in read_text(path).splitlines() if line.strip() and not line.lstrip().startswith("#")
+    ]
     if not lines:
         raise DataError(f"{path}: found no line, expected one for each image")
     if fields is not None and (short := [line for line in lines if len(line) < fields]):
@@ -110,7 +112,7 @@ def read_arrays(path: Path, *keys: str) -> list[np.ndarray]:
         DataError: missing, empty, damaged, cut off, of another format, or without one of the arrays.
     """
     if not path.is_file() or not path.stat().st_size:
-        read_bytes(path)                # raises
+        read_bytes(path)  # raises
     try:
         with open_arrays(path, path.suffix[1:]) as arrays:
             if missing := [key for key in keys if key not in arrays]:
@@ -118,7 +120,7 @@ def read_arrays(path: Path, *keys: str) -> list[np.ndarray]:
             return [arrays[key][...] for key in keys]
     except DataError:
         raise
-    except Exception as error:          # damaged files raise nearly every type
+    except Exception as error:  # damaged files raise nearly every type
         raise DataError(f"{path}: damaged, cut off, or of another format ({one_line(error)})") from error
 
 
@@ -168,7 +170,9 @@ def require_files(paths: Iterable[Path], source: str) -> None:
         if path.name not in there[path.parent]:
             missing.append(path)
     if missing:
-        raise DataError(f"{missing[0]}: no such file; {len(missing)} of the {total} files that {source} names are missing")
+        raise DataError(
+            f"{missing[0]}: no such file; {len(missing)} of the {total} files that {source} names are missing"
+        )
 
 
 def require_size(path: Path, found: tuple[int, ...], size: tuple[int, ...] | None) -> None:

@@ -16,8 +16,8 @@ from depthlib.data.maps import checked_map, metres_from_disparity
 from depthlib.data.pfm import read_pfm
 
 SIZE = (540, 960)
-FOCAL = 1050.0              # pixels at 960 x 540
-BASELINE = 1.0              # the renderer's unit of length, used as a metre here
+FOCAL = 1050.0  # pixels at 960 x 540
+BASELINE = 1.0  # the renderer's unit of length, used as a metre here
 DISPARITY_RANGE = (0.1, 960.0)
 
 
@@ -40,8 +40,13 @@ class FlyingThings3D(RealDataset[tuple[Path, Path, Path]]):
     """
 
     def __init__(
-        self, root: str | os.PathLike[str], split: Literal["TRAIN", "TEST"] = "TRAIN", *,
-        render: Literal["cleanpass", "finalpass"] = "cleanpass", focal: float | None = None, baseline: float = BASELINE,
+        self,
+        root: str | os.PathLike[str],
+        split: Literal["TRAIN", "TEST"] = "TRAIN",
+        *,
+        render: Literal["cleanpass", "finalpass"] = "cleanpass",
+        focal: float | None = None,
+        baseline: float = BASELINE,
     ) -> None:
         if split not in ("TRAIN", "TEST") or render not in ("cleanpass", "finalpass"):
             raise DataError(f"found split={split!r}, render={render!r}, expected TRAIN or TEST, cleanpass or finalpass")
@@ -68,9 +73,12 @@ class FlyingThings3D(RealDataset[tuple[Path, Path, Path]]):
         everywhere = torch.ones(size, dtype=torch.bool)
         disparity, valid = checked_map(disparity_file, values, everywhere, DISPARITY_RANGE, what="disparity in pixels")
         return {
-            "image": image, "right": read_image(right_file, size), "disparity": disparity,
+            "image": image,
+            "right": read_image(right_file, size),
+            "disparity": disparity,
             "baseline": torch.tensor(self.baseline, dtype=torch.float32),
             "K": pinhole((focal, focal, (size[1] - 1) / 2, (size[0] - 1) / 2)),
-            "depth": metres_from_disparity(disparity, focal, self.baseline), "valid": valid & (disparity > 0),
+            "depth": metres_from_disparity(disparity, focal, self.baseline),
+            "valid": valid & (disparity > 0),
             "name": f"{image_file.parents[2].name}/{image_file.parents[1].name}/{image_file.stem}",
         }

@@ -1,7 +1,7 @@
 """A loader for any data set with one image file and one depth file per frame, configured by its manifest alone.
 
-To load other frames, write a manifest with the kinds of file "image" and "depth", and perhaps "pose" (the camera-to-world
-matrix of the frame, 12 or 16 numbers as text); no code is needed.
+To load other frames, write a manifest with the kinds of file "image" and "depth", and perhaps "pose" (the
+camera-to-world matrix of the frame, 12 or 16 numbers as text); no code is needed.
 """
 
 from __future__ import annotations
@@ -51,7 +51,9 @@ def pair_frames(manifest: Manifest, files: Iterable[str]) -> Pairs:
     kinds = [kind for kind in ("image", "depth", "pose") if kind in layout]
     fields = {frozenset(field_names(path)) for kind in kinds for path in layout[kind].paths}
     if len(fields) != 1:
-        raise DataError(f"{manifest.name}: found other fields in the paths of {' and '.join(kinds[1:])}, expected those of image")
+        raise DataError(
+            f"{manifest.name}: found other fields in the paths of {' and '.join(kinds[1:])}, expected those of image"
+        )
     every = sorted(files)
     images, depths, *rest = (_found(layout[kind].paths, every) for kind in kinds)
     both = images.keys() & depths.keys()
@@ -97,16 +99,23 @@ class ManifestFrames(Dataset):
         if encoding is None or encoding.unit != "metre" or encoding.scale is None:
             wanted = "image and depth, and of depth an encoding in metres with a scale"
             raise DataError(f"{manifest.name}: found the layouts {', '.join(layout) or '(none)'}, expected {wanted}")
-        self.encoding, self._camera = encoding, next((camera for camera in manifest.intrinsics if camera.fx is not None), None)
+        self.encoding, self._camera = (
+            encoding,
+            next((camera for camera in manifest.intrinsics if camera.fx is not None), None),
+        )
         files = (path.relative_to(self.root).as_posix() for path in self.root.rglob("*") if path.is_file())
         self.pairs, self.unpaired, depths, self._poses = pair_frames(manifest, files)
         if not self.pairs:
             found = f"{len(self.unpaired)} images and {len(depths)} depths and no pair"
-            raise DataError(f"{self.root}: found {found}, expected some as "
-                            f"{' and '.join(layout[kind].paths[0] for kind in ('image', 'depth'))}")
+            raise DataError(
+                f"{self.root}: found {found}, expected some as "
+                f"{' and '.join(layout[kind].paths[0] for kind in ('image', 'depth'))}"
+            )
         if self._poses is not None and (without := [image for image, _ in self.pairs if image not in self._poses]):
-            raise DataError(f"{self.root}: found no pose for {without[0]} ({len(without)} images), expected "
-                            f"{layout['pose'].paths[0]}")
+            raise DataError(
+                f"{self.root}: found no pose for {without[0]} ({len(without)} images), expected "
+                f"{layout['pose'].paths[0]}"
+            )
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -120,7 +129,12 @@ class ManifestFrames(Dataset):
         mask = torch.from_numpy(valid)[None] & torch.isfinite(depth)
         if not mask.any():
             raise DataError(f"{self.root / depth_path}: found no valid depth, expected some")
-        item = {"image": image, "depth": torch.where(mask, depth, 0.0), "valid": mask, "name": image_path.rpartition(".")[0]}
+        item = {
+            "image": image,
+            "depth": torch.where(mask, depth, 0.0),
+            "valid": mask,
+            "name": image_path.rpartition(".")[0],
+        }
         if camera := self._camera:
             wanted = (camera.height or image.shape[1], camera.width or image.shape[2])
             require_size(self.root / image_path, tuple(image.shape[1:]), wanted)

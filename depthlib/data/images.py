@@ -28,7 +28,7 @@ MIN_SIDE = 8
 FORMATS = ("JPEG", "MPO", "PNG", "TIFF", "WEBP", "BMP", "DIB", "GIF", "PPM", "JPEG2000", "AVIF")
 READABLE = "JPEG, PNG, TIFF, WebP, BMP, GIF, PPM, JPEG 2000"
 RAW_SUFFIXES = (".dng", ".nef", ".cr2", ".cr3", ".arw", ".raf", ".orf", ".rw2")
-BAND = 2**20            # pixels that are in memory in floating point at a time
+BAND = 2**20  # pixels that are in memory in floating point at a time
 
 
 def read_image(path: str | os.PathLike[str], size: tuple[int, int] | None = None) -> Tensor:
@@ -58,7 +58,7 @@ def read_image(path: str | os.PathLike[str], size: tuple[int, int] | None = None
 
 
 def read_resized(
-    path: str | os.PathLike[str], choose: Callable[[tuple[int, int]], tuple[int, int]],
+    path: str | os.PathLike[str], choose: Callable[[tuple[int, int]], tuple[int, int]]
 ) -> tuple[Tensor, tuple[int, int]]:
     """Read a photograph at a smaller size, without ever holding all of it in floating point.
 
@@ -76,7 +76,7 @@ def read_resized(
         wanted = choose(stored.upright)
         height, width = wanted[::-1] if stored.turned else wanted
         narrow = torch.empty(1, 3, stored.height, width)
-        for rows, band in stored.bands():       # the filter is separable: each row can be resized on its own
+        for rows, band in stored.bands():  # the filter is separable: each row can be resized on its own
             narrow[:, :, rows] = resize(band[None], (band.shape[1], width))
         return _rotated(resize(narrow, (height, width))[0], stored.orientation).contiguous(), stored.upright
 
@@ -90,7 +90,7 @@ def resize(image: Tensor, size: Sequence[int]) -> Tensor:
 def _named(path: Path) -> Iterator[None]:
     """Turn what decoders raise into a DataError that names the file."""
     try:
-        with warnings.catch_warnings(action="ignore"):      # of no use where the file still decodes
+        with warnings.catch_warnings(action="ignore"):  # of no use where the file still decodes
             yield
     except (DataError, MemoryError):
         raise
@@ -102,7 +102,7 @@ def _named(path: Path) -> Iterator[None]:
         heic = head[4:8] == b"ftyp" and head[8:12] in (b"heic", b"heix", b"mif1", b"avif")
         found = "HEIC or AVIF, export it as JPEG or PNG" if heic else "not an image that can be read"
         raise DataError(f"{path}: found {found}, expected {READABLE}") from None
-    except Exception as error:      # decoders raise nearly every type on damaged input
+    except Exception as error:  # decoders raise nearly every type on damaged input
         raise DataError(f"{path}: damaged or cut off ({one_line(error)})") from error
 
 
@@ -140,7 +140,7 @@ class _Stored:
 
 
 def _decode(data: bytes, path: Path, choose: Callable[[tuple[int, int]], tuple[int, int]] | None = None) -> _Stored:
-    if path.suffix.lower() in RAW_SUFFIXES:         # they are TIFF files whose first page is a thumbnail
+    if path.suffix.lower() in RAW_SUFFIXES:  # they are TIFF files whose first page is a thumbnail
         raise DataError(f"{path}: raw camera files cannot be read; export it as TIFF, PNG or JPEG")
     if data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+") and (stored := _deep_tiff(data, path)) is not None:
         return stored
@@ -151,16 +151,18 @@ def _decode(data: bytes, path: Path, choose: Callable[[tuple[int, int]], tuple[i
             height, width = choose(full)
             picture.draft(None, (4 * width, 4 * height))
         picture.load()
-        try:                # after loading, since Pillow turns TIFF files itself and then drops the entry
+        try:  # after loading, since Pillow turns TIFF files itself and then drops the entry
             orientation = int(picture.getexif().get(0x0112, 1))
-        except Exception:   # damaged EXIF data with a valid image
+        except Exception:  # damaged EXIF data with a valid image
             orientation = 1
         if data[:4] == b"\x89PNG" and data[24] == 16 and data[25] in (2, 4, 6):
             deep = decode_deep_png(data)
             return _Stored(*full, full, orientation, lambda top, end: _visible(deep[top:end] / np.float32(65535)))
         width, height = picture.size
-        full = (height, width) if picture.format == "TIFF" else full        # turned
-    return _Stored(height, width, full, orientation, lambda top, end: _from_pillow(picture.crop((0, top, width, end)), path))
+        full = (height, width) if picture.format == "TIFF" else full  # turned
+    return _Stored(
+        height, width, full, orientation, lambda top, end: _from_pillow(picture.crop((0, top, width, end)), path)
+    )
 
 
 @cache
@@ -181,7 +183,7 @@ def _check_size(width: int, height: int, path: Path) -> None:
 
 
 def _from_pillow(picture: Image.Image, path: Path) -> np.ndarray:
-    if picture.mode.startswith("I"):                # I;16 and its byte orders, and I, which Pillow uses for 16-bit PGM
+    if picture.mode.startswith("I"):  # I;16 and its byte orders, and I, which Pillow uses for 16-bit PGM
         return _visible(_unit_range(np.asarray(picture) / 65535.0, path))
     if picture.mode == "F":
         return _visible(_unit_range(np.asarray(picture), path))
@@ -199,7 +201,7 @@ def _visible(array: np.ndarray) -> np.ndarray:
 
 def _unit_range(array: np.ndarray, path: Path) -> np.ndarray:
     low, high = float(array.min()), float(array.max())
-    if not (low >= 0 and high <= 1):                # also refuses NaN
+    if not (low >= 0 and high <= 1):  # also refuses NaN
         raise DataError(f"{path}: found values from {low:g} to {high:g}, expected 0 to 1, or 0 to 65535 of integers")
     return array
 
@@ -243,7 +245,7 @@ def _from_tiff(array: np.ndarray, photometric: int, alpha: int, path: Path) -> n
         array = array / np.float64(np.iinfo(array.dtype).max)
     array = _unit_range(array, path)
     colours = 3 if photometric == 2 else 1
-    colour, extra = array[..., :colours], array[..., colours:colours + 1]
+    colour, extra = array[..., :colours], array[..., colours : colours + 1]
     if photometric == 0:
         colour = 1 - colour
     if alpha == 1:

@@ -21,7 +21,7 @@ from depthlib.data.transforms import CenterCrop
 FOLDER, DRIVE = "kitti/sfmlearner_format/test", "2011_09_26_drive_0001_sync_02"
 DEPTH = "kitti/depth_annotated_drive_0001/depth"
 OTHER, OTHER_DRIVE = "kitti/raw_drive_0023_packnet", "2011_09_26_drive_0023_sync"
-SIZE, WHOLE = (128, 384), (128, 416)        # pixels; frames of 128 x 416 lose 16 columns on each side
+SIZE, WHOLE = (128, 384), (128, 416)  # pixels; frames of 128 x 416 lose 16 columns on each side
 TESTED = ("0000000005", "0000000050")
 PARTS = ("train", "test", "other")
 
@@ -44,7 +44,9 @@ class Drive(Dataset):
             raise DataError(f"DEPTHLIB_SAMPLES: found no folder of real samples, expected one with {FOLDER}")
         self.root, self.part, self.cut = root, part, CenterCrop(SIZE)
         if part == "other":
-            self.frames: KittiRaw | KittiFormatted = KittiRaw(root / OTHER, drive_frames(root / OTHER, OTHER_DRIVE), depth="projected")
+            self.frames: KittiRaw | KittiFormatted = KittiRaw(
+                root / OTHER, drive_frames(root / OTHER, OTHER_DRIVE), depth="projected"
+            )
             self.rows = list(range(len(self.frames)))
             return
         views = ("current", "previous", "next") if part == "train" else ("current",)

@@ -74,16 +74,27 @@ def audit(
     moments = sorted({(frame[0], frame[1]) for frame in test})
     others = {(frame[0], frame[1]) for frame in train}
     if not moments or not others or reach < 0:
-        raise ValueError(f"found {len(moments)} and {len(others)} frames, reach {reach}, expected some of both and a reach >= 0")
+        raise ValueError(
+            f"found {len(moments)} and {len(others)} frames, reach {reach}, expected some of both and a reach >= 0"
+        )
     distance = nearest_distance(moments, others)
     shared = distance[distance < FAR]
     return Leakage(
-        names[0], names[1], len(moments), int((distance == 0).sum()), int((distance <= 1).sum()), int((distance <= reach).sum()),
-        len(shared), int(shared.min()) if len(shared) else None, reach,
+        names[0],
+        names[1],
+        len(moments),
+        int((distance == 0).sum()),
+        int((distance <= 1).sum()),
+        int((distance <= reach).sum()),
+        len(shared),
+        int(shared.min()) if len(shared) else None,
+        reach,
     )
 
 
-def audit_all(splits: Mapping[str, Sequence[Frame]], pairs: Iterable[tuple[str, str]], reach: int = 10) -> list[Leakage]:
+def audit_all(
+    splits: Mapping[str, Sequence[Frame]], pairs: Iterable[tuple[str, str]], reach: int = 10
+) -> list[Leakage]:
     """`audit` for pairs (test, train) of named splits."""
     return [audit(splits[test], splits[train], names=(test, train), reach=reach) for test, train in pairs]
 
@@ -96,10 +107,14 @@ def leakage_table(rows: Sequence[Leakage]) -> str:
     """
     if len({row.reach for row in rows}) != 1:
         raise ValueError(f"rows: found reaches {sorted({row.reach for row in rows})}, expected rows of one reach")
-    lines = [f"| measured on | trained on | moments | same | within 1 | within {rows[0].reach} | same sequence | nearest |",
-             "|---|---|---:|---:|---:|---:|---:|---:|"]
+    lines = [
+        f"| measured on | trained on | moments | same | within 1 | within {rows[0].reach} | same sequence | nearest |",
+        "|---|---|---:|---:|---:|---:|---:|---:|",
+    ]
     for row in rows:
-        shares = (f"{count} ({100 * count / row.moments:.1f} %)" for count in (row.same, row.beside, row.near, row.sequence))
+        shares = (
+            f"{count} ({100 * count / row.moments:.1f} %)" for count in (row.same, row.beside, row.near, row.sequence)
+        )
         nearest = "none" if row.nearest is None else str(row.nearest)
         lines.append(f"| {row.test} | {row.train} | {row.moments} | {' | '.join(shares)} | {nearest} |")
     return "\n".join(lines)

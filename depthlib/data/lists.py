@@ -28,7 +28,11 @@ def read_list(path: Path, split: Split) -> list[str]:
         raise DataError(f"{path}: found {len(lines)} lines, expected {split.lines}")
     if (found := hashlib.sha256(data).hexdigest()) != split.sha256:
         unix = data.replace(b"\r\n", b"\n")
-        why = "only the line ends differ" if hashlib.sha256(unix).hexdigest() == split.sha256 else "another list or an edited one"
+        why = (
+            "only the line ends differ"
+            if hashlib.sha256(unix).hexdigest() == split.sha256
+            else "another list or an edited one"
+        )
         raise DataError(f"{path}: found sha256 {found[:12]}..., expected {split.sha256[:12]}... ({why})")
     return lines
 

@@ -17,9 +17,10 @@ from depthlib.data.manifest import Encoding
 from depthlib.data.maps import decoded
 
 FOLDERS = {"train": ("Train400Img", "Train400Depth"), "test": ("Test134", "Gridlaserdata")}
-GRID = (55, 305, 4)             # rows, columns, and: y, x, z (projective), distance
+GRID = (55, 305, 4)  # rows, columns, and: y, x, z (projective), distance
 DISTANCE = 3
-GRID_CROP = slice(17, 38)       # the rows of the grid in the central 2:1 crop of the photograph, as monodepth2's protocol has it
+# the rows of the grid in the central 2:1 crop of the photograph, as monodepth2's protocol has it
+GRID_CROP = slice(17, 38)
 DEPTH = Encoding("mat", "float64", "metre", scale=1, invalid=(0,), along="ray", range=(0.5, 200), key="Position3DGrid")
 
 
@@ -42,7 +43,12 @@ class Make3D(RealDataset[tuple[Path, Path]]):
     """
 
     def __init__(
-        self, root: str | os.PathLike[str], split: str, *, crop: str = "none", list_file: str | os.PathLike[str] | None = None,
+        self,
+        root: str | os.PathLike[str],
+        split: str,
+        *,
+        crop: str = "none",
+        list_file: str | os.PathLike[str] | None = None,
     ) -> None:
         one_of("split", split, tuple(FOLDERS))
         one_of("crop", crop, ("none", "2to1"))
@@ -51,7 +57,9 @@ class Make3D(RealDataset[tuple[Path, Path]]):
         if list_file is not None:
             names = [line[0] for line in read_lines(Path(list_file))]
         else:
-            names = sorted(path.stem.removeprefix("img-") for path in require_folder(images, "the photographs").glob("img-*.jpg"))
+            names = sorted(
+                path.stem.removeprefix("img-") for path in require_folder(images, "the photographs").glob("img-*.jpg")
+            )
         entries = [(images / f"img-{name}.jpg", depths / f"depth_sph_corr-{name}.mat") for name in names]
         super().__init__(root, split, entries, f"{images.name}/img-*.jpg" if list_file is None else str(list_file))
 
@@ -59,11 +67,13 @@ class Make3D(RealDataset[tuple[Path, Path]]):
         image, (depth, valid) = read_image(entry[0]), read_grid(entry[1])
         height, width = image.shape[-2:]
         if height <= width:
-            raise DataError(f"{entry[0]}: found {width} x {height} pixels, expected a photograph higher than wide (1704 x 2272)")
+            raise DataError(
+                f"{entry[0]}: found {width} x {height} pixels, expected a photograph higher than wide (1704 x 2272)"
+            )
         if self.crop == "2to1":
             rows = width // 2
             top = (height - rows) // 2
-            image, depth, valid = image[:, top:top + rows], depth[:, GRID_CROP], valid[:, GRID_CROP]
+            image, depth, valid = image[:, top : top + rows], depth[:, GRID_CROP], valid[:, GRID_CROP]
         return {"image": image, "depth": depth, "valid": valid, "name": entry[0].stem.removeprefix("img-")}
 
 

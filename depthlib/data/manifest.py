@@ -22,7 +22,7 @@ from depthlib.data.schema import build, read_yaml
 from depthlib.data.templates import field_names
 
 Format = Literal["png", "jpg", "ppm", "pgm", "npy", "npz", "h5", "mat", "pfm", "bin", "csv", "txt", "json"]
-NARROWEST, WIDEST = 5, 160      # degrees: the angles of view of a camera without a telescope and without a fisheye
+NARROWEST, WIDEST = 5, 160  # degrees: the angles of view of a camera without a telescope and without a fisheye
 Unit = Literal["metre", "pixel", "1/metre", "relative", "class", "colour", "none"]
 
 
@@ -150,17 +150,27 @@ class Camera:
     def __post_init__(self) -> None:
         given = [value is not None for value in (self.fx, self.fy, self.cx, self.cy)]
         if any(given) != all(given) or (not any(given) and self.file is None):
-            raise DataError("found part of fx, fy, cx, cy, expected all four, or the kind of file that holds them in `file`")
+            raise DataError(
+                "found part of fx, fy, cx, cy, expected all four, or the kind of file that holds them in `file`"
+            )
         if all(given) and not (self.fx > 0 and self.fy > 0):
             raise DataError(f"found fx {self.fx:g}, fy {self.fy:g}, expected focal lengths in pixels > 0")
-        for focal, centre, side, name in ((self.fx, self.cx, self.width, "width"), (self.fy, self.cy, self.height, "height")):
+        for focal, centre, side, name in (
+            (self.fx, self.cx, self.width, "width"),
+            (self.fy, self.cy, self.height, "height"),
+        ):
             if side is None or focal is None:
                 continue
             if side <= 0 or not -side / 2 <= centre <= 1.5 * side:
-                raise DataError(f"found a principal point at {centre:g} for a {name} of {side}, expected one in or near the image")
+                raise DataError(
+                    f"found a principal point at {centre:g} for a {name} of {side}, expected one in or near the image"
+                )
             if not NARROWEST <= (angle := math.degrees(2 * math.atan(side / (2 * focal)))) <= WIDEST:
-                raise DataError(f"found a focal length of {focal:g} for a {name} of {side}, an angle of view of {angle:.1f} degrees, "
-                                f"expected {NARROWEST} to {WIDEST}: pixels, not millimetres?")
+                raise DataError(
+                    f"found a focal length of {focal:g} for a {name} of {side}, an angle of view of {angle:.1f} "
+                    f"degrees, "
+                    f"expected {NARROWEST} to {WIDEST}: pixels, not millimetres?"
+                )
 
 
 @dataclass(frozen=True)
@@ -197,7 +207,9 @@ class Split:
         check_sha256(self.sha256)
         check_inside(self.list)
         if self.lines < 0 or (self.needs and not self.entry):
-            raise DataError(f"found lines {self.lines}, entry {self.entry!r}, expected lines >= 0, and an entry with needs")
+            raise DataError(
+                f"found lines {self.lines}, entry {self.entry!r}, expected lines >= 0, and an entry with needs"
+            )
 
 
 @dataclass(frozen=True)
@@ -244,13 +256,21 @@ class Manifest:
 
     def __post_init__(self) -> None:
         if self.terms.accept and self.obtain.files:
-            raise DataError("obtain.files: found files to fetch, expected none where terms must be accepted at the source")
+            raise DataError(
+                "obtain.files: found files to fetch, expected none where terms must be accepted at the source"
+            )
         named = [(f"layout.{key}.encoding", kind.encoding, self.encodings) for key, kind in self.layout.items()]
-        named += [(f"splits.{key}.needs", need, self.layout) for key, split in self.splits.items() for need in split.needs]
-        named += [(f"intrinsics[{number}].file", camera.file, self.layout) for number, camera in enumerate(self.intrinsics)]
+        named += [
+            (f"splits.{key}.needs", need, self.layout) for key, split in self.splits.items() for need in split.needs
+        ]
+        named += [
+            (f"intrinsics[{number}].file", camera.file, self.layout) for number, camera in enumerate(self.intrinsics)
+        ]
         for where, name, there in named:
             if name is not None and name not in there:
-                raise DataError(f"{where}: found {name!r}, expected one of {', '.join(there) or 'none, since there are none'}")
+                raise DataError(
+                    f"{where}: found {name!r}, expected one of {', '.join(there) or 'none, since there are none'}"
+                )
         for key, split in self.splits.items():
             known = set((split.entry or "").split())
             for need in split.needs:

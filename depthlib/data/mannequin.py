@@ -25,8 +25,17 @@ from depthlib.data.video import checked_pose
 
 KEYS = ("rgb", "depth", "mask")
 # The scale of a reconstruction is arbitrary, so any positive number is plausible.
-DEPTH = Encoding("npz", "float32", "metre", scale=1, invalid=(0,), along="z", range=(1e-6, 1e6), key="depth",
-                 note="up to one factor a clip")
+DEPTH = Encoding(
+    "npz",
+    "float32",
+    "metre",
+    scale=1,
+    invalid=(0,),
+    along="z",
+    range=(1e-6, 1e6),
+    key="depth",
+    note="up to one factor a clip",
+)
 
 
 @dataclass(frozen=True)
@@ -117,7 +126,9 @@ def read_clip(path: Path) -> Clip:
     """
     url, *lines = [line.strip() for line in read_text(path).splitlines() if line.strip()]
     if "://" not in url or not lines:
-        raise DataError(f"{path}: found {url[:40]!r} and {len(lines)} lines, expected the video's address and a line a frame")
+        raise DataError(
+            f"{path}: found {url[:40]!r} and {len(lines)} lines, expected the video's address and a line a frame"
+        )
     try:
         rows = np.array([line.split() for line in lines], dtype=np.float64)
         times = np.array([line.split()[0] for line in lines], dtype=np.int64)

@@ -42,7 +42,7 @@ def read_png(path: Path, bits: int, size: tuple[int, int] | None = None) -> np.n
         with Image.open(io.BytesIO(data), formats=["PNG"]) as picture:
             picture.load()
             array = np.array(picture)
-    except Exception as error:      # decoders raise nearly every type on damaged input
+    except Exception as error:  # decoders raise nearly every type on damaged input
         raise DataError(f"{path}: damaged or cut off ({one_line(error)})") from None
     require_size(path, array.shape, size)
     return array.astype(np.uint16 if bits == 16 else np.uint8, copy=False)
@@ -92,7 +92,9 @@ def read_map(path: Path, encoding: Encoding, size: tuple[int, int] | None = None
     return decoded(path, read_png(path, 16 if encoding.dtype == "uint16" else 8, size), encoding)
 
 
-def decoded(path: Path, stored: np.ndarray, encoding: Encoding, mask: np.ndarray | None = None) -> tuple[Tensor, Tensor]:
+def decoded(
+    path: Path, stored: np.ndarray, encoding: Encoding, mask: np.ndarray | None = None
+) -> tuple[Tensor, Tensor]:
     """Stored numbers [H,W] as depth [1,H,W] float32, 0 where invalid, and valid [1,H,W] bool.
 
     Args:
@@ -107,7 +109,9 @@ def decoded(path: Path, stored: np.ndarray, encoding: Encoding, mask: np.ndarray
     # single and double precision are both accepted
     right = stored.dtype == expected or expected.kind == stored.dtype.kind == "f"
     if not right or stored.ndim != 2:
-        raise DataError(f"{path}: found depth {list(stored.shape)} of {stored.dtype}, expected [H, W] of {encoding.dtype}")
+        raise DataError(
+            f"{path}: found depth {list(stored.shape)} of {stored.dtype}, expected [H, W] of {encoding.dtype}"
+        )
     if mask is not None and mask.shape != stored.shape:
         raise DataError(f"{path}: found depth {list(stored.shape)} and a mask {list(mask.shape)}, expected one size")
     if encoding.range is None:

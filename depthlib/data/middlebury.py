@@ -24,10 +24,10 @@ NAMES = {
     "2006": {"image": "view1.png", "right": "view5.png", "disparity": "disp1.png"},
     "2014": {"image": "im0.png", "right": "im1.png", "disparity": "disp0.pfm"},
 }
-DISPARITY_RANGE = (0.0, 1100.0)     # pixels
-DEPTH_RANGE = (0.3, 30.0)           # metres; the scenes are laboratory set-ups
-SCALE_2003 = 4.0                    # stored levels a pixel
-FOCAL_2006, BASELINE_2006 = 3740.0, 0.160      # pixels at full size; metres
+DISPARITY_RANGE = (0.0, 1100.0)  # pixels
+DEPTH_RANGE = (0.3, 30.0)  # metres; the scenes are laboratory set-ups
+SCALE_2003 = 4.0  # stored levels a pixel
+FOCAL_2006, BASELINE_2006 = 3740.0, 0.160  # pixels at full size; metres
 
 
 def read_disparity_png(path: Path, scale: float, size: tuple[int, int] | None = None) -> tuple[Tensor, Tensor]:
@@ -102,13 +102,20 @@ class Middlebury(RealDataset[dict[str, Path]]):
     """
 
     def __init__(
-        self, root: str | os.PathLike[str], split: Year = "2014", *, depth: bool = True, reduction: Literal[1, 2, 3] | None = None
+        self,
+        root: str | os.PathLike[str],
+        split: Year = "2014",
+        *,
+        depth: bool = True,
+        reduction: Literal[1, 2, 3] | None = None,
     ) -> None:
         one_of("split", split, tuple(NAMES))
         if split == "2003" and depth:
             raise DataError("depth: found True for 2003, expected False: the cameras of these sets are not known")
         if (split == "2006") != (reduction in (1, 2, 3)):
-            raise DataError(f"reduction: found {reduction!r} for {split}, expected 1, 2 or 3 for 2006 and None for the others")
+            raise DataError(
+                f"reduction: found {reduction!r} for {split}, expected 1, 2 or 3 for 2006 and None for the others"
+            )
         top = require_folder(root, f"a folder for each scene of {split}")
         self.year, self.reduction = split, reduction or 1
         pattern = f"*/{NAMES[split]['image']}"
@@ -125,13 +132,16 @@ class Middlebury(RealDataset[dict[str, Path]]):
             scale = SCALE_2003 if self.year == "2003" else float(self.reduction)
             disparity, valid = read_disparity_png(entry["disparity"], scale, size)
         item = {
-            "image": image, "right": read_image(entry["right"], size), "disparity": disparity, "valid": valid,
+            "image": image,
+            "right": read_image(entry["right"], size),
+            "disparity": disparity,
+            "valid": valid,
             "name": entry["image"].parent.name,
         }
         return item | (self._metric(entry, size, disparity, valid) if "calibration" in entry else {})
 
     def _metric(
-        self, entry: dict[str, Path], size: tuple[int, int], disparity: Tensor, valid: Tensor,
+        self, entry: dict[str, Path], size: tuple[int, int], disparity: Tensor, valid: Tensor
     ) -> dict[str, Any]:
         if self.year == "2014":
             K, K_right, baseline, offset, expected = read_calibration(entry["calibration"])

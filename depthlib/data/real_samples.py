@@ -65,7 +65,7 @@ def real_frames(root: str | os.PathLike[str] | None = None, *, more: bool = Fals
             frames.append(replace(blank, missing="DEPTHLIB_SAMPLES names no existing folder"))
             continue
         try:
-            frames.extend(list(loader(folder, blank, more)))     # a list first: all of a data set or nothing
+            frames.extend(list(loader(folder, blank, more)))  # a list first: all of a data set or nothing
         except (OSError, ValueError, KeyError, IndexError) as error:
             frames.append(replace(blank, missing=one_line(error)))
     return frames
@@ -77,16 +77,26 @@ def skimage_photographs() -> list[RealFrame]:
 
     folder = Path(skimage.__file__).parent / "data"
     names = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg", "motorcycle_left.png")
-    return [RealFrame(Path(name).stem, "scikit-image", image=read_image(folder / name)) for name in names
-            if (folder / name).is_file()]
+    return [
+        RealFrame(Path(name).stem, "scikit-image", image=read_image(folder / name))
+        for name in names
+        if (folder / name).is_file()
+    ]
 
 
 def _frame(
-    blank: RealFrame, index: str, image: Path, depth: Tensor, K: Tensor | None, pose: Tensor | None = None,
+    blank: RealFrame, index: str, image: Path, depth: Tensor, K: Tensor | None, pose: Tensor | None = None
 ) -> RealFrame:
     """A frame from [H, W] depth whose invalid pixels are 0."""
-    return replace(blank, name=f"{blank.name}-{index}", image=read_image(image, tuple(depth.shape)), depth=depth[None],
-                   valid=depth[None] > 0, K=K, T_world_camera=pose)
+    return replace(
+        blank,
+        name=f"{blank.name}-{index}",
+        image=read_image(image, tuple(depth.shape)),
+        depth=depth[None],
+        valid=depth[None] > 0,
+        K=K,
+        T_world_camera=pose,
+    )
 
 
 def _table(path: Path) -> Tensor:
@@ -133,7 +143,7 @@ def _tum(root: Path, blank: RealFrame, more: bool) -> Iterator[RealFrame]:
     """1/5000 m. Colour and depth differ by some 14 ms; the pose is the one nearest in time to the colour frame."""
     folder = root / "tum-rgbd/fr1_desk_slambook"
     pairs = [line.split() for line in (folder / "associate.txt").read_text().splitlines() if line.strip()]
-    truth = np.loadtxt(folder / "groundtruth.txt")          # time, translation, quaternion x y z w
+    truth = np.loadtxt(folder / "groundtruth.txt")  # time, translation, quaternion x y z w
     for time, image, _, depth_file in (pairs[0], pairs[3], *(pairs[5:6] if more else ())):
         row = truth[np.abs(truth[:, 0] - float(time)).argmin()]
         depth = read_depth_png(folder / depth_file, scale=5000)
@@ -145,7 +155,7 @@ def _redwood(root: Path, blank: RealFrame, more: bool) -> Iterator[RealFrame]:
     folder = root / "redwood_open3d/RGBD"
     lines = (folder / "trajectory.log").read_text().split("\n")
     for index in range(5) if more else (0, 2):
-        pose = torch.tensor([[float(value) for value in line.split()] for line in lines[5 * index + 1:5 * index + 5]])
+        pose = torch.tensor([[float(value) for value in line.split()] for line in lines[5 * index + 1 : 5 * index + 5]])
         depth, K = read_depth_png(folder / f"depth/{index:05d}.png", scale=1000), pinhole((525, 525, 319.5, 239.5))
         yield _frame(blank, str(index), folder / f"color/{index:05d}.jpg", depth, K, pose)
 
@@ -163,7 +173,9 @@ def _sun_rgbd(root: Path, blank: RealFrame, more: bool) -> Iterator[RealFrame]:
         depth = torch.zeros(image.shape[1:])
         depth[v, u] = z
         camera = pinhole((float(K[0, 0]), float(K[1, 1]), float(K[0, 2]) - 1, float(K[1, 2]) - 1))
-        yield replace(blank, name=f"{blank.name}-{index}", image=image, depth=depth[None], valid=depth[None] > 0, K=camera)
+        yield replace(
+            blank, name=f"{blank.name}-{index}", image=image, depth=depth[None], valid=depth[None] > 0, K=camera
+        )
 
 
 def _icl_nuim(root: Path, blank: RealFrame, more: bool) -> Iterator[RealFrame]:
@@ -171,9 +183,9 @@ def _icl_nuim(root: Path, blank: RealFrame, more: bool) -> Iterator[RealFrame]:
     mirrored.
     """
     folder = root / "icl-nuim_slambook2"
-    rows = np.loadtxt(folder / "pose.txt")                  # frames 1 to 5: translation, quaternion x y z w
+    rows = np.loadtxt(folder / "pose.txt")  # frames 1 to 5: translation, quaternion x y z w
     mirror = torch.diag(torch.tensor([1.0, -1.0, 1.0, 1.0]))
-    for index in (4, 5):                                     # frame 3 has another viewing direction
+    for index in (4, 5):  # frame 3 has another viewing direction
         pose = mirror @ _pose(rows[index - 1, :3], rows[index - 1, 3:]) @ mirror
         depth = read_depth_png(folder / f"depth/{index}.png", scale=5000)
         K = pinhole((481.2, 480.0, 319.5, 239.5))
@@ -181,14 +193,21 @@ def _icl_nuim(root: Path, blank: RealFrame, more: bool) -> Iterator[RealFrame]:
 
 
 def _hololens(root: Path, blank: RealFrame, more: bool) -> Iterator[RealFrame]:
-    """Millimetres, sparse towards the border. Line n of the poses belongs to the n-th image, whose numbers start at 3.
+    """Millimetres, sparse towards the border. Line n of the poses belongs to the n-th image, whose numbers start at
+    3.
     """
     folder = root / "hololens_dvmvs/000"
     poses = _table(folder / "poses.txt")
     for index in range(3, 13, 3) if more else (3, 6):
         depth = read_depth_png(folder / f"depth/{index:05d}.png", scale=1000)
-        yield _frame(blank, str(index), folder / f"images/{index:05d}.png", depth, _table(folder / "K.txt"),
-                     poses[index - 3].reshape(4, 4))
+        yield _frame(
+            blank,
+            str(index),
+            folder / f"images/{index:05d}.png",
+            depth,
+            _table(folder / "K.txt"),
+            poses[index - 3].reshape(4, 4),
+        )
 
 
 def _kitti_small(root: Path, blank: RealFrame, more: bool) -> Iterator[RealFrame]:
@@ -200,7 +219,8 @@ def _kitti_small(root: Path, blank: RealFrame, more: bool) -> Iterator[RealFrame
 
 
 def _kitti_annotated(root: Path, blank: RealFrame, more: bool) -> Iterator[RealFrame]:
-    """The official semi-dense depth, 1/256 m. The focal length is that of the drive's day; the file beside it is wrong.
+    """The official semi-dense depth, 1/256 m. The focal length is that of the drive's day; the file beside it is
+    wrong.
     """
     folder = root / "kitti/depth_annotated_drive_0001"
     for index in ("0000000005", "0000000050"):

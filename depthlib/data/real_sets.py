@@ -27,7 +27,9 @@ def real(name: str, split: str | None = None, **options: Any) -> Dataset:
     return open_dataset(load_manifest(name), default_root(name), split, options)
 
 
-def open_dataset(manifest: Manifest, root: str | os.PathLike[str], split: str | None, options: dict[str, Any]) -> Dataset:
+def open_dataset(
+    manifest: Manifest, root: str | os.PathLike[str], split: str | None, options: dict[str, Any]
+) -> Dataset:
     """The data set through its own loader; without one, through `ManifestFrames`, which has no splits and no options.
 
     Raises:
@@ -39,7 +41,7 @@ def open_dataset(manifest: Manifest, root: str | os.PathLike[str], split: str | 
         return ManifestFrames(root, manifest)
     try:
         return _loader(manifest)(root, **({"split": split} if split else {}), **options)
-    except TypeError as error:                          # an option that this loader does not have
+    except TypeError as error:  # an option that this loader does not have
         wanted = "the loader's arguments, --split and --option on the command line"
         raise DataError(f"{manifest.name}: {error}; expected {wanted}") from error
 
@@ -83,5 +85,7 @@ def _typed(where: str, hint: Any, text: str) -> Any:
         try:
             return hint(text)
         except ValueError:
-            raise DataError(f"{where}: found {text!r}, expected {'a whole number' if hint is int else 'a number'}") from None
+            raise DataError(
+                f"{where}: found {text!r}, expected {'a whole number' if hint is int else 'a number'}"
+            ) from None
     return text

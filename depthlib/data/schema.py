@@ -55,7 +55,7 @@ def build(kind: type[T], data: Any, where: str) -> T:
     if not isinstance(data, dict):
         raise DataError(f"{where}: found {_show(data)}, expected a mapping")
     hints = get_type_hints(kind)
-    known = {field.name: field for field in fields(kind) if field.init}     # type: ignore[arg-type]
+    known = {field.name: field for field in fields(kind) if field.init}  # type: ignore[arg-type]
     if unknown := [str(key) for key in data if key not in known]:
         raise DataError(f"{where}: found the unknown field {unknown[0]!r}, expected any of {', '.join(known)}")
     required = [name for name, field in known.items() if field.default is MISSING and field.default_factory is MISSING]
@@ -93,7 +93,7 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
             raise DataError(f"{where}: found the key {odd[0]!r}, expected text (quote it)")
         return {key: _convert(arguments[1], item, f"{where}.{key}") for key, item in value.items()}
     if is_dataclass(hint):
-        return build(hint, value, where)        # type: ignore[arg-type]
+        return build(hint, value, where)  # type: ignore[arg-type]
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):

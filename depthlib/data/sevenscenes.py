@@ -39,8 +39,14 @@ class SevenScenes(PosedVideo):
     encoding = DEPTH
 
     def __init__(
-        self, root: str | os.PathLike[str], split: str, *, scenes: Sequence[str] = SCENES, views: Sequence[str] = ("current",),
-        spacing: int = 1, camera: Camera = CAMERA,
+        self,
+        root: str | os.PathLike[str],
+        split: str,
+        *,
+        scenes: Sequence[str] = SCENES,
+        views: Sequence[str] = ("current",),
+        spacing: int = 1,
+        camera: Camera = CAMERA,
     ) -> None:
         root = require_folder(root, "the folder of the scenes")
         sequences = [split]
@@ -73,6 +79,14 @@ def _frames(root: Path, sequence: str) -> list[VideoFrame]:
         number = stem.removeprefix("frame-")
         if not number.isdigit():
             raise DataError(f"{image}: found no number in the name, expected frame-000000.color.png")
-        frames.append(VideoFrame(f"{sequence}/{number}", sequence, int(number), image, folder / f"{stem}.depth.png",
-                                 folder / f"{stem}.pose.txt"))
+        frames.append(
+            VideoFrame(
+                f"{sequence}/{number}",
+                sequence,
+                int(number),
+                image,
+                folder / f"{stem}.depth.png",
+                folder / f"{stem}.pose.txt",
+            )
+        )
     return frames

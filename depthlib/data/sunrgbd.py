@@ -40,7 +40,12 @@ class SUNRGBD(RealDataset[tuple[Path, Path, Path]]):
     """
 
     def __init__(
-        self, root: str | os.PathLike[str], split: str, *, depth: str = "refined", max_depth: float | None = None,
+        self,
+        root: str | os.PathLike[str],
+        split: str,
+        *,
+        depth: str = "refined",
+        max_depth: float | None = None,
         list_file: str | os.PathLike[str] | None = None,
     ) -> None:
         one_of("split", split, tuple(LISTS))

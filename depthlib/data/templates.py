@@ -17,7 +17,9 @@ def _pieces(template: str) -> list[tuple[str, str | None, str]]:
         raise DataError(f"path template {template!r}: {error}") from None
     for _, name, spec in pieces:
         if name is not None and not (re.fullmatch(r"[a-z_][a-z0-9_]*", name) and re.fullmatch(r"(0?\d+)?d|", spec)):
-            raise DataError(f"path template {template!r}: found the field {{{name}:{spec}}}, expected {{word}} or {{word:010d}}")
+            raise DataError(
+                f"path template {template!r}: found the field {{{name}:{spec}}}, expected {{word}} or {{word:010d}}"
+            )
     return pieces
 
 

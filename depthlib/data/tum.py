@@ -20,7 +20,9 @@ from depthlib.geometry import make_pose, quaternion_to_matrix
 
 # Calibrated colour cameras (only images of freiburg3 are undistorted). Depth is registered to colour.
 CAMERAS: dict[str, Camera] = {
-    "1": (517.3, 516.5, 318.6, 255.3), "2": (520.9, 521.0, 325.1, 249.7), "3": (535.4, 539.2, 320.1, 247.6),
+    "1": (517.3, 516.5, 318.6, 255.3),
+    "2": (520.9, 521.0, 325.1, 249.7),
+    "3": (535.4, 539.2, 320.1, 247.6),
 }
 DEPTH = Encoding("png", "uint16", "metre", scale=5000, invalid=(0,), along="z", range=(0.4, 13.1))
 
@@ -44,8 +46,15 @@ class TUM(PosedVideo):
     encoding = DEPTH
 
     def __init__(
-        self, root: str | os.PathLike[str], split: str, *, views: Sequence[str] = ("current",), spacing: int = 1,
-        associations: str | os.PathLike[str] | None = None, max_difference: float = 0.02, camera: Camera | None = None,
+        self,
+        root: str | os.PathLike[str],
+        split: str,
+        *,
+        views: Sequence[str] = ("current",),
+        spacing: int = 1,
+        associations: str | os.PathLike[str] | None = None,
+        max_difference: float = 0.02,
+        camera: Camera | None = None,
     ) -> None:
         root = require_folder(root, "the folder of the sequences")
         folder = require_folder(root / split, "a sequence")
@@ -90,7 +99,9 @@ def associate(first: np.ndarray, second: np.ndarray, max_difference: float) -> t
     return a[kept], b[kept]
 
 
-def _pairs(folder: Path, associations: str | os.PathLike[str] | None, max_difference: float) -> list[tuple[float, str, str]]:
+def _pairs(
+    folder: Path, associations: str | os.PathLike[str] | None, max_difference: float
+) -> list[tuple[float, str, str]]:
     """(time of the colour frame, its file, the depth's file)."""
     if associations is not None:
         lines = read_lines(folder / associations, fields=4)
@@ -99,7 +110,10 @@ def _pairs(folder: Path, associations: str | os.PathLike[str] | None, max_differ
     lists = {name: read_lines(folder / name, fields=2) for name in ("rgb.txt", "depth.txt")}
     times = {name: _times(folder / name, [line[0] for line in lines]) for name, lines in lists.items()}
     chosen = associate(times["rgb.txt"], times["depth.txt"], max_difference)
-    return [(float(times["rgb.txt"][a]), lists["rgb.txt"][a][1], lists["depth.txt"][b][1]) for a, b in zip(*chosen, strict=True)]
+    return [
+        (float(times["rgb.txt"][a]), lists["rgb.txt"][a][1], lists["depth.txt"][b][1])
+        for a, b in zip(*chosen, strict=True)
+    ]
 
 
 def _times(path: Path, values: list[str]) -> np.ndarray:

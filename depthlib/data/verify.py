@@ -68,9 +68,14 @@ class Report:
         lines = [f"{self.name} in {self.root} ({'every file decoded' if self.full else 'names and sizes only'})"]
         for item in self.findings:
             counts = f"{item.found}" + (f" of {item.expected}" if item.expected is not None else "")
-            state = ", ".join([f"{item.missing} missing"] * bool(item.missing) + [f"{item.damaged} damaged"] * bool(item.damaged))
-            lines.append(f"  {'BAD' if not item.ok else '?  ' if item.note else 'ok '} {item.what}: {counts}{': ' + state if state else ''}"
-                         f"{' (' + item.note + ')' if item.note else ''}")
+            state = ", ".join(
+                [f"{item.missing} missing"] * bool(item.missing) + [f"{item.damaged} damaged"] * bool(item.damaged)
+            )
+            lines.append(
+                f"  {'BAD' if not item.ok else '?  ' if item.note else 'ok '} {item.what}: "
+                f"{counts}{': ' + state if state else ''}"
+                f"{' (' + item.note + ')' if item.note else ''}"
+            )
             lines += [f"        {offender}" for offender in item.offenders]
             if item.offenders and (more := item.missing + item.damaged - len(item.offenders)) > 0:
                 lines.append(f"        and {more} more")
@@ -78,13 +83,18 @@ class Report:
 
 
 def verify(
-    manifest: Manifest, root: str | os.PathLike[str], *, lists: str | os.PathLike[str] | None = None, splits: Iterable[str] = (),
-    full: bool = False, progress: bool = False,
+    manifest: Manifest,
+    root: str | os.PathLike[str],
+    *,
+    lists: str | os.PathLike[str] | None = None,
+    splits: Iterable[str] = (),
+    full: bool = False,
+    progress: bool = False,
 ) -> Report:
     """Compare a folder with its manifest.
 
-    Fast mode looks at names and sizes: empty files are damaged, known files must have their known size, and where no file
-    fits any template all of them are missing. Full mode also decodes every file that has an encoding
+    Fast mode looks at names and sizes: empty files are damaged, known files must have their known size, and where no
+    file fits any template all of them are missing. Full mode also decodes every file that has an encoding
     (`depthlib.data.encoding.check_file`) and hashes files of known sha256.
 
     Args:
@@ -111,7 +121,8 @@ def verify(
     for name, kind in manifest.layout.items():
         matching = [pattern(template) for template in kind.paths]
         own = [path for path in there if any(item.fullmatch(path) for item in matching)]
-        if kind.encoding:               # kinds may overlap ("left" and "image"): any that has an encoding decodes the file
+        # kinds may overlap ("left" and "image"): any that has an encoding decodes the file
+        if kind.encoding:
             owners.update((path, (name, manifest.encodings[kind.encoding])) for path in own)
         missing = max((kind.count or 0) - len(own), 0) if not wanted else 0
         finding = Finding(f"layout {name}", len(own), kind.count, missing)
@@ -124,7 +135,7 @@ def verify(
         for finding in findings:
             finding.missing = finding.missing or finding.expected or 1
     if manifest.loader is None:
-        with suppress(DataError):           # not a set of single frames
+        with suppress(DataError):  # not a set of single frames
             findings.append(_pairs(manifest, there))
     if full:
         _decode_all(root, {path: owner for path, owner in owners.items() if there[path]}, findings, progress)
@@ -137,9 +148,12 @@ def _pairs(manifest: Manifest, there: dict[str, int]) -> Finding:
     """Frames with image and depth, of a set that `ManifestFrames` loads: what has no partner is left out there."""
     paired = pair_frames(manifest, there)
     finding = Finding("frames with image and depth", len(paired.pairs))
-    alone = [f"{len(files)} {kind}, the first is {files[0]}"
-             for kind, files in (("images without depth", paired.images), ("depths without image", paired.depths)) if files]
-    if not paired.pairs and (not paired.images or not paired.depths):      # else both are there, and paired otherwise
+    alone = [
+        f"{len(files)} {kind}, the first is {files[0]}"
+        for kind, files in (("images without depth", paired.images), ("depths without image", paired.depths))
+        if files
+    ]
+    if not paired.pairs and (not paired.images or not paired.depths):  # else both are there, and paired otherwise
         finding.blame("; ".join(alone) or "no image and no depth", missing=1)
     else:
         finding.note = "; ".join(alone)
@@ -156,7 +170,7 @@ def _walk(root: Path) -> Iterator[tuple[str, int]]:
         seen.add(real)
         with os.scandir(folder) as entries:
             for entry in entries:
-                with suppress(OSError):         # a link that leads to itself, or away
+                with suppress(OSError):  # a link that leads to itself, or away
                     if entry.is_dir():
                         waiting.append((Path(entry.path), f"{prefix}{entry.name}/"))
                     elif entry.is_file():
@@ -182,7 +196,7 @@ def _decode_all(root: Path, owners: dict[str, tuple[str, Encoding]], findings: l
 
     by_what = {finding.what: finding for finding in findings}
     jobs = [(path, by_what[f"layout {name}"], encoding) for path, (name, encoding) in sorted(owners.items())]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:        # decoders release the interpreter's lock
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # decoders release the interpreter's lock
         results = pool.map(lambda job: check_file(root / job[0], job[2]), jobs)
         results = tqdm(results, total=len(jobs), unit="file", disable=not (progress and jobs))
         for (path, finding, _), wrong in zip(jobs, results, strict=True):
@@ -191,11 +205,14 @@ def _decode_all(root: Path, owners: dict[str, tuple[str, Encoding]], findings: l
 
 
 def _split(
-    manifest: Manifest, name: str, root: Path, lists: str | os.PathLike[str] | None, there: dict[str, int], asked: bool,
+    manifest: Manifest, name: str, root: Path, lists: str | os.PathLike[str] | None, there: dict[str, int], asked: bool
 ) -> Finding:
     split = manifest.splits[name]
     finding = Finding(f"split {name}", 0, split.lines)
-    path = next((Path(folder) / split.list for folder in (lists, root) if folder and (Path(folder) / split.list).is_file()), None)
+    path = next(
+        (Path(folder) / split.list for folder in (lists, root) if folder and (Path(folder) / split.list).is_file()),
+        None,
+    )
     if path is None:
         finding.missing = split.lines if asked else 0
         finding.note = f"its list {split.list} is not there: give the folder of lists ({split.source})"

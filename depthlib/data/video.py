@@ -46,7 +46,13 @@ class PosedVideo(RealDataset[VideoFrame]):
     encoding: Encoding
 
     def __init__(
-        self, root: Path, split: str, frames: Sequence[VideoFrame], source: str, views: Sequence[str], spacing: int,
+        self,
+        root: Path,
+        split: str,
+        frames: Sequence[VideoFrame],
+        source: str,
+        views: Sequence[str],
+        spacing: int,
         camera: Camera,
     ) -> None:
         """`views`: "current" and any of "previous", "next"; `spacing`: their distance in frames; `camera`: of all."""
@@ -56,8 +62,11 @@ class PosedVideo(RealDataset[VideoFrame]):
         self._K = pinhole(camera)
         self.steps = {view: spacing * step for view, step in (("previous", -1), ("next", 1)) if view in views}
         self._frames = {(frame.sequence, frame.number): frame for frame in frames}
-        whole = [frame for frame in frames
-                 if all((frame.sequence, frame.number + step) in self._frames for step in self.steps.values())]
+        whole = [
+            frame
+            for frame in frames
+            if all((frame.sequence, frame.number + step) in self._frames for step in self.steps.values())
+        ]
         super().__init__(root, split, whole, source)
 
     def pose(self, entry: VideoFrame) -> Tensor:

@@ -24,9 +24,7 @@ MIN_DEPTH = 1e-3  # metres; points nearer than this, or behind the camera, are p
 def pixel_grid(
     height: int, width: int, *, dtype: torch.dtype = torch.float32, device: torch.device | str | None = None
 ) -> Tensor:
-    """Pixel coordinates (u, v) of every pixel centre, [1,2,H,W]: u = 0..W-1 to the right, v = 0..H-1 downwards.
-
-    """
+    """Pixel coordinates (u, v) of every pixel centre, [1,2,H,W]: u = 0..W-1 to the right, v = 0..H-1 downwards."""
     require_size(height, width)
     v, u = torch.meshgrid(
         torch.arange(height, dtype=dtype, device=device), torch.arange(width, dtype=dtype, device=device), indexing="ij"

@@ -21,9 +21,8 @@ def require_tensor(name: str, value: object, shape: tuple[int | None, ...], mean
         raise TypeError(f"{name}: found {type(value).__name__}, expected a tensor, {meaning}")
     if not value.is_floating_point():
         raise TypeError(f"{name}: found dtype {value.dtype}, expected a floating dtype, {meaning}")
-    fits = (
-        value.ndim == len(shape)
-        and all(want is None or have == want for have, want in zip(value.shape, shape, strict=True))
+    fits = value.ndim == len(shape) and all(
+        want is None or have == want for have, want in zip(value.shape, shape, strict=True)
     )
     if not fits:
         raise ValueError(f"{name}: found shape {list(value.shape)}, expected {meaning}")

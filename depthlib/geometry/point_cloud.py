@@ -12,7 +12,8 @@ from depthlib.geometry.camera import backproject
 from depthlib.geometry.checks import require_tensor
 
 # Neighbouring depths of one surface differ by a share of tan(angle) / f, where `angle` lies between the viewing ray and
-# the surface's normal and f is the focal length in pixels of the depth map. At f = 100, a map of about 100 x 130 pixels,
+# the surface's normal and f is the focal length in pixels of the depth map. At f = 100, a map of about 100 x 130
+# pixels,
 # 7 % is a surface seen at 82 degrees: the floor below a standing person is kept up to 10 m. Of two objects whose edge a
 # network blurs over three pixels, 1.07^3, the points between are left out where one is a fifth behind the other.
 CURTAIN = 0.07
@@ -29,7 +30,8 @@ def curtain(depth: Tensor, size: Sequence[int], share: float = CURTAIN) -> Tenso
     depth = require_tensor("depth", depth, (None, None), "[h,w] depth")
     padded = F.pad(depth[None, None], (1, 1, 1, 1), mode="replicate")
     farthest, nearest = F.max_pool2d(padded, 2, 1)[0, 0], -F.max_pool2d(-padded, 2, 1)[0, 0]
-    torn = farthest > (1 + share) * nearest                 # [h+1,w+1]: between the pixels, and beyond the first and last
+    # [h+1,w+1]: between the pixels, and beyond the first and last
+    torn = farthest > (1 + share) * nearest
     rows, columns = (
         # (i + 0.5) old / new - 0.5 is where pixel i lies on the map, between the pixels floor of it and the next
         ((torch.arange(new, dtype=torch.float64) + 0.5) * old / new + 0.5).floor().long()

@@ -60,7 +60,7 @@ def sample_pixels(image: Tensor, pixels: Tensor, mode: str = "bilinear") -> Tens
     """
     image = require_tensor("image", image, (None, None, None, None), "[B,C,H,W] image")
     pixels = require_tensor(
-        "pixels", pixels, (image.shape[0], 2, None, None), f"[{image.shape[0]},2,H,W] pixel positions",
+        "pixels", pixels, (image.shape[0], 2, None, None), f"[{image.shape[0]},2,H,W] pixel positions"
     )
     height, width = image.shape[-2:]
     # A size of 1 has no extent to normalise by; every position then samples the only pixel.
@@ -101,7 +101,7 @@ def warp(
     """
     image_src = require_tensor("image_src", image_src, (None, None, None, None), "[B,C,H,W] image")
     depth_dst = require_tensor(
-        "depth_dst", depth_dst, (image_src.shape[0], 1, None, None), "[B,1,H,W], B as in image_src",
+        "depth_dst", depth_dst, (image_src.shape[0], 1, None, None), "[B,1,H,W], B as in image_src"
     )
     size, size_src = depth_dst.shape[-2:], image_src.shape[-2:]
     if K_src is None and size != size_src:
@@ -127,7 +127,7 @@ def warp_disparity(right: Tensor, disparity: Tensor) -> tuple[Tensor, Tensor]:
     right = require_tensor("right", right, (None, None, None, None), "[B,C,H,W] image")
     batch, _, height, width = right.shape
     disparity = require_tensor(
-        "disparity", disparity, (batch, 1, height, width), f"[{batch},1,{height},{width}] pixels",
+        "disparity", disparity, (batch, 1, height, width), f"[{batch},1,{height},{width}] pixels"
     )
     dtype = torch.promote_types(disparity.dtype, torch.float32)
     u, v = pixel_grid(height, width, dtype=dtype, device=right.device).split(1, dim=1)
@@ -136,7 +136,12 @@ def warp_disparity(right: Tensor, disparity: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def depth_agrees(
-    depth_src: Tensor, depth_dst: Tensor, K: Tensor, T_src_dst: Tensor, K_src: Tensor | None = None, *,
+    depth_src: Tensor,
+    depth_dst: Tensor,
+    K: Tensor,
+    T_src_dst: Tensor,
+    K_src: Tensor | None = None,
+    *,
     tolerance: float = 0.05,
 ) -> Tensor:
     """Where both cameras see the same surface: the depth in `src` is that predicted from `dst`, within `tolerance`.

@@ -7,6 +7,12 @@ from depthlib.losses.smoothness import edge_aware_smoothness
 from depthlib.losses.structural import ssim_loss
 
 __all__ = [
-    "berhu_loss", "edge_aware_smoothness", "gradient_loss", "l1_loss", "photometric_error", "photometric_loss",
-    "scale_invariant_log_loss", "ssim_loss",
+    "berhu_loss",
+    "edge_aware_smoothness",
+    "gradient_loss",
+    "l1_loss",
+    "photometric_error",
+    "photometric_loss",
+    "scale_invariant_log_loss",
+    "ssim_loss",
 ]

@@ -105,7 +105,7 @@ def _mean_3x3(x: Tensor, *, transpose: bool = False) -> Tensor:
 
 
 def photometric_loss(
-    target: Tensor, warped: Tensor, *, sources: Tensor | None = None, alpha: float = ALPHA, over_sources: str = "min",
+    target: Tensor, warped: Tensor, *, sources: Tensor | None = None, alpha: float = ALPHA, over_sources: str = "min"
 ) -> Tensor:
     """Mean over pixels of the smallest `photometric_error` among the sources. Eq. 5 of the dual networks.
 

@@ -28,9 +28,31 @@ if TYPE_CHECKING:
     from depthlib.metrics.aggregate import DepthMetrics
 
 __all__ = [
-    "METRIC_NAMES", "PIXEL_METRICS", "DepthMetrics", "abs_rel", "class_accuracy", "confusion_matrix", "delta",
-    "delta1", "delta2", "delta3", "depth_errors", "log10", "measurable", "mean_iou", "pixel_accuracy", "rmse",
-    "rmse_log", "si_log", "si_rmse", "si_rmse_linear", "sobel_magnitude", "sq_rel", "ssim", "ssim_map", "tenengrad",
+    "METRIC_NAMES",
+    "PIXEL_METRICS",
+    "DepthMetrics",
+    "abs_rel",
+    "class_accuracy",
+    "confusion_matrix",
+    "delta",
+    "delta1",
+    "delta2",
+    "delta3",
+    "depth_errors",
+    "log10",
+    "measurable",
+    "mean_iou",
+    "pixel_accuracy",
+    "rmse",
+    "rmse_log",
+    "si_log",
+    "si_rmse",
+    "si_rmse_linear",
+    "sobel_magnitude",
+    "sq_rel",
+    "ssim",
+    "ssim_map",
+    "tenengrad",
 ]
 
 

@@ -39,8 +39,12 @@ class DepthMetrics(Metric):
     skipped: Tensor
 
     def __init__(
-        self, names: Sequence[str] = tuple(PIXEL_METRICS), *, data_range: float | None = None,
-        on_empty: Literal["raise", "skip"] = "raise", **kwargs: Any,
+        self,
+        names: Sequence[str] = tuple(PIXEL_METRICS),
+        *,
+        data_range: float | None = None,
+        on_empty: Literal["raise", "skip"] = "raise",
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         check_names(names, data_range)

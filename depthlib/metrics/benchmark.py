@@ -1,7 +1,7 @@
 """Errors as single benchmarks define them: KITTI server, DIODE, Make3D, Mannequin Challenge.
 
-Formulas of the valid pixels of one image; `errors` takes their names, beside those of `depthlib.metrics.depth`, and depth
-[B,1,H,W] in metres. `units_of` gives their units.
+Formulas of the valid pixels of one image; `errors` takes their names, beside those of `depthlib.metrics.depth`, and
+depth [B,1,H,W] in metres. `units_of` gives their units.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ from torch import Tensor
 from depthlib.metrics.depth import FORMULAS, LN10, METRIC_NAMES, Formula, Pixels, each_image, root
 from depthlib.metrics.ssim import ssim
 
-# KITTI server: per cent, the second relative to the squared truth (`sq_rel` divides only once); inverse depth in 1/km. DIODE: mae.
-# Make3D as monodepth2 scores it, DIODE: rmse_log10. `si_mse` is `si_rmse` without the root; the Mannequin Challenge takes the mean
+# KITTI server: per cent, the second relative to the squared truth (`sq_rel` divides only once); inverse depth in 1/km.
+# DIODE: mae.
+# Make3D as monodepth2 scores it, DIODE: rmse_log10. `si_mse` is `si_rmse` without the root; the Mannequin Challenge
+# takes the mean
 # over ordered pairs of pixels, which is sqrt(2) times `si_rmse` (erratum MB-5).
 BENCHMARK_METRICS: dict[str, Formula] = {
     "abs_error_rel": Formula(lambda x: abs(x.relative).sum(), lambda mean: 100 * mean),

@@ -29,7 +29,7 @@ from torch import Tensor
 
 from depthlib.metrics.ssim import WINDOW, ssim, whole_windows
 
-Values = Tensor | np.ndarray        # what is computed from them is `Any`: the operators of the two have no common type
+Values = Tensor | np.ndarray  # what is computed from them is `Any`: the operators of the two have no common type
 
 
 def arrays(*tensors: Tensor) -> tuple[Values, ...]:
@@ -61,7 +61,7 @@ class Pixels:
         self._lowest("target", target, 0.0, "finite values above 0")
 
     def _lowest(self, name: str, depth: Values, limit: float, wanted: str) -> float:
-        low, high = depth.min().item(), depth.max().item()              # NaN if there is one
+        low, high = depth.min().item(), depth.max().item()  # NaN if there is one
         if not limit < low <= high < math.inf:
             bad = depth[~(self.array.isfinite(depth) & (depth > limit))][0].item()
             raise ValueError(f"{name}: found {bad} at a valid pixel of image {self.image}, expected {wanted}")
@@ -148,7 +148,10 @@ FORMULAS: dict[str, Formula] = {
 
 
 def abs_rel(
-    pred: Tensor, target: Tensor, valid: Tensor | None = None, *,
+    pred: Tensor,
+    target: Tensor,
+    valid: Tensor | None = None,
+    *,
     denominator: Literal["target", "prediction"] = "target",
 ) -> Tensor:
     """Mean |pred - target| / target. Eq. 11 of ANUW divides by the prediction: `denominator="prediction"` (A11)."""
@@ -224,7 +227,7 @@ def _one(formula: Formula, pred: Tensor, target: Tensor, valid: Tensor | None) -
 
 
 def each_image(
-    pred: Tensor, target: Tensor, valid: Tensor | None, formulas: Mapping[str, Formula],
+    pred: Tensor, target: Tensor, valid: Tensor | None, formulas: Mapping[str, Formula]
 ) -> dict[str, Tensor]:
     """The formulas on the valid pixels of each image: name -> [B]. Arguments and errors: see the top of this file."""
     images = pixels_of(pred, target, valid)
@@ -250,7 +253,11 @@ METRIC_NAMES: tuple[str, ...] = (*PIXEL_METRICS, "ssim")
 
 
 def depth_errors(
-    pred: Tensor, target: Tensor, valid: Tensor | None = None, names: Sequence[str] = tuple(PIXEL_METRICS), *,
+    pred: Tensor,
+    target: Tensor,
+    valid: Tensor | None = None,
+    names: Sequence[str] = tuple(PIXEL_METRICS),
+    *,
     data_range: float | None = None,
 ) -> dict[str, Tensor]:
     """Several errors at once, {name: [B]}, in the order of `names`.
@@ -267,8 +274,8 @@ def depth_errors(
     check_names(names, data_range)
     found = each_image(pred, target, valid, {name: FORMULAS[name] for name in names if name != "ssim"})
     if "ssim" in names:
-        valid = target > 0 if valid is None else valid      # without a mask `ssim` would count pixels of unknown depth
-        assert data_range is not None       # see `check_names`
+        valid = target > 0 if valid is None else valid  # without a mask `ssim` would count pixels of unknown depth
+        assert data_range is not None  # see `check_names`
         found["ssim"] = ssim(pred, target, valid, data_range=data_range)
     return {name: found[name] for name in names}
 

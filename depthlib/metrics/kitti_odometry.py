@@ -83,8 +83,9 @@ def segment_errors(estimate: ArrayLike, truth: ArrayLike, frames: ArrayLike | No
     return Segments(first, length, np.linalg.norm(error[:, :3, 3], axis=1) / length, rotation_angle(error) / length)
 
 
-def odometry_errors(estimate: ArrayLike, truth: ArrayLike, frames: ArrayLike | None = None, *,
-                    alignment: Alignment = "similarity") -> Odometry:
+def odometry_errors(
+    estimate: ArrayLike, truth: ArrayLike, frames: ArrayLike | None = None, *, alignment: Alignment = "similarity"
+) -> Odometry:
     """All errors of a sequence, after the first poses were brought together and the paths aligned.
 
     Args:
@@ -167,7 +168,9 @@ def _table(path: str | os.PathLike[str], columns: tuple[int, ...], expected: str
     return table
 
 
-def _by_frame(estimate: ArrayLike, truth: ArrayLike, frames: ArrayLike | None) -> tuple[Array, Array, NDArray[np.int64]]:
+def _by_frame(
+    estimate: ArrayLike, truth: ArrayLike, frames: ArrayLike | None
+) -> tuple[Array, Array, NDArray[np.int64]]:
     e, t = poses_of("estimate", estimate), poses_of("truth", truth)
     rows = np.arange(len(t)) if frames is None else np.asarray(frames, dtype=np.int64)
     if rows.shape != (len(e),) or (np.diff(rows) <= 0).any() or rows[0] < 0 or rows[-1] >= len(t):

@@ -22,8 +22,10 @@ def whdr(depth: Tensor, points: Tensor, relation: Tensor, threshold: float = 0.0
     if depth.ndim != 4 or depth.shape[1] != 1 or not depth.isfinite().all():
         raise ValueError(f"depth: found shape {list(depth.shape)} or values not finite, expected finite [B,1,H,W]")
     if points.dtype != torch.int64 or relation.shape != points.shape[:2] or points.shape[::2] != (len(depth), 4):
-        raise ValueError(f"points: found {points.dtype} {list(points.shape)} with relations {list(relation.shape)}, "
-                         f"expected int64 [{len(depth)},P,4] and [{len(depth)},P]")
+        raise ValueError(
+            f"points: found {points.dtype} {list(points.shape)} with relations {list(relation.shape)}, "
+            f"expected int64 [{len(depth)},P,4] and [{len(depth)},P]"
+        )
     if relation.numel() == 0 or not ((relation == 0) | (relation.abs() == 1)).all():
         raise ValueError(f"relation: found {relation.unique().tolist()}, expected at least one pair and only -1, 0, 1")
     height, width = depth.shape[-2:]

@@ -19,7 +19,11 @@ def sobel_magnitude(depth: Tensor) -> Tensor:
 
 
 def tenengrad(
-    depth: Tensor, *, threshold: float = 0.0, power: float = 1.0, reduction: str = "sum",
+    depth: Tensor,
+    *,
+    threshold: float = 0.0,
+    power: float = 1.0,
+    reduction: str = "sum",
     size: Sequence[int] | None = None,
 ) -> Tensor:
     """Sum of |G|^power over the pixels with |G| > threshold, for each image, [B]. Eqs. 10 and 11 of the dual networks.

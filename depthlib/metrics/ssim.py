@@ -51,8 +51,8 @@ def ssim_map(a: Tensor, b: Tensor, *, data_range: float, window: int = WINDOW, s
 def _window_means(images: Tensor, weights: Tensor) -> Tensor:
     """Means in windows with the n weights along both axes, [B,C,H,W] -> [B,C,H-n+1,W-n+1].
 
-    A depthwise convolution along the rows, then along the columns. Its channels are the lines that are filtered: with few
-    colours as channels, most of a CPU's vector registers would stay empty.
+    A depthwise convolution along the rows, then along the columns. Its channels are the lines that are filtered: with
+    few colours as channels, most of a CPU's vector registers would stay empty.
     """
     lines = images.flatten(0, 1)
     with torch.autocast(device_type=images.device.type, enabled=False):

@@ -204,7 +204,7 @@ def snippet_errors(estimate: ArrayLike, truth: ArrayLike) -> Array:
 
 
 def associate(
-    stamps: ArrayLike, reference: ArrayLike, tolerance: float = 0.02, *, one_to_one: bool = True,
+    stamps: ArrayLike, reference: ArrayLike, tolerance: float = 0.02, *, one_to_one: bool = True
 ) -> NDArray[np.int64]:
     """Rows of two files paired by time: [M,2], in the order of `stamps`.
 
@@ -217,7 +217,7 @@ def associate(
     after = np.clip(np.searchsorted(b, a), 1, len(b) - 1)
     nearest = np.where(a - b[after - 1] <= b[after] - a, after - 1, after)
     gap = np.abs(a - b[nearest])
-    order = np.lexsort((gap, nearest))                      # by partner, the nearest first
+    order = np.lexsort((gap, nearest))  # by partner, the nearest first
     first = np.concatenate(([True], np.diff(nearest[order]) > 0)) | (not one_to_one)
     rows = np.sort(order[first & (gap[order] <= tolerance)])
     if len(rows) == 0:

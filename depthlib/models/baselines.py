@@ -10,7 +10,7 @@ from torch.utils.data import Dataset
 
 from depthlib.geometry import pixel_grid
 
-CAMERA_HEIGHT, HALF_WIDTH, END = 1.6, 6.0, 60.0        # metres, of a typical street
+CAMERA_HEIGHT, HALF_WIDTH, END = 1.6, 6.0, 60.0  # metres, of a typical street
 
 
 def empty_street(K: Tensor, height: int, width: int) -> Tensor:
@@ -23,7 +23,7 @@ def empty_street(K: Tensor, height: int, width: int) -> Tensor:
 
 def mean_depth(dataset: Dataset[dict[str, Any]]) -> Tensor:
     """Mean of the valid depth at each pixel of a data set, [1,H,W]; the overall mean where a pixel is never valid."""
-    count = len(dataset)                                                                    # type: ignore[arg-type]
+    count = len(dataset)  # type: ignore[arg-type]
     depths = torch.stack([dataset[i]["depth"] for i in range(count)])
     known = depths > 0
     mean = depths.sum(dim=0) / known.sum(dim=0).clamp(min=1)

@@ -144,7 +144,7 @@ class DepthHead(nn.Module):
             return self.min_depth + z.relu()
         if self.activation == "log":
             return self.min_depth * (self.max_depth / self.min_depth) ** z.sigmoid()
-        if self.activation == "exp":        # clamped before, else a gradient may be infinity times 0
+        if self.activation == "exp":  # clamped before, else a gradient may be infinity times 0
             return z.clamp(math.log(self.min_depth), math.log(self.max_depth)).exp()
         return self.min_depth + (self.max_depth - self.min_depth) * z.sigmoid()
 
@@ -156,7 +156,9 @@ class DepthHead(nn.Module):
         if self.conv.bias is None:
             raise ValueError("start_at: found a head without bias, expected one with bias=True")
         if not self.min_depth < depth < (math.inf if self.activation == "relu" else self.max_depth):
-            raise ValueError(f"depth: found {depth:g} m, expected one inside {self.min_depth:g} to {self.max_depth:g} m")
+            raise ValueError(
+                f"depth: found {depth:g} m, expected one inside {self.min_depth:g} to {self.max_depth:g} m"
+            )
         if self.activation == "relu":
             z = depth - self.min_depth
         elif self.activation == "exp":

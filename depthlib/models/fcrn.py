@@ -70,8 +70,8 @@ class FCRN(nn.Module):
     Args:
         width: factor on all channels; 1 is the paper's.
         max_depth, min_depth, activation: see `DepthHead`. "relu" ignores max_depth.
-        head_bias: whether the depth head has a bias. The paper's has none, but only with it depth can start at the median
-            of the labels, see `DepthHead.start_at`.
+        head_bias: whether the depth head has a bias. The paper's has none, but only with it depth can start at the
+            median of the labels, see `DepthHead.start_at`.
         pretrained: load the ImageNet weights of torchvision into the trunk (downloads them unless they are cached).
 
     Raises ValueError if width is below 1/64, or if pretrained and width is not 1.
@@ -96,8 +96,7 @@ class FCRN(nn.Module):
         self.bridge = nn.Sequential(_conv(deepest, channels[0], 1), nn.BatchNorm2d(channels[0]))
         self.decoder = nn.Sequential(*(UpProjection(i, o) for i, o in zip(channels[:-1], channels[1:], strict=True)))
         self.head = DepthHead(
-            channels[-1], max_depth=max_depth, min_depth=min_depth, activation=activation, kernel_size=3,
-            bias=head_bias,
+            channels[-1], max_depth=max_depth, min_depth=min_depth, activation=activation, kernel_size=3, bias=head_bias
         )
 
     def forward(self, image: Tensor) -> Tensor:

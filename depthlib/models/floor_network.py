@@ -20,7 +20,7 @@ class Relabelled(Items):
         self.dataset, self.change = dataset, change
 
     def __len__(self) -> int:
-        return len(self.dataset)                                                            # type: ignore[arg-type]
+        return len(self.dataset)  # type: ignore[arg-type]
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         item = self.dataset[index]
@@ -63,7 +63,7 @@ class ClassMap(nn.Module):
     @classmethod
     def of(cls, dataset: Items) -> ClassMap:
         """Counted over the `semantics` [H,W] of all items."""
-        count = len(dataset)                                                                # type: ignore[arg-type]
+        count = len(dataset)  # type: ignore[arg-type]
         labels = torch.stack([dataset[index]["semantics"] for index in range(count)])
         return cls(F.one_hot(labels.long()).float().mean(dim=0).permute(2, 0, 1))
 
@@ -91,7 +91,12 @@ class StraightDrive(nn.Module):
 
 
 KINDS: dict[str, Any] = {
-    "constant": Constant, "map": FixedMap, "ground": GroundPlane, "rank": RankMap, "log": LogMap, "classes": ClassMap,
+    "constant": Constant,
+    "map": FixedMap,
+    "ground": GroundPlane,
+    "rank": RankMap,
+    "log": LogMap,
+    "classes": ClassMap,
     "drive": StraightDrive,
 }
 

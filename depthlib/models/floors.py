@@ -17,8 +17,8 @@ from torch.utils.data import Dataset
 from depthlib.geometry import pixel_grid
 from depthlib.models.blocks import check_image
 
-MOST_ITEMS = 2048           # of a large set, evenly spaced: medians of so many hardly move any more
-MOST_SORTED = 256           # items for `GroundPlane`, which sorts their pixels into `BINS`
+MOST_ITEMS = 2048  # of a large set, evenly spaced: medians of so many hardly move any more
+MOST_SORTED = 256  # items for `GroundPlane`, which sorts their pixels into `BINS`
 BINS = 128
 Items = Dataset[dict[str, Any]]
 
@@ -140,7 +140,7 @@ def ground_inverse_depth(K: Tensor, ground: Tensor, height: int, width: int) -> 
 
 
 def _items(dataset: Items, most: int = MOST_ITEMS) -> Iterator[dict[str, Any]]:
-    count = len(dataset)                                                                    # type: ignore[arg-type]
+    count = len(dataset)  # type: ignore[arg-type]
     chosen = torch.linspace(0, count - 1, min(count, most), dtype=torch.float64).round().long().unique()
     return (dataset[index] for index in chosen.tolist())
 

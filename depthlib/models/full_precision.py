@@ -11,4 +11,4 @@ class FullPrecision(nn.Sequential):
 
     def forward(self, x: Tensor) -> Tensor:
         with torch.autocast(x.device.type, enabled=False):
-            return super().forward(x.to(next(self.parameters()).dtype))      # type: ignore[no-untyped-call]
+            return super().forward(x.to(next(self.parameters()).dtype))  # type: ignore[no-untyped-call]

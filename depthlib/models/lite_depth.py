@@ -18,7 +18,8 @@ class LiteDepth(nn.Module):
 
     3,615,489 parameters. The skips are the trunk's maps at 1/16, 1/8, 1/4 and 1/2, and the image itself.
 
-    forward: image [B,3,H,W], RGB in [0,1], any size -> depth [B,1,H,W] in metres, the exponential of the last convolution.
+    forward: image [B,3,H,W], RGB in [0,1], any size -> depth [B,1,H,W] in metres, the exponential of the last
+        convolution.
 
     Args:
         pretrained: see `EfficientNetLite0`, which also says what is raised.

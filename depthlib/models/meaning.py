@@ -16,15 +16,19 @@ class Meaning:
 
 
 METRES = Meaning("metre", "depth in metres")
-BY_PAPER = {            # the other papers' networks predict metres
+BY_PAPER = {  # the other papers' networks predict metres
     "mobile": Meaning("relative", "relative depth without a unit, larger = farther; may be negative"),
     "dual": Meaning("unscaled", "depth up to a scale, larger = farther"),
 }
 
 
 def meaning_of(info: Mapping[str, Any]) -> Meaning:
-    """The meaning of a network's output, by the metadata of its weights; without a run in it, what `create_model` promises."""
+    """The meaning of a network's output, by the metadata of its weights; without a run in it, what `create_model`
+    promises.
+    """
     spec = info.get("spec") or {}
     if not spec:
-        return Meaning("metre", "depth, larger = farther; in metres if the network keeps the contract of depthlib.models")
+        return Meaning(
+            "metre", "depth, larger = farther; in metres if the network keeps the contract of depthlib.models"
+        )
     return METRES if spec.get("data") == "rooms" else BY_PAPER.get(spec.get("paper", ""), METRES)

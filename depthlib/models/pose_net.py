@@ -47,7 +47,12 @@ class PoseNet(nn.Module):
     """
 
     def __init__(
-        self, *, sources: int = 2, width: int = 16, reflect: bool = True, contrast: float | None = None,
+        self,
+        *,
+        sources: int = 2,
+        width: int = 16,
+        reflect: bool = True,
+        contrast: float | None = None,
         scale: float = SMALL,
     ) -> None:
         super().__init__()

@@ -29,7 +29,7 @@ def round_to_half(model: nn.Module) -> None:
 
 
 def save_weights(
-    model: nn.Module, path: str | os.PathLike[str], *, model_name: str, options: dict[str, Any], **info: Any,
+    model: nn.Module, path: str | os.PathLike[str], *, model_name: str, options: dict[str, Any], **info: Any
 ) -> None:
     """Write parameters in half precision, buffers in full, and `model_name`, `options`, `info` as JSON metadata."""
     parameters = {name for name, _ in model.named_parameters()}
@@ -76,9 +76,11 @@ def load_weights(path: str | os.PathLike[str]) -> tuple[nn.Module, dict[str, Any
 
 
 def _from_nothing(options: dict[str, Any]) -> dict[str, Any]:
-    """The options, those of parts included, without `pretrained`: stored weights replace ImageNet's, which may be missing.
+    """The options, those of parts included, without `pretrained`: stored weights replace ImageNet's, which may be
+    missing.
     """
     return {
         key: _from_nothing(value) if isinstance(value, dict) else value
-        for key, value in options.items() if key != "pretrained"
+        for key, value in options.items()
+        if key != "pretrained"
     }

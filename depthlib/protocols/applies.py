@@ -25,7 +25,10 @@ def check_unit(path: Path, protocol: Protocol) -> None:
     kind = depth_kind(path)
     if protocol.scaling not in FORGIVING.get(kind, (protocol.scaling,)):
         found = {"unscaled": "depth of unknown scale", "relative": "relative depth, without a unit"}[kind]
-        wanted = f"metres, or a protocol that fits it to the truth: {protocol.name.partition('+')[0]}+scaling={FORGIVING[kind][0]}"
+        wanted = (
+            f"metres, or a protocol that fits it to the truth: "
+            f"{protocol.name.partition('+')[0]}+scaling={FORGIVING[kind][0]}"
+        )
         raise DataError(f"{path}: found {found}, expected {wanted}")
 
 
@@ -46,7 +49,7 @@ def size_fault(prediction: tuple[int, ...], truth: tuple[int, ...], protocol: Pr
         return "it the same way up"
     crops = {}
     for name in CROPS if protocol.covers == "none" and protocol.size is None else ():
-        with suppress(ValueError):          # a crop of frames of another size
+        with suppress(ValueError):  # a crop of frames of another size
             top, bottom, left, right = box(name, *truth)
             crops.setdefault((bottom - top, right - left), name)
     crop = crops.get(prediction)

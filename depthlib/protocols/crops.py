@@ -42,12 +42,13 @@ CROPS: dict[str, Callable[[int, int], Box]] = {
     "none": lambda h, w: (0, h, 0, w),
     "garg": _shares(0.40810811, 0.99189189, 0.03594771, 0.96405229),
     "eigen": _shares(0.3324324, 0.91351351, 0.03594771, 0.96405229),
-    "kitti_bottom": _kitti_bottom,                      # 352 x 1216 at the bottom, in the middle: the "KB crop" of BTS
-    "nyu_official": _fixed((44, 471, 40, 601), NYU),    # the toolbox: rows 45 to 471, columns 41 to 601, counted from 1
-    "nyu_bts": _fixed((45, 471, 41, 601), NYU),         # the same numbers taken as if counted from 0, as most Python code
-    "nyu_fcrn": _fixed((12, 468, 16, 624), NYU),        # half size, centre 228 x 304: what FCRN's input shows
+    "kitti_bottom": _kitti_bottom,  # 352 x 1216 at the bottom, in the middle: the "KB crop" of BTS
+    "nyu_official": _fixed((44, 471, 40, 601), NYU),  # the toolbox: rows 45 to 471, columns 41 to 601, counted from 1
+    # the same numbers taken as if counted from 0, as most Python code
+    "nyu_bts": _fixed((45, 471, 41, 601), NYU),
+    "nyu_fcrn": _fixed((12, 468, 16, 624), NYU),  # half size, centre 228 x 304: what FCRN's input shows
     "border16": _border16,
-    "make3d_2to1": _fixed((17, 38, 0, 305), MAKE3D),    # the rows of the laser grid in the centre 2:1 crop of the image
+    "make3d_2to1": _fixed((17, 38, 0, 305), MAKE3D),  # the rows of the laser grid in the centre 2:1 crop of the image
 }
 
 # resize: (depth or disparity, mode, align_corners); None refuses another size
@@ -90,24 +91,31 @@ def resized(prediction: Tensor, size: tuple[int, int], resize: str) -> Tensor:
     if quantity == "depth":
         return F.interpolate(prediction, size, mode=mode, align_corners=corners)
     if not bool(prediction.min() > 0):
-        raise ValueError(f"prediction: found {prediction.min().item():g}, expected depth above 0, since its inverse is resized")
+        raise ValueError(
+            f"prediction: found {prediction.min().item():g}, expected depth above 0, since its inverse is resized"
+        )
     return 1 / F.interpolate(1 / prediction, size, mode=mode, align_corners=corners)
 
 
 def placed(prediction: Tensor, size: tuple[int, int], covers: str, resize: str) -> Tensor:
-    """A prediction that shows the region `covers` of the frame, brought into the whole frame; 1 elsewhere, never counted."""
+    """A prediction that shows the region `covers` of the frame, brought into the whole frame; 1 elsewhere, never
+    counted.
+    """
     top, bottom, left, right = box(covers, *size)
     if (bottom - top, right - left) != tuple(size) == tuple(prediction.shape[-2:]):
-        raise ValueError(f"prediction: found the whole frame, {size[0]} x {size[1]} pixels, expected that of the region "
-                         f"{covers!r}, {bottom - top} x {right - left}, or smaller; for whole frames use covers=none")
+        raise ValueError(
+            f"prediction: found the whole frame, {size[0]} x {size[1]} pixels, expected that of the region "
+            f"{covers!r}, {bottom - top} x {right - left}, or smaller; for whole frames use covers=none"
+        )
     inner = resized(prediction, (bottom - top, right - left), resize)
     whole = (bottom - top, right - left) == tuple(size)
     return inner if whole else F.pad(inner, (left, size[1] - right, top, size[0] - bottom), value=1.0)
 
 
 def filled(depth: Tensor) -> Tensor:
-    """Holes (depth 0) filled as KITTI's devkit does: row by row the smaller of the two neighbours, or the only one; rows
-    without any value then take that of the next row above, or below. [B,1,H,W]; ValueError for an empty prediction.
+    """Holes (depth 0) filled as KITTI's devkit does: row by row the smaller of the two neighbours, or the only one;
+    rows without any value then take that of the next row above, or below. [B,1,H,W]; ValueError for an empty
+    prediction.
     """
     if not bool((depth > 0).flatten(1).any(1).all()):
         raise ValueError("prediction: found nothing but holes (0), expected at least one depth")

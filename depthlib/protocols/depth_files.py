@@ -90,7 +90,9 @@ def depth_files(folder: str | os.PathLike[str], pattern: str | None = None) -> d
         stem = path.name[len(head) : len(path.name) - len(tail)] if pattern else path.stem
         name = path.parent.relative_to(folder).joinpath(stem).as_posix()
         if name in named:
-            raise DataError(f"{path}: found a second file named {name} beside {named[name].name}, expected one; give a pattern")
+            raise DataError(
+                f"{path}: found a second file named {name} beside {named[name].name}, expected one; give a pattern"
+            )
         named[name] = path
     if not named:
         raise DataError(f"{folder}: found no file {pattern or 'ending in ' + ', '.join(SUFFIXES)}")
@@ -100,20 +102,23 @@ def depth_files(folder: str | os.PathLike[str], pattern: str | None = None) -> d
 def pair_files(pred: dict[str, Path], gt: dict[str, Path]) -> tuple[list[tuple[str, Path, Path]], list[str]]:
     """(name, prediction, truth) of every truth, and the names of predictions that have none.
 
-    A truth in a folder, "kitchen/7", that has no prediction of this name takes "kitchen_7" or "7", as `depthlib predict`
-    names the depth of kitchen/7.jpg, unless another truth could have that, too.
+    A truth in a folder, "kitchen/7", that has no prediction of this name takes "kitchen_7" or "7", as `depthlib
+    predict` names the depth of kitchen/7.jpg, unless another truth could have that, too.
 
     Raises:
         DataError: a truth without a prediction.
     """
     times = Counter(form for name in gt for form in _forms(name))
     partner = {
-        name: next((form for form in _forms(name) if form in pred and (form == name or times[form] == 1)), None) for name in gt
+        name: next((form for form in _forms(name) if form in pred and (form == name or times[form] == 1)), None)
+        for name in gt
     }
     if missing := [name for name, found in partner.items() if found is None]:
         example = next(iter(pred))
-        raise DataError(f"{gt[missing[0]]}: found no prediction named {missing[0]} ({len(missing)} of {len(gt)} have none; "
-                        f"predictions are named like {example}), expected one for every truth")
+        raise DataError(
+            f"{gt[missing[0]]}: found no prediction named {missing[0]} ({len(missing)} of {len(gt)} have none; "
+            f"predictions are named like {example}), expected one for every truth"
+        )
     used = set(partner.values())
     return [(name, pred[partner[name]], path) for name, path in gt.items()], [name for name in pred if name not in used]
 

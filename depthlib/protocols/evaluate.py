@@ -61,8 +61,13 @@ class ProtocolErrors(Measure):
 
 
 def evaluate(
-    model: nn.Module, dataset: Dataset, protocol: str | Protocol, *, device: str | torch.device = "cpu",
-    batch_size: int = 8, keep: int = 0,
+    model: nn.Module,
+    dataset: Dataset,
+    protocol: str | Protocol,
+    *,
+    device: str | torch.device = "cpu",
+    batch_size: int = 8,
+    keep: int = 0,
 ) -> tuple[Evaluation, Tensor]:
     """The evaluation of `model` on `dataset`, and the first `keep` predictions; see `ProtocolErrors` and `measure`."""
     errors = {"errors": ProtocolErrors(protocol, keep=keep)}

@@ -18,7 +18,7 @@ from torch.utils.data import Dataset, default_collate
 from depthlib.protocols.sliding_window import Windowed
 
 Batch = dict[str, Any]
-Progress = Callable[[int, int], None]       # images done, images in all
+Progress = Callable[[int, int], None]  # images done, images in all
 
 
 @dataclass
@@ -90,8 +90,13 @@ class Measure:
 
 @torch.no_grad()
 def measure(
-    model: nn.Module, dataset: Dataset, measures: Mapping[str, Measure], *, device: str | torch.device = "cpu",
-    batch_size: int = 8, progress: Progress | None = None,
+    model: nn.Module,
+    dataset: Dataset,
+    measures: Mapping[str, Measure],
+    *,
+    device: str | torch.device = "cpu",
+    batch_size: int = 8,
+    progress: Progress | None = None,
 ) -> dict[str, Evaluation]:
     """Apply `measures` to `model` on `dataset`, in evaluation mode; each prediction is made once for all that need it.
 
@@ -146,7 +151,7 @@ def _predictor(model: nn.Module, one: Measure) -> Callable[..., Any]:
     """What makes the predictions that a measure reads."""
     if one.window and one.output != "forward":
         raise ValueError(f"{type(one).__name__}: found a window with the output {one.output!r}, expected 'forward'")
-    if one.output == "forward":         # the module itself, so that its hooks run
+    if one.output == "forward":  # the module itself, so that its hooks run
         return Windowed(model, one.window) if one.window else model
     return getattr(model, one.output)
 

@@ -30,7 +30,9 @@ class KnownPoint:
             x, y, metres = _POINT.fullmatch(text).groups()
             point = cls(int(x), int(y), float(metres))
         except (AttributeError, ValueError):
-            raise ValueError(f"known: found {text!r}, expected x,y=metres with whole pixels, for example 320,240=2.5") from None
+            raise ValueError(
+                f"known: found {text!r}, expected x,y=metres with whole pixels, for example 320,240=2.5"
+            ) from None
         if not 0 < point.metres < float("inf"):
             raise ValueError(f"known: found {text!r}, expected metres above 0")
         return point
@@ -77,13 +79,19 @@ def fit_known(predicted: Sequence[float], metres: Sequence[float], unit: Unit) -
     p, t = np.asarray(predicted, np.float64), np.asarray(metres, np.float64)
     affine = len(p) > 1
     if unit == "relative" and not affine:
-        raise ValueError("known: found one point, expected at least two, since relative depth has neither a scale nor a zero")
+        raise ValueError(
+            "known: found one point, expected at least two, since relative depth has neither a scale nor a zero"
+        )
     if unit != "relative" and not p.min() > 0:
         raise ValueError(f"known: found a predicted depth of {p.min():g}, expected depths above 0")
     if affine and p.max() == p.min():
-        raise ValueError(f"known: found the same predicted depth, {p[0]:g}, at all points, expected points at different depths")
+        raise ValueError(
+            f"known: found the same predicted depth, {p[0]:g}, at all points, expected points at different depths"
+        )
     inverse = affine and unit != "relative"
     scale, shift = least_squares(1 / p, 1 / t, shift=True) if inverse else least_squares(p, t, shift=affine)
     if not scale > 0:
-        raise ValueError("known: found points that are farther where the network predicts nearer, expected the same order")
+        raise ValueError(
+            "known: found points that are farther where the network predicts nearer, expected the same order"
+        )
     return Fit(scale, shift, inverse)

@@ -18,8 +18,8 @@ from depthlib.models import weights as stored
 from depthlib.models.weights import WeightsError
 
 AnyPath = str | os.PathLike[str]
-MULTIPLES = (16, 32, 64)    # the networks halve their input four to six times
-MAX_ASPECT = 8.0            # longer images are squeezed, or a side would have thousands of pixels
+MULTIPLES = (16, 32, 64)  # the networks halve their input four to six times
+MAX_ASPECT = 8.0  # longer images are squeezed, or a side would have thousands of pixels
 
 
 def default_weights() -> Path:
@@ -60,7 +60,9 @@ def network_size(image_size: Sequence[int], input_size: Sequence[int], multiple:
     (at most `MAX_ASPECT`), each side rounded to a multiple of `multiple`. Sizes are (height, width).
     """
     if len(input_size) != 2 or not all(_is_network_side(side) for side in input_size):
-        raise ValueError(f"input_size: found {tuple(input_size)}, expected (height, width), multiples of {MULTIPLES[0]}")
+        raise ValueError(
+            f"input_size: found {tuple(input_size)}, expected (height, width), multiples of {MULTIPLES[0]}"
+        )
     aspect = min(max(image_size[1] / image_size[0], 1 / MAX_ASPECT), MAX_ASPECT)
     area = input_size[0] * input_size[1]
     height, width = math.sqrt(area / aspect), math.sqrt(area * aspect)
@@ -95,29 +97,34 @@ def usable_multiple(model: nn.Module, weights: AnyPath) -> int:
         WeightsError: the network does not predict the depth of one image; the message says why not.
     """
     if (inputs := getattr(model, "inputs", ("image",))) != ("image",):
-        raise WeightsError(f"{weights}: found a network of {' and '.join(inputs)}, expected one that needs a photograph alone")
+        raise WeightsError(
+            f"{weights}: found a network of {' and '.join(inputs)}, expected one that needs a photograph alone"
+        )
     for multiple in MULTIPLES:
         try:
             forward(model, torch.full((1, 3, 3 * multiple, 5 * multiple), 0.5, device="cpu"))
             return multiple
         except (ValueError, RuntimeError, TypeError) as error:
             reason = error
-    raise WeightsError(f"{weights}: found {type(model).__name__}, which does not predict depth ({one_line(reason)[:200]}), "
-                       "expected a network from a photograph to a depth map")
+    raise WeightsError(
+        f"{weights}: found {type(model).__name__}, which does not predict depth ({one_line(reason)[:200]}), "
+        "expected a network from a photograph to a depth map"
+    )
 
 
 def predict(model: nn.Module, image: Tensor, input_size: Sequence[int]) -> Tensor:
     """Depth of one image: resized to the network's size, predicted, and the depth resized back.
 
-    Metres are true for a camera like that of the training; `depthlib.scenes.wild.metric_depth` converts them for others.
+    Metres are true for a camera like that of the training; `depthlib.scenes.wild.metric_depth` converts them for
+    others.
 
     Args:
         image: [3, H, W] RGB in [0, 1].
         input_size: (height, width) at which the model was trained, multiples of 16.
 
     Returns:
-        [H, W] float32 on the CPU, in metres or what else the network predicts. Raises ValueError for another image, input
-        size or model output.
+        [H, W] float32 on the CPU, in metres or what else the network predicts. Raises ValueError for another image,
+        input size or model output.
     """
     if image.ndim != 3 or image.shape[0] != 3 or not image.is_floating_point():
         raise ValueError(f"image: found {list(image.shape)} {image.dtype}, expected [3, H, W] floating point in [0, 1]")
@@ -126,7 +133,7 @@ def predict(model: nn.Module, image: Tensor, input_size: Sequence[int]) -> Tenso
         try:
             depth = forward(model, resize(image[None], wanted))
             break
-        except (ValueError, RuntimeError):          # most often: sides that are no multiples of what the network needs
+        except (ValueError, RuntimeError):  # most often: sides that are no multiples of what the network needs
             if multiple == MULTIPLES[-1]:
                 raise
     return resize(checked(depth), image.shape[1:])[0, 0]

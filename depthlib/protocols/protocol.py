@@ -1,8 +1,8 @@
 """What exactly is measured. A protocol is a locked file; whoever changes one field has made another protocol.
 
-`load_protocol("eigen-raw")` reads a file of this folder, or of the `protocols` of a paper, and compares it with its hash in the
-locks.json beside it, so that an edited file is noticed. `protocol.replace(scaling="median")` makes another protocol, named
-"eigen-raw+scaling=median"; that name can be loaded, too.
+`load_protocol("eigen-raw")` reads a file of this folder, or of the `protocols` of a paper, and compares it with its
+hash in the locks.json beside it, so that an edited file is noticed. `protocol.replace(scaling="median")` makes another
+protocol, named "eigen-raw+scaling=median"; that name can be loaded, too.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ __all__ = ["FOLDER", "Protocol", "load_protocol", "median_ratio", "protocol_name
 Rows = tuple[Any, ...]
 FOLDER = Path(__file__).parent
 LOCKS = "locks.json"
-WORDS = ("name", "what")        # fields that say what a protocol is called and for; all others decide numbers
+WORDS = ("name", "what")  # fields that say what a protocol is called and for; all others decide numbers
 
 
 @dataclass(frozen=True)
@@ -45,15 +45,17 @@ class Protocol:
         crop: the rectangle of the ground truth that counts, a name of `crops.CROPS`.
         min_depth, max_depth: only ground truth strictly between these counts [m].
         clamp_prediction: whether the prediction is clamped before it is measured, to `clamp_range`.
-        scaling: a name of `scaling.SCALINGS`. "median": times median(gt) / median(prediction) per image, over the valid pixels,
-            both medians the mean of the two middle values where the number of pixels is even (NumPy's definition);
-            "median_lower" takes the smaller of the two (torch.median).
-        resize: how a prediction reaches the size of the ground truth, a name of `crops.RESIZES`; "none" refuses another size.
+        scaling: a name of `scaling.SCALINGS`. "median": times median(gt) / median(prediction) per image, over the valid
+            pixels, both medians the mean of the two middle values where the number of pixels is even (NumPy's
+            definition); "median_lower" takes the smaller of the two (torch.median).
+        resize: how a prediction reaches the size of the ground truth, a name of `crops.RESIZES`; "none" refuses another
+            size.
         reduction: how the errors of the images become one number, one of `reduction.REDUCTIONS`.
-        ssim_range: L of SSIM, metres; null where SSIM is not among the metrics. SSIM counts whole 11 x 11 windows of valid
-            pixels only, so an image must have one (see `depthlib.metrics.measurable`).
+        ssim_range: L of SSIM, metres; null where SSIM is not among the metrics. SSIM counts whole 11 x 11 windows of
+            valid pixels only, so an image must have one (see `depthlib.metrics.measurable`).
         covers: the region of the ground truth that a prediction shows, a name of `crops.CROPS`; nothing outside counts.
-        size: [height, width] at which errors are measured; the ground truth is brought there by nearest neighbour. null: its own.
+        size: [height, width] at which errors are measured; the ground truth is brought there by nearest neighbour.
+            null: its own.
         clamp_when: "after scaling" or "before scaling".
         clamp_range: [lowest, highest], metres; null: [min_depth, max_depth].
         holes: what a predicted 0 is: "kept" (a depth of 0), or "kitti background interpolation".
@@ -82,8 +84,14 @@ class Protocol:
     images: int | None = None
 
     def __post_init__(self) -> None:
-        choices = {"crop": CROPS, "covers": CROPS, "scaling": SCALINGS, "resize": RESIZES, "holes": HOLES,
-                   "clamp_when": ("after scaling", "before scaling")}
+        choices = {
+            "crop": CROPS,
+            "covers": CROPS,
+            "scaling": SCALINGS,
+            "resize": RESIZES,
+            "holes": HOLES,
+            "clamp_when": ("after scaling", "before scaling"),
+        }
         for field, allowed in choices.items():
             self._require(getattr(self, field) in allowed, field, f"one of {', '.join(allowed)}")
         known = bool(self.metrics) and set(self.metrics) <= set(ALL_METRICS)
@@ -105,26 +113,37 @@ class Protocol:
     def card(self) -> dict[str, str]:
         """The fields as text, for the card beside every table of errors."""
         fields = asdict(self) | {"units": units_of(self.metrics)}
-        return {key.replace("_", " "): ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
-                for key, value in fields.items()}
+        return {
+            key.replace("_", " "): ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+            for key, value in fields.items()
+        }
 
     def fingerprint(self) -> str:
-        """SHA-256 of all that decides numbers: every field but name and `what`, those at their default left out, so that a
-        field added later changes no fingerprint.
+        """SHA-256 of all that decides numbers: every field but name and `what`, those at their default left out, so
+        that a field added later changes no fingerprint.
         """
-        kept = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)
-                if f.name not in WORDS and getattr(self, f.name) != f.default}
+        kept = {
+            f.name: getattr(self, f.name)
+            for f in dataclasses.fields(self)
+            if f.name not in WORDS and getattr(self, f.name) != f.default
+        }
         return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
 
     def replace(self, **changes: Any) -> Protocol:
-        """Another protocol, whose name says what was changed: "eigen-raw+scaling=median"; what stays the same does not show."""
+        """Another protocol, whose name says what was changed: "eigen-raw+scaling=median"; what stays the same does not
+        show.
+        """
         known = sorted({f.name for f in dataclasses.fields(self)} - set(WORDS))
         if unknown := sorted(set(changes) - set(known)):
-            raise ValueError(f"protocol {self.name}: found {unknown[0]}, expected to replace some of {', '.join(known)}")
+            raise ValueError(
+                f"protocol {self.name}: found {unknown[0]}, expected to replace some of {', '.join(known)}"
+            )
         changes = {key: tuple(value) if isinstance(value, list) else value for key, value in changes.items()}
         changed = {key: value for key, value in changes.items() if value != getattr(self, key)}
         base, *earlier = self.name.split("+")
-        marks = dict(mark.partition("=")[::2] for mark in earlier) | {key: _text(value) for key, value in changed.items()}
+        marks = dict(mark.partition("=")[::2] for mark in earlier) | {
+            key: _text(value) for key, value in changed.items()
+        }
         name = "+".join([base, *(f"{key}={value}" for key, value in marks.items())])
         return dataclasses.replace(self, **changed, name=name)
 
@@ -155,7 +174,7 @@ class Protocol:
             target, valid = F.interpolate(target, self.size, mode="nearest-exact"), _nearest(valid, self.size)
         boxes = zip(*(box(crop, *target.shape[-2:]) for crop in (self.crop, self.covers)), strict=True)
         top, bottom, left, right = (inner(sides) for inner, sides in zip((max, min, max, min), boxes, strict=True))
-        rows = (..., slice(top, bottom), slice(None))       # whole rows: a part of a map that lies in one piece
+        rows = (..., slice(top, bottom), slice(None))  # whole rows: a part of a map that lies in one piece
         (depth,) = arrays(target[rows])
         counted = depth > self.min_depth
         counted &= depth < self.max_depth
@@ -182,7 +201,7 @@ class Protocol:
         return prediction
 
     def score_image(
-        self, prediction: Tensor, target: Tensor, valid: Tensor | None = None, region: Tensor | None = None,
+        self, prediction: Tensor, target: Tensor, valid: Tensor | None = None, region: Tensor | None = None
     ) -> tuple[Values, Values, dict[str, float]] | None:
         """Prediction before any alignment and ground truth at the pixels of one image that count, [N] each; its errors.
 
@@ -206,7 +225,7 @@ class Protocol:
         return region if self.size is None else _nearest(region, self.size)
 
     def score(
-        self, prediction: Tensor, target: Tensor, valid: Tensor | None = None, region: Tensor | None = None,
+        self, prediction: Tensor, target: Tensor, valid: Tensor | None = None, region: Tensor | None = None
     ) -> dict[str, Tensor]:
         """Errors of each image.
 
@@ -214,7 +233,8 @@ class Protocol:
             prediction: [B,1,h,w] depth in metres; resized to the size of `target`.
             target: [B,1,H,W] depth in metres, 0 where unknown.
             valid: bool [B,1,H,W]; without it all pixels in the range of depths count.
-            region: bool [B,1,H,W], measure only there; scale and clamp are those of all valid pixels (bins of depth, classes).
+            region: bool [B,1,H,W], measure only there; scale and clamp are those of all valid pixels (bins of depth,
+                classes).
         Returns:
             metric name -> [B]. Images without a valid pixel raise ValueError (see `depth_errors`).
         """
@@ -250,8 +270,10 @@ def load_protocol(name: str) -> Protocol:
     locked = json.loads(locks.read_text(encoding="utf-8")).get(base) if locks.exists() else None
     if locked not in (None, protocol.fingerprint()):
         found = protocol.fingerprint()[:12]
-        raise ValueError(f"protocol {base}: the file {path.name} has the fingerprint {found}, expected {locked[:12]}; "
-                         "a changed protocol needs another name")
+        raise ValueError(
+            f"protocol {base}: the file {path.name} has the fingerprint {found}, expected {locked[:12]}; "
+            "a changed protocol needs another name"
+        )
     if broken := [mark for mark in marks if "=" not in mark]:
         raise ValueError(f"protocol {name}: found the change {broken[0]!r}, expected field=value")
     changes = {key: _value(key, text) for key, _, text in (mark.partition("=") for mark in marks)}
@@ -276,7 +298,9 @@ def _read(path: Path) -> Protocol:
     fields = read_yaml(path)
     units = fields.pop("units", None)
     try:
-        protocol = Protocol(**{key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()})
+        protocol = Protocol(
+            **{key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
+        )
     except TypeError as error:
         raise ValueError(f"{path.name}: {' '.join(str(error).split())}") from error
     if units not in (None, units_of(protocol.metrics)):
@@ -296,4 +320,10 @@ def _value(field: str, text: str) -> Any:
     """The value that `_text` wrote."""
     if field in ("metrics", "size", "clamp_range") and text != "None":
         return tuple(yaml.safe_load(f"[{text}]"))
-    return None if text == "None" else float(text) if field in ("min_depth", "max_depth", "ssim_range") else yaml.safe_load(text)
+    return (
+        None
+        if text == "None"
+        else float(text)
+        if field in ("min_depth", "max_depth", "ssim_range")
+        else yaml.safe_load(text)
+    )

@@ -34,7 +34,13 @@ def reduce(metric: str, values: Sequence[float], pixels: Sequence[int], reductio
 
 
 def reduced_interval(
-    metric: str, values: Sequence[float], pixels: Sequence[int], reduction: str, *, level: float = 0.95, draws: int = 4000,
+    metric: str,
+    values: Sequence[float],
+    pixels: Sequence[int],
+    reduction: str,
+    *,
+    level: float = 0.95,
+    draws: int = 4000,
     seed: int = 0,
 ) -> Interval:
     """`reduce`, with the percentile bootstrap interval over images."""

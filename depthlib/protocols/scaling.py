@@ -39,7 +39,7 @@ def median(values: Values, lower: bool = False) -> Any:
     if isinstance(values, Tensor):
         return values.median() if lower else values.quantile(0.5)
     middle = (len(values) - lower) // 2
-    part = np.partition(values, middle)         # for one place several times faster than np.median; NaN at the end
+    part = np.partition(values, middle)  # for one place several times faster than np.median; NaN at the end
     other = part[middle] if lower or len(part) % 2 else part[:middle].max()
     return values.dtype.type(np.nan) if np.isnan(part[middle:].max()) else (other + part[middle]) / 2
 
@@ -83,10 +83,14 @@ def _scale_shift_disparity(prediction: Values, p: Values, t: Values, farthest: f
 
 
 def _nyu_zscore(prediction: Tensor, p: Values, t: Values, farthest: float) -> Tensor:
-    """Chen 2016: each map to mean 0 and deviation 1 over all its pixels, then to NYU's; the truth of the image is not used."""
+    """Chen 2016: each map to mean 0 and deviation 1 over all its pixels, then to NYU's; the truth of the image is not
+    used.
+    """
     deviation, mean = torch.std_mean(prediction.double())
     if not bool(deviation > 0):
-        raise ValueError("prediction: found a constant map, expected one that varies, since it is divided by its deviation")
+        raise ValueError(
+            "prediction: found a constant map, expected one that varies, since it is divided by its deviation"
+        )
     return ((prediction.double() - mean) / deviation * NYU_STD + NYU_MEAN).to(prediction.dtype)
 
 

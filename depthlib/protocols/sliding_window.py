@@ -1,4 +1,6 @@
-"""Depth of a large image from a network that was trained on crops: overlapping windows of the crop's size. DACNN Sec. 4.2."""
+"""Depth of a large image from a network that was trained on crops: overlapping windows of the crop's size. DACNN Sec.
+4.2.
+"""
 
 from __future__ import annotations
 
@@ -17,20 +19,25 @@ def window_starts(length: int, window: int, stride: int) -> list[int]:
     Raises ValueError unless 1 <= stride <= window <= length: with a larger stride some pixels would be in no window.
     """
     if not 1 <= stride <= window <= length:
-        raise ValueError(f"windows: found stride {stride}, window {window}, length {length}, expected "
-                         "1 <= stride <= window <= length")
+        raise ValueError(
+            f"windows: found stride {stride}, window {window}, length {length}, expected "
+            "1 <= stride <= window <= length"
+        )
     return sorted({*range(0, length - window, stride), length - window})
 
 
 @torch.no_grad()
 def predict_windows(
-    model: Callable[..., Tensor], *views: Tensor, window: tuple[int, int] = WINDOW,
-    stride: tuple[int, int] | None = None, batch_size: int = 8,
+    model: Callable[..., Tensor],
+    *views: Tensor,
+    window: tuple[int, int] = WINDOW,
+    stride: tuple[int, int] | None = None,
+    batch_size: int = 8,
 ) -> Tensor:
     """Mean depth of the windows that see a pixel, all with the same weight. DACNN Sec. 4.2, erratum D16.
 
-    An image that is smaller than the window is mirrored at its lower and right border, and the depth cropped. The mean is
-    kept as a running one, so windows that agree reproduce their value to the last bit.
+    An image that is smaller than the window is mirrored at its lower and right border, and the depth cropped. The mean
+    is kept as a running one, so windows that agree reproduce their value to the last bit.
 
     Args:
         model: as many views [N,3,h,w] as there are here -> [N,1,h,w], in evaluation mode.
@@ -42,7 +49,8 @@ def predict_windows(
     Returns:
         [B,1,H,W] metres.
 
-    Raises ValueError for another shape of image or of the model's depth, a stride that leaves gaps, or a model in training.
+    Raises ValueError for another shape of image or of the model's depth, a stride that leaves gaps, or a model in
+    training.
     """
     for view in views:
         if view.ndim != 4 or view.shape[1] != 3:
@@ -67,7 +75,9 @@ def predict_windows(
 
 
 def mirrored(image: Tensor, window: tuple[int, int]) -> Tensor:
-    """`image` continued below and to the right as in a mirror, without repeating the border, up to the size of `window`."""
+    """`image` continued below and to the right as in a mirror, without repeating the border, up to the size of
+    `window`.
+    """
     for axis, side in ((2, window[0]), (3, window[1])):
         length = image.shape[axis]
         if length < side:

@@ -8,6 +8,18 @@ from depthlib.report.source import show_source
 from depthlib.report.style import style
 
 __all__ = [
-    "DEPTH", "ERROR", "PALETTE", "ColourScale", "Map", "Report", "class_maps", "colour_classes", "colour_depth",
-    "panels", "seed_curves", "show_images", "show_source", "style",
+    "DEPTH",
+    "ERROR",
+    "PALETTE",
+    "ColourScale",
+    "Map",
+    "Report",
+    "class_maps",
+    "colour_classes",
+    "colour_depth",
+    "panels",
+    "seed_curves",
+    "show_images",
+    "show_source",
+    "style",
 ]

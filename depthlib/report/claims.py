@@ -228,10 +228,13 @@ def _paper(key: str, content: dict[str, Any]) -> PublishedPaper:
     _check_together(claims, content["tables"])
     lock = _digest(sorted(claim.digest for claim in claims))
     if lock != content["lock"]:
-        raise ValueError(f"lock is {content['lock']!r}, but the claims are {lock!r}: a claim or a rule was changed "
-                         "after it was fixed. Change the lock only with a reason, and never after looking at a verdict")
+        raise ValueError(
+            f"lock is {content['lock']!r}, but the claims are {lock!r}: a claim or a rule was changed "
+            "after it was fixed. Change the lock only with a reason, and never after looking at a verdict"
+        )
     parts = {
-        "key": key, "claims": claims,
+        "key": key,
+        "claims": claims,
         "errata": tuple(_erratum(name, entry) for name, entry in content["errata"].items()),
         "tables": tuple(read_table(name, entry) for name, entry in content["tables"].items()),
     }

@@ -76,8 +76,14 @@ def errors(records: Sequence[RunRecord], test: str, metric: str) -> np.ndarray:
 
 
 def compare(
-    better: np.ndarray, rival: np.ndarray | float, *, level: float, margin: float, relative: bool = True,
-    printed: float | None = None, unlearned: tuple[str, ...] = (),
+    better: np.ndarray,
+    rival: np.ndarray | float,
+    *,
+    level: float,
+    margin: float,
+    relative: bool = True,
+    printed: float | None = None,
+    unlearned: tuple[str, ...] = (),
 ) -> Comparison:
     """Compare two tables of errors [seeds, frames]; those of the rival may be a single number.
 
@@ -89,6 +95,14 @@ def compare(
     found = paired(rival - better, scale=float(max(np.abs(better).max(), np.abs(rival).max())))
     mean = float(rival.mean())
     return Comparison(
-        interval_of(found, level), found.seeds, found.frames, found.seed_part, found.frame_part, found.rest,
-        mean if relative and mean > 0 else None, margin, printed, unlearned,
+        interval_of(found, level),
+        found.seeds,
+        found.frames,
+        found.seed_part,
+        found.frame_part,
+        found.rest,
+        mean if relative and mean > 0 else None,
+        margin,
+        printed,
+        unlearned,
     )

@@ -14,8 +14,15 @@ from depthlib.report.style import FULL_WIDTH, style
 
 
 def seed_curves(
-    curves: Mapping[str, ArrayLike], steps: Sequence[float], *, ylabel: str, xlabel: str = "training step",
-    log: bool = False, smooth: int = 1, width: float = FULL_WIDTH, height: float = 2.8,
+    curves: Mapping[str, ArrayLike],
+    steps: Sequence[float],
+    *,
+    ylabel: str,
+    xlabel: str = "training step",
+    log: bool = False,
+    smooth: int = 1,
+    width: float = FULL_WIDTH,
+    height: float = 2.8,
 ) -> Figure:
     """For each name the mean over seeds as a line and the lowest and highest seed as a band.
 
@@ -44,7 +51,7 @@ def seed_curves(
             if seeds.ndim != 2 or seeds.shape[1] != len(steps):
                 raise ValueError(f"curves[{name!r}]: found shape {seeds.shape}, expected [seeds, {len(steps)}]")
             seeds = np.lib.stride_tricks.sliding_window_view(seeds, smooth, axis=1).mean(-1)
-            at = steps[smooth - 1:]
+            at = steps[smooth - 1 :]
             mean = seeds.mean(0)
             (line,) = axis.plot(at, mean)
             if len(seeds) > 1:
@@ -63,12 +70,21 @@ def seed_curves(
 
 def _name_ends(axis: Axes, ends: list[tuple[float, str, str]], height: float) -> None:
     """Write the names beside the last points, moved apart where they would overlap."""
-    axis.figure.draw_without_rendering()                # the limits must be known to place names in units of the axis
-    to_axis = axis.transScale + axis.transLimits        # data to fractions of the axes
-    gap = 0.16 / height                                 # of the axis's height: one line of text
+    axis.figure.draw_without_rendering()  # the limits must be known to place names in units of the axis
+    to_axis = axis.transScale + axis.transLimits  # data to fractions of the axes
+    gap = 0.16 / height  # of the axis's height: one line of text
     places = sorted((to_axis.transform((1, value))[1], name, colour) for value, name, colour in ends)
     below = -1.0
     for place, name, colour in places:
         below = max(place, below + gap)
-        axis.annotate(name, (1, below), xycoords="axes fraction", xytext=(5, 0), textcoords="offset points",
-                      va="center", color=colour, fontsize=8, annotation_clip=False)
+        axis.annotate(
+            name,
+            (1, below),
+            xycoords="axes fraction",
+            xytext=(5, 0),
+            textcoords="offset points",
+            va="center",
+            color=colour,
+            fontsize=8,
+            annotation_clip=False,
+        )

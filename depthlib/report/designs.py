@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 def unpaired(better: np.ndarray, rival: np.ndarray) -> Paired:
     """The difference of two tables of errors [seeds, frames] as if nothing in them belonged together.
 
-    The variances of the two means are added. (Those of `paired(rival - better)` lack twice the covariance, which is what
+    The variances of the two means are added. (Those of `paired(rival - better)` lack twice the covariance, which is
+    what
     the tables have in common: data order, frames that are hard for both.)
     """
     one, other = paired(better), paired(rival)

@@ -27,10 +27,21 @@ def nested_unet_diagram(attended: Collection[str], levels: int = 5) -> Figure:
         axis.axis("off")
 
         def arrow(a: Point, b: Point, colour: str, bend: float = 0.0, line: str = "-") -> None:
-            axis.add_patch(FancyArrowPatch(
-                a, b, arrowstyle="-|>", mutation_scale=8, shrinkA=9, shrinkB=9, color=colour, linewidth=1,
-                linestyle=line, connectionstyle=f"arc3,rad={bend}", zorder=1,
-            ))
+            axis.add_patch(
+                FancyArrowPatch(
+                    a,
+                    b,
+                    arrowstyle="-|>",
+                    mutation_scale=8,
+                    shrinkA=9,
+                    shrinkB=9,
+                    color=colour,
+                    linewidth=1,
+                    linestyle=line,
+                    connectionstyle=f"arc3,rad={bend}",
+                    zorder=1,
+                )
+            )
 
         for name, here in place.items():
             i, j = int(name[0]), int(name[1])

@@ -39,7 +39,7 @@ class Exercise:
                 given = answer(*handed)
             except NotImplementedError:
                 return "Not done yet."
-            except Exception as error:      # a learner's code may raise anything; the lesson goes on
+            except Exception as error:  # a learner's code may raise anything; the lesson goes on
                 return f"Your function stops with {type(error).__name__}: {error}"
             if any(isinstance(x, Tensor) and not _same(x, y, 0, 0) for x, y in zip(case, handed, strict=True)):
                 return "You changed your input: work on a copy."

@@ -32,7 +32,7 @@ from depthlib.base.colour import (
 from depthlib.report.grid import BAR_BELOW, BAR_RIGHT, GAP, TITLE, Grid, picture_grid
 from depthlib.report.style import FULL_WIDTH, style
 
-LEGEND_ROW = 0.19       # inches
+LEGEND_ROW = 0.19  # inches
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,12 @@ ERROR = ColourScale("absolute error (m)", "magma", vmin=0.0)
 
 
 def panels(
-    rows: Sequence[Sequence[Map | ArrayLike | None]], titles: Sequence[str] = (), *, names: Sequence[str] = (),
-    scales: Mapping[str, ColourScale] | None = None, width: float = FULL_WIDTH,
+    rows: Sequence[Sequence[Map | ArrayLike | None]],
+    titles: Sequence[str] = (),
+    *,
+    names: Sequence[str] = (),
+    scales: Mapping[str, ColourScale] | None = None,
+    width: float = FULL_WIDTH,
 ) -> Figure:
     """A grid of pictures of one size: RGB images as they are, `Map`s in colour, None for an empty place.
 
@@ -107,7 +111,12 @@ def panels(
     levels = _levels(maps)
     with style():
         grid = picture_grid(
-            len(rows), columns, _aspect(rows), width, titles=bool(len(titles)), names=bool(len(names)),
+            len(rows),
+            columns,
+            _aspect(rows),
+            width,
+            titles=bool(len(titles)),
+            names=bool(len(names)),
             right=BAR_RIGHT if maps and levels is None else 0,
             below=BAR_BELOW * (1 + max(levels.values())) if levels else 0,
         )
@@ -122,7 +131,7 @@ def panels(
 
 
 def show_images(
-    images: Sequence[ArrayLike], titles: Sequence[str] = (), *, columns: int = 4, width: float = FULL_WIDTH,
+    images: Sequence[ArrayLike], titles: Sequence[str] = (), *, columns: int = 4, width: float = FULL_WIDTH
 ) -> Figure:
     """RGB images [3,H,W] in [0,1] (or [H,W,3]) of one size in a grid, row by row, a title over each.
 
@@ -130,8 +139,10 @@ def show_images(
         ValueError: no image, or a wrong number of titles.
     """
     if not len(images) or len(titles) not in (0, len(images)):
-        raise ValueError(f"images, titles: found {len(images)} and {len(titles)}, "
-                         "expected at least one image, and a title each or none")
+        raise ValueError(
+            f"images, titles: found {len(images)} and {len(titles)}, "
+            "expected at least one image, and a title each or none"
+        )
     columns = min(columns, len(images))
     with style():
         rows, gap = -(-len(images) // columns), TITLE if len(titles) else GAP
@@ -143,8 +154,13 @@ def show_images(
 
 
 def class_maps(
-    rows: Sequence[Sequence[ArrayLike | None]], classes: Sequence[str], titles: Sequence[str] = (), *,
-    names: Sequence[str] = (), ignore: int | None = None, width: float = FULL_WIDTH,
+    rows: Sequence[Sequence[ArrayLike | None]],
+    classes: Sequence[str],
+    titles: Sequence[str] = (),
+    *,
+    names: Sequence[str] = (),
+    ignore: int | None = None,
+    width: float = FULL_WIDTH,
 ) -> Figure:
     """A grid of maps of class ids [H,W] (integers) and RGB images, with a legend of the classes that occur.
 
@@ -156,16 +172,21 @@ def class_maps(
     columns = _check_grid(rows, titles, names)
     ids = [as_map(item, "labels") for row in rows for item in row if item is not None and not _is_rgb(item)]
     present = {int(value) for values in ids for value in np.unique(values)}
-    shown = sorted(i for i in present - {ignore} if 0 <= i < min(len(classes), len(PALETTE)))      # others raise below
+    shown = sorted(i for i in present - {ignore} if 0 <= i < min(len(classes), len(PALETTE)))  # others raise below
     handles = [Patch(facecolor=PALETTE[i], label=classes[i]) for i in shown]
     if ignore in present:
         light, dark = (f"#{v:02x}{v:02x}{v:02x}" for v in (INVALID_LIGHT, INVALID_DARK))
         handles.append(Patch(facecolor=light, edgecolor=dark, hatch="//////", linewidth=0, label="no label"))
-    widest = 0.42 + 0.068 * max((len(handle.get_label()) for handle in handles), default=0)      # inches, generously
+    widest = 0.42 + 0.068 * max((len(handle.get_label()) for handle in handles), default=0)  # inches, generously
     lines = -(-len(handles) // max(1, min(7, int(width / widest))))
     with style():
         grid = picture_grid(
-            len(rows), columns, _aspect(rows), width, titles=bool(len(titles)), names=bool(len(names)),
+            len(rows),
+            columns,
+            _aspect(rows),
+            width,
+            titles=bool(len(titles)),
+            names=bool(len(names)),
             below=0.12 + LEGEND_ROW * lines,
         )
         for r, c in np.ndindex(len(rows), columns):
@@ -173,8 +194,15 @@ def class_maps(
             is_ids = item is not None and not _is_rgb(item)
             _draw(grid.axes[r, c], colour_classes(item, len(classes), ignore) if is_ids else item)
         _head(grid, titles, names)
-        grid.figure.legend(handles=handles, loc="lower center", ncols=-(-len(handles) // lines) if lines else 1,
-                           handlelength=1.1, handleheight=1.1, borderaxespad=0.1, columnspacing=1.6)
+        grid.figure.legend(
+            handles=handles,
+            loc="lower center",
+            ncols=-(-len(handles) // lines) if lines else 1,
+            handlelength=1.1,
+            handleheight=1.1,
+            borderaxespad=0.1,
+            columnspacing=1.6,
+        )
     return grid.figure
 
 
@@ -202,7 +230,7 @@ def _levels(maps: Mapping[str, list[tuple[int, int, Map]]]) -> dict[str, int] | 
         columns = {c for _, c, _ in own}
         span = set(range(min(columns), max(columns) + 1))
         level = next((i for i, used in enumerate(taken) if not used & span), len(taken))
-        taken[level:] = [taken[level] | span, *taken[level + 1:]] if level < len(taken) else [span]
+        taken[level:] = [taken[level] | span, *taken[level + 1 :]] if level < len(taken) else [span]
         levels[name] = level
     return levels
 
@@ -236,7 +264,7 @@ def _head(grid: Grid, titles: Sequence[str], names: Sequence[str]) -> None:
 
 
 def _bar(
-    grid: Grid, own: list[tuple[int, int, Map]], look: ColourScale, ends: tuple[float, float], level: int | None,
+    grid: Grid, own: list[tuple[int, int, Map]], look: ColourScale, ends: tuple[float, float], level: int | None
 ) -> None:
     """One bar a scale, with a pointed end where values lie beyond it."""
     rows, columns = [r for r, _, _ in own], [c for _, c, _ in own]
@@ -244,8 +272,13 @@ def _bar(
     values = np.concatenate([item.valid_values() for _, _, item in own])
     under, over = bool((values < ends[0]).any()), bool((values > ends[1]).any())
     colour_bar(
-        grid.figure, axis, look, ends, orientation="vertical" if level is None else "horizontal",
-        extend=("neither", "min", "max", "both")[under + 2 * over], extendfrac=0.03,
+        grid.figure,
+        axis,
+        look,
+        ends,
+        orientation="vertical" if level is None else "horizontal",
+        extend=("neither", "min", "max", "both")[under + 2 * over],
+        extendfrac=0.03,
     )
 
 

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 
 def glance(
-    claim: Claim, runs: Mapping[str, Sequence[RunRecord]], floors: Mapping[tuple[str, str], RunRecord], profile: str,
+    claim: Claim,
+    runs: Mapping[str, Sequence[RunRecord]],
+    floors: Mapping[tuple[str, str], RunRecord],
+    profile: str,
     stored: Verdict | None,
 ) -> str:
     """In a sentence: which networks are no better than a floor, the effect, and where it lies.
@@ -39,21 +42,26 @@ def glance(
     relative = claim.margin_of is None and theirs > 0
     effect = (theirs - ours) / (theirs if relative else 1)
     size = percent(abs(effect)) if relative else f"{abs(effect):.3g}"
-    said = f"{claim.better} against {rival}, {metric} on {place}: error {'lower' if effect >= 0 else 'higher'} by {size}"
+    said = (
+        f"{claim.better} against {rival}, {metric} on {place}: error {'lower' if effect >= 0 else 'higher'} by {size}"
+    )
     failed = _failed(claim, runs, floors, profile)
     parts = [f"{' and '.join(failed)} not far enough below the floor"] if failed else []
     return "; ".join([*parts, said, _where(effect, relative, stored) if there else "no stored interval yet"])
 
 
 def _failed(
-    claim: Claim, runs: Mapping[str, Sequence[RunRecord]], floors: Mapping[tuple[str, str], RunRecord], profile: str,
+    claim: Claim, runs: Mapping[str, Sequence[RunRecord]], floors: Mapping[tuple[str, str], RunRecord], profile: str
 ) -> list[str]:
     """The methods that miss the floor somewhere; without an interval only their mean can be asked for."""
     must = [claim.better] if claim.rival_may_fail else list(runs)
     return [
-        side for side in must if any(
+        side
+        for side in must
+        if any(
             errors(runs[side], place, metric).mean() > claim.rule.learned * errors([floor], place, metric).mean()
-            for (test, metric), floor in floors.items() for place in [here(claim.stand_ins, test, profile)]
+            for (test, metric), floor in floors.items()
+            for place in [here(claim.stand_ins, test, profile)]
         )
     ]
 

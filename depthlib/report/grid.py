@@ -1,4 +1,5 @@
-"""A grid of pictures laid out in inches: equal cells, small equal gaps, and exactly the room that titles and bars need.
+"""A grid of pictures laid out in inches: equal cells, small equal gaps, and exactly the room that titles and bars
+need.
 """
 
 from __future__ import annotations
@@ -10,10 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 GAP = 0.05
-TITLE, NAME = 0.22, 0.22            # a line of text over a column, beside a row
-BAR_RIGHT, BAR_BELOW = 0.70, 0.62   # a colour bar with ticks and label
-BAR = 0.09                          # its thickness
-INSET = 0.15                        # room for the half of the last tick's label that stands out
+TITLE, NAME = 0.22, 0.22  # a line of text over a column, beside a row
+BAR_RIGHT, BAR_BELOW = 0.70, 0.62  # a colour bar with ticks and label
+BAR = 0.09  # its thickness
+INSET = 0.15  # room for the half of the last tick's label that stands out
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,16 @@ class Grid:
 
 
 def picture_grid(
-    rows: int, columns: int, aspect: float, width: float, *, titles: bool, names: bool = False, row_gap: float = GAP,
-    right: float = 0.0, below: float = 0.0,
+    rows: int,
+    columns: int,
+    aspect: float,
+    width: float,
+    *,
+    titles: bool,
+    names: bool = False,
+    row_gap: float = GAP,
+    right: float = 0.0,
+    below: float = 0.0,
 ) -> Grid:
     """Empty axes for pictures of the given height over width, in a figure of the given width in inches.
 

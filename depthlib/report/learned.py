@@ -19,14 +19,16 @@ from depthlib.runs.floors import FLOORS
 if TYPE_CHECKING:
     from depthlib.runs.store import RunRecord
 
-LEVEL = 0.05        # of the interval that must lie below the floor
+LEVEL = 0.05  # of the interval that must lie below the floor
 
 
 def floor_of(records: Sequence[RunRecord], data: str, test: str, metric: str) -> RunRecord | None:
     """The floor with the lowest mean error on a test, of those made from the training set `data`; None without one."""
     found = [
-        record for record in records
-        if record.result["spec"]["variant"] in FLOORS and record.result["spec"]["data"] == data
+        record
+        for record in records
+        if record.result["spec"]["variant"] in FLOORS
+        and record.result["spec"]["data"] == data
         and metric in record.result["tests"].get(test, {"metrics": ()})["metrics"]
     ]
     return min(found, key=lambda record: errors([record], test, metric).mean(), default=None)

@@ -10,7 +10,7 @@ from PIL import Image
 
 from depthlib.report.style import DPI
 
-JPEG_QUALITY = 65       # at 150 dots per inch, shown at 100, blocks are not seen; half the bytes of 85
+JPEG_QUALITY = 65  # at 150 dots per inch, shown at 100, blocks are not seen; half the bytes of 85
 
 
 def figure_image(figure: Figure) -> Image.Image:
@@ -32,7 +32,7 @@ def for_notebook(image: Image.Image) -> tuple[str, bytes]:
     buffer = io.BytesIO()
     image.save(buffer, format="jpeg", quality=JPEG_QUALITY, optimize=True, progressive=True, dpi=(DPI, DPI))
     return min(
-        ("image/png", png(with_palette(image))), ("image/jpeg", buffer.getvalue()), key=lambda form: len(form[1]),
+        ("image/png", png(with_palette(image))), ("image/jpeg", buffer.getvalue()), key=lambda form: len(form[1])
     )
 
 
@@ -41,6 +41,6 @@ def with_palette(image: Image.Image) -> Image.Image:
     chosen = image.quantize(256, method=Image.Quantize.MEDIANCUT)
     dithered = image.quantize(palette=chosen, dither=Image.Dither.FLOYDSTEINBERG)
     colours = np.array(dithered.getpalette(), dtype=np.uint8).reshape(-1, 3)
-    colours[(colours >= 248).all(1)] = 255              # the palette holds means of colours: the paper would turn grey
+    colours[(colours >= 248).all(1)] = 255  # the palette holds means of colours: the paper would turn grey
     dithered.putpalette(colours.tobytes())
     return dithered

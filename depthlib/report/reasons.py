@@ -42,8 +42,13 @@ def unresolved_why(verdict: Verdict) -> str:
     if too_small(verdict):
         printed = max(one.printed for one in verdict.comparisons if one.printed is not None)
         return f"too small to ask here: in print {percent(printed)}, where {percent(claim.rule.margin)} matters"
-    above, below = (sum(sign * end > 0 for end in ends) for sign, ends in (
-        (1, [one.difference.low for one in comparisons]), (-1, [one.difference.high for one in comparisons])))
+    above, below = (
+        sum(sign * end > 0 for end in ends)
+        for sign, ends in (
+            (1, [one.difference.low for one in comparisons]),
+            (-1, [one.difference.high for one in comparisons]),
+        )
+    )
     where = f"{above} of {len(comparisons)} comparisons on the claimed side, {below} on the other"
     return "; ".join(part for part in (where, _design(verdict), _unmeasured(verdict)) if part)
 

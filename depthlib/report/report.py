@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from depthlib.runs.store import RunRecord
 
 NAME = re.compile(r"[a-z0-9]+([-_][a-z0-9]+)*")
-SCREEN_DPI = 100        # a figure of 7.2 inches is 720 CSS pixels wide, whatever the resolution of the file
+SCREEN_DPI = 100  # a figure of 7.2 inches is 720 CSS pixels wide, whatever the resolution of the file
 
 
 class Report:
@@ -44,7 +44,7 @@ class Report:
     """
 
     def __init__(
-        self, notebook: str, profile: str, out_dir: str | os.PathLike[str] | None = None, reduced: bool | None = None,
+        self, notebook: str, profile: str, out_dir: str | os.PathLike[str] | None = None, reduced: bool | None = None
     ) -> None:
         from depthlib.runs.profiles import get_profile
 

@@ -40,11 +40,20 @@ def reproduction_table(paper: PublishedPaper, table: str, records: Sequence[RunR
             if found:
                 ours = interval(np.array([record.per_image(test, column.metric) for record in found.values()]))
                 verdict = REDUCED if reduced else band(printed, ours.low, ours.high)
-            rows.append({
-                "method": row.label, "data": column.data, "metric": column.metric, "printed": printed,
-                "measured on": test, "ours": ours.mean, "low": ours.low, "high": ours.high, "seeds": len(found),
-                "verdict": verdict,
-            })
+            rows.append(
+                {
+                    "method": row.label,
+                    "data": column.data,
+                    "metric": column.metric,
+                    "printed": printed,
+                    "measured on": test,
+                    "ours": ours.mean,
+                    "low": ours.low,
+                    "high": ours.high,
+                    "seeds": len(found),
+                    "verdict": verdict,
+                }
+            )
     return pd.DataFrame(rows)
 
 

@@ -50,7 +50,8 @@ def metric_table(rows: Mapping[str, tuple[Sequence[RunRecord], str]], metrics: S
 
 
 def protocol_card(*names: str) -> None:
-    """Show what the protocols of those names measure, side by side: the card that belongs beside every table of errors.
+    """Show what the protocols of those names measure, side by side: the card that belongs beside every table of
+    errors.
     """
     from IPython.display import display
 

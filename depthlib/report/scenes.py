@@ -25,12 +25,16 @@ def ground_truth_figure(*samples: Mapping[str, Any]) -> Figure:
         upright = sample["normals"] * torch.tensor([1.0, -1.0, -1.0]).view(3, 1, 1)
         normals = torch.where(known, (upright + 1) / 2, INVALID_LIGHT / 255)
         _, instances = torch.unique(sample["instances"], return_inverse=True)
-        rows.append([
-            sample["image"], Map(sample["depth"][0]), normals,
-            colour_classes(sample["semantics"].numpy(), len(PALETTE)),
-            # neighbours in number get distant colours
-            colour_classes(instances.numpy() * 5 % len(PALETTE), len(PALETTE)),
-        ])
+        rows.append(
+            [
+                sample["image"],
+                Map(sample["depth"][0]),
+                normals,
+                colour_classes(sample["semantics"].numpy(), len(PALETTE)),
+                # neighbours in number get distant colours
+                colour_classes(instances.numpy() * 5 % len(PALETTE), len(PALETTE)),
+            ]
+        )
     return panels(rows, titles=["image", "depth", "normals", "classes", "instances"])
 
 
@@ -74,7 +78,7 @@ def point_cloud_figure(sample: Mapping[str, Any]) -> Figure:
     with style():
         figure, axes = pyplot.subplots(1, 3, figsize=(FULL_WIDTH, 2.5))
         for axis, (title, horizontal, vertical, xlabel, ylabel, near) in zip(axes, views, strict=True):
-            order = np.argsort(near, kind="stable")     # what is nearer to the eye of this view is drawn last
+            order = np.argsort(near, kind="stable")  # what is nearer to the eye of this view is drawn last
             axis.scatter(horizontal[order], vertical[order], c=colours[order], s=1.2, linewidths=0, rasterized=True)
             axis.set(title=title, xlabel=xlabel, ylabel=ylabel, aspect="equal")
             axis.grid(False)

@@ -55,6 +55,6 @@ def _without_docstrings(text: str) -> str:
             continue
         if len(node.body) > 1 and ast.get_docstring(node, clean=False) is not None:
             first, last = node.body[0].lineno, node.body[0].end_lineno
-            blank = last < len(lines) and not lines[last].strip()      # the empty line after it goes with it
+            blank = last < len(lines) and not lines[last].strip()  # the empty line after it goes with it
             dropped.update(range(first, last + 1 + blank))
     return "\n".join(line for number, line in enumerate(lines, start=1) if number not in dropped)

@@ -16,9 +16,9 @@ from pathlib import Path
 import pandas as pd
 from pandas.api import types
 
-MISSING = "–"       # None, NaN and empty text, which CSV does not tell apart
+MISSING = "–"  # None, NaN and empty text, which CSV does not tell apart
 Formats = Mapping[str, str] | str | None
-NUMBER = re.compile(r"[-+−]?[\d,]*\.?\d+(e[-+]?\d+)?( ± [\d.]+)?( %)?")        # "0.353 ± 0.039" and "12 %" too
+NUMBER = re.compile(r"[-+−]?[\d,]*\.?\d+(e[-+]?\d+)?( ± [\d.]+)?( %)?")  # "0.353 ± 0.039" and "12 %" too
 
 
 def csv_text(table: pd.DataFrame) -> str:
@@ -113,7 +113,7 @@ def _shown(text: str, form: str) -> str:
         return text
     try:
         return form.format(int(text))
-    except ValueError:              # a float is never written without a point or an exponent
+    except ValueError:  # a float is never written without a point or an exponent
         return form.format(float(text))
 
 

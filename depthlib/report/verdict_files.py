@@ -18,9 +18,9 @@ from depthlib.report.claims import Claim, PublishedPaper
 from depthlib.report.comparison import Comparison
 from depthlib.report.verdicts import STATUSES, Judged, Verdict, not_run
 
-AS_THEY_ARE = ("status", "why", "decides", "p_value", "p_adjusted", "level", "profile")       # of a verdict
+AS_THEY_ARE = ("status", "why", "decides", "p_value", "p_adjusted", "level", "profile")  # of a verdict
 
-PARTS = ("seed_part", "frame_part", "rest")                      # of a comparison
+PARTS = ("seed_part", "frame_part", "rest")  # of a comparison
 
 
 def verdict_file(folder: Path, paper: str) -> Path:
@@ -30,7 +30,9 @@ def verdict_file(folder: Path, paper: str) -> Path:
 def write_verdicts(folder: Path, judged: Judged) -> Path:
     """Write the verdicts of a paper into a results folder; returns the file."""
     content = {
-        "paper": judged.paper.key, "lock": judged.paper.lock, "runs": judged.runs,
+        "paper": judged.paper.key,
+        "lock": judged.paper.lock,
+        "runs": judged.runs,
         "verdicts": {verdict.claim.key: _as_dict(verdict) for verdict in judged.verdicts},
     }
     path = verdict_file(folder, judged.paper.key)
@@ -79,7 +81,9 @@ def _from_dict(claim: Claim, entry: dict[str, Any]) -> Verdict:
 def _comparison(entry: dict[str, Any]) -> Comparison:
     numbers = {name: entry[name] for name in ("rival_error", "margin", "printed", "detectable", *PARTS)}
     return Comparison(
-        Interval(**{end: float(value) for end, value in entry["difference"].items()}), seeds=int(entry["seeds"]),
-        images=int(entry["images"]), unlearned=tuple(entry["unlearned"]),
+        Interval(**{end: float(value) for end, value in entry["difference"].items()}),
+        seeds=int(entry["seeds"]),
+        images=int(entry["images"]),
+        unlearned=tuple(entry["unlearned"]),
         **{name: None if value is None else float(value) for name, value in numbers.items()},
     )

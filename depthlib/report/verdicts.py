@@ -35,9 +35,13 @@ if TYPE_CHECKING:
     from depthlib.runs.store import RunRecord
 
 STATUSES = *_, UNRESOLVED, NOT_LEARNED, NOT_RUN, UNTESTABLE = (
-    *DECIDED, "not resolved", "not learned", "not run", "not testable here",
+    *DECIDED,
+    "not resolved",
+    "not learned",
+    "not run",
+    "not testable here",
 )
-FIRST_PILOT = 100       # seeds from here on belong to trials, which no verdict sees
+FIRST_PILOT = 100  # seeds from here on belong to trials, which no verdict sees
 Runs = Mapping[str, Sequence["RunRecord"]]
 
 
@@ -92,9 +96,7 @@ class Judged:
     gap: str | None = None
 
 
-def judge_all(
-    paper: PublishedPaper, records: Sequence[RunRecord | None], stored: Judged | None = None,
-) -> Judged:
+def judge_all(paper: PublishedPaper, records: Sequence[RunRecord | None], stored: Judged | None = None) -> Judged:
     """The verdicts on all claims of a paper.
 
     At a profile that does not decide, claims are "not run", with a look at the effects (`depthlib.report.glance`).
@@ -127,7 +129,7 @@ def not_run(paper: PublishedPaper, why: str) -> Judged:
 
 
 def _measured(
-    paper: PublishedPaper, claim: Claim, records: Sequence[RunRecord], profile: str | None, stored: Verdict | None,
+    paper: PublishedPaper, claim: Claim, records: Sequence[RunRecord], profile: str | None, stored: Verdict | None
 ) -> Verdict:
     """The comparisons of a claim, not yet decided; or why there are none."""
     if claim.untestable is not None:
@@ -172,8 +174,12 @@ def _floor(claim: Claim, records: Sequence[RunRecord], data: str, place: tuple[s
 
 
 def _compared(
-    paper: PublishedPaper, claim: Claim, runs: Runs, names: tuple[str | float, str, str],
-    floors: Mapping[tuple[str, str], RunRecord], profile: str,
+    paper: PublishedPaper,
+    claim: Claim,
+    runs: Runs,
+    names: tuple[str | float, str, str],
+    floors: Mapping[tuple[str, str], RunRecord],
+    profile: str,
 ) -> Comparison:
     rival, test, metric = names
     place = here(claim.stand_ins, test, profile)
@@ -182,7 +188,8 @@ def _compared(
     must = sides[:1] if claim.rival_may_fail else sides
     gate = next(iter(floors)) if claim.learned_by is not None else (test, metric)
     unlearned = tuple(
-        side for side in must
+        side
+        for side in must
         if not learned(runs[side], floors[gate], here(claim.stand_ins, gate[0], profile), gate[1], claim.rule.learned)
     )
     theirs = errors(runs[rival], place, metric) if isinstance(rival, str) else as_error(metric, rival)
@@ -191,9 +198,13 @@ def _compared(
         of, by = claim.margin_of.split("/")
         scale = errors(runs[sides[-1]], here(claim.stand_ins, of, profile), by)
     return compare(
-        errors(runs[claim.better], place, metric), theirs, level=claim.rule.level,
-        margin=max(0.0, claim.rule.margin * float(np.mean(scale))), relative=claim.margin_of is None,
-        printed=paper.printed_effect(claim, *names), unlearned=unlearned,
+        errors(runs[claim.better], place, metric),
+        theirs,
+        level=claim.rule.level,
+        margin=max(0.0, claim.rule.margin * float(np.mean(scale))),
+        relative=claim.margin_of is None,
+        printed=paper.printed_effect(claim, *names),
+        unlearned=unlearned,
     )
 
 

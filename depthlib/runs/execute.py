@@ -30,7 +30,12 @@ if TYPE_CHECKING:
 
 
 def ensure(
-    spec: RunSpec, store: Store, *, device: str = "auto", on_step: OnStep | None = None, on_image: Progress | None = None,
+    spec: RunSpec,
+    store: Store,
+    *,
+    device: str = "auto",
+    on_step: OnStep | None = None,
+    on_image: Progress | None = None,
     checkpoint_seconds: float = 20.0,
 ) -> RunRecord:
     """The record of `spec` with all its scores; what is missing or damaged is trained or scored now.
@@ -55,21 +60,29 @@ def ensure(
     from depthlib.training.parallel import agreed, rank_and_size
 
     record = ensure_trained(spec, store, device=device, on_step=on_step, checkpoint_seconds=checkpoint_seconds)
-    leads = rank_and_size()[0] == 0         # under torchrun the first process scores for all
+    leads = rank_and_size()[0] == 0  # under torchrun the first process scores for all
     with FileLock(record.folder / ".lock") if leads else nullcontext():
         stale = stale_scores(record, spec) if leads else []
         if stale:
             identity = {test: {"key": score_key(spec, test), "weights": record.result["weights"]} for test in stale}
-            model = record.load_model().to(memory_format=torch.channels_last)       # as in training: the same kernels, the same bits
-            score(spec.recipe, stale, model, record.folder / SCORES, identity=identity, device=device, progress=on_image)
+            # as in training: the same kernels, the same bits
+            model = record.load_model().to(memory_format=torch.channels_last)
+            score(
+                spec.recipe, stale, model, record.folder / SCORES, identity=identity, device=device, progress=on_image
+            )
         if leads:
             _remove_unknown_scores(record.folder, spec)
-    agreed("scored")                        # the other processes wait here for the first
+    agreed("scored")  # the other processes wait here for the first
     return read_record(record.folder, key=spec.key, tests=spec.recipe.tests)
 
 
 def ensure_trained(
-    spec: RunSpec, store: Store, *, device: str = "auto", on_step: OnStep | None = None, checkpoint_seconds: float = 20.0,
+    spec: RunSpec,
+    store: Store,
+    *,
+    device: str = "auto",
+    on_step: OnStep | None = None,
+    checkpoint_seconds: float = 20.0,
 ) -> RunRecord:
     """The run with its weights, whatever its scores; trained now if it is missing. Raises as `ensure`.
 
@@ -87,7 +100,7 @@ def ensure_trained(
     from depthlib.training.stopping import signals_held
 
     join(pick_device(device))
-    leads = rank_and_size()[0] == 0         # under torchrun the first process holds the lock and broadcasts its answer
+    leads = rank_and_size()[0] == 0  # under torchrun the first process holds the lock and broadcasts its answer
     folder = store.root / spec.name
     with _locked(folder) if leads else nullcontext():
         if agreed(store.trained(spec) is None):
@@ -95,27 +108,36 @@ def ensure_trained(
             networks = needed_networks(spec.recipe, store, device=device)
             with signals_held():
                 made = train(
-                    spec.recipe, folder, seed=spec.seed, identity=identity, networks=networks,
-                    validate=validator(spec.recipe, device) if leads else None, device=device,
-                    on_step=on_step if leads else None, checkpoint_seconds=checkpoint_seconds,
+                    spec.recipe,
+                    folder,
+                    seed=spec.seed,
+                    identity=identity,
+                    networks=networks,
+                    validate=validator(spec.recipe, device) if leads else None,
+                    device=device,
+                    on_step=on_step if leads else None,
+                    checkpoint_seconds=checkpoint_seconds,
                 )
                 if made is not None:
                     write_json(folder / PROVENANCE, made[1])
                     write_json(folder / RECORD, {"format": 3, **identity, **made[0]})
                     (folder / CHECKPOINT).unlink(missing_ok=True)
-        agreed("written")                   # the other processes wait here for the first
+        agreed("written")  # the other processes wait here for the first
         return read_record(folder, key=spec.key, tests=spec.recipe.tests)
 
 
 def needed_networks(recipe: Recipe, store: Store, *, device: str = "auto") -> dict[str, nn.Module]:
     """The trained networks of `recipe.needs()`; missing ones are trained now. Raises as `ensure`."""
-    return {purpose: ensure_trained(spec, store, device=device).load_model() for purpose, spec in recipe.needs().items()}
+    return {
+        purpose: ensure_trained(spec, store, device=device).load_model() for purpose, spec in recipe.needs().items()
+    }
 
 
 def _refuse_without_training(spec: RunSpec, store: Store) -> None:
     if not store.train:
         raise MissingRun(
-            f"{spec.name}: found no run with all its scores in {', '.join(map(str, store.folders(spec.profile)))}, expected one, "
+            f"{spec.name}: found no run with all its scores in {', '.join(map(str, store.folders(spec.profile)))}, "
+            f"expected one, "
             "since training is forbidden here; code or settings changed since the stored runs: run `depthlib reproduce`"
         )
 
@@ -142,5 +164,5 @@ def _locked(folder: Path) -> Iterator[None]:
                 yield
         except BaseException:
             if {path.name for path in folder.iterdir()} <= {".lock"}:
-                (folder / ".lock").unlink(missing_ok=True)          # the folder goes with `folder_for`
+                (folder / ".lock").unlink(missing_ok=True)  # the folder goes with `folder_for`
             raise

@@ -16,9 +16,13 @@ from depthlib.base.text import one_line
 from depthlib.runs.json_files import UNSEALED, read_json
 
 RECORD, PROVENANCE, WEIGHTS, CHECKPOINT, SCORES = (
-    "record.json", "provenance.json", "weights.safetensors", "checkpoint.pt", "scores",
+    "record.json",
+    "provenance.json",
+    "weights.safetensors",
+    "checkpoint.pt",
+    "scores",
 )
-DAMAGED = ".damaged-"       # after the name of a file that was set aside; a number follows
+DAMAGED = ".damaged-"  # after the name of a file that was set aside; a number follows
 
 
 class CorruptRecord(RuntimeError):
@@ -119,7 +123,7 @@ def mend(folder: Path, key: str | None = None) -> bool:
         return False
     from filelock import FileLock
 
-    lock = FileLock(folder / ".lock")           # a process that scores this run replaces several files
+    lock = FileLock(folder / ".lock")  # a process that scores this run replaces several files
     try:
         held = lock.acquire()
     except OSError as error:

@@ -25,11 +25,11 @@ from depthlib.training.fit import Plan
 from depthlib.training.floor import FitFloor
 
 FLOORS = {f"floor-{kind}": kind for kind in ("constant", "map", "ground", "rank", "log", "classes", "drive")}
-OUTPUTS = {"classes": "class_logits", "drive": "trajectory"}     # kind -> method that measures call; others: forward
+OUTPUTS = {"classes": "class_logits", "drive": "trajectory"}  # kind -> method that measures call; others: forward
 
 
 def floor_recipe(
-    recipe: Recipe, variant: str, *, train: Build | None = None, tests: Iterable[str] | None = None,
+    recipe: Recipe, variant: str, *, train: Build | None = None, tests: Iterable[str] | None = None
 ) -> Recipe:
     """The floor beside the row that `recipe` trains.
 
@@ -42,12 +42,17 @@ def floor_recipe(
     """
     kind = FLOORS[variant]
     fitting = {
-        name: (dataset, _whole(measure)) for name, (dataset, measure) in recipe.tests.items()
+        name: (dataset, _whole(measure))
+        for name, (dataset, measure) in recipe.tests.items()
         if (_output(measure) == OUTPUTS.get(kind, "forward") if tests is None else name in tests)
     }
     return Recipe(
-        model="floor", model_options={"kind": kind}, task=Build.of(FitFloor), train=train or recipe.train,
-        tests=fitting, plan=Plan(steps=0, batch_size=1),
+        model="floor",
+        model_options={"kind": kind},
+        task=Build.of(FitFloor),
+        train=train or recipe.train,
+        tests=fitting,
+        plan=Plan(steps=0, batch_size=1),
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from depthlib.base.paths import atomic_write
 
 SEAL = ',\n"sha256": "'
-UNSEALED = 2            # the last format of records without a checksum
+UNSEALED = 2  # the last format of records without a checksum
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
@@ -30,7 +30,7 @@ def read_json(path: Path, *, sealed: bool = True) -> dict[str, Any]:
     Raises:
         ValueError: the content is not what was written. OSError: the file cannot be read.
     """
-    text = path.read_text(encoding="utf-8")         # with \n for each end of a line
+    text = path.read_text(encoding="utf-8")  # with \n for each end of a line
     before, seal, digest = text.rpartition(SEAL)
     if seal and digest != f'{_sha256(before)}"\n}}\n':
         raise ValueError("found another content than that of its checksum")

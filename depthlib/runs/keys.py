@@ -35,7 +35,9 @@ def score_key(spec: RunSpec, test: str) -> str:
     """12 hexadecimal digits over the training, and the data, the measure and the code of one test."""
     dataset, measure = spec.recipe.tests[test]
     content: dict[str, Any] = {
-        "training": spec.key, "data": asdict(dataset), "keep": spec.recipe.pictures.get(test, 0),
+        "training": spec.key,
+        "data": asdict(dataset),
+        "keep": spec.recipe.pictures.get(test, 0),
         "measure": _protocol(measure) if isinstance(measure, str) else asdict(measure),
         "code": code_fingerprint(score_modules(spec.recipe, test), without=SILENT),
     }

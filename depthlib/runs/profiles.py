@@ -34,12 +34,10 @@ class Profile:
     reduced: bool = True
 
 
-QUICK = Profile(
-    "quick", train_scenes=192, test_scenes=32, steps=80, batch_size=8, width=8, seeds=(0,), decides=False,
-)
+QUICK = Profile("quick", train_scenes=192, test_scenes=32, steps=80, batch_size=8, width=8, seeds=(0,), decides=False)
 SMOKE = replace(QUICK, name="smoke", train_scenes=8, test_scenes=4, steps=4, batch_size=2, width=4, meaningful=False)
 STANDARD = replace(
-    QUICK, name="standard", train_scenes=512, test_scenes=512, steps=300, seeds=tuple(range(6)), decides=True,
+    QUICK, name="standard", train_scenes=512, test_scenes=512, steps=300, seeds=tuple(range(6)), decides=True
 )
 FULL = replace(STANDARD, name="full", train_scenes=8192, steps=10_000, batch_size=16, width=32)
 PAPER = replace(FULL, name="paper", reduced=False, seeds=(0, 1, 2))

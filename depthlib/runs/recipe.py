@@ -53,8 +53,12 @@ class Recipe:
     def training(self) -> dict[str, Any]:
         """All that determines the weights, as JSON values, other runs by name: part of the key and of the record."""
         content = {
-            "model": self.model, "model_options": self.model_options, "task": asdict(self.task),
-            "train": asdict(self.train), "transform": [asdict(step) for step in self.transform], "plan": asdict(self.plan),
+            "model": self.model,
+            "model_options": self.model_options,
+            "task": asdict(self.task),
+            "train": asdict(self.train),
+            "transform": [asdict(step) for step in self.transform],
+            "plan": asdict(self.plan),
             "needs": {purpose: spec.name for purpose, spec in self.needs().items()},
         }
         values: dict[str, Any] = json.loads(json.dumps(content))

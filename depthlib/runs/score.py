@@ -22,8 +22,14 @@ if TYPE_CHECKING:
 
 
 def score(
-    recipe: Recipe, tests: Iterable[str], model: torch.nn.Module, folder: Path, *, identity: dict[str, dict[str, Any]],
-    device: str = "auto", progress: Progress | None = None,
+    recipe: Recipe,
+    tests: Iterable[str],
+    model: torch.nn.Module,
+    folder: Path,
+    *,
+    identity: dict[str, dict[str, Any]],
+    device: str = "auto",
+    progress: Progress | None = None,
 ) -> None:
     """Write `<test>.json` for each test, and `<test>.safetensors` where the measure keeps tensors, into `folder`.
 
@@ -71,7 +77,7 @@ def validator(recipe: Recipe, device: str = "auto") -> Callable[[torch.nn.Module
 def _write(path: Path, evaluation: Evaluation, identity: dict[str, Any]) -> None:
     """Write the tensors first: the file of scores marks both as complete, and holds the checksum of the tensors."""
     tensors = path.with_suffix(".safetensors")
-    path.unlink(missing_ok=True)            # those of other tensors
+    path.unlink(missing_ok=True)  # those of other tensors
     if evaluation.tensors:
         with atomic_write(tensors) as temporary:
             save_file({name: value.half().contiguous() for name, value in evaluation.tensors.items()}, temporary)
@@ -82,7 +88,10 @@ def _write(path: Path, evaluation: Evaluation, identity: dict[str, Any]) -> None
         path,
         identity
         | {
-            "protocol": evaluation.protocol, "images": evaluation.images, "metrics": evaluation.metrics,
-            "skipped": evaluation.skipped, "pixels": evaluation.pixels,
+            "protocol": evaluation.protocol,
+            "images": evaluation.images,
+            "metrics": evaluation.metrics,
+            "skipped": evaluation.skipped,
+            "pixels": evaluation.pixels,
         },
     )

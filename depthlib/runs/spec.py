@@ -39,7 +39,13 @@ class RunSpec:
         object.__setattr__(self, "paper", catalogue.paper_key(self.paper))
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed < 2**32:
             raise ValueError(f"seed: found {self.seed!r}, expected an integer from 0 to {2**32 - 1}")
-        known = set(get_profile(self.profile).__dataclass_fields__) - {"name", "seeds", "meaningful", "decides", "reduced"}
+        known = set(get_profile(self.profile).__dataclass_fields__) - {
+            "name",
+            "seeds",
+            "meaningful",
+            "decides",
+            "reduced",
+        }
         if wrong := set(self.overrides) - known:
             names, expected = ", ".join(sorted(wrong)), ", ".join(sorted(known))
             raise ValueError(f"overrides: found {names}, expected some of {expected}")

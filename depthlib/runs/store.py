@@ -46,6 +46,7 @@ from depthlib.runs.spec import RunSpec
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+
 class MissingRun(RuntimeError):
     """A run, or a score of it, is not in the store, and training is forbidden (`DEPTHLIB_TRAIN=never`)."""
 
@@ -107,7 +108,10 @@ class Store:
     """
 
     def __init__(
-        self, root: str | os.PathLike[str] | None = None, *, reference: list[Path] | None = None,
+        self,
+        root: str | os.PathLike[str] | None = None,
+        *,
+        reference: list[Path] | None = None,
         train: bool | None = None,
     ):
         self.root = Path(root) if root is not None else paths.store_dir()
@@ -117,7 +121,7 @@ class Store:
     def folders(self, profile: str) -> list[Path]:
         """Where runs of a profile are looked for, in order."""
         extra = self.reference
-        if extra is None:       # the committed runs stand behind the default store; one that is named stands alone
+        if extra is None:  # the committed runs stand behind the default store; one that is named stands alone
             alone = self.train and (self.root != paths.store_dir() or "DEPTHLIB_STORE" in os.environ)
             extra = [] if alone else [paths.reference_dir(profile) / "runs"]
         return [self.root, *extra]
@@ -134,7 +138,8 @@ class Store:
         return self.train and not (record.folder / WEIGHTS).exists() and any(record.folder.glob(f"{WEIGHTS}{DAMAGED}*"))
 
     def trained(self, spec: RunSpec) -> RunRecord | None:
-        """The record of `spec` whose weights are there, whatever its scores, or None: in `root`, unless training is forbidden.
+        """The record of `spec` whose weights are there, whatever its scores, or None: in `root`, unless training is
+        forbidden.
 
         Raises as `get`.
         """
@@ -150,7 +155,9 @@ class Store:
             except CorruptRecord as error:
                 if not self.train or folder.parent == self.root:
                     raise
-                logging.getLogger("depthlib").warning("%s: damaged (%s); passed over, made in %s", error.file, error.reason, self.root)
+                logging.getLogger("depthlib").warning(
+                    "%s: damaged (%s); passed over, made in %s", error.file, error.reason, self.root
+                )
                 continue
             yield record
 
@@ -159,10 +166,12 @@ def stale_scores(record: RunRecord, spec: RunSpec) -> list[str]:
     """The tests whose scores or tensors are missing, or computed with other weights, data, measures or code."""
     tests = record.result["tests"]
     return [
-        name for name in spec.recipe.tests
+        name
+        for name in spec.recipe.tests
         if name not in tests
         or (tests[name]["key"], tests[name]["weights"]) != (score_key(spec, name), record.result["weights"])
-        or "tensors" in tests[name] and not (record.folder / SCORES / f"{name}.safetensors").exists()
+        or "tensors" in tests[name]
+        and not (record.folder / SCORES / f"{name}.safetensors").exists()
     ]
 
 

@@ -65,7 +65,12 @@ def first_steps(recipe: Recipe, *, seed: int, steps: int = 20, networks: Network
     try:
         model = build_model(recipe, seed, networks.get("start"))
         return fit(
-            model, build_task(recipe, networks), recipe.train.make(), recipe.plan, seed=seed, transform=transform(recipe),
+            model,
+            build_task(recipe, networks),
+            recipe.train.make(),
+            recipe.plan,
+            seed=seed,
+            transform=transform(recipe),
             stop_after=steps,
         )
     finally:
@@ -73,8 +78,16 @@ def first_steps(recipe: Recipe, *, seed: int, steps: int = 20, networks: Network
 
 
 def train(
-    recipe: Recipe, folder: Path, *, seed: int, identity: dict[str, Any], networks: Networks,
-    validate: Validate | None = None, device: str = "auto", on_step: OnStep | None = None, checkpoint_seconds: float = 20.0,
+    recipe: Recipe,
+    folder: Path,
+    *,
+    seed: int,
+    identity: dict[str, Any],
+    networks: Networks,
+    validate: Validate | None = None,
+    device: str = "auto",
+    on_step: OnStep | None = None,
+    checkpoint_seconds: float = 20.0,
 ) -> tuple[dict[str, Any], dict[str, Any]] | None:
     """Train, and write `weights.safetensors` into `folder`. Resumes from a checkpoint there, which the caller removes.
 
@@ -89,7 +102,7 @@ def train(
     """
     clock = [time.monotonic()]
     chosen = join(pick_device(device))
-    if chosen.type == "cuda":       # the same bits on every repetition, where torch has a deterministic kernel
+    if chosen.type == "cuda":  # the same bits on every repetition, where torch has a deterministic kernel
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True, warn_only=True)
     dataset = recipe.train.make()
@@ -97,22 +110,37 @@ def train(
     model = build_model(recipe, seed, networks.get("start"))
     checkpoint = Checkpoint(folder / "checkpoint.pt", checkpoint_seconds)
     curve = fit(
-        model, build_task(recipe, networks), dataset, recipe.plan, seed=seed, transform=transform(recipe),
-        validate=validate, device=chosen, workers=min(8, os.cpu_count() or 1) if chosen.type == "cuda" else 0,
-        checkpoint=checkpoint, on_step=on_step,
+        model,
+        build_task(recipe, networks),
+        dataset,
+        recipe.plan,
+        seed=seed,
+        transform=transform(recipe),
+        validate=validate,
+        device=chosen,
+        workers=min(8, os.cpu_count() or 1) if chosen.type == "cuda" else 0,
+        checkpoint=checkpoint,
+        on_step=on_step,
     )
-    if rank_and_size()[0] > 0:      # the first process writes for all
+    if rank_and_size()[0] > 0:  # the first process writes for all
         return None
     clock.append(time.monotonic())
-    round_to_half(model)            # the scores are those of the stored weights
+    round_to_half(model)  # the scores are those of the stored weights
     weights = folder / "weights.safetensors"
     save_weights(
-        model.cpu(), weights, model_name=recipe.model, options=recipe.model_options,
-        input_size=list(dataset[0]["image"].shape[-2:]), **identity,
+        model.cpu(),
+        weights,
+        model_name=recipe.model,
+        options=recipe.model_options,
+        input_size=list(dataset[0]["image"].shape[-2:]),
+        **identity,
     )
     result = {
-        "recipe": recipe.training(), "parameters": sum(p.numel() for p in model.parameters()),
-        "train_data": dataset.fingerprint(), "curve": curve.values, "weights": sha256(weights),
+        "recipe": recipe.training(),
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "train_data": dataset.fingerprint(),
+        "curve": curve.values,
+        "weights": sha256(weights),
     }
     return result, provenance(chosen, clock)
 
@@ -138,8 +166,13 @@ def provenance(device: torch.device, clock: list[float]) -> dict[str, Any]:
     instructions = torch.backends.cpu.get_cpu_capability()
     return {
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "seconds": round(time.monotonic() - clock[0], 1), "seconds_data": data, "seconds_training": training,
+        "seconds": round(time.monotonic() - clock[0], 1),
+        "seconds_data": data,
+        "seconds_training": training,
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else f"{device.type} ({instructions})",
-        "threads": torch.get_num_threads(), "python": platform.python_version(), "torch": torch.__version__,
-        "numpy": numpy.__version__, "depthlib": __version__,
+        "threads": torch.get_num_threads(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": numpy.__version__,
+        "depthlib": __version__,
     }

@@ -8,6 +8,20 @@ from depthlib.scenes.generate import make_scene
 from depthlib.scenes.renderer import Frames, intrinsics, render
 
 __all__ = [
-    "CLASSES", "NYU13_TO_NYU4", "NYU4_CLASSES", "ROOM_CLASSES", "SKY", "SPLITS", "STREET_CLASSES", "VERSION", "Frames",
-    "SceneDataset", "SceneDistribution", "endless_scenes", "intrinsics", "make_scene", "render", "scene_seed",
+    "CLASSES",
+    "NYU13_TO_NYU4",
+    "NYU4_CLASSES",
+    "ROOM_CLASSES",
+    "SKY",
+    "SPLITS",
+    "STREET_CLASSES",
+    "VERSION",
+    "Frames",
+    "SceneDataset",
+    "SceneDistribution",
+    "endless_scenes",
+    "intrinsics",
+    "make_scene",
+    "render",
+    "scene_seed",
 ]

@@ -79,40 +79,73 @@ def pack(scenes: Sequence[Scene]) -> SceneBatch:
     kinds = np.full(filled.shape, PADDING)
     kinds[filled] = [BOX if s.profile is None else ROUND for s in every]
     solids = np.zeros((*filled.shape, 27))
-    solids[..., 6:15] = np.eye(3).ravel()       # padding: harmless unit boxes that no ray is tested against
+    solids[..., 6:15] = np.eye(3).ravel()  # padding: harmless unit boxes that no ray is tested against
     solids[..., 3:6] = 1.0
     solids[filled] = np.fromiter(chain.from_iterable(map(_numbers, every)), np.float64, 27 * len(every)).reshape(-1, 27)
     whole = np.zeros((*filled.shape, 4), dtype=np.int64)
     whole[filled] = [(s.label, s.instance, s.material.pattern, s.material.seed) for s in every]
     lamps = np.zeros((len(scenes), max(len(scene.lights) for scene in scenes), 8))
-    lamps[..., 3] = lamps[..., 7] = 1.0         # padding: lights without colour
+    lamps[..., 3] = lamps[..., 7] = 1.0  # padding: lights without colour
     world = np.zeros((len(scenes), 21))
     for i, scene in enumerate(scenes):
         for j, lamp in enumerate(scene.lights):
             lamps[i, j] = (*lamp.position, lamp.radius, *lamp.colour, lamp.reach)
-        world[i] = (*scene.ambient_up, *scene.ambient_down, *scene.haze, scene.haze_length, *scene.zenith, scene.clouds,
-                    scene.exposure, *scene.corner, *scene.opposite)
+        world[i] = (
+            *scene.ambient_up,
+            *scene.ambient_down,
+            *scene.haze,
+            scene.haze_length,
+            *scene.zenith,
+            scene.clouds,
+            scene.exposure,
+            *scene.corner,
+            *scene.opposite,
+        )
     real, integer = torch.from_numpy(solids), torch.from_numpy(whole)
     return SceneBatch(
-        kind=torch.from_numpy(kinds), centre=real[..., 0:3], half=real[..., 3:6],
-        axes=real[..., 6:15].unflatten(-1, (3, 3)), profile=real[..., 15:18],
-        label=integer[..., 0], instance=integer[..., 1], pattern=integer[..., 2], seed=integer[..., 3],
-        colour=real[..., 18:21], accent=real[..., 21:24], scale=real[..., 24], glossy=real[..., 25], glow=real[..., 26],
-        lights=torch.from_numpy(lamps), world=torch.from_numpy(world),
+        kind=torch.from_numpy(kinds),
+        centre=real[..., 0:3],
+        half=real[..., 3:6],
+        axes=real[..., 6:15].unflatten(-1, (3, 3)),
+        profile=real[..., 15:18],
+        label=integer[..., 0],
+        instance=integer[..., 1],
+        pattern=integer[..., 2],
+        seed=integer[..., 3],
+        colour=real[..., 18:21],
+        accent=real[..., 21:24],
+        scale=real[..., 24],
+        glossy=real[..., 25],
+        glow=real[..., 26],
+        lights=torch.from_numpy(lamps),
+        world=torch.from_numpy(world),
         sky_seed=torch.tensor([scene.seed % 2**31 for scene in scenes]),
     )
 
 
 def _numbers(s: Solid) -> tuple[float, ...]:
     m = s.material
-    return (*s.centre, *s.half, *s.axes[0], *s.axes[1], *s.axes[2], *(s.profile or (0, 0, 0)),
-            *m.colour, *m.accent, m.scale, m.glossy, m.glow)
+    return (
+        *s.centre,
+        *s.half,
+        *s.axes[0],
+        *s.axes[1],
+        *s.axes[2],
+        *(s.profile or (0, 0, 0)),
+        *m.colour,
+        *m.accent,
+        m.scale,
+        m.glossy,
+        m.glow,
+    )
 
 
 def camera_tensors(cameras: Sequence[Camera]) -> tuple[Tensor, Tensor]:
     """Positions [B, 3] and rotations [B, 3, 3] (world to camera) in float64."""
-    return (torch.tensor([camera.position for camera in cameras], dtype=torch.float64),
-            torch.tensor([camera.axes for camera in cameras], dtype=torch.float64))
+    return (
+        torch.tensor([camera.position for camera in cameras], dtype=torch.float64),
+        torch.tensor([camera.axes for camera in cameras], dtype=torch.float64),
+    )
 
 
 def pose_between(target: Camera, source: Camera) -> np.ndarray:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-_NUMBERS = 2**14        # in a block on a CPU
+_NUMBERS = 2**14  # in a block on a CPU
 
 
 def _length(device: torch.device, count: int, width: int) -> int:
@@ -26,8 +26,8 @@ def in_blocks(function: Callable[..., Sequence[Tensor]], *tensors: Tensor) -> tu
     size = _length(tensors[0].device, count, tensors[0].shape[-1])
     found: tuple[Tensor, ...] = ()
     for start in range(0, count, size):
-        some = function(*(values[start:start + size] for values in tensors))
+        some = function(*(values[start : start + size] for values in tensors))
         found = found or tuple(one.new_empty(count, *one.shape[1:]) for one in some)
         for values, one in zip(found, some, strict=True):
-            values[start:start + size] = one
+            values[start : start + size] = one
     return found

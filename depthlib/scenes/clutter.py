@@ -17,11 +17,20 @@ from depthlib.scenes.patterns import Pattern
 from depthlib.scenes.rng import Dice
 from depthlib.scenes.solids import ELLIPSOID, Material, Scene, place
 
-EXPECTED = 8                    # objects for a clutter of 1
-_TRIES = 30                     # places for each
-_GAP = 0.02                     # metres between an object and what it must not touch
-_PATTERNS = (Pattern.PLASTER, Pattern.FABRIC, Pattern.MARBLE, Pattern.WOOD, Pattern.TILES, Pattern.BRICK,
-             Pattern.WALLPAPER, Pattern.SLABS, Pattern.PICTURE)
+EXPECTED = 8  # objects for a clutter of 1
+_TRIES = 30  # places for each
+_GAP = 0.02  # metres between an object and what it must not touch
+_PATTERNS = (
+    Pattern.PLASTER,
+    Pattern.FABRIC,
+    Pattern.MARBLE,
+    Pattern.WOOD,
+    Pattern.TILES,
+    Pattern.BRICK,
+    Pattern.WALLPAPER,
+    Pattern.SLABS,
+    Pattern.PICTURE,
+)
 
 
 @dataclass(frozen=True)
@@ -100,9 +109,9 @@ class _Surroundings:
 
     def __init__(self, scene: Scene, space: Space) -> None:
         solids = scene.solids
-        self.centre = np.array([s.centre for s in solids])                                          # [P, 3]
-        self.axes = np.array([s.axes for s in solids])                                              # [P, 3, 3]
-        self.half = np.array([s.half for s in solids])                                              # [P, 3]
+        self.centre = np.array([s.centre for s in solids])  # [P, 3]
+        self.axes = np.array([s.axes for s in solids])  # [P, 3, 3]
+        self.half = np.array([s.half for s in solids])  # [P, 3]
         self.top = self.centre[:, 2] + (np.abs(self.axes[:, :, 2]) * self.half).sum(1)
         self.berth = np.array([space.berth.get(s.label, 0.0) for s in solids])
         self.balls = [(light.position, light.radius) for light in scene.lights]

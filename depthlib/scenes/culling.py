@@ -20,7 +20,7 @@ from depthlib.scenes.tables import where
 BRANCHES = 4
 _LEVELS = 5
 _TILES = _LEVELS - 2
-_PATCH = BRANCHES ** (_LEVELS - 1)          # groups in a patch
+_PATCH = BRANCHES ** (_LEVELS - 1)  # groups in a patch
 Test = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
@@ -63,7 +63,7 @@ def _whole(values: Tensor, views: int, value: float) -> Tensor:
 
 
 def pairs(
-    scenes: SceneBatch, bounds: Bounds, wanted: Tensor, test: Test, of_tiles: Test | None = None,
+    scenes: SceneBatch, bounds: Bounds, wanted: Tensor, test: Test, of_tiles: Test | None = None
 ) -> tuple[Tensor, Tensor]:
     """Groups of points and the solids that may matter to them.
 
@@ -92,8 +92,10 @@ def pairs(
             kept &= alone[box] != number
         box, number = where(kept, box, number)
         for one in (of_tiles, test) if of_tiles and level == _TILES else (test,):
-            passed = [one(of, *(ends.index_select(1, some) for ends in boxes))
-                      for some, of in zip(pieces(box, 4), pieces(number, 4), strict=True)]
+            passed = [
+                one(of, *(ends.index_select(1, some) for ends in boxes))
+                for some, of in zip(pieces(box, 4), pieces(number, 4), strict=True)
+            ]
             box, number = where(torch.cat([kept[:0], *passed]), box, number)
     group, order = box.sort(stable=True)
     filled = len(alone) // views

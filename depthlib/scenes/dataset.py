@@ -64,8 +64,16 @@ class SceneDataset(Dataset):
     """
 
     def __init__(
-        self, distribution: SceneDistribution, split: str, count: int, *, first: int = 0, views: Sequence[str] = ("current",),
-        extras: Sequence[str] = (), cache: bool = True, progress: bool = False,
+        self,
+        distribution: SceneDistribution,
+        split: str,
+        count: int,
+        *,
+        first: int = 0,
+        views: Sequence[str] = ("current",),
+        extras: Sequence[str] = (),
+        cache: bool = True,
+        progress: bool = False,
     ) -> None:
         if not isinstance(distribution, SceneDistribution):
             raise TypeError(f"distribution: found {type(distribution).__name__}, expected a SceneDistribution")
@@ -150,13 +158,17 @@ class SceneDataset(Dataset):
         return f"{self.distribution.family}/{self.split}/{self.first + position:06d}"
 
     def __getitem__(self, position: int) -> dict[str, Any]:
-        position = range(len(self))[position]           # negative numbers count from the end; IndexError beyond
+        position = range(len(self))[position]  # negative numbers count from the end; IndexError beyond
         frames = self._scenes[position].frames
         current = frames["current"]
         depth, K = self._metres(current), torch.from_numpy(current.K.astype(np.float32))
         item: dict[str, Any] = {
-            "image": _image(current), "depth": depth, "valid": depth > 0, "K": K,
-            "semantics": torch.from_numpy(current.semantics.astype(np.int64)), "name": self.name(position),
+            "image": _image(current),
+            "depth": depth,
+            "valid": depth > 0,
+            "K": K,
+            "semantics": torch.from_numpy(current.semantics.astype(np.int64)),
+            "name": self.name(position),
         }
         if "disparity" in self.extras:
             length = K[0, 0] * float(current.baseline)
@@ -166,7 +178,8 @@ class SceneDataset(Dataset):
             glossy = torch.from_numpy(current.glossy)[None]
             item["depth_true"] = depth
             item["depth"], item["valid"], item["defect"] = defective_labels(
-                depth, depth > 0, seed, share=self.distribution.defect_share, glossy=glossy)
+                depth, depth > 0, seed, share=self.distribution.defect_share, glossy=glossy
+            )
         if "right" in frames:
             item["right"] = _image(frames["right"])
             item["baseline"] = torch.tensor(float(current.baseline), dtype=torch.float32)

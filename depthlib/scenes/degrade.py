@@ -39,7 +39,9 @@ def _check_map(name: str, value: Tensor, kind: str) -> None:
     if value.ndim != 3 or value.shape[0] != 1:
         raise ValueError(f"{name}: shape {list(value.shape)}, expected [1, H, W]")
     if (kind == "bool") != (value.dtype == torch.bool) or (kind == "real" and not value.is_floating_point()):
-        raise TypeError(f"{name}: found {value.dtype}, expected {'torch.bool' if kind == 'bool' else 'a floating-point type'}")
+        raise TypeError(
+            f"{name}: found {value.dtype}, expected {'torch.bool' if kind == 'bool' else 'a floating-point type'}"
+        )
 
 
 def _check_depth(depth: Tensor, valid: Tensor) -> None:
@@ -50,7 +52,13 @@ def _check_depth(depth: Tensor, valid: Tensor) -> None:
 
 
 def ordinal_pairs(
-    depth: Tensor, valid: Tensor, seed: int, pairs: int = 1, *, symmetric: float = 0.5, equal_ratio: float = 0.0,
+    depth: Tensor,
+    valid: Tensor,
+    seed: int,
+    pairs: int = 1,
+    *,
+    symmetric: float = 0.5,
+    equal_ratio: float = 0.0,
     keep_equal: bool = False,
 ) -> OrdinalPairs:
     """Draw pairs of points and their order in depth, as human annotators did for DIW.
@@ -90,7 +98,7 @@ def ordinal_pairs(
     both_rows, both_columns = both.nonzero(as_tuple=True)
     if both_rows.numel() == 0:
         mirrored[:] = False
-    for _ in range(200):                                    # draw all open pairs again until each is settled
+    for _ in range(200):  # draw all open pairs again until each is settled
         open_pairs = (chosen[:, 0] < 0).nonzero()[:, 0]
         if open_pairs.numel() == 0 or rows.numel() == 0:
             break
@@ -100,7 +108,9 @@ def ordinal_pairs(
         if both_rows.numel():
             pick = (draw[:, 0] * both_rows.numel()).long()
             y, x = both_rows[pick], both_columns[pick]
-            points = torch.where(mirrored[open_pairs, None], torch.stack([y, x, y, depth.shape[1] - 1 - x], dim=1), points)
+            points = torch.where(
+                mirrored[open_pairs, None], torch.stack([y, x, y, depth.shape[1] - 1 - x], dim=1), points
+            )
         a, b = depth[points[:, 0], points[:, 1]].double(), depth[points[:, 2], points[:, 3]].double()
         equal = torch.maximum(a, b) <= torch.minimum(a, b) * (1 + equal_ratio)
         fine = ((points[:, :2] != points[:, 2:]).any(1)) & (keep_equal | ~equal)
@@ -108,7 +118,8 @@ def ordinal_pairs(
         relation[open_pairs[fine]] = torch.where(equal, 0, (a - b).sign().long())[fine]
     if bool((chosen[:, 0] < 0).any()):
         raise ValueError(
-            f"depth: found {int(usable.sum())} usable pixels, expected {pairs} pairs that differ by more than {equal_ratio:g}"
+            f"depth: found {int(usable.sum())} usable pixels, expected {pairs} pairs that differ by more than "
+            f"{equal_ratio:g}"
         )
     return OrdinalPairs(*chosen.unbind(1), relation)
 
@@ -123,7 +134,7 @@ def _smooth_field(shape: tuple[int, int], generator: torch.Generator) -> Tensor:
 
 
 def defective_labels(
-    depth: Tensor, valid: Tensor, seed: int, *, share: float, glossy: Tensor | None = None,
+    depth: Tensor, valid: Tensor, seed: int, *, share: float, glossy: Tensor | None = None
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Remove labels as real sensors do: in whole regions, on glossy surfaces first.
 
@@ -202,7 +213,8 @@ def lidar_like(
     up = torch.deg2rad(torch.linspace(low, high, beams, dtype=torch.float64))
     steps = int(89 / azimuth_step)
     side = torch.deg2rad(torch.arange(-steps, steps + 1, dtype=torch.float64) * azimuth_step)
-    x, y, z = side.sin()[None], -up.tan()[:, None], side.cos()[None]            # a direction of length 1 in the plane y = 0
+    # a direction of length 1 in the plane y = 0
+    x, y, z = side.sin()[None], -up.tan()[:, None], side.cos()[None]
     u = (k[0, 0] * x / z + k[0, 1] * y / z + k[0, 2]).round().long()
     v = (k[1, 1] * y / z + k[1, 2]).round().long()
     u = u.expand_as(v)

@@ -10,19 +10,25 @@ from dataclasses import asdict, dataclass
 from depthlib.scenes.rng import Dice
 
 VERSION = "scenes-v2"
-SEEDS = "scenes-v1"         # the stream of seeds: version 2 has the scenes of version 1, and more knobs
+SEEDS = "scenes-v1"  # the stream of seeds: version 2 has the scenes of version 1, and more knobs
 SPLITS = ("train", "val", "test")
 DEFAULT_SIZE = {"rooms": (96, 128), "streets": (96, 192)}
 # Units of the stored 16-bit depth per metre: 0.2 mm up to 13 m, and 1/512 m up to 128 m; 0 is invalid.
 DEPTH_SCALE = {"rooms": 5000.0, "streets": 512.0}
-DEPTH_RANGE = {"rooms": (0.5, 10.0), "streets": (2.0, 80.0)}        # metres
+DEPTH_RANGE = {"rooms": (0.5, 10.0), "streets": (2.0, 80.0)}  # metres
 MAX_DEPTH = {family: farthest for family, (_, farthest) in DEPTH_RANGE.items()}
 # Focal length in image widths: the field of view of a Kinect in rooms, a little wider than KITTI's on streets.
 FOCAL_LENGTH = {"rooms": 0.81, "streets": 0.62}
 # Largest values of the knobs that are numbers, and widest ranges of those that are ranges.
 NUMBERS = {
-    "texture_contrast": 2.0, "thin_structures": 4.0, "depth_tail": 4.0, "defect_share": 0.9, "moving_share": 1.0,
-    "clutter": 8.0, "noise": 64.0, "blur": 16.0,
+    "texture_contrast": 2.0,
+    "thin_structures": 4.0,
+    "depth_tail": 4.0,
+    "defect_share": 0.9,
+    "moving_share": 1.0,
+    "clutter": 8.0,
+    "noise": 64.0,
+    "blur": 16.0,
 }
 _RANGES = {"pitch": (-80.0, 80.0), "field_of_view": (20.0, 120.0), "exposure": (-6.0, 6.0)}
 RANGES = {"rooms": _RANGES | {"camera_height": (0.2, 2.1)}, "streets": _RANGES | {"camera_height": (0.3, 5.0)}}

@@ -16,7 +16,12 @@ from depthlib.scenes.sensor import sensed, sensor_seed
 
 
 def endless_scenes(
-    distribution: SceneDistribution, batch_size: int, *, first: int = 0, device: torch.device | str = "cpu", workers: int = 0,
+    distribution: SceneDistribution,
+    batch_size: int,
+    *,
+    first: int = 0,
+    device: torch.device | str = "cpu",
+    workers: int = 0,
 ) -> Iterator[dict[str, Tensor]]:
     """Batches of the scenes number `first`, `first` + 1, ... of the split "train", each shown once.
 
@@ -42,7 +47,9 @@ def endless_scenes(
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise ValueError(f"{name}: found {value!r}, expected an integer of at least {least}")
     if distribution.defect_share > 0:
-        raise ValueError(f"defect_share: found {distribution.defect_share}, expected 0: endless scenes have no defective labels")
+        raise ValueError(
+            f"defect_share: found {distribution.defect_share}, expected 0: endless scenes have no defective labels"
+        )
     return _rendered(distribution, _Built(distribution, batch_size, first), torch.device(device), workers)
 
 
@@ -52,8 +59,13 @@ def _rendered(
     for batch, position, rotation, k, seeds in DataLoader(built, batch_size=None, num_workers=workers):
         frames = render_packed(batch, position, rotation, distribution, k=k, dtype=torch.float32, device=device)
         image = sensed(frames.image, seeds, distribution.noise, distribution.blur)
-        yield {"image": image, "depth": frames.depth, "valid": frames.depth > 0, "semantics": frames.semantics,
-               "K": k.to(device, torch.float32)}
+        yield {
+            "image": image,
+            "depth": frames.depth,
+            "valid": frames.depth > 0,
+            "semantics": frames.semantics,
+            "K": k.to(device, torch.float32),
+        }
 
 
 class _Built(IterableDataset):

@@ -18,11 +18,11 @@ from depthlib.scenes.raycast import TILE, Rays, first_hit, make_rays
 from depthlib.scenes.renderer import intrinsics
 from depthlib.scenes.solids import Camera, Scene
 
-_SAME = 1 - 2e-5            # of its depth: a surface so much nearer hides a point
+_SAME = 1 - 2e-5  # of its depth: a surface so much nearer hides a point
 
 
 def displaced(
-    depth: Tensor, instances: Tensor, motions: Mapping[int, Motion], camera: Camera, other: Camera, K: Tensor,
+    depth: Tensor, instances: Tensor, motions: Mapping[int, Motion], camera: Camera, other: Camera, K: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Positions in the image of `other` of the points that `camera` shows.
 
@@ -99,7 +99,7 @@ def _in_tiles(rays: Rays, pixels: Tensor) -> tuple[Rays, Tensor]:
 
 
 def _cast(
-    scene: Scene, camera: Camera, K: Tensor, rays: Rays, distribution: SceneDistribution,
+    scene: Scene, camera: Camera, K: Tensor, rays: Rays, distribution: SceneDistribution
 ) -> tuple[Tensor, Tensor]:
     """Depth, infinite on the sky, and instance of the first solid along each ray, [N, R]."""
     batch = pack([scene.at(camera.time)])

@@ -57,6 +57,7 @@ class StoredOcclusion:
 
 def quantise(frames: Frames, scale: float) -> tuple[np.ndarray, ...]:
     """image, depth, semantics, instances, normals, glossy of B views in their stored types."""
+
     def array(values: torch.Tensor, kind: type) -> np.ndarray:
         return values.cpu().numpy().astype(kind)
 
@@ -75,8 +76,13 @@ def canonical_frame(scene: Scene, view: str, distribution: SceneDistribution) ->
     """Render a view in float64 on the CPU and quantise it."""
     camera = scene.cameras[view]
     planes = quantise(render([scene], [camera], distribution), distribution.depth_scale)
-    return StoredFrame(*(plane[0] for plane in planes), position=np.array(camera.position), axes=np.array(camera.axes),
-                       baseline=np.array(scene.baseline), K=intrinsics(distribution, scene.focal).numpy())
+    return StoredFrame(
+        *(plane[0] for plane in planes),
+        position=np.array(camera.position),
+        axes=np.array(camera.axes),
+        baseline=np.array(scene.baseline),
+        K=intrinsics(distribution, scene.focal).numpy(),
+    )
 
 
 def pose(target: StoredFrame, source: StoredFrame) -> np.ndarray:

@@ -62,7 +62,9 @@ def furnish(room: Room, dice: Dice, slender: bool) -> None:
         elif what < 0.62:
             tall = dice.chance(0.45)
             size = Footprint(
-                dice.uniform(0.8, 1.6), dice.uniform(0.42, 0.6), dice.uniform(1.75, 2.1) if tall else dice.uniform(0.7, 1.05)
+                dice.uniform(0.8, 1.6),
+                dice.uniform(0.42, 0.6),
+                dice.uniform(1.75, 2.1) if tall else dice.uniform(0.7, 1.05),
             )
             if found := room.stand(dice, "furniture", size, WALLS):
                 pieces.cabinet(found[0], dice, size)
@@ -104,7 +106,9 @@ def _take(room: Room, f: Frame, width: float, depth: float, space: float = 0.02)
 def _chair_at(room: Room, dice: Dice, f: Frame, slender: bool) -> None:
     """A chair whose seat's middle is the frame's origin."""
     if _take(room, f, 0.46, 0.48, 0.0):
-        pieces.chair(f.at(0, 0.24, 0).another(label("chair")), dice, Footprint(0.44, 0.46, dice.uniform(0.85, 1.0)), slender)
+        pieces.chair(
+            f.at(0, 0.24, 0).another(label("chair")), dice, Footprint(0.44, 0.46, dice.uniform(0.85, 1.0)), slender
+        )
 
 
 def _rug(f: Frame, dice: Dice, width: float, depth: float) -> None:
@@ -117,7 +121,9 @@ def _coffee_table(room: Room, dice: Dice, sofa: Frame, size: Footprint, slender:
     if dice.chance(0.75) and _within(room, _rectangle(f, size.width, 1.5)):
         _rug(f, dice, size.width * dice.uniform(0.9, 1.1), 1.5)
     if _take(room, f, wide, 0.6):
-        pieces.table(f.at(0, 0.3, 0).another(label("table")), dice, Footprint(wide, 0.6, dice.uniform(0.38, 0.46)), slender)
+        pieces.table(
+            f.at(0, 0.3, 0).another(label("table")), dice, Footprint(wide, 0.6, dice.uniform(0.38, 0.46)), slender
+        )
 
 
 def _dining(room: Room, dice: Dice, slender: bool) -> None:
@@ -134,7 +140,10 @@ def _dining(room: Room, dice: Dice, slender: bool) -> None:
         for side in (0.0, math.pi):
             for i in range(2):
                 seat = f.at(0, 0, 0, side).at(
-                    (i - 0.5) * width * 0.5, -depth / 2 - dice.uniform(0.25, 0.4), 0, math.pi + dice.uniform(-0.15, 0.15)
+                    (i - 0.5) * width * 0.5,
+                    -depth / 2 - dice.uniform(0.25, 0.4),
+                    0,
+                    math.pi + dice.uniform(-0.15, 0.15),
                 )
                 _chair_at(room, dice, seat, slender)
         if dice.chance(0.6):
@@ -153,5 +162,7 @@ def decorate(room: Room, dice: Dice) -> None:
     if dice.chance(0.35):
         where = dice.uniform(0.35, 0.6) * room.far
         pieces.ceiling_lamp(
-            place(room.scene, label("objects"), (room.left + room.right) / 2, where, room.height), dice, dice.uniform(0.3, 0.5)
+            place(room.scene, label("objects"), (room.left + room.right) / 2, where, room.height),
+            dice,
+            dice.uniform(0.3, 0.5),
         )

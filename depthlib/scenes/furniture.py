@@ -51,12 +51,16 @@ def clutter(f: Frame, dice: Dice, width: float, depth: float, count: int) -> Non
     for i in range(count):
         x = width * ((i + dice.uniform(0.25, 0.75)) / count - 0.5)
         room = width / count
-        thing(f.at(x, depth * dice.uniform(-0.25, 0.25), 0, dice.uniform(-0.5, 0.5)), dice, min(room * 0.8, depth * 0.8, 0.3))
+        thing(
+            f.at(x, depth * dice.uniform(-0.25, 0.25), 0, dice.uniform(-0.5, 0.5)),
+            dice,
+            min(room * 0.8, depth * 0.8, 0.3),
+        )
 
 
 def thing(f: Frame, dice: Dice, size: float) -> None:
     kind = dice.unit()
-    if kind < 0.25:                                                             # a pile of books
+    if kind < 0.25:  # a pile of books
         f = f.another(label("books"))
         height = 0.0
         for _ in range(dice.integer(1, 4)):
@@ -66,7 +70,7 @@ def thing(f: Frame, dice: Dice, size: float) -> None:
             height += thick
         return
     f = f.another(label("objects"))
-    if kind < 0.45:                                                             # a vase, perhaps with a plant
+    if kind < 0.45:  # a vase, perhaps with a plant
         height = size * dice.uniform(0.7, 1.2)
         f.round((0, 0, height / 2), (size * 0.45, size * 0.45, height), m.bright(dice), taper(dice.uniform(0.5, 0.95)))
         if dice.chance(0.6):
@@ -79,16 +83,18 @@ def thing(f: Frame, dice: Dice, size: float) -> None:
                     leaf,
                     ELLIPSOID,
                 )
-    elif kind < 0.62:                                                           # a bowl of fruit
+    elif kind < 0.62:  # a bowl of fruit
         f.round((0, 0, 0.03), (size * 0.8, size * 0.8, 0.06), m.bright(dice), taper(1.0))
         fruit = m.bright(dice)
         for i in range(4):
             a = i * math.pi / 2 + 0.3
-            f.round((size * 0.2 * math.cos(a), size * 0.2 * math.sin(a), 0.075), (0.075, 0.075, 0.075), fruit, ELLIPSOID)
-    elif kind < 0.8:                                                            # a box
+            f.round(
+                (size * 0.2 * math.cos(a), size * 0.2 * math.sin(a), 0.075), (0.075, 0.075, 0.075), fruit, ELLIPSOID
+            )
+    elif kind < 0.8:  # a box
         h = size * dice.uniform(0.35, 0.8)
         f.box((0, 0, h / 2), (size * 0.8, size * 0.6, h), m.bright(dice))
-    else:                                                                       # a jug
+    else:  # a jug
         h = size * dice.uniform(0.5, 0.8)
         material = m.bright(dice)
         f.round((0, 0, h * 0.45), (h * 0.75, h * 0.75, h * 0.9), material, ELLIPSOID)
@@ -173,7 +179,9 @@ def bookshelf(f: Frame, dice: Dice, size: Footprint) -> None:
             kind = dice.unit()
             if kind < 0.7:
                 tall = rise * dice.uniform(0.6, 0.88)
-                f.another(label("books")).box((x + run / 2, -d * 0.5, z + 0.0125 + tall / 2), (run, d * 0.7, tall), m.books(dice))
+                f.another(label("books")).box(
+                    (x + run / 2, -d * 0.5, z + 0.0125 + tall / 2), (run, d * 0.7, tall), m.books(dice)
+                )
             elif kind < 0.85:
                 thing(f.at(x + run / 2, -d * 0.5, z + 0.0125), dice, min(run, rise, d) * 0.7)
             x += run + 0.01

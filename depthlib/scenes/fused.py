@@ -20,6 +20,7 @@ def fused(function: Function) -> Function:
 
     On a CPU the function is not compiled: canonical frames do not depend on a compiler.
     """
+
     @functools.wraps(function)
     def call(*inputs: Any) -> Any:
         device = next(value.device.type for value in inputs if isinstance(value, Tensor))
@@ -50,9 +51,12 @@ def compiles_for(device: str) -> bool:
         return False
     try:
         torch.compile(torch.neg, dynamic=True, backend=BACKEND)(torch.ones(2, device=device))
-    except Exception as problem:        # the compilers below torch.compile raise errors of many kinds
+    except Exception as problem:  # the compilers below torch.compile raise errors of many kinds
         reason = str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
-        warnings.warn(f"torch.compile does not work for {device}, so scenes are rendered several times slower there: {reason}",
-                      RuntimeWarning, stacklevel=2)
+        warnings.warn(
+            f"torch.compile does not work for {device}, so scenes are rendered several times slower there: {reason}",
+            RuntimeWarning,
+            stacklevel=2,
+        )
         return False
     return True

@@ -14,7 +14,8 @@ from depthlib.scenes.tables import by_column, columns, dot, of_tiles
 
 @dataclass(frozen=True)
 class View:
-    """B scenes with a camera each: position [B, 3], rotation [B, 3, 3] (world to camera), inverse_k [B, 3, 3]; float64.
+    """B scenes with a camera each: position [B, 3], rotation [B, 3, 3] (world to camera), inverse_k [B, 3, 3];
+    float64.
     """
 
     scenes: SceneBatch
@@ -48,7 +49,7 @@ class Hits:
         x, y, z = ((part * rows[12 + i]).abs_() for i, part in enumerate(self.local))
         self.face = (y > x).to(torch.int64).masked_fill_(z > torch.maximum(x, y), 2)
         normal = columns(by_column(scenes.axes.flatten(1, 2), dtype), (3 * solid).add_(self.face))
-        normal *= dot(self.direction, normal).sign_().neg_()        # seen faces of boxes point towards the camera
+        normal *= dot(self.direction, normal).sign_().neg_()  # seen faces of boxes point towards the camera
         self.normal = list(normal)
         self._turn_round_sides(scenes)
 

@@ -19,11 +19,11 @@ from depthlib.scenes.noise import smoothstep
 from depthlib.scenes.tables import affine, by_column, columns, dot, linear, where
 
 _TINY = 1e-12
-_EDGE = 0.004       # half the least width of a shadow's edge, metres
+_EDGE = 0.004  # half the least width of a shadow's edge, metres
 
 
 def _by_kind(
-    scenes: SceneBatch, functions: tuple[Callable, Callable], group: Tensor, number: Tensor,
+    scenes: SceneBatch, functions: tuple[Callable, Callable], group: Tensor, number: Tensor
 ) -> Iterator[tuple[Callable, Tensor, Tensor]]:
     """The pairs of boxes with the first function, and those of solids of revolution with the second."""
     kind = scenes.kind.flatten()[number]
@@ -32,7 +32,7 @@ def _by_kind(
 
 
 def _multiply(
-    values: Tensor, frame: Tensor, table: Tensor, group: Tensor, number: Tensor, factor: Callable[..., Tensor],
+    values: Tensor, frame: Tensor, table: Tensor, group: Tensor, number: Tensor, factor: Callable[..., Tensor]
 ) -> None:
     """Multiply values [G, R'] with the factors [n, R'] of pairs, a group [n] and the number of a solid [n] each.
 
@@ -48,7 +48,7 @@ def _multiply(
         factors = factor(frame.index_select(0, of), columns(table, of), of, rows)
         first, last = rows.aminmax()
         lengths = torch.bincount(rows - first)
-        values[first:last + 1] *= torch.segment_reduce(factors, "prod", lengths=lengths, unsafe=True)
+        values[first : last + 1] *= torch.segment_reduce(factors, "prod", lengths=lengths, unsafe=True)
 
 
 @fused
@@ -74,7 +74,7 @@ def _on_the_way(place: Tensor, row: Tensor, centre: Tensor, extent: Tensor) -> T
 
 
 def transmittance(
-    scenes: SceneBatch, light: Tensor, point: Tensor, distance: Tensor, solid: Tensor, facing: Tensor, bounds: Bounds,
+    scenes: SceneBatch, light: Tensor, point: Tensor, distance: Tensor, solid: Tensor, facing: Tensor, bounds: Bounds
 ) -> Tensor:
     """Share [G, R'] of a light that is not hidden.
 
@@ -85,7 +85,7 @@ def transmittance(
         facing: [G, R'] bool, False where there is no point or the light is behind the surface; such points are skipped.
     """
     dtype = point.dtype
-    frame = scenes.unit_frame.to(dtype)                                                             # [B, P, 3, 4]
+    frame = scenes.unit_frame.to(dtype)  # [B, P, 3, 4]
     light = light[:, None].to(dtype).expand(*scenes.kind.shape, -1)
     end = (frame[..., :3] * light[..., None, :3]).sum(-1) + frame[..., 3]
     # half extents, profile, whether it is round; the light seen from the solid, and in the world; its radius
@@ -108,8 +108,14 @@ def transmittance(
 
 @fused
 def _unhidden(
-    clearance: Callable[..., tuple[Tensor, Tensor, Tensor]], point: Tensor, distance: Tensor, solid: Tensor,
-    frame: Tensor, row: Tensor, number: Tensor, rows: Tensor,
+    clearance: Callable[..., tuple[Tensor, Tensor, Tensor]],
+    point: Tensor,
+    distance: Tensor,
+    solid: Tensor,
+    frame: Tensor,
+    row: Tensor,
+    number: Tensor,
+    rows: Tensor,
 ) -> Tensor:
     """Share [n, R'] of the light that each solid [n] leaves for the points of its group, one of `rows` [n].
 
@@ -150,7 +156,7 @@ def _may_shade(place: Tensor, row: Tensor, centre: Tensor, extent: Tensor) -> Te
     way = there - here
     beside = (skipped * way + here - reach > 1 + 1e-9) & (there > 1 + 1e-9) & sides
     # here + t way - (1 - t) reach <= 1 + (edge + t slope) grow
-    pace = way.add_(reach - slope * grow).add_(1e-300)         # not 0 / 0
+    pace = way.add_(reach - slope * grow).add_(1e-300)  # not 0 / 0
     when = (1 + 1e-6 + reach + edge * grow - here) / pace
     # a sum with a large number, as a choice for each solid costs more on a CPU
     back = (pace < 0).to(when.dtype).mul_(1e30)
@@ -234,18 +240,18 @@ def _round_clearance(row: Tensor, start: Tensor, step: Tensor, length: Tensor) -
 
 
 def openness(
-    scenes: SceneBatch, reach: float, point: Tensor, normal: Tensor, solid: Tensor, hit: Tensor, bounds: Bounds,
+    scenes: SceneBatch, reach: float, point: Tensor, normal: Tensor, solid: Tensor, hit: Tensor, bounds: Bounds
 ) -> Tensor:
     """Share [G, R'] of the light from all around that nearby solids leave over; they count up to `reach` metres away.
 
     `point`, `normal`: [G, 3, R']; `solid`, `hit`: [G, R'].
     """
     dtype = point.dtype
-    frame = scenes.frame.to(dtype)                                                                  # [B, P, 3, 4]
+    frame = scenes.frame.to(dtype)  # [B, P, 3, 4]
     places = by_column(frame.mT, dtype)
-    radius = scenes.half.amax(-1, keepdim=True).clamp(max=reach)        # small solids darken what is near them alone
+    radius = scenes.half.amax(-1, keepdim=True).clamp(max=reach)  # small solids darken what is near them alone
     table = by_column(torch.cat([scenes.half, radius], -1), dtype)
-    geometry = torch.cat([point, normal], 2)                                # turned together
+    geometry = torch.cat([point, normal], 2)  # turned together
     left = torch.ones_like(point[:, 0])
 
     def near(number: Tensor, centre: Tensor, extent: Tensor) -> Tensor:
@@ -261,8 +267,13 @@ def openness(
 
 @fused
 def _open(
-    nearest: Callable[[Tensor, Tensor], Tensor], geometry: Tensor, solid: Tensor,
-    frame: Tensor, row: Tensor, number: Tensor, rows: Tensor,
+    nearest: Callable[[Tensor, Tensor], Tensor],
+    geometry: Tensor,
+    solid: Tensor,
+    frame: Tensor,
+    row: Tensor,
+    number: Tensor,
+    rows: Tensor,
 ) -> Tensor:
     """Share [n, R'] of the ambient light that each solid [n] leaves for the points of its group, one of `rows` [n].
 

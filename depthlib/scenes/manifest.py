@@ -42,7 +42,8 @@ def build_manifest(progress: bool = False) -> dict[str, Any]:
         hashes[family][split].append(value)
     return {
         "name": VERSION,
-        "description": "Procedural rooms and streets, ray-cast in float64 and quantised; made by depthlib, nothing to download.",
+        "description": "Procedural rooms and streets, ray-cast in float64 and quantised; made by depthlib, nothing "
+        "to download.",
         "licence": "Apache-2.0",
         "frame": {
             "image": "uint8 [3, H, W], sRGB-like, not linear",
@@ -51,7 +52,8 @@ def build_manifest(progress: bool = False) -> dict[str, Any]:
             "instances": "uint16 [H, W], 0 = sky",
             "normals": f"int16 [3, H, W], camera frame, unit vector = value / {NORMAL_SCALE}, 0 = no surface",
             "glossy": "bool [H, W]",
-            "hash": f"first {DIGITS} hex digits of SHA-256 over these arrays in this order, little-endian, C order; left view",
+            "hash": f"first {DIGITS} hex digits of SHA-256 over these arrays in this order, little-endian, C order; "
+            f"left view",
         },
         "splits": {
             "counts_listed": COUNTS,
@@ -65,8 +67,12 @@ def _family(family: str) -> dict[str, Any]:
     distribution = SceneDistribution(family)
     k = intrinsics(distribution)
     described: dict[str, Any] = {
-        "height": distribution.height, "width": distribution.width, "antialias": distribution.antialias,
-        "depth_units_per_metre": DEPTH_SCALE[family], "depth_range_metres": list(DEPTH_RANGE[family]), "depth_invalid": 0,
+        "height": distribution.height,
+        "width": distribution.width,
+        "antialias": distribution.antialias,
+        "depth_units_per_metre": DEPTH_SCALE[family],
+        "depth_range_metres": list(DEPTH_RANGE[family]),
+        "depth_invalid": 0,
         "intrinsics": {"fx": float(k[0, 0]), "fy": float(k[1, 1]), "cx": float(k[0, 2]), "cy": float(k[1, 2])},
         "classes": list(CLASSES[family]),
     }
@@ -111,7 +117,10 @@ def main(argv: list[str] | None = None) -> int:
         write_manifest(progress=True)
         return 0
     differing = check_manifest(options.check)
-    print("\n".join(f"{name}: the pixels differ from the manifest" for name in differing) or "all frames as in the manifest")
+    print(
+        "\n".join(f"{name}: the pixels differ from the manifest" for name in differing)
+        or "all frames as in the manifest"
+    )
     return 1 if differing else 0
 
 

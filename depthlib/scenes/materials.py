@@ -9,7 +9,7 @@ from depthlib.scenes.solids import Material, Vector
 
 def srgb(text: str) -> Vector:
     """An sRGB hex colour ("a0522d") as a linear albedo."""
-    return tuple((int(text[i:i + 2], 16) / 255) ** 2.2 for i in (0, 2, 4))  # type: ignore[return-value]
+    return tuple((int(text[i : i + 2], 16) / 255) ** 2.2 for i in (0, 2, 4))  # type: ignore[return-value]
 
 
 def _drawn(dice: Dice, options: tuple[str, ...], spread: float = 0.12) -> Vector:
@@ -46,8 +46,22 @@ _WALLS = (
     "c8a98f",
 )
 _CLOTHS = (
-    "7c8794", "3f4f63", "a6988a", "5f6b58", "8d3f3a", "c2b5a0", "474747", "94764f", "5a7a86", "d2c7b8", "b5654a", "2f3b52",
-    "7b6a86", "c9a24b", "39564e", "a9a9a4",
+    "7c8794",
+    "3f4f63",
+    "a6988a",
+    "5f6b58",
+    "8d3f3a",
+    "c2b5a0",
+    "474747",
+    "94764f",
+    "5a7a86",
+    "d2c7b8",
+    "b5654a",
+    "2f3b52",
+    "7b6a86",
+    "c9a24b",
+    "39564e",
+    "a9a9a4",
 )
 _BRIGHT = (
     "b04a38",
@@ -66,8 +80,22 @@ _BRIGHT = (
     "c9bfae",
 )
 _FACADES = (
-    "d9cdb8", "c9b79c", "b5a58e", "a8705a", "96543f", "bfa58a", "e1d9c8", "8f8d88", "c7c1b5", "d4b48c", "a99c8d", "b86f50",
-    "b9b3a0", "cfc8c0", "7f7569", "e6d8b0",
+    "d9cdb8",
+    "c9b79c",
+    "b5a58e",
+    "a8705a",
+    "96543f",
+    "bfa58a",
+    "e1d9c8",
+    "8f8d88",
+    "c7c1b5",
+    "d4b48c",
+    "a99c8d",
+    "b86f50",
+    "b9b3a0",
+    "cfc8c0",
+    "7f7569",
+    "e6d8b0",
 )
 _LEAVES = ("55693f", "4b603a", "6b7544", "5d6c42", "42573a", "777a48", "556b4c", "6b6f3c")
 
@@ -113,7 +141,9 @@ def wall(dice: Dice) -> Material:
     if kind < 0.58:
         return _material(dice, Pattern.PLASTER, colour, colour, 0.9)
     if kind < 0.86:
-        return _material(dice, Pattern.WALLPAPER, colour, scaled(colour, dice.uniform(0.6, 0.85)), dice.uniform(0.16, 0.34))
+        return _material(
+            dice, Pattern.WALLPAPER, colour, scaled(colour, dice.uniform(0.6, 0.85)), dice.uniform(0.16, 0.34)
+        )
     brick = _drawn(dice, ("9c5a44", "b08a72", "d8d2c8", "8a4b3a"))
     return _material(dice, Pattern.BRICK, brick, srgb("c8c0b4"), 0.075)
 
@@ -138,19 +168,31 @@ def floor(dice: Dice) -> Material:
 def rug(dice: Dice) -> Material:
     colour = _drawn(dice, ("8a3b32", "35506b", "c7b79a", "5b6650", "3b3a44", "b98f5a", "a9a59c"))
     return _material(
-        dice, Pattern.RUG, colour, _drawn(dice, ("d9ccb0", "2e3440", "b5563f", "e3ded2", "8f7a5c")), dice.uniform(0.12, 0.3)
+        dice,
+        Pattern.RUG,
+        colour,
+        _drawn(dice, ("d9ccb0", "2e3440", "b5563f", "e3ded2", "8f7a5c")),
+        dice.uniform(0.12, 0.3),
     )
 
 
 def curtain(dice: Dice) -> Material:
     return _material(
-        dice, Pattern.FOLDS, _drawn(dice, _CLOTHS + ("e6dfd2", "d9d3c6", "e9e4da")), (0.2, 0.2, 0.2), dice.uniform(0.07, 0.14)
+        dice,
+        Pattern.FOLDS,
+        _drawn(dice, _CLOTHS + ("e6dfd2", "d9d3c6", "e9e4da")),
+        (0.2, 0.2, 0.2),
+        dice.uniform(0.07, 0.14),
     )
 
 
 def picture(dice: Dice) -> Material:
     return _material(
-        dice, Pattern.PICTURE, _drawn(dice, _CLOTHS), _drawn(dice, ("2b2320", "8a6a3b", "e6e2da", "5b4030", "1f1f22")), 0.3
+        dice,
+        Pattern.PICTURE,
+        _drawn(dice, _CLOTHS),
+        _drawn(dice, ("2b2320", "8a6a3b", "e6e2da", "5b4030", "1f1f22")),
+        0.3,
     )
 
 
@@ -160,7 +202,7 @@ def books(dice: Dice) -> Material:
 
 def daylight(dice: Dice) -> Material:
     sky = _drawn(dice, ("e6edf4", "dbe6f2", "eef0f1", "e2e9ec"), 0.04)
-    far = tuple(0.45 * green + 0.14 for green in _drawn(dice, _LEAVES))         # haze on distant surfaces
+    far = tuple(0.45 * green + 0.14 for green in _drawn(dice, _LEAVES))  # haze on distant surfaces
     return _material(dice, Pattern.DAYLIGHT, sky, far, 0.3, glossy=True, glow=dice.uniform(1.6, 2.6))
 
 
@@ -170,7 +212,12 @@ def screen(dice: Dice) -> Material:
 
 def shade(dice: Dice, glow: float) -> Material:
     return _material(
-        dice, Pattern.PLASTER, _drawn(dice, ("f4e6c8", "efe0c0", "f6efe0", "e2c79a"), 0.05), (0.5, 0.5, 0.5), 0.3, glow=glow
+        dice,
+        Pattern.PLASTER,
+        _drawn(dice, ("f4e6c8", "efe0c0", "f6efe0", "e2c79a"), 0.05),
+        (0.5, 0.5, 0.5),
+        0.3,
+        glow=glow,
     )
 
 
@@ -225,12 +272,16 @@ def brick(dice: Dice) -> Material:
 
 
 def roof(dice: Dice) -> Material:
-    return _material(dice, Pattern.BRICK, _drawn(dice, ("8a4432", "5b5653", "9c5a40", "6b4a3c", "4c4f55")), srgb("3a3a3a"), 0.22)
+    return _material(
+        dice, Pattern.BRICK, _drawn(dice, ("8a4432", "5b5653", "9c5a40", "6b4a3c", "4c4f55")), srgb("3a3a3a"), 0.22
+    )
 
 
 def car_paint(dice: Dice) -> Material:
     colour = _drawn(
-        dice, ("e9e9e6", "1d1f22", "8e9499", "a4161a", "24425f", "5d6468", "c3c7c9", "2e4a3a", "7a1f24", "b39a6b", "3b6ea5"), 0.1
+        dice,
+        ("e9e9e6", "1d1f22", "8e9499", "a4161a", "24425f", "5d6468", "c3c7c9", "2e4a3a", "7a1f24", "b39a6b", "3b6ea5"),
+        0.1,
     )
     return _material(dice, Pattern.PAINT, colour, colour, 0.5)
 

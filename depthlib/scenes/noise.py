@@ -14,8 +14,8 @@ from torch import Tensor
 from depthlib.scenes.fused import fused
 
 # Hashes are 32-bit integers without a sign, held in int32: sums and products wrap.
-_FACTORS = (0x1B873593, 0x19D699A5, 0x2545F491)         # of the coordinates of a cell
-_SIGN = -2**31
+_FACTORS = (0x1B873593, 0x19D699A5, 0x2545F491)  # of the coordinates of a cell
+_SIGN = -(2**31)
 
 
 def _mix(h: Tensor) -> Tensor:
@@ -98,14 +98,14 @@ def fractal3(
 
 
 def _fractal(
-    point: tuple[Tensor, ...], seed: Tensor, length: float | Tensor, footprint: Tensor, octaves: int,
+    point: tuple[Tensor, ...], seed: Tensor, length: float | Tensor, footprint: Tensor, octaves: int
 ) -> Tensor:
     total = torch.zeros_like(footprint)
     place, width = torch.stack(point).div_(length), footprint / length
     for k in range(octaves):
         weight = resolved(2.17**-k, width)
         count = int(torch.count_nonzero(weight))
-        if count == 0:                          # far surfaces show the coarse octaves alone
+        if count == 0:  # far surfaces show the coarse octaves alone
             break
         scale = 0.62**k / 2**32
         if 2 * count > len(weight):

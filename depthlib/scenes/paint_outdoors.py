@@ -48,12 +48,16 @@ def facade(s: Surface) -> tuple[Tensor, Tensor]:
     usable = s.upright * ((row + 1) * storey < 2 * s.high + 0.2) * resolved(0.7 * storey, s.footprint)
     opening = inside(side, -window, window, blur) * inside(rise, sill, lintel, blur) * usable
     frame = 0.09
-    pane = inside(side, -window + frame, window - frame, blur) * inside(rise, sill + frame, lintel - frame, blur) * usable
+    pane = (
+        inside(side, -window + frame, window - frame, blur) * inside(rise, sill + frame, lintel - frame, blur) * usable
+    )
     bar = inside(side, -0.04, 0.04, blur) * (s.trait(34) < 0.6)
     ledge = inside(side, -window - 0.12, window + 0.12, blur) * inside(rise, sill - 0.16, sill, blur) * usable
     shadow = inside(side, -window, window, blur) * inside(rise, lintel - 0.3, lintel, blur * 3) * usable
-    wall = torch.where(s.trait(35) < 0.45, _bricks(s, torch.full_like(s.x, 0.11)), s.colour * (1 + 0.3 * s.grain(2.5, 4)))
-    wall = wall * (1 - 0.22 * smoothstep(0.9, 0.0, s.v + s.high) * s.upright)           # dirt near the ground
+    wall = torch.where(
+        s.trait(35) < 0.45, _bricks(s, torch.full_like(s.x, 0.11)), s.colour * (1 + 0.3 * s.grain(2.5, 4))
+    )
+    wall = wall * (1 - 0.22 * smoothstep(0.9, 0.0, s.v + s.high) * s.upright)  # dirt near the ground
     band = inside(rise, -0.08, 0.14, blur) * s.upright * (s.trait(36) < 0.5)
     wall = mix(wall, s.accent, torch.maximum(band * 0.6, ledge * 0.8))
     glass = _glass(s, column, row, (rise - sill) / (lintel - sill)) * (1 - 0.6 * shadow)
@@ -75,7 +79,9 @@ def shopfront(s: Surface) -> tuple[Tensor, Tensor]:
     hue = torch.stack([0.08 + 0.5 * s.cell(column, salt=42 + i) ** 2 for i in range(3)])
     letters = inside(rise, top - 0.6, top - 0.35, blur) * smoothstep(0.5, 0.6, noise2(s.u * 5, rise * 2, s.seed + 3))
     board = mix(
-        hue, grey(0.8, s.x).expand_as(hue), letters * inside(side, -0.33 * width, 0.33 * width, blur) * resolved(0.3, s.footprint)
+        hue,
+        grey(0.8, s.x).expand_as(hue),
+        letters * inside(side, -0.33 * width, 0.33 * width, blur) * resolved(0.3, s.footprint),
     )
     goods = 0.05 + (0.22 * smoothstep(0.45, 0.75, noise2(s.u * 2.5, rise * 2.2, s.seed + 9)))
     glass = goods * (0.6 + 0.8 * hue)
@@ -84,7 +90,9 @@ def shopfront(s: Surface) -> tuple[Tensor, Tensor]:
 
 
 def asphalt(s: Surface) -> Tensor:
-    repaired = smoothstep(0.12, 0.14, fractal2(s.u / 1.5, s.v / 4, s.seed + 17, 1.0, s.footprint / 4, 1)) * (s.trait(54) < 0.6)
+    repaired = smoothstep(0.12, 0.14, fractal2(s.u / 1.5, s.v / 4, s.seed + 17, 1.0, s.footprint / 4, 1)) * (
+        s.trait(54) < 0.6
+    )
     ground = (
         s.colour
         * (1 + 0.4 * s.grain(0.1, 3) + 0.25 * fractal2(s.u, s.v / 5, s.seed + 5, 1.5, s.footprint, 3))
@@ -100,7 +108,9 @@ def asphalt(s: Surface) -> Tensor:
         1 - resolved(6.0, s.footprint)
     )
     centre = (
-        inside(s.u, -0.07, 0.07, blur) * (0.14 / blur).clamp(max=1) * torch.where(s.trait(52) < 0.7, long, torch.ones_like(long))
+        inside(s.u, -0.07, 0.07, blur)
+        * (0.14 / blur).clamp(max=1)
+        * torch.where(s.trait(52) < 0.7, long, torch.ones_like(long))
     )
     edge = inside(s.wide - s.u.abs(), 0.28, 0.40, blur) * (0.12 / blur).clamp(max=1) * (s.trait(53) < 0.6)
     worn = (0.8 + 0.7 * s.grain(0.5, 3, salt=7)).clamp(0, 1)
@@ -144,5 +154,7 @@ def cabin(s: Surface) -> tuple[Tensor, Tensor]:
 
 def paint(s: Surface) -> Tensor:
     trim = smoothstep(-0.5, -0.75, s.v / s.high) * s.upright
-    doors = joints(s.u, 1.05, 0.02, s.footprint) * s.upright * inside(s.u / s.wide, -0.55, 0.4, s.footprint.clamp(min=0.02))
+    doors = (
+        joints(s.u, 1.05, 0.02, s.footprint) * s.upright * inside(s.u / s.wide, -0.55, 0.4, s.footprint.clamp(min=0.02))
+    )
     return s.colour * (1 - 0.6 * trim) * (1 - 0.5 * doors) * (1 + 0.08 * s.grain(0.5, 2))

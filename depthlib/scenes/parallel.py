@@ -27,4 +27,4 @@ def in_threads(function: Callable[[Item], Result], items: Iterable[Item]) -> Ite
             yield from pool.map(function, items)
         finally:
             pool.shutdown(cancel_futures=True)
-            torch.set_num_threads(threads)          # the workers' setting affects the whole process in some libraries
+            torch.set_num_threads(threads)  # the workers' setting affects the whole process in some libraries

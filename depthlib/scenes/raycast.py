@@ -22,8 +22,8 @@ TILE = 8
 NEAR = 0.05
 # If faces of two solids coincide, the one that was built first wins, in every precision.
 _TIE = 1 - 5e-6
-_NOWHERE = 1e30      # depth of a ray that meets nothing, while others are looked for
-_TINY = 1e-20       # keeps 1 / direction finite where a direction is exactly 0
+_NOWHERE = 1e30  # depth of a ray that meets nothing, while others are looked for
+_TINY = 1e-20  # keeps 1 / direction finite where a direction is exactly 0
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def make_rays(views: int, height: int, width: int, antialias: int, dtype: torch.
         offsets = torch.cat([offsets, offsets.new_zeros(1, 2)])
     pixel = torch.arange(TILE, dtype=dtype, device=device)
     v, u = torch.meshgrid(pixel, pixel, indexing="ij")
-    inside = torch.stack([u.flatten(), v.flatten()], dim=-1) + offsets[:, None, [1, 0]]           # [S, 64, 2]
+    inside = torch.stack([u.flatten(), v.flatten()], dim=-1) + offsets[:, None, [1, 0]]  # [S, 64, 2]
     top = torch.arange(rows, dtype=dtype, device=device) * TILE
     left = torch.arange(columns, dtype=dtype, device=device) * TILE
     tile = torch.stack(torch.meshgrid(top, left, indexing="ij"), dim=-1).reshape(1, -1, 2)
@@ -89,15 +89,16 @@ def slots(row: Tensor, *values: Tensor) -> Iterator[tuple[Tensor, ...]]:
 def visible_tiles(scenes: SceneBatch, position: Tensor, rotation: Tensor, inverse_k: Tensor, rays: Rays) -> Tensor:
     """[N, P] bool: the solid's bounding box reaches into the cone of rays through the tile (conservative)."""
     signs = torch.tensor(list(itertools.product((-1.0, 1.0), repeat=3)), dtype=torch.float64, device=position.device)
-    offsets = (signs * scenes.half[:, :, None]) @ scenes.axes                                      # [B, P, 8, 3]
+    offsets = (signs * scenes.half[:, :, None]) @ scenes.axes  # [B, P, 8, 3]
     corners = (offsets + (scenes.centre - position[:, None])[:, :, None]) @ rotation[:, None].mT
     in_front = corners[..., 2].amax(-1) > NEAR
 
     def between(coordinate: Tensor, tiles: int, focal: Tensor, centre: Tensor) -> Tensor:
         edges = torch.arange(tiles + 1, dtype=torch.float64, device=position.device) * TILE - 0.5
-        slopes = edges * focal[:, None] + centre[:, None]                                          # [B, tiles + 1]
-        sides = coordinate[..., None] - slopes[:, None, None] * corners[..., 2, None]              # [B, P, 8, tiles + 1]
-        return (sides.amax(2)[..., :-1] >= 0) & (sides.amin(2)[..., 1:] <= 0)                      # [B, P, tiles]
+        slopes = edges * focal[:, None] + centre[:, None]  # [B, tiles + 1]
+        # [B, P, 8, tiles + 1]
+        sides = coordinate[..., None] - slopes[:, None, None] * corners[..., 2, None]
+        return (sides.amax(2)[..., :-1] >= 0) & (sides.amin(2)[..., 1:] <= 0)  # [B, P, tiles]
 
     across = between(corners[..., 0], rays.columns, inverse_k[:, 0, 0], inverse_k[:, 0, 2])
     down = between(corners[..., 1], rays.rows, inverse_k[:, 1, 1], inverse_k[:, 1, 2])
@@ -106,7 +107,7 @@ def visible_tiles(scenes: SceneBatch, position: Tensor, rotation: Tensor, invers
 
 
 def first_hit(
-    scenes: SceneBatch, position: Tensor, rotation: Tensor, inverse_k: Tensor, rays: Rays,
+    scenes: SceneBatch, position: Tensor, rotation: Tensor, inverse_k: Tensor, rays: Rays
 ) -> tuple[Tensor, Tensor]:
     """Nearest solid along each ray.
 
@@ -120,10 +121,10 @@ def first_hit(
     """
     dtype, solids = rays.u.dtype, scenes.kind.shape[1]
     unit = scenes.axes / scenes.half[..., None]
-    origin = (unit @ (position[:, None] - scenes.centre)[..., None])[..., 0]                       # [B, P, 3]
-    directions = unit @ (rotation.mT @ inverse_k)[:, None]                                         # [B, P, 3, 3]
+    origin = (unit @ (position[:, None] - scenes.centre)[..., None])[..., 0]  # [B, P, 3]
+    directions = unit @ (rotation.mT @ inverse_k)[:, None]  # [B, P, 3, 3]
     moments = torch.linalg.cross(origin[..., None].expand_as(directions), directions, dim=-2)
-    ways = torch.cat([directions, moments], -2).flatten(0, 1).to(dtype)                             # [B P, 6, 3]
+    ways = torch.cat([directions, moments], -2).flatten(0, 1).to(dtype)  # [B P, 6, 3]
     table = by_column(torch.cat([origin, scenes.profile], -1), dtype)
     tile, column = visible_tiles(scenes, position, rotation, inverse_k, rays).nonzero().T
     number = tile // (rays.rows * rays.columns) * solids + column
@@ -152,7 +153,7 @@ def _span(origin: Tensor, directions: Tensor, rays: Rays, tile: Tensor) -> tuple
     `origin` [n, 3]; `directions` [n, 3, 3], linear functions of (u, v, 1).
     """
     ends = torch.stack([torch.stack(torch.aminmax(values, dim=1)) for values in (rays.u, rays.v)]).double()[:, :, tile]
-    middle, spread = ends.mean(1), (ends[:, 1] - ends[:, 0]) / 2                                    # [2, n]
+    middle, spread = ends.mean(1), (ends[:, 1] - ends[:, 0]) / 2  # [2, n]
     way = directions[..., 0] * middle[0, :, None] + directions[..., 1] * middle[1, :, None] + directions[..., 2]
     reach = directions[..., 0].abs() * spread[0, :, None] + directions[..., 1].abs() * spread[1, :, None]
     # on each side of the box: here + t way - t reach <= 1
@@ -164,8 +165,14 @@ def _span(origin: Tensor, directions: Tensor, rays: Rays, tile: Tensor) -> tuple
 
 @fused
 def _nearest(
-    enter: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]], ways: Tensor, row: Tensor, number: Tensor, tiles: Tensor,
-    pixel: Tensor, depth: Tensor, solid: Tensor,
+    enter: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]],
+    ways: Tensor,
+    row: Tensor,
+    number: Tensor,
+    tiles: Tensor,
+    pixel: Tensor,
+    depth: Tensor,
+    solid: Tensor,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Depth and solid [n, R] of `tiles` [n] after the solids `number` [n] were tested there, too; largest depth [n].
 

@@ -49,8 +49,12 @@ def intrinsics(distribution: SceneDistribution, focal: float | None = None) -> T
 
 
 def render(
-    scenes: Sequence[Scene], cameras: Sequence[Camera], distribution: SceneDistribution,
-    *, dtype: torch.dtype = torch.float64, device: torch.device | str = "cpu",
+    scenes: Sequence[Scene],
+    cameras: Sequence[Camera],
+    distribution: SceneDistribution,
+    *,
+    dtype: torch.dtype = torch.float64,
+    device: torch.device | str = "cpu",
 ) -> Frames:
     """Render one view of each scene.
 
@@ -65,8 +69,14 @@ def render(
 
 @torch.no_grad()
 def render_packed(
-    batch: SceneBatch, position: Tensor, rotation: Tensor, distribution: SceneDistribution,
-    *, k: Tensor | None = None, dtype: torch.dtype = torch.float64, device: torch.device | str = "cpu",
+    batch: SceneBatch,
+    position: Tensor,
+    rotation: Tensor,
+    distribution: SceneDistribution,
+    *,
+    k: Tensor | None = None,
+    dtype: torch.dtype = torch.float64,
+    device: torch.device | str = "cpu",
 ) -> Frames:
     """`render` for scenes and cameras that are tensors already: those of `pack` and `camera_tensors`.
 
@@ -88,16 +98,19 @@ def _render(view: View, distribution: SceneDistribution, dtype: torch.dtype) -> 
     depth, solid = first_hit(scenes, view.position, view.rotation, view.inverse_k, rays)
     if family == "streets":
         depth.masked_fill_(depth > distribution.depth_range[1], torch.inf)
-    colour, glossy = shaded(view, rays, depth, solid, distribution)                                 # linear light
+    colour, glossy = shaded(view, rays, depth, solid, distribution)  # linear light
     image = _tone(colour * of_tiles(scenes.world[:, 14:15], depth))
-    u, v, depth, solid = (values.unflatten(1, (rays.samples, TILE**2))[:, rays.centre].contiguous()
-                          for values in (rays.u, rays.v, depth, solid))
+    u, v, depth, solid = (
+        values.unflatten(1, (rays.samples, TILE**2))[:, rays.centre].contiguous()
+        for values in (rays.u, rays.v, depth, solid)
+    )
     hit = depth.isfinite()
     turn = of_tiles(view.rotation, depth)
     normal = in_blocks(lambda *ray: Hits(view, *ray).normal, u, v, depth, solid)
-    normals = torch.stack([dot(turn[3 * i:3 * i + 3], normal) for i in range(3)]) * hit
-    label, instance = (table.flatten().index_select(0, solid.flatten()).view_as(solid)
-                       for table in (scenes.label, scenes.instance))
+    normals = torch.stack([dot(turn[3 * i : 3 * i + 3], normal) for i in range(3)]) * hit
+    label, instance = (
+        table.flatten().index_select(0, solid.flatten()).view_as(solid) for table in (scenes.label, scenes.instance)
+    )
 
     def picture(values: Tensor) -> Tensor:
         return rays.image(values, height, width).contiguous()
@@ -106,9 +119,12 @@ def _render(view: View, distribution: SceneDistribution, dtype: torch.dtype) -> 
         return torch.stack([picture(value) for value in values], dim=1)
 
     return Frames(
-        image=planes(image), depth=picture(depth.masked_fill(~hit, 0))[:, None], normals=planes(normals),
+        image=planes(image),
+        depth=picture(depth.masked_fill(~hit, 0))[:, None],
+        normals=planes(normals),
         semantics=picture(label.masked_fill(~hit, SKY if family == "streets" else 0)),
-        instances=picture(instance.masked_fill(~hit, 0)), glossy=picture((glossy > 0.5) & hit),
+        instances=picture(instance.masked_fill(~hit, 0)),
+        glossy=picture((glossy > 0.5) & hit),
     )
 
 

@@ -22,10 +22,20 @@ def car(f: Frame, dice: Dice) -> None:
     tall = dice.uniform(0.95, 1.25) if dice.chance(0.75) else dice.uniform(1.3, 1.6)
     base, belt = 0.27, 0.84
     f.box((0, 0, (base + belt) / 2), (width, length - 0.36, belt - base), paint)
-    for end in (-1, 1):                                                         # rounded nose and tail
-        f.round((0, end * (length / 2 - 0.24), (base + belt) / 2), (width - 0.02, 0.52, belt - base - 0.02), paint, along="x")
+    for end in (-1, 1):  # rounded nose and tail
+        f.round(
+            (0, end * (length / 2 - 0.24), (base + belt) / 2),
+            (width - 0.02, 0.52, belt - base - 0.02),
+            paint,
+            along="x",
+        )
     cabin_length = length * dice.uniform(0.56, 0.68)
-    f.round((0, -length * dice.uniform(0.04, 0.1), belt - 0.05), (width - 0.16, cabin_length, tall), m.cabin(paint), along="x")
+    f.round(
+        (0, -length * dice.uniform(0.04, 0.1), belt - 0.05),
+        (width - 0.16, cabin_length, tall),
+        m.cabin(paint),
+        along="x",
+    )
     for y in (length * 0.31, -length * 0.31):
         for x in (-1, 1):
             f.round((x * (width / 2 - 0.09), y, 0.31), (0.22, 0.62, 0.62), rubber, along="x")
@@ -66,7 +76,9 @@ def person(f: Frame, dice: Dice) -> None:
         lean = side * stride
         leg = f.at(side * 0.09 * s, side * stride * 0.42 * s, 0.44 * s)
         leg.tilted(-lean).round((0, 0, 0), (0.18 * s, 0.19 * s, 0.9 * s), trousers, (0.72, 0.28, 0.0))
-        f.box((side * 0.09 * s, side * stride * 0.85 * s + 0.05, 0.04), (0.1 * s, 0.26 * s, 0.08), m.plain(dice, "2a2624"))
+        f.box(
+            (side * 0.09 * s, side * stride * 0.85 * s + 0.05, 0.04), (0.1 * s, 0.26 * s, 0.08), m.plain(dice, "2a2624")
+        )
         f.at(side * 0.235 * s, -lean * 0.25, 1.13 * s).tilted(lean * 0.8).round(
             (0, 0, 0), (0.12 * s, 0.14 * s, 0.68 * s), jacket, ELLIPSOID
         )
@@ -193,9 +205,7 @@ def building(f: Frame, dice: Dice, width: float, depth: float, height: float, st
     if style == "house" and depth < 10:
         slope = m.roof(dice)
         side = depth / math.sqrt(2) + 0.35
-        f.at(0, depth / 2, top).tilted(math.pi / 4).box(
-            (0, 0, 0), (width + 0.02, side, side), slope
-        )
+        f.at(0, depth / 2, top).tilted(math.pi / 4).box((0, 0, 0), (width + 0.02, side, side), slope)
         if dice.chance(0.6):
             f.box((width * 0.28, depth * 0.42, top + depth * 0.45), (0.7, 0.6, 1.6), m.brick(dice))
     else:

@@ -10,8 +10,8 @@ from depthlib.scenes.furniture import Footprint
 from depthlib.scenes.rng import Dice
 from depthlib.scenes.solids import Frame, Scene, place
 
-_MARGIN = 0.04                      # between a piece and the wall
-_CLEAR = 0.95                       # free radius around the camera
+_MARGIN = 0.04  # between a piece and the wall
+_CLEAR = 0.95  # free radius around the camera
 # Each wall: the angle of a frame whose y points into it.
 _WALLS = {"far": 0.0, "left": math.pi / 2, "right": -math.pi / 2}
 WALLS = tuple(_WALLS)
@@ -45,8 +45,11 @@ class Room:
     def ground(self, wall: str, along: float, size: Footprint) -> tuple[float, float, float, float]:
         """Rectangle (x0, y0, x1, y1) that a piece against a wall covers."""
         frame = _WALLS[wall]
-        x, y = (self.left + along, self.far) if wall == "far" else (
-            (self.left, self.back + along) if wall == "left" else (self.right, self.far - along))
+        x, y = (
+            (self.left + along, self.far)
+            if wall == "far"
+            else ((self.left, self.back + along) if wall == "left" else (self.right, self.far - along))
+        )
         out_x, out_y = math.sin(frame), -math.cos(frame)
         across_x, across_y = abs(math.cos(frame)), abs(math.sin(frame))
         depth = size.depth + _MARGIN
@@ -82,7 +85,8 @@ class Room:
     def wall_free(self, wall: str, stretch: tuple[float, float, float, float], space: float = 0.05) -> bool:
         a0, a1, z0, z1 = stretch
         return all(
-            a1 + space < b0 or b1 + space < a0 or z1 + space < y0 or y1 + space < z0 for b0, b1, y0, y1 in self.wall_taken[wall]
+            a1 + space < b0 or b1 + space < a0 or z1 + space < y0 or y1 + space < z0
+            for b0, b1, y0, y1 in self.wall_taken[wall]
         )
 
     def hang(

@@ -48,7 +48,9 @@ def _shell(room: Room, dice: Dice) -> None:
     paper = m.wall(dice)
     accent = m.wall(dice) if dice.chance(0.35) else paper
     skirting = m.lacquer(dice) if dice.chance(0.8) else None
-    place(scene, label("floor"), middle_x, middle_y).box((0, 0, -thick / 2), (wide + 0.4, deep + 0.4, thick), m.floor(dice))
+    place(scene, label("floor"), middle_x, middle_y).box(
+        (0, 0, -thick / 2), (wide + 0.4, deep + 0.4, thick), m.floor(dice)
+    )
     place(scene, label("ceiling"), middle_x, middle_y, room.height).box(
         (0, 0, thick / 2), (wide + 0.4, deep + 0.4, thick), m.ceiling(dice)
     )
@@ -109,6 +111,7 @@ def _door(room: Room, dice: Dice) -> None:
 
 def _space(room: Room) -> Space:
     """Clutter on the floor and in the air in front of the camera."""
+
     def spot(dice: Dice, radius: float) -> tuple[float, float]:
         return dice.uniform(room.left + radius, room.right - radius), dice.uniform(0.0, room.far - radius)
 
@@ -127,9 +130,14 @@ def _light(room: Room, dice: Dice, window_wall: str) -> None:
     strength = 3.0 * day
     scene.lights.append(Light((x, y, dice.uniform(1.6, 1.9)), 0.45, (strength, 1.02 * strength, 1.07 * strength), 2.6))
     strength = 2.5 * lamp
-    scene.lights.append(Light(
-        (middle_x + dice.uniform(-0.5, 0.5), max(0.9, 0.45 * room.far), room.height - dice.uniform(0.3, 0.5)), 0.22,
-        (strength * (1 + 0.14 * warm), strength, strength * (1 - 0.34 * warm)), 3.4))
+    scene.lights.append(
+        Light(
+            (middle_x + dice.uniform(-0.5, 0.5), max(0.9, 0.45 * room.far), room.height - dice.uniform(0.3, 0.5)),
+            0.22,
+            (strength * (1 + 0.14 * warm), strength, strength * (1 - 0.34 * warm)),
+            3.4,
+        )
+    )
     fill = 0.31 + 0.17 * day
     scene.ambient_up = (fill, fill * 1.0, fill * 1.02)
     scene.ambient_down = (fill * 0.8, fill * 0.74, fill * 0.68)

@@ -16,8 +16,8 @@ from torch import Tensor
 from depthlib.scenes.noise import cell_value
 from depthlib.scenes.rng import Dice
 
-_READ = 0.02            # part of read noise in the variance at mid grey; the rest is shot noise
-_GREY = 0.5             # mid grey, as stored
+_READ = 0.02  # part of read noise in the variance at mid grey; the rest is shot noise
+_GREY = 0.5  # mid grey, as stored
 
 
 def sensor_seed(scene_seed: int, view: str) -> int:
@@ -45,7 +45,7 @@ def sensed(image: Tensor, seeds: Sequence[int], noise: float, blur: float) -> Te
         light = _blurred(light, blur)
     if noise > 0:
         grey = torch.tensor(_GREY, dtype=torch.float64)
-        slope = 2.4 / 1.055 * ((_GREY + 0.055) / 1.055) ** 1.4                  # of the curve in mid grey
+        slope = 2.4 / 1.055 * ((_GREY + 0.055) / 1.055) ** 1.4  # of the curve in mid grey
         spread = noise / 255 * slope * (_READ + (1 - _READ) * light / float(_decoded(grey))).sqrt()
         light = (light + spread * _normal(image.shape, seeds, image.device).to(light.dtype)).clamp(min=0)
     return _encoded(light).clamp(max=1)
@@ -62,7 +62,7 @@ def _decoded(image: Tensor) -> Tensor:
 def _blurred(image: Tensor, sigma: float) -> Tensor:
     reach = max(1, math.ceil(3 * sigma))
     step = torch.arange(-reach, reach + 1, dtype=image.dtype, device=image.device)
-    kernel = torch.exp(-(step / sigma) ** 2 / 2)
+    kernel = torch.exp(-((step / sigma) ** 2) / 2)
     kernel = (kernel / kernel.sum()).expand(3, 1, 1, -1)
     image = F.conv2d(F.pad(image, (reach, reach, 0, 0), mode="replicate"), kernel, groups=3)
     return F.conv2d(F.pad(image, (0, 0, reach, reach), mode="replicate"), kernel.mT, groups=3)

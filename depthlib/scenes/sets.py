@@ -10,7 +10,7 @@ from depthlib.scenes.wild import CANONICAL_FOCAL, CanonicalFocal, wild
 
 
 def scenes(
-    family: str, split: str, count: int, views: Sequence[str] = ("current",), extras: Sequence[str] = (), **knobs: Any,
+    family: str, split: str, count: int, views: Sequence[str] = ("current",), extras: Sequence[str] = (), **knobs: Any
 ) -> SceneDataset:
     """The first `count` frames of a split; `knobs` are fields of `SceneDistribution`.
 
@@ -21,8 +21,13 @@ def scenes(
 
 
 def wild_scenes(
-    family: str, split: str, count: int, views: Sequence[str] = ("current",), extras: Sequence[str] = (),
-    focal: float = CANONICAL_FOCAL, **knobs: Any,
+    family: str,
+    split: str,
+    count: int,
+    views: Sequence[str] = ("current",),
+    extras: Sequence[str] = (),
+    focal: float = CANONICAL_FOCAL,
+    **knobs: Any,
 ) -> CanonicalFocal:
     """The first `count` frames of a split of the scenes for photographs, with lengths as for the focal length `focal`.
 

@@ -30,7 +30,7 @@ _SKY = len(Pattern)
 
 
 def shaded(
-    view: View, rays: Rays, depth: Tensor, solid: Tensor, distribution: SceneDistribution,
+    view: View, rays: Rays, depth: Tensor, solid: Tensor, distribution: SceneDistribution
 ) -> tuple[Tensor, Tensor]:
     """Linear colour [3, N, 64] and share of glossy surface [N, 64] of the pixels of N tiles.
 
@@ -53,7 +53,7 @@ def shaded(
                 values.index_copy_(0, ray, one)
 
     def of_pixels(values: Tensor) -> Tensor:
-        return values.view(len(depth), -1, TILE**2)[:, :rays.colour_samples].mean(1)
+        return values.view(len(depth), -1, TILE**2)[:, : rays.colour_samples].mean(1)
 
     return torch.stack([of_pixels(one) for one in colour]), of_pixels(glossy)
 
@@ -67,10 +67,10 @@ def _near_to_far(rays: Rays, depth: Tensor) -> Tensor:
     view, place = number // (rays.rows * rays.columns), number % (rays.rows * rays.columns)
     row, column = place // rays.columns, place % rays.columns
     key = (view * rays.rows + row // 8) * rays.columns + column // 8
-    for bit in (4, 2, 1):                   # quarters of patches, and of these
+    for bit in (4, 2, 1):  # quarters of patches, and of these
         key = 4 * key + 2 * (row & bit > 0) + (column & bit > 0)
     tile = key.argsort()
-    depth = depth[tile, :rays.colour_samples * TILE**2]
+    depth = depth[tile, : rays.colour_samples * TILE**2]
     # numpy is several times faster
     ray = torch.from_numpy(np.argsort(depth.numpy(), axis=1)) if depth.device.type == "cpu" else depth.argsort(1)
     return (ray + tile[:, None] * rays.u.shape[1]).view(len(tile) * BRANCHES, -1)
@@ -87,9 +87,7 @@ def _by_pattern(patterns: Tensor) -> dict[int, Tensor]:
     return {pattern: torch.cat(index) for pattern, index in found.items()}
 
 
-def _points(
-    view: View, rays: Rays, depth: Tensor, solid: Tensor, order: Tensor, family: str,
-) -> tuple[Points, Tensor]:
+def _points(view: View, rays: Rays, depth: Tensor, solid: Tensor, order: Tensor, family: str) -> tuple[Points, Tensor]:
     """All points, on the rays `order` [G, R'], with the light that arrives there, and their patterns [G R']."""
     scenes = view.scenes
     given = [values.flatten() for values in (rays.u, rays.v, depth, solid)]
@@ -98,8 +96,16 @@ def _points(
         hits = Hits(view, *(values.index_select(0, order.flatten()).view_as(order) for values in given))
         slant = dot(hits.direction, hits.normal).abs_().div_(hits.length).clamp_(min=0.12)
         footprint = (hits.depth * of_tiles(view.inverse_k[:, :1, 0], hits.depth)[0]).div_(slant)
-        return (hits.solid, hits.face, *hits.local, footprint, hits.depth * hits.length,
-                hits.hit, torch.stack(hits.point, 1), torch.stack(hits.normal, 1))
+        return (
+            hits.solid,
+            hits.face,
+            *hits.local,
+            footprint,
+            hits.depth * hits.length,
+            hits.hit,
+            torch.stack(hits.point, 1),
+            torch.stack(hits.normal, 1),
+        )
 
     *values, hit, point, normal = in_blocks(surface, order)
     solid, face, x, y, z, footprint, distance = (one.flatten() for one in values)
@@ -127,7 +133,8 @@ def _painted(points: Points, index: Tensor, pattern: int, contrast: float) -> tu
 
 
 def _ruffled(normal: Tensor, leaves: Surface, index: Tensor) -> Tensor:
-    """Normals [G, 3, R'] for shading: those of leaves, at points `index` [n], are random. The geometry does not change.
+    """Normals [G, 3, R'] for shading: those of leaves, at points `index` [n], are random. The geometry does not
+    change.
     """
     cell = 1.3 * leaves.scale
     amount = 2.6 * resolved(cell, leaves.footprint)
@@ -166,7 +173,7 @@ def _light(points: Points, hit: Tensor, point: Tensor, normal: Tensor, leaves: T
         light = torch.lerp(world[3:6], world[0:3], up).mul_(open_share)
         half_open = (open_share * 0.5).add_(0.5)
         for i, lamp in enumerate(lamps):
-            distance, cosine, passed = seen[3 * i:3 * i + 3]
+            distance, cosine, passed = seen[3 * i : 3 * i + 3]
             lamp = of_tiles(lamp, distance)
             light += lamp[4:7] * (cosine * passed).mul_(half_open).div_((distance / lamp[7]).square_().add_(1))
         return light
@@ -188,7 +195,7 @@ def _towards(lamp: Tensor, point: Tensor, normal: Tensor) -> tuple[Tensor, Tenso
 @fused
 def _corners(world: Tensor, point: Tensor, normal: Tensor) -> Tensor:
     """Darkening [G, R'] at the corners of a room; planes that contain the surface are ignored."""
-    strength = 0.3 * (world[18] > world[15])                    # 0 where the scene is no room
+    strength = 0.3 * (world[18] > world[15])  # 0 where the scene is no room
     left = None
     for plane, facing in ((world[15:18], normal.clamp(min=0)), (world[18:21], -normal.clamp(max=0))):
         dark = (point - plane.movedim(1, 0)).abs_().div_(-0.35).exp_()
@@ -202,8 +209,9 @@ def _sky(view: View, rays: Rays, ray: Tensor) -> Tensor:
     scenes, dtype = view.scenes, rays.u.dtype
     scene = ray // (rays.u.numel() // len(scenes))
     u, v = (values.flatten().index_select(0, ray) for values in (rays.u, rays.v))
-    matrix, world = (columns(by_column(table[:, None], dtype), scene)
-                     for table in (view.rotation.mT @ view.inverse_k, scenes.world))
+    matrix, world = (
+        columns(by_column(table[:, None], dtype), scene) for table in (view.rotation.mT @ view.inverse_k, scenes.world)
+    )
     direction = [matrix[3 * i] * u + matrix[3 * i + 1] * v + matrix[3 * i + 2] for i in range(3)]
     length = dot(direction, direction).sqrt_()
     up = direction[2] / length

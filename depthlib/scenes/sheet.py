@@ -23,7 +23,7 @@ def contact_sheet(dataset: SceneDataset, columns: int = 4) -> Image.Image:
     """All items, `columns` beside each other: images in the order of time, depth, and flow and masks if there are."""
     items = [torch.cat(_pictures(dataset[i], dataset.distribution.depth_range), dim=-1) for i in range(len(dataset))]
     items += [torch.ones_like(items[0])] * (-len(items) % columns)
-    rows = [torch.cat(items[i:i + columns], dim=-1) for i in range(0, len(items), columns)]
+    rows = [torch.cat(items[i : i + columns], dim=-1) for i in range(0, len(items), columns)]
     return Image.fromarray((torch.cat(rows, dim=-2) * 255).round().byte().permute(1, 2, 0).numpy())
 
 
@@ -70,8 +70,14 @@ def main(argv: list[str] | None = None) -> int:
     knobs = {name: ast.literal_eval(value) for name, _, value in (knob.partition("=") for knob in options.knob)}
     distribution = wild(options.family, **knobs) if options.wild else SceneDistribution(options.family, **knobs)
     more = {"views": ("previous", "current", "next"), "extras": ("flow_next", "occluded_next", "moving")}
-    dataset = SceneDataset(distribution, options.split, options.count, first=options.first, progress=True,
-                           **(more if options.triplet else {}))
+    dataset = SceneDataset(
+        distribution,
+        options.split,
+        options.count,
+        first=options.first,
+        progress=True,
+        **(more if options.triplet else {}),
+    )
     contact_sheet(dataset, options.columns).save(options.out)
     return 0
 

@@ -20,7 +20,7 @@ Vector = tuple[float, float, float]
 Profile = tuple[float, float, float]
 CYLINDER: Profile = (1.0, 0.0, 0.0)
 ELLIPSOID: Profile = (1.0, 0.0, -1.0)
-CONE: Profile = (0.5, -0.5, 0.0)            # a paraboloid: pointed at the top, convex from every side
+CONE: Profile = (0.5, -0.5, 0.0)  # a paraboloid: pointed at the top, convex from every side
 
 
 def taper(top: float) -> Profile:
@@ -45,7 +45,7 @@ class Material:
 class Solid:
     """One convex solid: `axes` are its local unit vectors in the world (rows), `half` its half extents along them."""
 
-    profile: Profile | None         # None is a box
+    profile: Profile | None  # None is a box
     centre: Vector
     half: Vector
     axes: tuple[Vector, Vector, Vector]
@@ -82,18 +82,18 @@ class Scene:
     solids: list[Solid] = field(default_factory=list)
     lights: list[Light] = field(default_factory=list)
     cameras: dict[str, Camera] = field(default_factory=dict)
-    motions: dict[int, Motion] = field(default_factory=dict)        # of the instances that move
-    focal: float | None = None                  # focal length in image widths; None is the family's
+    motions: dict[int, Motion] = field(default_factory=dict)  # of the instances that move
+    focal: float | None = None  # focal length in image widths; None is the family's
     baseline: float = 0.0
-    ambient_up: Vector = (0.0, 0.0, 0.0)        # ambient light on surfaces that face up
+    ambient_up: Vector = (0.0, 0.0, 0.0)  # ambient light on surfaces that face up
     ambient_down: Vector = (0.0, 0.0, 0.0)
     haze: Vector = (0.7, 0.8, 0.9)
-    haze_length: float = 1e6                    # metres after which haze has taken 63 %
-    zenith: Vector = (0.2, 0.4, 0.8)            # colour of the sky overhead; the horizon has the colour of the haze
+    haze_length: float = 1e6  # metres after which haze has taken 63 %
+    zenith: Vector = (0.2, 0.4, 0.8)  # colour of the sky overhead; the horizon has the colour of the haze
     clouds: float = 0.0
     exposure: float = 1.0
-    corner: Vector = (0.0, 0.0, 0.0)            # room: its lowest and
-    opposite: Vector = (0.0, 0.0, 0.0)          # highest corner, for the darkening of corners; equal if there is none
+    corner: Vector = (0.0, 0.0, 0.0)  # room: its lowest and
+    opposite: Vector = (0.0, 0.0, 0.0)  # highest corner, for the darkening of corners; equal if there is none
     _instances: int = 0
 
     def new_instance(self) -> int:
@@ -112,7 +112,9 @@ class Scene:
 def _moved(solid: Solid, pose: np.ndarray) -> Solid:
     rotation, shift = pose[:3, :3], pose[:3, 3]
     axes = (np.array(solid.axes) @ rotation.T).tolist()
-    return replace(solid, centre=tuple((rotation @ np.array(solid.centre) + shift).tolist()), axes=tuple(map(tuple, axes)))
+    return replace(
+        solid, centre=tuple((rotation @ np.array(solid.centre) + shift).tolist()), axes=tuple(map(tuple, axes))
+    )
 
 
 def turn(angle: float) -> tuple[Vector, Vector, Vector]:
@@ -146,7 +148,9 @@ class Frame:
     def tilted(self, angle: float) -> Frame:
         """This frame turned about its own x, so that its y rises by `angle`."""
         c, s = math.cos(angle), math.sin(angle)
-        return replace(self, axes=tuple(_combine(axis, self.axes) for axis in ((1.0, 0.0, 0.0), (0.0, c, s), (0.0, -s, c))))
+        return replace(
+            self, axes=tuple(_combine(axis, self.axes) for axis in ((1.0, 0.0, 0.0), (0.0, c, s), (0.0, -s, c)))
+        )
 
     def another(self, label: int) -> Frame:
         """The same frame for a new object of class `label`."""
@@ -155,7 +159,9 @@ class Frame:
     def box(self, centre: Vector, size: Vector, material: Material) -> None:
         self._add(None, centre, size, self.axes, material)
 
-    def round(self, centre: Vector, size: Vector, material: Material, profile: Profile = CYLINDER, along: str = "z") -> None:
+    def round(
+        self, centre: Vector, size: Vector, material: Material, profile: Profile = CYLINDER, along: str = "z"
+    ) -> None:
         """A solid of revolution about the frame's `along` axis ("x", "y" or "z"); `size` is measured in the frame."""
         order = {"x": (1, 2, 0), "y": (2, 0, 1), "z": (0, 1, 2)}[along]
         self._add(profile, centre, tuple(size[i] for i in order), tuple(self.axes[i] for i in order), material)
@@ -180,11 +186,14 @@ def look(position: Vector, yaw: float, pitch: float, roll: float = 0.0) -> Camer
     forward = (sy * cp, cy * cp, sp)
     right = (cy, -sy, 0.0)
     down = (sy * sp, cy * sp, -cp)
-    return Camera(position, (
-        tuple(cr * right[i] + sr * down[i] for i in range(3)),
-        tuple(cr * down[i] - sr * right[i] for i in range(3)),
-        forward,
-    ))
+    return Camera(
+        position,
+        (
+            tuple(cr * right[i] + sr * down[i] for i in range(3)),
+            tuple(cr * down[i] - sr * right[i] for i in range(3)),
+            forward,
+        ),
+    )
 
 
 def shifted(camera: Camera, right: float = 0.0, up: float = 0.0, forward: float = 0.0) -> Camera:

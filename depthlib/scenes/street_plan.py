@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from depthlib.scenes.classes import class_id
 from depthlib.scenes.solids import Scene
 
-KERB = 0.13                         # height of the pavements
-LAWN = -0.05                        # of the ground around road and pavements
-FARTHEST = 77.0                     # where the ground ends
+KERB = 0.13  # height of the pavements
+LAWN = -0.05  # of the ground around road and pavements
+FARTHEST = 77.0  # where the ground ends
 
 
 def label(name: str) -> int:

@@ -76,7 +76,9 @@ def _rows(plan: Plan, dice: Dice) -> None:
                 break
             x = plan.outer(side) + side * (setback + one.uniform(0.0, 0.3))
             f = place(plan.scene, label("building"), x, y + width / 2, 0.0, -side * math.pi / 2)
-            things.building(f, one.fork(round(y * 100)), width, depth, height, "town" if plan.style == "town" else "house")
+            things.building(
+                f, one.fork(round(y * 100)), width, depth, height, "town" if plan.style == "town" else "house"
+            )
             y += width + gap
 
 
@@ -117,6 +119,7 @@ def _end(plan: Plan, dice: Dice) -> None:
 
 def _space(plan: Plan) -> Space:
     """Clutter on and above the road and the pavements, mostly near."""
+
     def spot(dice: Dice, radius: float) -> tuple[float, float]:
         x = dice.uniform(plan.left_walk - 1.0, plan.right_walk + 1.0)
         return x, 4.0 + radius + (min(plan.end, 50.0) - 6.0) * dice.unit() ** 1.7
@@ -136,7 +139,11 @@ def _light(scene: Scene, dice: Dice) -> None:
     warm = 1.0 - (math.degrees(height) - 28) / 34
     strength = 0.4 if overcast else dice.uniform(2.1, 2.9)
     far = 3000.0
-    position = (far * math.sin(azimuth) * math.cos(height), far * math.cos(azimuth) * math.cos(height), far * math.sin(height))
+    position = (
+        far * math.sin(azimuth) * math.cos(height),
+        far * math.cos(azimuth) * math.cos(height),
+        far * math.sin(height),
+    )
     scene.lights.append(
         Light(
             position,

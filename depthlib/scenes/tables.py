@@ -30,7 +30,7 @@ def where(kept: Tensor, *values: Tensor) -> tuple[Tensor, ...]:
 
 def linear(matrix: Tensor, points: Tensor) -> Tensor:
     """Matrices [n, M, K] times `points` [n, K, R]: [n, M, R]."""
-    if points.device.type == "cpu":         # one call costs less than many; on a GPU those are fused with what follows
+    if points.device.type == "cpu":  # one call costs less than many; on a GPU those are fused with what follows
         return torch.bmm(matrix, points)
     return sum(matrix[:, :, k, None] * points[:, None, k] for k in range(points.shape[1]))
 

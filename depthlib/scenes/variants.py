@@ -71,7 +71,9 @@ class OrdinalFrames(Dataset):
         self.pairs = [self._draw(frames[index]) for index in range(len(frames))]
 
     def _draw(self, item: dict[str, Any]) -> Tensor:
-        drawn = ordinal_pairs(item["depth"], item["valid"], _seed(item["name"]), self.count, equal_ratio=self.equal_ratio)
+        drawn = ordinal_pairs(
+            item["depth"], item["valid"], _seed(item["name"]), self.count, equal_ratio=self.equal_ratio
+        )
         return torch.stack([drawn.y1, drawn.x1, drawn.y2, drawn.x2, drawn.relation], dim=1)
 
     def __len__(self) -> int:
@@ -102,7 +104,12 @@ class RelativeFrames(Dataset):
     def __getitem__(self, index: int) -> dict[str, Any]:
         item = self.frames[index]
         relative = relative_map(item["depth"], item["valid"])
-        return {"image": item["image"], "relative": relative, "valid": torch.ones_like(item["valid"]), "name": item["name"]}
+        return {
+            "image": item["image"],
+            "relative": relative,
+            "valid": torch.ones_like(item["valid"]),
+            "name": item["name"],
+        }
 
     def fingerprint(self) -> str:
         return _digest("8-bit relative maps", self.frames.fingerprint())

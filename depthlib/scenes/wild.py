@@ -16,10 +16,15 @@ from torch.utils.data import Dataset
 
 from depthlib.scenes.distribution import SceneDistribution
 
-CANONICAL_FOCAL = 0.81          # image widths
+CANONICAL_FOCAL = 0.81  # image widths
 _ANY_CAMERA = {
-    "camera_height": (0.6, 2.0), "field_of_view": (45.0, 85.0), "exposure": (-1.0, 0.7), "noise": 3.0, "blur": 0.6,
-    "moving_share": 0.7, "clutter": 1.0,
+    "camera_height": (0.6, 2.0),
+    "field_of_view": (45.0, 85.0),
+    "exposure": (-1.0, 0.7),
+    "noise": 3.0,
+    "blur": 0.6,
+    "moving_share": 0.7,
+    "clutter": 1.0,
 }
 _WILD = {"rooms": {"pitch": (-40.0, 10.0)}, "streets": {"pitch": (-8.0, 8.0)}}
 _LENGTHS = ("depth", "depth_true", "baseline")
@@ -52,7 +57,7 @@ class CanonicalFocal(Dataset):
         self.dataset, self.focal = dataset, focal
 
     def __len__(self) -> int:
-        return len(self.dataset)        # type: ignore[arg-type]
+        return len(self.dataset)  # type: ignore[arg-type]
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         item = dict(self.dataset[index])
@@ -67,7 +72,7 @@ class CanonicalFocal(Dataset):
 
     def fingerprint(self) -> str:
         """That of the dataset, and the focal length."""
-        text = f"focal {self.focal} {self.dataset.fingerprint()}"       # type: ignore[attr-defined]
+        text = f"focal {self.focal} {self.dataset.fingerprint()}"  # type: ignore[attr-defined]
         return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -75,9 +80,10 @@ def metric_depth(depth: Tensor, focal: float, canonical: float = CANONICAL_FOCAL
     """Metres of a depth that a network trained on `CanonicalFocal` gives for a camera of another focal length.
 
     Args:
-        depth: any shape. focal: of the camera. canonical: of `CanonicalFocal`, or of any training with one focal length.
-            Both in the same unit: image widths, K[0, 0] / W, for images of the format of the training; for any format,
-            a portrait for one, multiples of sqrt(H W) (`depthlib.geometry.focal.relative_focal`, with the reason).
+        depth: any shape. focal: of the camera. canonical: of `CanonicalFocal`, or of any training with one focal
+            length. Both in the same unit: image widths, K[0, 0] / W, for images of the format of the training; for any
+            format, a portrait for one, multiples of sqrt(H W) (`depthlib.geometry.focal.relative_focal`, with the
+            reason).
 
     Raises:
         ValueError: a focal length that is not above 0.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-WIDTH, HEIGHT, REACH = 132, 18, 2.0     # the drawing ends at twice the detectable difference
+WIDTH, HEIGHT, REACH = 132, 18, 2.0  # the drawing ends at twice the detectable difference
 
 
 def interval_svg(worth: tuple[float, float, float] | None) -> str:
@@ -24,7 +24,7 @@ def interval_svg(worth: tuple[float, float, float] | None) -> str:
         x = _x(end)
         if abs(end) <= REACH:
             parts.append(f'<line class="interval" x1="{x:.1f}" x2="{x:.1f}" y1="{middle - 3:g}" y2="{middle + 3:g}"/>')
-        else:                               # an arrow: it goes on beyond the drawing
+        else:  # an arrow: it goes on beyond the drawing
             tail = x - 4 if end > 0 else x + 4
             parts.append(
                 f'<path class="interval" d="M{tail:.1f} {middle - 3:g} L{x:.1f} {middle:g} L{tail:.1f} '

@@ -15,8 +15,12 @@ from depthlib.report.verdict_files import read_verdicts
 from depthlib.report.verdicts import STATUSES, Verdict
 from depthlib.site.lesson import Gap
 
-NAMES = {       # the five papers of the course, in its order; one that is not built yet is a gap
-    "anuw": "ANUW", "dacnn": "DACNN", "mobile": "Depth on phones", "dual": "Dual networks", "synergy": "Look Deeper",
+NAMES = {  # the five papers of the course, in its order; one that is not built yet is a gap
+    "anuw": "ANUW",
+    "dacnn": "DACNN",
+    "mobile": "Depth on phones",
+    "dual": "Dual networks",
+    "synergy": "Look Deeper",
 }
 
 
@@ -94,7 +98,7 @@ def read_ledger(folder: Path, papers: Path = FOLDER) -> tuple[list[PaperLedger],
 def _paper(key: str, name: str, papers: Path, gaps: list[Gap]) -> PublishedPaper | None:
     try:
         return load_paper(key, papers)
-    except Exception as error:          # whatever is wrong with one file must not cost the page of the others
+    except Exception as error:  # whatever is wrong with one file must not cost the page of the others
         gaps.append(Gap(name, f"its claims cannot be read: {error}"))
         return None
 

@@ -67,10 +67,20 @@ def write_notebook_html(executed: Path, target: Path, renamed: Mapping[str, str]
     body = harmless(Cells(executed.parent, renamed or {}).from_notebook_node(notebook)[0])
     code = script("notebook.js")
     found = [(unescape(name), plain_text(words)) for name, words in HEADING.findall(body)]
-    page = templates().get_template("notebook.html.j2").render(
-        mark=Markup(mark), title=title(notebook, executed.stem), name=executed.name, body=Markup(body), headings=found,
-        policy=policy(code), script=Markup(code), css=Markup(stylesheet("page.css", "notebook.css")),
-        colours=Markup(code_colours()),
+    page = (
+        templates()
+        .get_template("notebook.html.j2")
+        .render(
+            mark=Markup(mark),
+            title=title(notebook, executed.stem),
+            name=executed.name,
+            body=Markup(body),
+            headings=found,
+            policy=policy(code),
+            script=Markup(code),
+            css=Markup(stylesheet("page.css", "notebook.css")),
+            colours=Markup(code_colours()),
+        )
     )
     with paths.atomic_write(target) as temporary:
         temporary.write_text(page, encoding="utf-8", newline="\n")

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from depthlib.course.lessons import Lesson
 
 PAGE = "index.html"
-PICTURES_LIMIT = 4_800_000          # characters of all pictures: the whole page stays below 6 MB
+PICTURES_LIMIT = 4_800_000  # characters of all pictures: the whole page stays below 6 MB
 KIND_WORDS = ("claims of the papers", "our questions", "counts of parameters and operations")
 KIND_NAMES = dict(zip(KINDS, KIND_WORDS, strict=True))
 SLUGS = {word: word.replace(" ", "-") for word in STATUSES}
@@ -76,17 +76,34 @@ def render(folder: Path, scale: Profile, ledgers: list[PaperLedger], views: list
     images = {anchor(view, item): item.image for view in views for item in view.results.items if item.image is not None}
     code = script("page.js")
     counts = {word: sum(ledger.counts[word] for ledger in ledgers) for word in STATUSES}
-    return templates().get_template("page.html.j2").render(
-        profile=scale, ledgers=ledgers, lessons=views, gaps=gaps, counts=counts, total=sum(counts.values()),
-        by_kind={
-            KIND_NAMES[kind]: {word: sum(ledger.by_kind[kind][word] for ledger in ledgers) for word in STATUSES}
-            for kind in KINDS
-        },
-        slugs=SLUGS, runs=sum(ledger.runs for ledger in ledgers), pictures=embed(images, PICTURES_LIMIT),
-        policy=policy(code), css=Markup(stylesheet("page.css")), script=Markup(code), anchor=anchor,
-        href=lambda name: quote(name), prose=lambda text: Markup(to_html(text, folder)),
-        drawing=lambda row: Markup(interval_svg(row.worth)), sample=Markup(interval_svg((0.6, 0.1, 1.1))),
-        effect=effect, looks=lambda ledger, row: looks(views, ledger, row),
+    return (
+        templates()
+        .get_template("page.html.j2")
+        .render(
+            profile=scale,
+            ledgers=ledgers,
+            lessons=views,
+            gaps=gaps,
+            counts=counts,
+            total=sum(counts.values()),
+            by_kind={
+                KIND_NAMES[kind]: {word: sum(ledger.by_kind[kind][word] for ledger in ledgers) for word in STATUSES}
+                for kind in KINDS
+            },
+            slugs=SLUGS,
+            runs=sum(ledger.runs for ledger in ledgers),
+            pictures=embed(images, PICTURES_LIMIT),
+            policy=policy(code),
+            css=Markup(stylesheet("page.css")),
+            script=Markup(code),
+            anchor=anchor,
+            href=lambda name: quote(name),
+            prose=lambda text: Markup(to_html(text, folder)),
+            drawing=lambda row: Markup(interval_svg(row.worth)),
+            sample=Markup(interval_svg((0.6, 0.1, 1.1))),
+            effect=effect,
+            looks=lambda ledger, row: looks(views, ledger, row),
+        )
     )
 
 
@@ -97,14 +114,16 @@ def anchor(view: LessonView, item: Item | None = None) -> str:
 
 
 def looks(views: list[LessonView], ledger: PaperLedger, row: Row) -> list[tuple[str, str]]:
-    """Where to read more of a claim, as (words, id): its table in the paper's lesson or all verdicts, and the lesson.
+    """Where to read more of a claim, as (words, id): its table in the paper's lesson or all verdicts, and the
+    lesson.
     """
     view = next((view for view in views if view.paper == ledger.key), None)
     if view is None:
         return []
     found = [(name, view.results.find("table", name)) for name in (row.verdict.claim.family, "verdicts")]
     places = [
-        ("the paper's table" if name != "verdicts" else "all verdicts", anchor(view, item)) for name, item in found
+        ("the paper's table" if name != "verdicts" else "all verdicts", anchor(view, item))
+        for name, item in found
         if item
     ]
     return [*places[:1], ("lesson", anchor(view))]
@@ -127,7 +146,7 @@ def effect(row: Row) -> dict[str, str]:
 
 
 def _view(
-    folder: Path, lesson: Lesson, results: LessonResults, lessons: Sequence[Lesson], gaps: list[Gap],
+    folder: Path, lesson: Lesson, results: LessonResults, lessons: Sequence[Lesson], gaps: list[Gap]
 ) -> LessonView:
     """Renders the lesson's notebook as a page too."""
     name, page = lesson.notebook, None
@@ -137,7 +156,7 @@ def _view(
         try:
             write_notebook_html(folder / f"{name}.ipynb", folder / "html" / f"{name}.html", there)
             page = f"html/{name}.html"
-        except Exception as error:      # one notebook that cannot be shown must not cost the report
+        except Exception as error:  # one notebook that cannot be shown must not cost the report
             gaps.append(Gap(name, f"the notebook cannot be rendered as a page: {type(error).__name__}: {error}"))
     versions = (results.notebook.metadata.get("depthlib", {}).get("versions", {}) if results.notebook else {}) or {}
     shown = ", ".join(f"{key} {versions[key]}" for key in ("python", "torch", "numpy") if key in versions)

@@ -12,9 +12,9 @@ from PIL import Image
 
 from depthlib.report.png import DPI
 
-SCREEN_DPI = 100                    # a figure of 7.2 inches is 720 CSS pixels wide
-QUALITIES = (68, 54, 40, 25)    # of WebP, tried in turn until all pictures fit
-FEW_COLOURS = 4096                  # lines and text: kept without loss where that costs little
+SCREEN_DPI = 100  # a figure of 7.2 inches is 720 CSS pixels wide
+QUALITIES = (68, 54, 40, 25)  # of WebP, tried in turn until all pictures fit
+FEW_COLOURS = 4096  # lines and text: kept without loss where that costs little
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,9 @@ def embed(images: Mapping[str, Image.Image], limit: int) -> dict[str, Picture]:
 
 def _picture(image: Image.Image, quality: int) -> Picture:
     content = _webp(image, quality=quality, method=2)
-    if image.getcolors(FEW_COLOURS) and len(
-        exact := _webp(image, lossless=True, quality=60, method=1)
-    ) <= 1.5 * len(content):
+    if image.getcolors(FEW_COLOURS) and len(exact := _webp(image, lossless=True, quality=60, method=1)) <= 1.5 * len(
+        content
+    ):
         content = exact
     width, height = (round(side * SCREEN_DPI / DPI) for side in image.size)
     return Picture(f"data:image/webp;base64,{base64.b64encode(content).decode()}", width, height)

@@ -25,7 +25,12 @@ class Prose(IPythonRenderer):
     """
 
     def __init__(
-        self, folder: Path, *, prefix: str = "", renamed: dict[str, str] | None = None, raw_html: bool = False,
+        self,
+        folder: Path,
+        *,
+        prefix: str = "",
+        renamed: dict[str, str] | None = None,
+        raw_html: bool = False,
         **options,
     ):
         super().__init__(escape=not raw_html, allow_harmful_protocols=False, **options)
@@ -59,16 +64,20 @@ class Prose(IPythonRenderer):
 
 
 def mathml(tex: str, display: bool = False) -> str:
-    """A formula as one `<math>` element, which browsers draw without a script; what is not understood, as its source."""
-    try:                            # deep nesting would exhaust Python's stack
-        element = None if tex.count("{") > 200 else convert_to_element(tex.strip(), display="block" if display else "inline")
-    except Exception:               # the converter raises whatever its insides raise
+    """A formula as one `<math>` element, which browsers draw without a script; what is not understood, as its
+    source.
+    """
+    try:  # deep nesting would exhaust Python's stack
+        element = (
+            None if tex.count("{") > 200 else convert_to_element(tex.strip(), display="block" if display else "inline")
+        )
+    except Exception:  # the converter raises whatever its insides raise
         element = None
-    if element is None or "\\" in "".join(element.itertext()):         # an unknown command is passed through
+    if element is None or "\\" in "".join(element.itertext()):  # an unknown command is passed through
         return f'<code class="tex">{escape(tex.strip())}</code>'
     element.set("alttext", tex.strip())
-    element.attrib.pop("xmlns", None)       # HTML needs none, and nbconvert's headings would turn it into a prefix
-    for part in element.iter():     # its characters are references such as &#x0003C; until they are written
+    element.attrib.pop("xmlns", None)  # HTML needs none, and nbconvert's headings would turn it into a prefix
+    for part in element.iter():  # its characters are references such as &#x0003C; until they are written
         part.text = unescape(part.text or "")
     return ElementTree.tostring(element, encoding="unicode")
 

@@ -10,7 +10,13 @@ from depthlib.data.transforms.draws import generator_of
 
 
 def augment(
-    batch: dict[str, Any], *, seed: int, step: int, flip: float, colour: float, colour_share: float = 1.0,
+    batch: dict[str, Any],
+    *,
+    seed: int,
+    step: int,
+    flip: float,
+    colour: float,
+    colour_share: float = 1.0,
     positions: Sequence[int] | None = None,
 ) -> dict[str, Any]:
     """Flip each image with probability `flip`; scale brightness, contrast, saturation of a share by 1 +- `colour`.

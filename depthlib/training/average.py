@@ -46,7 +46,7 @@ class WeightAverage:
                 current.append(value)
             else:
                 self.values[name].copy_(value)
-        torch._foreach_lerp_(averaged, current, share)      # one kernel for all tensors
+        torch._foreach_lerp_(averaged, current, share)  # one kernel for all tensors
         self.updates += 1
 
     def copy_to(self, model: nn.Module) -> None:

@@ -15,7 +15,7 @@ import torch
 from depthlib.base.paths import atomic_write, set_aside
 from depthlib.training import stopping
 
-DIGEST = 32         # bytes at the end of the file: the SHA-256 of what stands before
+DIGEST = 32  # bytes at the end of the file: the SHA-256 of what stands before
 
 
 class Checkpoint:
@@ -43,7 +43,7 @@ class Checkpoint:
         with atomic_write(self.path) as temporary, temporary.open("wb+") as file:
             try:
                 torch.save(state, file)
-            except RuntimeError as error:           # of torch's archive, after one of the disk
+            except RuntimeError as error:  # of torch's archive, after one of the disk
                 raise (error.__context__ if isinstance(error.__context__, OSError) else error) from None
             file.seek(0)
             file.write(hashlib.file_digest(file, "sha256").digest())
@@ -61,5 +61,5 @@ class Checkpoint:
             return set_aside(self.path, "found another content than that of its checksum")
         try:
             return torch.load(io.BytesIO(content[:-DIGEST]), map_location=device, weights_only=True)
-        except pickle.UnpicklingError:          # its message advises to load the file all the same
+        except pickle.UnpicklingError:  # its message advises to load the file all the same
             return set_aside(self.path, "found other objects than tensors and numbers")

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from depthlib.training.parallel import mean_over_processes, rank_and_size
 
-READ_EVERY = 50             # steps on CUDA, where reading a number waits for all work before it
+READ_EVERY = 50  # steps on CUDA, where reading a number waits for all work before it
 
 
 class TrainingDiverged(RuntimeError):
@@ -66,7 +66,9 @@ class Log:
             self.read()
 
     def read(self) -> None:
-        """Append what was collected to the curve. Raises TrainingDiverged with the first step whose loss is not finite."""
+        """Append what was collected to the curve. Raises TrainingDiverged with the first step whose loss is not
+        finite.
+        """
         for step, lr, parts in self._steps:
             row = {name: sum(float(part[name]) for part in parts) / len(parts) for name in parts[0]}
             row = mean_over_processes(row)

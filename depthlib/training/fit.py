@@ -60,7 +60,8 @@ class Plan:
         clip: largest gradient norm, or None.
         accumulate: parts of a batch that go through the network one after the other, where a batch does not fit.
             The loss of a step is the mean of theirs.
-        average: decay of the moving average of the weights that is returned, see `WeightAverage`; None returns the last.
+        average: decay of the moving average of the weights that is returned, see `WeightAverage`; None returns the
+            last.
         median_start: whether the depth heads start at the median of the labels, see `start_at_median`.
         validate_every: steps between two validations, see `fit`; 0 for none.
         flip: probability of a horizontal flip of an image and its labels.
@@ -142,19 +143,21 @@ def fit(
     if plan.trunk_rate != 1:
         groups = with_trunk_rate(groups, model, lr=plan.lr, factor=plan.trunk_rate)
     optimizer = make_optimizer(
-        plan.optimizer, groups, lr=plan.lr, betas=plan.betas, eps=plan.eps, weight_decay=plan.weight_decay,
+        plan.optimizer, groups, lr=plan.lr, betas=plan.betas, eps=plan.eps, weight_decay=plan.weight_decay
     )
     rates = [group["lr"] for group in optimizer.param_groups]
     average = WeightAverage(model, plan.average) if plan.average is not None else None
-    rank, processes = rank_and_size()       # 0 and 1, except under torchrun, where each has a share of the batch
+    rank, processes = rank_and_size()  # 0 and 1, except under torchrun, where each has a share of the batch
     if isinstance(optimizer, MTAdam) and (processes > 1 or plan.clip is not None or plan.accumulate > 1):
         raise ValueError(
-            f"optimizer: found mtadam with {processes} processes, clip {plan.clip}, accumulate {plan.accumulate}, expected "
+            f"optimizer: found mtadam with {processes} processes, clip {plan.clip}, accumulate {plan.accumulate}, "
+            f"expected "
             "one process, no clip, whole batches"
         )
     if plan.batch_size % (processes * plan.accumulate):
         raise ValueError(
-            f"batch_size: found {plan.batch_size}, expected a multiple of {processes} processes x {plan.accumulate} parts"
+            f"batch_size: found {plan.batch_size}, expected a multiple of {processes} processes x {plan.accumulate} "
+            f"parts"
         )
     loss_of = in_parallel(model, task, device)
     if compiled and device.type == "cuda":
@@ -173,18 +176,30 @@ def fit(
     log = Log(curve, device)
     started = time.perf_counter()
     for step, batch in enumerate(
-        batches(dataset, plan, seed=seed, first=first, steps=steps, transform=transform, workers=workers, device=device),
+        batches(
+            dataset, plan, seed=seed, first=first, steps=steps, transform=transform, workers=workers, device=device
+        ),
         start=first,
     ):
         batch = {k: v.to(device, non_blocking=True) if isinstance(v, Tensor) else v for k, v in batch.items()}
         batch = augment(
-            batch, seed=seed, step=step, flip=plan.flip, colour=plan.colour, colour_share=plan.colour_share,
+            batch,
+            seed=seed,
+            step=step,
+            flip=plan.flip,
+            colour=plan.colour,
+            colour_share=plan.colour_share,
             positions=range(rank, plan.batch_size, processes),
         )
         batch["image"] = batch["image"].contiguous(memory_format=torch.channels_last)
 
         factor = rate_factor(
-            plan.schedule, step, plan.steps, power=plan.power, milestones=plan.milestones, drop=plan.drop,
+            plan.schedule,
+            step,
+            plan.steps,
+            power=plan.power,
+            milestones=plan.milestones,
+            drop=plan.drop,
             warmup=plan.warmup,
         )
         for group, rate in zip(optimizer.param_groups, rates, strict=True):
@@ -214,11 +229,17 @@ def fit(
             on_step(done, log.loss, plan.batch_size * (done - first) / (time.perf_counter() - started))
         if checkpoint is not None and rank == 0 and done < steps and checkpoint.due():
             log.read()
-            checkpoint.save({
-                "model": model.state_dict(), "optimizer": optimizer.state_dict(), "task": task.state_dict(),
-                "average": average.state_dict() if average is not None else {},
-                "random": random_state(), "curve": curve.values, "step": done,
-            })
+            checkpoint.save(
+                {
+                    "model": model.state_dict(),
+                    "optimizer": optimizer.state_dict(),
+                    "task": task.state_dict(),
+                    "average": average.state_dict() if average is not None else {},
+                    "random": random_state(),
+                    "curve": curve.values,
+                    "step": done,
+                }
+            )
     log.read()
     if average is not None and steps == plan.steps:
         average.copy_to(model)
@@ -226,16 +247,25 @@ def fit(
 
 
 def batches(
-    dataset: Dataset, plan: Plan, *, seed: int, first: int, steps: int, transform: Transform | None, workers: int,
+    dataset: Dataset,
+    plan: Plan,
+    *,
+    seed: int,
+    first: int,
+    steps: int,
+    transform: Transform | None,
+    workers: int,
     device: torch.device,
 ) -> DataLoader:
     """The batches of steps `first` to `steps`, the share of this process."""
-    order = BatchOrder(len(dataset), plan.batch_size, seed, first, steps, *rank_and_size())     # type: ignore[arg-type]
+    order = BatchOrder(len(dataset), plan.batch_size, seed, first, steps, *rank_and_size())  # type: ignore[arg-type]
     return DataLoader(
         dataset if transform is None else Transformed(dataset, transform, seed),
         batch_sampler=order if transform is None else StepSampler(order, first),
-        collate_fn=collate, num_workers=workers, pin_memory=device.type == "cuda",
-        generator=torch.Generator(),        # else the loader would draw from the generator of dropout
+        collate_fn=collate,
+        num_workers=workers,
+        pin_memory=device.type == "cuda",
+        generator=torch.Generator(),  # else the loader would draw from the generator of dropout
     )
 
 
@@ -245,7 +275,10 @@ def parts(batch: Batch, count: int) -> Iterator[Batch]:
         yield batch
         return
     for part in range(count):
-        yield {k: v[part::count] if isinstance(v, Tensor) and v.ndim or isinstance(v, list) else v for k, v in batch.items()}
+        yield {
+            k: v[part::count] if isinstance(v, Tensor) and v.ndim or isinstance(v, list) else v
+            for k, v in batch.items()
+        }
 
 
 def validated(model: nn.Module, validate: Callable[[nn.Module], Mapping[str, float]]) -> dict[str, float]:
@@ -267,7 +300,7 @@ class BatchOrder:
     """
 
     def __init__(
-        self, size: int, batch_size: int, seed: int, first: int, steps: int, rank: int = 0, processes: int = 1,
+        self, size: int, batch_size: int, seed: int, first: int, steps: int, rank: int = 0, processes: int = 1
     ):
         if steps > 0 and size < batch_size:
             raise ValueError(f"dataset: found {size} images, expected at least one batch of {batch_size}")

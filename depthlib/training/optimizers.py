@@ -13,7 +13,7 @@ OPTIMIZERS = ("adam", "adamw", "sgd", "mtadam")
 
 
 def make_optimizer(
-    name: str, groups: list[dict[str, Any]], *, lr: float, betas: tuple[float, float], eps: float, weight_decay: float,
+    name: str, groups: list[dict[str, Any]], *, lr: float, betas: tuple[float, float], eps: float, weight_decay: float
 ) -> Optimizer:
     """Adam, AdamW, SGD with momentum `betas[0]`, or `MTAdam`. Raises ValueError for an unknown name."""
     if name in ("adam", "adamw"):
@@ -27,13 +27,18 @@ def make_optimizer(
     raise ValueError(f"optimizer: found {name!r}, expected one of {', '.join(OPTIMIZERS)}")
 
 
-def with_trunk_rate(groups: list[dict[str, Any]], model: nn.Module, *, lr: float, factor: float) -> list[dict[str, Any]]:
-    """The groups with the parameters of `model.trunk` in groups of their own, at `factor` times the rate of their group.
+def with_trunk_rate(
+    groups: list[dict[str, Any]], model: nn.Module, *, lr: float, factor: float
+) -> list[dict[str, Any]]:
+    """The groups with the parameters of `model.trunk` in groups of their own, at `factor` times the rate of their
+    group.
 
     Raises ValueError for a network without `trunk`.
     """
     if not isinstance(getattr(model, "trunk", None), nn.Module):
-        raise ValueError(f"trunk_rate: found a {type(model).__name__} without a module `trunk`, expected a network with one")
+        raise ValueError(
+            f"trunk_rate: found a {type(model).__name__} without a module `trunk`, expected a network with one"
+        )
     trunk = {id(parameter) for parameter in model.trunk.parameters()}
     split = []
     for group in groups:

@@ -9,7 +9,13 @@ SCHEDULES = ("constant", "poly", "step", "cosine")
 
 
 def rate_factor(
-    schedule: str, step: int, steps: int, *, power: float = 0.9, milestones: Sequence[float] = (), drop: float = 0.1,
+    schedule: str,
+    step: int,
+    steps: int,
+    *,
+    power: float = 0.9,
+    milestones: Sequence[float] = (),
+    drop: float = 0.1,
     warmup: int = 0,
 ) -> float:
     """Factor on the initial learning rate at `step` of `steps`, evaluated at every step.

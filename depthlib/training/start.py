@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.utils.data import Dataset
 
-MOST_ITEMS = 512                # of a large set; the median of so many does not move any more
+MOST_ITEMS = 512  # of a large set; the median of so many does not move any more
 
 
 def start_at_median(model: nn.Module, dataset: Dataset) -> float:
@@ -34,12 +34,14 @@ def median_depth(dataset: Dataset) -> float:
 
     Raises ValueError when items have no depth in metres, or no pixel is valid.
     """
-    count = len(dataset)                    # type: ignore[arg-type]
+    count = len(dataset)  # type: ignore[arg-type]
     chosen = torch.linspace(0, count - 1, min(count, MOST_ITEMS)).round().long().unique().tolist() if count else []
     depths = []
     for item in (dataset[i] for i in chosen):
         if "depth" not in item:
-            raise ValueError(f"depth: found items with {', '.join(item)}, expected labels in metres, whose median it is")
+            raise ValueError(
+                f"depth: found items with {', '.join(item)}, expected labels in metres, whose median it is"
+            )
         depths.append(item["depth"][item["valid"] & (item["depth"] > 0)])
     if not any(depth.numel() for depth in depths):
         raise ValueError("depth: found no valid label in the training data, expected at least one")

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)       # Ctrl-C; `kill`, `timeout`, a cluster's time limit
+SIGNALS = (signal.SIGINT, signal.SIGTERM)  # Ctrl-C; `kill`, `timeout`, a cluster's time limit
 
 
 class _Held:
@@ -28,7 +28,7 @@ class _Held:
                 signal.signal(number, self._receive)
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
-        if os.getpid() != self.process:         # a worker that reads data inherits this; Ctrl-C reaches it as well
+        if os.getpid() != self.process:  # a worker that reads data inherits this; Ctrl-C reaches it as well
             if number == signal.SIGTERM:
                 os._exit(128 + number)
             return

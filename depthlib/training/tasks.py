@@ -39,6 +39,6 @@ class Supervised(BaseTask):
         self.function, self.options = resolve(loss), options or {}
 
     def loss(self, model: nn.Module, batch: dict[str, Any]) -> tuple[Tensor, dict[str, Tensor]]:
-        prediction = model(batch["image"]).float()      # losses in float32 also under autocast
+        prediction = model(batch["image"]).float()  # losses in float32 also under autocast
         result = self.function(prediction, batch["depth"], batch["valid"], **self.options)
         return result if isinstance(result, tuple) else (result, {})

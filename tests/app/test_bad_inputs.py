@@ -16,7 +16,8 @@ from depthlib.base import paths
 from depthlib.models import create_model
 from depthlib.models.weights import save_weights
 
-# command | exit status | what is said. {name} is a file or folder of the fixture `place`; {smoke}: the smallest profile, on the CPU.
+# command | exit status | what is said. {name} is a file or folder of the fixture `place`; {smoke}: the smallest
+# profile, on the CPU.
 SMOKE = "--profile smoke --device cpu"
 TABLE = r"""
 run nothing a --data rooms                                      | 2 | paper: found 'nothing', expected one of anuw,
@@ -119,9 +120,22 @@ def training_is_allowed(monkeypatch):
 def place(tmp_path_factory):
     """Files and folders that no command can use, by name, and some that it can."""
     folder = tmp_path_factory.mktemp("bad")
-    at = {name: folder / name for name in (
-        "nowhere", "new", "text", "loop", "empty", "halves", "pickle", "foreign", "weights", "notebook", "maps",
-    )}
+    at = {
+        name: folder / name
+        for name in (
+            "nowhere",
+            "new",
+            "text",
+            "loop",
+            "empty",
+            "halves",
+            "pickle",
+            "foreign",
+            "weights",
+            "notebook",
+            "maps",
+        )
+    }
     at["text"].write_text("not what it should be\n")
     at["loop"].symlink_to(at["loop"])
     at["empty"].mkdir()
@@ -129,7 +143,9 @@ def place(tmp_path_factory):
     (at["halves"] / "start-unet-rooms-s0-000000000000" / "record.json").write_text('{"key": "0')
     torch.save({"a": torch.zeros(1)}, at["pickle"])
     save_file({"a": torch.zeros(1)}, at["foreign"])
-    save_weights(create_model("unet", width=4), at["weights"], model_name="unet", options={"width": 4}, input_size=[32, 32])
+    save_weights(
+        create_model("unet", width=4), at["weights"], model_name="unet", options={"width": 4}, input_size=[32, 32]
+    )
     at["notebook"].write_bytes((paths.notebooks_dir() / "00_start_here.ipynb").read_bytes())
     Image.fromarray(np.zeros((32, 32, 3), np.uint8)).save(folder / "photo.png")
     at["photo"], at["slurm"] = folder / "photo.png", paths.REPOSITORY / "depthlib" / "course" / "batch" / "slurm"
@@ -141,7 +157,9 @@ def place(tmp_path_factory):
 def rows():
     for line in TABLE.strip().splitlines():
         command, status, says = (part.strip() for part in line.split(" | "))
-        yield pytest.param(command, int(status), says, id=command, marks=[pytest.mark.slow] if "batch_size" in command else [])
+        yield pytest.param(
+            command, int(status), says, id=command, marks=[pytest.mark.slow] if "batch_size" in command else []
+        )
 
 
 def on_disk(folder):
@@ -158,7 +176,9 @@ def called(command, **at):
 def without_packages(monkeypatch, *starts):
     """As if these packages were not installed."""
     find = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *a: None if name.startswith(starts) else find(name, *a))
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *a: None if name.startswith(starts) else find(name, *a)
+    )
 
 
 @pytest.mark.parametrize(("command", "status", "says"), list(rows()))
@@ -198,6 +218,7 @@ def test_a_place_that_cannot_be_written(place, monkeypatch, command, where, vari
     for name, default in PLACES.items():
         monkeypatch.setenv(name, str(folder / (where if name == variable else default)))
     if where == "read-only":
+
         def refuse(*a, **k):
             raise PermissionError(errno.EACCES, "Permission denied", str(folder / where))
 
@@ -206,7 +227,9 @@ def test_a_place_that_cannot_be_written(place, monkeypatch, command, where, vari
     before = on_disk(folder)
     result, said = called(command)
     assert result.exit_code == (2 if command.startswith("reproduce") else 1), (said, result.exception)
-    assert str(folder / where.partition("/")[0]) in said.replace(" ", "") and len(result.output.strip().splitlines()) <= 2
+    assert (
+        str(folder / where.partition("/")[0]) in said.replace(" ", "") and len(result.output.strip().splitlines()) <= 2
+    )
     assert "Traceback" not in said and on_disk(folder) == before
 
 

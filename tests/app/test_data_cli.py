@@ -38,4 +38,6 @@ def test_no_command_is_slow_to_import() -> None:
     import sys
 
     code = "import sys, depthlib.app.data_cli; print([m for m in ('torch', 'matplotlib', 'scipy') if m in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    )

@@ -11,7 +11,9 @@ from depthlib.data.images import resize
 
 
 def test_strips_are_the_whole_picture(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Made in strips of three columns, the depth is what one call of `resize` gives, where it grows and where it shrinks."""
+    """Made in strips of three columns, the depth is what one call of `resize` gives, where it grows and where it
+    shrinks.
+    """
     monkeypatch.setattr(depth_picture, "STRIP", 3 * 50)
     depth = torch.rand(1, 12, 16, generator=torch.Generator().manual_seed(0))
     for size in ((50, 71), (9, 20), (12, 16)):

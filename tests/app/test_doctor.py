@@ -26,8 +26,20 @@ def quiet_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def test_every_part_is_looked_at() -> None:
     findings = list(doctor.examine())
-    assert {"Python", "packages", "depthlib", "torchvision", "device", "threads", "CPU instructions", "results", "run store",
-            "cache", "real samples", "weights for predict"} <= {finding.what for finding in findings}
+    assert {
+        "Python",
+        "packages",
+        "depthlib",
+        "torchvision",
+        "device",
+        "threads",
+        "CPU instructions",
+        "results",
+        "run store",
+        "cache",
+        "real samples",
+        "weights for predict",
+    } <= {finding.what for finding in findings}
     assert all(finding.advice for finding in findings if not finding.ok)
     assert torch.__version__.split("+")[0] in next(finding.value for finding in findings if finding.what == "packages")
 
@@ -68,7 +80,9 @@ def test_more_threads_than_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found("threads").ok
 
 
-@pytest.mark.parametrize("quota, cores", [("150000 100000\n", 1.5), ("max 100000\n", 4), ("900000 100000\n", 4), ("odd\n", 4)])
+@pytest.mark.parametrize(
+    "quota, cores", [("150000 100000\n", 1.5), ("max 100000\n", 4), ("900000 100000\n", 4), ("odd\n", 4)]
+)
 def test_usable_cores(monkeypatch: pytest.MonkeyPatch, quota: str, cores: float) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 16)
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(4)), raising=False)
@@ -91,7 +105,9 @@ def test_folders(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert not found("run store").ok and "DEPTHLIB_STORE" in found("run store").advice
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=2**30))
-    assert "1.0 GiB free" in found("cache").value and "DEPTHLIB_CACHE" in found("cache").advice and not found("cache").ok
+    assert (
+        "1.0 GiB free" in found("cache").value and "DEPTHLIB_CACHE" in found("cache").advice and not found("cache").ok
+    )
 
 
 def test_samples(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -103,7 +119,9 @@ def test_samples(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def test_findings_are_printed_as_they_come(capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Importing torch takes seconds, in which something should stand on the screen; and the last line is a next step."""
+    """Importing torch takes seconds, in which something should stand on the screen; and the last line is a next
+    step.
+    """
     seen = []
 
     def slow() -> list:
@@ -121,7 +139,7 @@ def test_findings_are_printed_as_they_come(capsys: pytest.CaptureFixture, monkey
 def test_report_and_line(capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     assert doctor.report() == sum(not finding.ok for finding in doctor.examine())
     assert "Python" in capsys.readouterr().out
-    monkeypatch.setenv("DEPTHLIB_SAMPLES", "/[red]no")          # brackets are no markup
+    monkeypatch.setenv("DEPTHLIB_SAMPLES", "/[red]no")  # brackets are no markup
     assert doctor.report() >= 1
     assert "[red]no" in capsys.readouterr().out
     line = doctor.line()

@@ -30,7 +30,9 @@ def test_all_lessons_without_solutions(tmp_path: Path) -> None:
         source = read_notebook(paths.notebooks_dir() / f"{lesson.notebook}.ipynb")
         copy = read_notebook(tmp_path / "mine" / f"{lesson.notebook}.ipynb")
         solutions = [cell.source for cell in source.cells if "solution" in tags(cell)]
-        assert [cell.source for cell in copy.cells] == [cell.source for cell in source.cells if "solution" not in tags(cell)]
+        assert [cell.source for cell in copy.cells] == [
+            cell.source for cell in source.cells if "solution" not in tags(cell)
+        ]
         assert not set(solutions) & {cell.source for cell in copy.cells}
         assert declared_parameters(copy) == declared_parameters(source) and syntax_tree(copy).body
         left_out += len(solutions)
@@ -44,15 +46,23 @@ def test_answers_are_kept(tmp_path: Path) -> None:
     answered["cells"][0]["source"] = ["my answer"]
     mine.write_text(json.dumps(answered))
     status, said = learn("00", "01", "--folder", tmp_path)
-    assert status == 0 and "my answer" in mine.read_text() and "which is yours" in said and (tmp_path / "01_anuw.ipynb").exists()
+    assert (
+        status == 0
+        and "my answer" in mine.read_text()
+        and "which is yours" in said
+        and (tmp_path / "01_anuw.ipynb").exists()
+    )
     assert learn("00", "--folder", tmp_path, "--force")[0] == 0 and "my answer" not in mine.read_text()
 
 
 def test_what_cannot_be(tmp_path: Path) -> None:
     before = {path.name: path.read_bytes() for path in paths.notebooks_dir().glob("*.ipynb")}
     (tmp_path / "file").touch()
-    for arguments, message in ((["99"], "unknown lesson '99'"), (["--folder", paths.notebooks_dir(), "--force"], "holds the sources"),
-                               (["00", "--folder", tmp_path / "file"], "file")):
+    for arguments, message in (
+        (["99"], "unknown lesson '99'"),
+        (["--folder", paths.notebooks_dir(), "--force"], "holds the sources"),
+        (["00", "--folder", tmp_path / "file"], "file"),
+    ):
         status, said = learn(*arguments)
         assert status == 2 and message in " ".join(said.split()) and said.count("\n") == 1 and "Traceback" not in said
     assert before == {path.name: path.read_bytes() for path in paths.notebooks_dir().glob("*.ipynb")}

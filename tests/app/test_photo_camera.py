@@ -23,7 +23,7 @@ from depthlib.scenes.wild import CANONICAL_FOCAL, CanonicalFocal
 
 SPEC = {"paper": "start", "variant": "unet", "data": "rooms", "profile": "quick", "seed": 0, "overrides": {}}
 ROOMS = {"spec": SPEC, "input_size": [96, 128]}
-KINECT = 0.81 * 128 / math.sqrt(96 * 128)           # the rooms' camera, by hand
+KINECT = 0.81 * 128 / math.sqrt(96 * 128)  # the rooms' camera, by hand
 
 
 @pytest.fixture
@@ -54,13 +54,22 @@ def test_the_focal_length_of_the_training_is_that_of_its_scenes() -> None:
     streets = ROOMS | {"spec": SPEC | {"data": "streets"}}
     assert trained_focal(streets) == pytest.approx(0.62 * math.sqrt(128 / 96))
     mixed = {"paper": "mobile", "variant": "diw", "data": "diw", "profile": "quick", "seed": 0, "overrides": {}}
-    for unknown in ({}, {"spec": None}, {"spec": SPEC | {"variant": "gone"}}, {"spec": SPEC | {"more": 1}}, {"spec": mixed}):
+    for unknown in (
+        {},
+        {"spec": None},
+        {"spec": SPEC | {"variant": "gone"}},
+        {"spec": SPEC | {"more": 1}},
+        {"spec": mixed},
+    ):
         assert trained_focal(unknown | {"input_size": [96, 128]}) is None
 
 
 def test_scenes_at_a_canonical_focal_length_have_that_one() -> None:
     options = {"split": "train", "count": 1}
-    canonical, own = Build.of(wild_scenes, family="rooms", **options), Build.of(wild_scenes, family="streets", focal=0.7, **options)
+    canonical, own = (
+        Build.of(wild_scenes, family="rooms", **options),
+        Build.of(wild_scenes, family="streets", focal=0.7, **options),
+    )
     varied = Build.of(scenes, family="rooms", field_of_view=(45, 85), **options)
     wrapped = Build.of(CanonicalFocal, dataset=varied, focal=0.9)
     for train, expected in ((canonical, {CANONICAL_FOCAL}), (own, {0.7}), (varied, {None}), (wrapped, {0.9})):
@@ -82,7 +91,7 @@ def test_given_then_exif_then_a_guess(tmp_path: Path) -> None:
 
 def test_twice_the_focal_length_is_twice_as_far(rooms: Path, tmp_path: Path) -> None:
     path = photograph(tmp_path / "a.png", (480, 640))
-    assert depth_of(path, rooms, focal=0.81 * 640) == pytest.approx(2.6, abs=1e-3)           # the camera of the training
+    assert depth_of(path, rooms, focal=0.81 * 640) == pytest.approx(2.6, abs=1e-3)  # the camera of the training
     assert depth_of(path, rooms, focal=2 * 0.81 * 640) == pytest.approx(5.2, abs=2e-3)
     assert depth_of(path, rooms, view=2 * math.degrees(math.atan(1))) == pytest.approx(2.6 * 0.5 / 0.81, abs=2e-3)
     assert depth_of(path, rooms) == pytest.approx(2.6 * GUESS * 1000 / 43.26661 / (0.81 * 800), abs=2e-3)
@@ -111,7 +120,7 @@ def test_it_is_said_which_and_whence(rooms: Path, tmp_path: Path, capsys: pytest
     paths = [photograph(tmp_path / "a.jpg", (96, 128), 26), photograph(tmp_path / "b.jpg", (96, 128))]
     assert files.run(paths, tmp_path / "out", rooms, "cpu") == 0
     said = capsys.readouterr().out
-    assert "focal length 96 pixels (EXIF: 26 mm equivalent): depth x 0.927" in said        # 26 x 160 / 43.267 / (0.81 x 128)
+    assert "focal length 96 pixels (EXIF: 26 mm equivalent): depth x 0.927" in said  # 26 x 160 / 43.267 / (0.81 x 128)
     assert "focal length 104 pixels (a guess: 28 mm equivalent; --focal or --fov says it): depth x 0.999" in said
     assert files.run(paths, tmp_path / "out", rooms, "cpu", view=50) == 0
     assert capsys.readouterr().out.count("(--fov 50): depth x") == 2
@@ -119,7 +128,9 @@ def test_it_is_said_which_and_whence(rooms: Path, tmp_path: Path, capsys: pytest
 
 @pytest.mark.slow
 def test_a_real_network_looks_at_portraits_by_their_pixels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rooms seen by a turned camera: the ratio of medians to the truth is nearer to 1 than by focal lengths in image widths."""
+    """Rooms seen by a turned camera: the ratio of medians to the truth is nearer to 1 than by focal lengths in image
+    widths.
+    """
     from depthlib.protocols.photograph import load_weights, predict
     from depthlib.scenes import SceneDataset, SceneDistribution
 

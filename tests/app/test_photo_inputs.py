@@ -37,14 +37,17 @@ def test_folders_and_patterns(tmp_path: Path) -> None:
     def names(*given: Path) -> list[str]:
         return [path.name for path in photographs(given, tmp_path / "out")]
 
-    assert names(folder) == ["a.JPG", "b.png", "c.tif", "camera.NEF", "d.webp", "phone.heic"]       # not those below
+    assert names(folder) == ["a.JPG", "b.png", "c.tif", "camera.NEF", "d.webp", "phone.heic"]  # not those below
     assert names(folder / "*.png") == ["b.png"] and names(folder / "**" / "*.png") == ["b.png", "e.png"]
     assert names(folder / "c.tif", folder / "[ab]*") == ["c.tif", "a.JPG", "b.png"]
-    assert names(folder / "absent.png") == ["absent.png"]           # is told when it is read, and spoils nothing
+    assert names(folder / "absent.png") == ["absent.png"]  # is told when it is read, and spoils nothing
     picture(folder / "[1].png")
-    assert names(folder / "[1].png") == ["[1].png"]                 # a file of that name
+    assert names(folder / "[1].png") == ["[1].png"]  # a file of that name
     (tmp_path / "empty").mkdir()
-    for given, message in ((tmp_path / "empty", "no image in this folder"), (folder / "*.gif", "no file that matches this pattern")):
+    for given, message in (
+        (tmp_path / "empty", "no image in this folder"),
+        (folder / "*.gif", "no file that matches this pattern"),
+    ):
         with pytest.raises(ValueError, match=f"{given.name.replace('*', '.')}: found {message}"):
             names(folder, given)
     with pytest.raises(ValueError, match="out: found .*, from which the images are taken"):
@@ -73,18 +76,40 @@ def test_predict_then_evaluate_without_options(weights: Path, tmp_path: Path) ->
         else:
             np.save(path.with_suffix(".npy"), depth)
     photos, out = tmp_path / "photos", tmp_path / "depth"
-    said = called("predict", photos / "kitchen", photos / "street" / "*.jpg", "--out", out, "--weights", weights, "--device", "cpu",
-                  "--batch", 3)
+    said = called(
+        "predict",
+        photos / "kitchen",
+        photos / "street" / "*.jpg",
+        "--out",
+        out,
+        "--weights",
+        weights,
+        "--device",
+        "cpu",
+        "--batch",
+        3,
+    )
     assert "4 done, 0 with problems" in said and "images per second" in said
-    said = called("evaluate", "--pred", out, "--gt", tmp_path / "truth", "--protocol", "scenes", "--out", tmp_path / "errors")
+    said = called(
+        "evaluate", "--pred", out, "--gt", tmp_path / "truth", "--protocol", "scenes", "--out", tmp_path / "errors"
+    )
     assert "4 images" in said and "warning" not in said
     with next((tmp_path / "errors").glob("*-images.csv")).open() as file:
         rows = {row["name"]: float(row["abs_rel"]) for row in csv.DictReader(file)}
-    assert set(rows) == set(values) and max(rows.values()) < 0.01           # 1 and 9 m: a wrong pair would show
+    assert set(rows) == set(values) and max(rows.values()) < 0.01  # 1 and 9 m: a wrong pair would show
     # one folder, names as they are
     called("predict", photos / "kitchen", "--out", tmp_path / "one", "--weights", weights, "--device", "cpu")
-    said = called("evaluate", "--pred", tmp_path / "one", "--gt", tmp_path / "truth/kitchen", "--protocol", "scenes", "--out",
-                  tmp_path / "errors")
+    said = called(
+        "evaluate",
+        "--pred",
+        tmp_path / "one",
+        "--gt",
+        tmp_path / "truth/kitchen",
+        "--protocol",
+        "scenes",
+        "--out",
+        tmp_path / "errors",
+    )
     assert "2 images" in said and "warning" not in said
 
 
@@ -93,10 +118,12 @@ def test_size_and_batch_reach_the_network(tmp_path: Path, weights: Path, monkeyp
 
     seen = []
     before = Brightness.forward
-    monkeypatch.setattr(Brightness, "forward", lambda self, image: seen.append(tuple(image.shape)) or before(self, image))
+    monkeypatch.setattr(
+        Brightness, "forward", lambda self, image: seen.append(tuple(image.shape)) or before(self, image)
+    )
     paths = [picture(tmp_path / f"{number}.png") for number in range(3)]
     out = ("--out", tmp_path / "out", "--weights", weights, "--device", "cpu")
     called("predict", *paths, *out, "--batch", 2, "--size", 48, 64)
-    assert seen[1:] == [(2, 3, 48, 64), (1, 3, 48, 64)]             # after the one that finds the multiple
+    assert seen[1:] == [(2, 3, 48, 64), (1, 3, 48, 64)]  # after the one that finds the multiple
     said = called("predict", *paths, *out, "--size", 50, 64, status=2)
     assert "size: found 50 x 64, expected multiples of 16, which this network needs" in said

@@ -20,15 +20,17 @@ from depthlib.data.images import resize
 from depthlib.models.weights import save_weights
 
 SIZE = (96, 128)
-DUAL = {"paper": "dual", "data": "streets"}         # depth up to a scale
+DUAL = {"paper": "dual", "data": "streets"}  # depth up to a scale
 
 
 @pytest.fixture
 def ramp(tmp_path: Path) -> Path:
-    """Darker on the left, by exact steps: depth 1 + 8 x brightness at each pixel, as the network looks at this very size."""
+    """Darker on the left, by exact steps: depth 1 + 8 x brightness at each pixel, as the network looks at this very
+    size.
+    """
     row = np.linspace(0, 255, SIZE[1]).round().astype(np.uint8)
     colours = np.broadcast_to(row[None, :, None], (*SIZE, 3)).copy()
-    colours[..., 1] = 255 - colours[..., 1]         # the mean of the channels grows by a third as fast
+    colours[..., 1] = 255 - colours[..., 1]  # the mean of the channels grows by a third as fast
     colours[::2, :, 2] //= 2
     Image.fromarray(colours).save(tmp_path / "ramp.png")
     return tmp_path / "ramp.png"
@@ -46,7 +48,8 @@ def read_ply(path: Path) -> tuple[list[str], np.ndarray, np.ndarray]:
     lines = data[:end].decode().splitlines()
     assert lines[:2] == ["ply", "format binary_little_endian 1.0"]
     assert [line.split()[1:] for line in lines if line.startswith("property")] == [
-        *(["float", name] for name in "xyz"), *(["uchar", name] for name in ("red", "green", "blue")),
+        *(["float", name] for name in "xyz"),
+        *(["uchar", name] for name in ("red", "green", "blue")),
     ]
     rows = list(struct.iter_unpack("<fffBBB", data[end:]))
     assert f"element vertex {len(rows)}" in lines
@@ -54,7 +57,9 @@ def read_ply(path: Path) -> tuple[list[str], np.ndarray, np.ndarray]:
     return [line[8:] for line in lines if line.startswith("comment")], table[:, :3], table[:, 3:]
 
 
-def test_one_point_scales_and_two_fit_the_disparity(weights: Path, ramp: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_one_point_scales_and_two_fit_the_disparity(
+    weights: Path, ramp: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     said = expected_depth(ramp)
     assert files.run([ramp], tmp_path / "one", weights, "cpu", known=["100,40=12"]) == 0
     np.testing.assert_allclose(read_depth_png(tmp_path / "one/ramp_depth16.png"), said * 12 / said[40, 100], atol=2e-3)
@@ -65,12 +70,18 @@ def test_one_point_scales_and_two_fit_the_disparity(weights: Path, ramp: Path, t
     assert files.run([ramp], tmp_path / "two", weights, "cpu", known=points) == 0
     np.testing.assert_allclose(read_depth_png(tmp_path / "two/ramp_depth16.png"), true, atol=1e-3)
     text = capsys.readouterr().out
-    assert text.count("+0.000 m") + text.count("-0.000 m") == 2 and "depth in metres, fitted to the known points" in text
+    assert (
+        text.count("+0.000 m") + text.count("-0.000 m") == 2 and "depth in metres, fitted to the known points" in text
+    )
 
 
-def test_residuals_are_those_of_the_file(weights: Path, ramp: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_residuals_are_those_of_the_file(
+    weights: Path, ramp: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     points = {(20, 10): 2.0, (60, 40): 4.0, (120, 81): 4.5}
-    assert files.run([ramp], tmp_path / "out", weights, "cpu", known=[f"{x},{y}={z}" for (x, y), z in points.items()]) == 0
+    assert (
+        files.run([ramp], tmp_path / "out", weights, "cpu", known=[f"{x},{y}={z}" for (x, y), z in points.items()]) == 0
+    )
     found = [float(residual) for residual in re.findall(r"m, ([+-]\d+\.\d+) m", capsys.readouterr().out)]
     depth = read_depth_png(tmp_path / "out/ramp_depth16.png")
     np.testing.assert_allclose(found, [float(depth[y, x]) - z for (x, y), z in points.items()], atol=1.1e-3)
@@ -102,17 +113,24 @@ def test_depth_at_a_pixel_is_that_of_the_map(monkeypatch: pytest.MonkeyPatch) ->
         np.testing.assert_allclose(at_pixels(depth, size, pixels), [whole[y, x] for x, y in pixels], atol=1e-6)
 
 
-@pytest.mark.parametrize(("known", "status", "says"), [
-    (["128,0=2"], 1, "known: found the pixel 128,0, expected x below 128 and y below 96"),
-    (["0,96=2"], 1, "known: found the pixel 0,96"), (["3,4"], 2, "known: found '3,4', expected x,y=metres"),
-    (["3,4=0"], 2, "expected metres above 0"), (["20,10=9", "120,10=2"], 1, "expected the same order"),
-    (["20,10=1", "40,10=9"], 1, "pixels whose fitted depth is not positive, expected none"),
-])
-def test_points_that_cannot_be(weights: Path, ramp: Path, tmp_path: Path, capsys: pytest.CaptureFixture, known, status, says) -> None:
+@pytest.mark.parametrize(
+    ("known", "status", "says"),
+    [
+        (["128,0=2"], 1, "known: found the pixel 128,0, expected x below 128 and y below 96"),
+        (["0,96=2"], 1, "known: found the pixel 0,96"),
+        (["3,4"], 2, "known: found '3,4', expected x,y=metres"),
+        (["3,4=0"], 2, "expected metres above 0"),
+        (["20,10=9", "120,10=2"], 1, "expected the same order"),
+        (["20,10=1", "40,10=9"], 1, "pixels whose fitted depth is not positive, expected none"),
+    ],
+)
+def test_points_that_cannot_be(
+    weights: Path, ramp: Path, tmp_path: Path, capsys: pytest.CaptureFixture, known, status, says
+) -> None:
     assert files.run([ramp], tmp_path / "out", weights, "cpu", known=known) == status
     error = capsys.readouterr().err
     assert says in error and not (tmp_path / "out").exists()
-    if "pixels whose" in says:              # how many: those at which the line through both disparities is below 0
+    if "pixels whose" in says:  # how many: those at which the line through both disparities is below 0
         said = expected_depth(ramp)
         scale, shift = np.polyfit([1 / said[10, 20], 1 / said[10, 40]], [1, 1 / 9], 1)
         assert f"found {(scale / said + shift <= 0).sum()} of {said.size} pixels" in error
@@ -143,18 +161,22 @@ def test_the_cloud_projects_onto_the_photograph(weights: Path, ramp: Path, tmp_p
 
 
 def test_a_step_has_no_curtain(weights: Path, tmp_path: Path) -> None:
-    """Two planes, at 1 and 9 m, of a photograph four times as large as the network's image: no other depth is in the cloud."""
+    """Two planes, at 1 and 9 m, of a photograph four times as large as the network's image: no other depth is in the
+    cloud.
+    """
     colours = np.zeros((384, 512, 3), np.uint8)
     colours[:, 256:] = 255
     Image.fromarray(colours).save(tmp_path / "step.png")
     outcome = files.predict_files([tmp_path / "step.png"], tmp_path / "out", weights, "cpu", progress=False, cloud=True)
     depth = read_depth_png(outcome.done[0].depth16)
-    assert ((depth > 1.01) & (depth < 8.99)).sum() > 384           # the map itself has some in between
+    assert ((depth > 1.01) & (depth < 8.99)).sum() > 384  # the map itself has some in between
     _, points, _ = read_ply(outcome.done[0].cloud[0])
     assert {1, 9} == set(points[:, 2].round(4)) and len(points) == outcome.done[0].cloud[1] > 0.9 * 384 * 512
 
 
-def test_large_photographs_become_smaller_clouds(weights: Path, ramp: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_photographs_become_smaller_clouds(
+    weights: Path, ramp: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(photo_prediction, "CLOUD_PIXELS", 1000)
     assert files.run([ramp], tmp_path / "out", weights, "cpu", focal=150, cloud=True) == 0
     comments, points, _ = read_ply(tmp_path / "out/ramp_points.ply")
@@ -166,6 +188,13 @@ def test_large_photographs_become_smaller_clouds(weights: Path, ramp: Path, tmp_
 
 
 def test_relative_depth_has_no_points(weights: Path, ramp: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    save_weights(Brightness(), weights, model_name="brightness", options={}, input_size=list(SIZE), spec={"paper": "mobile", "data": "diw"})
+    save_weights(
+        Brightness(),
+        weights,
+        model_name="brightness",
+        options={},
+        input_size=list(SIZE),
+        spec={"paper": "mobile", "data": "diw"},
+    )
     assert files.run([ramp], tmp_path / "out", weights, "cpu", cloud=True) == 1
     assert "ply: found relative depth" in capsys.readouterr().err and not (tmp_path / "out").exists()

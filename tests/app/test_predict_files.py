@@ -25,7 +25,11 @@ def picture(path: Path, value: int = 128, size: tuple[int, int] = (48, 64)) -> P
 
 
 def test_good_and_bad_files_in_one_call(weights: Path, tmp_path: Path) -> None:
-    good = [picture(tmp_path / "a/same.png", 0), picture(tmp_path / "b/same.png", 255, (60, 30)), picture(tmp_path / "c.png", 51)]
+    good = [
+        picture(tmp_path / "a/same.png", 0),
+        picture(tmp_path / "b/same.png", 255, (60, 30)),
+        picture(tmp_path / "c.png", 51),
+    ]
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no more")
     paths = [good[0], tmp_path / "absent.png", good[1], tmp_path / "broken.jpg", tmp_path / "a", good[2], good[2]]
     out = tmp_path / "out"
@@ -39,7 +43,7 @@ def test_good_and_bad_files_in_one_call(weights: Path, tmp_path: Path) -> None:
         depth = read_depth_png(out / f"{name}_depth16.png")
         torch.testing.assert_close(depth, torch.full(size, metres), rtol=0, atol=6e-4)
         with Image.open(out / f"{name}_depth.png") as colour:
-            assert colour.size[0] == max(size[1], 200) and colour.size[1] > size[0]       # the scale is below
+            assert colour.size[0] == max(size[1], 200) and colour.size[1] > size[0]  # the scale is below
             assert np.unique(np.asarray(colour)[: size[0], : size[1]].reshape(-1, 3), axis=0).shape[0] == 1
     record = next(item for item in outcome.done if item.source == good[1])
     assert (record.size, record.scale) == ((60, 30), 1000) and record.nearest == pytest.approx(9, abs=1e-3)
@@ -68,7 +72,7 @@ def test_an_input_is_never_overwritten(weights: Path, tmp_path: Path) -> None:
 def test_run_returns_an_exit_status(weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     good, out = picture(tmp_path / "[good].png"), tmp_path / "out"
     assert files.run([good], out, weights, "cpu") == 0
-    assert "[good].png: 5.0" in capsys.readouterr().out         # brackets are no markup
+    assert "[good].png: 5.0" in capsys.readouterr().out  # brackets are no markup
     assert files.run([good, tmp_path / "absent.png"], out, weights, "cpu") == 1
     captured = capsys.readouterr()
     assert "absent.png: no such file" in captured.err and "1 done, 1 with problems" in captured.out
@@ -77,7 +81,7 @@ def test_run_returns_an_exit_status(weights: Path, tmp_path: Path, capsys: pytes
     assert "none.safetensors" in capsys.readouterr().err
     assert files.run([good], out, weights, "abacus") == 2
     assert "device: found 'abacus'" in capsys.readouterr().err
-    assert files.run([good], good, weights, "cpu") == 2       # the output folder is a file
+    assert files.run([good], good, weights, "cpu") == 2  # the output folder is a file
 
 
 def test_the_scale_below_the_picture(weights: Path, tmp_path: Path) -> None:
@@ -97,7 +101,9 @@ UNITS = {("mobile", "diw"): "relative", ("dual", "streets"): "unscaled", ("start
 
 
 @pytest.mark.parametrize(("run", "kind"), UNITS.items())
-def test_the_unit_is_said(run: tuple[str, str], kind: str, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_the_unit_is_said(
+    run: tuple[str, str], kind: str, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     spec = dict(zip(("paper", "data"), run, strict=True))
     network = Brightness()
     network.offset.data.fill_(-5.0 if kind == "relative" else 1.0)
@@ -106,10 +112,16 @@ def test_the_unit_is_said(run: tuple[str, str], kind: str, weights: Path, tmp_pa
     Image.fromarray(ramp).save(tmp_path / "a.png")
     assert files.run([tmp_path / "a.png"], tmp_path / "out", weights, "cpu") == 0
     said, path = capsys.readouterr().out, tmp_path / "out/a_depth16.png"
-    assert {"metre": " m ->", "unscaled": "unknown unit", "relative": "without a unit"}[kind] in said and depth_kind(path) == kind
+    assert {"metre": " m ->", "unscaled": "unknown unit", "relative": "without a unit"}[kind] in said and depth_kind(
+        path
+    ) == kind
     with Image.open(path) as picture:
         stored, text = np.asarray(picture).astype(float), picture.text
-    expected = photograph.predict(network.eval(), torch.from_numpy(ramp / 255).permute(2, 0, 1).float(), (96, 128)).detach().numpy()
+    expected = (
+        photograph.predict(network.eval(), torch.from_numpy(ramp / 255).permute(2, 0, 1).float(), (96, 128))
+        .detach()
+        .numpy()
+    )
     lowest = float(text["depth_unit"].split(" + ")[1].split(",")[0]) if kind == "relative" else 0
     back = (stored - (kind == "relative")) / float(text["depth_scale"]) + lowest
     np.testing.assert_allclose(back, expected, atol=6e-4)
@@ -118,13 +130,16 @@ def test_the_unit_is_said(run: tuple[str, str], kind: str, weights: Path, tmp_pa
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="no /proc there")
 def test_memory_of_a_large_photograph(tmp_path: Path) -> None:
-    """100 megapixels in 1.5 GB: decoded, predicted, and both pictures written. A PNG, which cannot be shrunk while it is decoded."""
+    """100 megapixels in 1.5 GB: decoded, predicted, and both pictures written. A PNG, which cannot be shrunk while it
+    is decoded.
+    """
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (100, 100, 3), dtype=np.uint8))
     noise.resize((10_000, 10_000), Image.Resampling.BILINEAR).save(tmp_path / "big.png", compress_level=1)
     code = (
         "import re; from depthlib.app.predict_files import run\n"
         f"status = run([{str(tmp_path / 'big.png')!r}], {str(tmp_path / 'out')!r}, None, 'cpu')\n"
-        "peak = re.search(r'VmHWM:\\s+(\\d+) kB', open('/proc/self/status').read())[1]\n"      # getrusage counts the parent's
+        # getrusage counts the parent's
+        "peak = re.search(r'VmHWM:\\s+(\\d+) kB', open('/proc/self/status').read())[1]\n"
         "print(status, int(peak) / 2**20)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -137,4 +152,6 @@ def test_start_is_light() -> None:
     """Neither tables nor figures nor real-data libraries are loaded to look at one photograph."""
     heavy = "{'pandas', 'depthlib.report', 'torchvision', 'requests', 'tifffile', 'matplotlib.pyplot', 'scipy'}"
     code = f"import sys, depthlib.app.predict_files; print(sorted({heavy} & set(sys.modules)))"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    )

@@ -32,9 +32,14 @@ def sample(scale: float = 1.0, size: tuple[int, int] = (48, 64)) -> dict[str, An
     """Depths from 1 to 9 m, evenly, the upper quarter invalid."""
     depth = torch.linspace(1, 9, size[0] * size[1], dtype=torch.float64).reshape(1, *size).float() * scale
     valid = torch.ones(1, *size, dtype=torch.bool)
-    valid[:, :size[0] // 4] = False
-    return {"image": torch.full((3, *size), 0.5), "depth": torch.where(valid, depth, 0.0), "valid": valid,
-            "name": f"times {scale:g}", "K": torch.tensor([[64.0, 0, 32], [0, 64.0, 24], [0, 0, 1]])}
+    valid[:, : size[0] // 4] = False
+    return {
+        "image": torch.full((3, *size), 0.5),
+        "depth": torch.where(valid, depth, 0.0),
+        "valid": valid,
+        "name": f"times {scale:g}",
+        "K": torch.tensor([[64.0, 0, 32], [0, 64.0, 24], [0, 0, 1]]),
+    }
 
 
 class Made(Dataset):
@@ -58,17 +63,20 @@ def _close_figures():
 
 def test_statistics_are_those_of_the_valid_pixels() -> None:
     numbers = statistics(sample())
-    depth = np.linspace(1, 9, 48 * 64)[12 * 64:]
+    depth = np.linspace(1, 9, 48 * 64)[12 * 64 :]
     assert numbers["valid"] == 0.75
-    np.testing.assert_allclose([numbers[k] for k in ("p1", "median", "p99", "min", "max")],
-                               [*np.percentile(depth, [1, 50, 99]), depth.min(), depth.max()], rtol=1e-6)
+    np.testing.assert_allclose(
+        [numbers[k] for k in ("p1", "median", "p99", "min", "max")],
+        [*np.percentile(depth, [1, 50, 99]), depth.min(), depth.max()],
+        rtol=1e-6,
+    )
     with pytest.raises(DataError, match="valid \\(24, 64\\), expected one size"):
         statistics(sample() | {"valid": torch.ones(1, 24, 64, dtype=torch.bool)})
 
 
-@pytest.mark.parametrize(("scale", "named"), [
-    (1000, "millimetres"), (256, "1/256 m"), (5000, "1/5000 m"), (1 / 1000, "divided by 1000"),
-])
+@pytest.mark.parametrize(
+    ("scale", "named"), [(1000, "millimetres"), (256, "1/256 m"), (5000, "1/5000 m"), (1 / 1000, "divided by 1000")]
+)
 def test_wrong_units_are_named(scale: float, named: str) -> None:
     odd = suspicion(statistics(sample(scale)), (1, 10))
     assert odd is not None and named in odd
@@ -82,25 +90,31 @@ def test_other_faults_are_named() -> None:
 
     depth = sample()["depth"]
     assert odd(valid=torch.zeros(1, 48, 64, dtype=torch.bool)) == "no valid pixel"
-    assert odd(valid=torch.ones(1, 48, 64, dtype=torch.bool)) == "valid pixels at or behind the camera"     # zeros not masked
-    assert odd(depth=depth.index_put((torch.tensor(0), torch.tensor(40), torch.tensor(3)), torch.tensor(float("nan")))) \
+    assert (
+        odd(valid=torch.ones(1, 48, 64, dtype=torch.bool)) == "valid pixels at or behind the camera"
+    )  # zeros not masked
+    assert (
+        odd(depth=depth.index_put((torch.tensor(0), torch.tensor(40), torch.tensor(3)), torch.tensor(float("nan"))))
         == "valid pixels without a finite depth"
+    )
     assert "divided by 255 twice" in line(sample() | {"image": torch.full((3, 48, 64), 0.5 / 255)})
     assert "no depth; has pairs" in line({"image": torch.ones(3, 8, 8), "pairs": torch.zeros(1), "name": "a"})
 
 
 def test_line_gives_focal_length_and_angle() -> None:
-    assert "f 64 px (53° wide)" in line(sample())           # 2 atan(64 / 128) = 53.1 degrees
+    assert "f 64 px (53° wide)" in line(sample())  # 2 atan(64 / 128) = 53.1 degrees
 
 
 def test_sheet_shows_a_wrong_unit() -> None:
-    """Rows of different sizes; millimetres lie beyond the right end of the common axis and do not take the others' colours."""
+    """Rows of different sizes; millimetres lie beyond the right end of the common axis and do not take the others'
+    colours.
+    """
     figure = contact_sheet([sample(), sample(1000), sample(size=(20, 66))])
     axes = np.array(figure.axes[:12]).reshape(3, 4)
     for row in axes:
         assert row[3].get_xlim() == AXIS and row[3].get_xscale() == "log"
     good, wrong = (row[3].patches[1].get_data() for row in axes[:2])
-    assert good.values[-1] == 0 and wrong.values[-1] == pytest.approx(1)            # all of it in the last bin
+    assert good.values[-1] == 0 and wrong.values[-1] == pytest.approx(1)  # all of it in the last bin
     assert good.values.sum() == pytest.approx(1)
     bar = figure.axes[12]
     assert bar.get_xlim()[1] < 10
@@ -134,8 +148,18 @@ def test_through_the_loader_of_the_manifest(tmp_path: Path) -> None:
 
 def test_command_writes_the_sheet(tmp_path: Path) -> None:
     file = write_manifest(tmp_path, "test_preview:Made")
-    arguments = ["preview", str(file), "--root", str(tmp_path), "--count", "2", "--out", str(tmp_path / "out.png"),
-                 "--option", "shift=3"]
+    arguments = [
+        "preview",
+        str(file),
+        "--root",
+        str(tmp_path),
+        "--count",
+        "2",
+        "--out",
+        str(tmp_path / "out.png"),
+        "--option",
+        "shift=3",
+    ]
     result = CliRunner().invoke(command, arguments)
     assert result.exit_code == 0, result.output
     assert "train/3" in result.output and "train/12" in result.output and "valid 75.0 %" in result.output

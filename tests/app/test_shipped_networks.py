@@ -1,4 +1,6 @@
-"""Every file of weights in the repository works in every command that takes a network, or is refused with the reason."""
+"""Every file of weights in the repository works in every command that takes a network, or is refused with the
+reason.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +21,10 @@ from depthlib.protocols import scoring
 pytestmark = pytest.mark.slow
 
 SHIPPED = sorted((REPOSITORY / "results").glob("*/runs/*/weights.safetensors"))
-REFUSED = {         # runs that are no network from one photograph to depth: the reason that is given
-    "dacnn-teacher": "image and right", "mobile-trunk-classes": "output of shape", "synergy-trunk": "some of semantics",
+REFUSED = {  # runs that are no network from one photograph to depth: the reason that is given
+    "dacnn-teacher": "image and right",
+    "mobile-trunk-classes": "output of shape",
+    "synergy-trunk": "some of semantics",
 }
 UNITS = {"mobile": "relative", "dual": "unscaled"}
 
@@ -61,7 +65,9 @@ def test_predict_and_evaluate(weights: Path, photograph: Path, tmp_path: Path, c
     write_depth_png(tmp_path / "truth/a.png", truth)
     fitting = {"metre": "scenes", "unscaled": "scenes+scaling=median", "relative": "scenes+scaling=least_squares"}
     for unit, protocol in fitting.items():
-        status = scoring.run(tmp_path / "depth", tmp_path / "truth", protocol, tmp_path / "errors", pred_pattern="*_depth16.png")
+        status = scoring.run(
+            tmp_path / "depth", tmp_path / "truth", protocol, tmp_path / "errors", pred_pattern="*_depth16.png"
+        )
         said = capsys.readouterr()
         forgiven = list(fitting).index(unit) >= list(fitting).index(kind)
         assert status == (0 if forgiven else 2), said.err

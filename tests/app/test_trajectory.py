@@ -1,4 +1,6 @@
-"""The command that scores a camera path: closed forms, the figures of others, pairing, and one line for what cannot be read."""
+"""The command that scores a camera path: closed forms, the figures of others, pairing, and one line for what cannot be
+read.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ def called(*arguments: object) -> dict:
 
 def refused(*arguments: object) -> str:
     result = CliRunner().invoke(main, ["evaluate-trajectory", *map(str, arguments)])
-    assert result.exit_code == 2 and result.stderr.count("\n") == 1 and result.stderr.startswith("error: "), result.output
+    assert result.exit_code == 2 and result.stderr.count("\n") == 1 and result.stderr.startswith("error: "), (
+        result.output
+    )
     return result.stderr
 
 
@@ -45,19 +49,25 @@ def kitti(path: Path, poses: np.ndarray, frames: np.ndarray | None = None) -> Pa
 
 
 def tum(path: Path, poses: np.ndarray, times: np.ndarray) -> Path:
-    np.savetxt(path, np.column_stack((times, poses[:, :3, 3], Rotation.from_matrix(poses[:, :3, :3]).as_quat())), fmt="%.12g")
+    np.savetxt(
+        path, np.column_stack((times, poses[:, :3, 3], Rotation.from_matrix(poses[:, :3, :3]).as_quat())), fmt="%.12g"
+    )
     return path
 
 
 def test_drift_by_closed_form(tmp_path: Path) -> None:
-    """Steps 2 % too long: 2 % of the chord of each stretch. A hundredth of a degree more a frame: as much times the frames."""
+    """Steps 2 % too long: 2 % of the chord of each stretch. A hundredth of a degree more a frame: as much times the
+    frames.
+    """
     truth = kitti(tmp_path / "truth.txt", drive(900))
     longer = called(kitti(tmp_path / "a.txt", drive(900, step=1.02 * 1.01)), truth, "--alignment", "none")["metrics"]
     assert longer["RPE rmse [m]"] == pytest.approx(0.02 * 1.01, abs=1e-9)
-    frames = {length: int(length / 1.01) + 1 for length in range(100, 900, 100)}       # the first frame beyond the length
+    frames = {length: int(length / 1.01) + 1 for length in range(100, 900, 100)}  # the first frame beyond the length
     stretches = [(length, n) for start in range(0, 900, 10) for length, n in frames.items() if start + n < 900]
     chords = {n: np.linalg.norm(drive(n + 1)[-1, :3, 3]) for n in frames.values()}
-    assert longer["t_err [%]"] == pytest.approx(100 * np.mean([0.02 * chords[n] / length for length, n in stretches]), rel=1e-8)
+    assert longer["t_err [%]"] == pytest.approx(
+        100 * np.mean([0.02 * chords[n] / length for length, n in stretches]), rel=1e-8
+    )
     assert longer["r_err [deg/100 m]"] == pytest.approx(0, abs=1e-5)
     turning = called(kitti(tmp_path / "b.txt", drive(900, turn=0.01)), truth)["metrics"]
     assert turning["RPE mean [deg]"] == pytest.approx(0.01, abs=1e-6)
@@ -86,7 +96,9 @@ def test_frames_without_an_estimate(tmp_path: Path) -> None:
     poses, frames = drive(300), np.delete(np.arange(300), np.s_[50:80])
     found = called(kitti(tmp_path / "e.txt", poses[frames], frames), kitti(tmp_path / "t.txt", poses))
     assert found["poses"] == 270 and found["metrics"]["ATE max [m]"] < 1e-9 and found["metrics"]["RPE rmse [m]"] < 1e-9
-    assert "expected as many, or pairing by time" in refused(kitti(tmp_path / "e.txt", poses[frames]), tmp_path / "t.txt")
+    assert "expected as many, or pairing by time" in refused(
+        kitti(tmp_path / "e.txt", poses[frames]), tmp_path / "t.txt"
+    )
 
 
 def test_pairing_by_time(tmp_path: Path) -> None:
@@ -109,7 +121,9 @@ def test_pairing_by_time(tmp_path: Path) -> None:
 
 def test_table_and_csv(tmp_path: Path) -> None:
     truth = tum(tmp_path / "t.txt", drive(40), np.arange(40.0))
-    result = CliRunner().invoke(main, ["evaluate-trajectory", str(truth), str(truth), "--csv", str(tmp_path / "out/a.csv")])
+    result = CliRunner().invoke(
+        main, ["evaluate-trajectory", str(truth), str(truth), "--csv", str(tmp_path / "out/a.csv")]
+    )
     assert result.exit_code == 0 and "ATE rmse" in result.stdout and "none" in result.stdout
     assert "the path is 39.4 m long" in result.stderr
     rows = {(row["metric"], row["unit"]): row["value"] for row in csv.DictReader((tmp_path / "out/a.csv").open())}
@@ -133,21 +147,59 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
 
 
 @real
-@pytest.mark.parametrize(("estimate", "truth", "options", "published"), [
-    # the screen of kitti-odom-eval for its example_0, to the four decimals of a table
-    ("published/kitti-odom-eval/result/example_0/09.txt", "kitti/odometry_poses/09.txt", ["--alignment", "sim3"],
-     {"t_err [%]": "2.8841", "r_err [deg/100 m]": "0.2491", "ATE rmse [m]": "8.3866", "RPE mean [m]": "0.3434",
-      "RPE mean [deg]": "0.0634"}),
-    ("published/kitti-odom-eval/result/example_0/10.txt", "kitti/odometry_poses/10.txt", ["--alignment", "sim3"],
-     {"t_err [%]": "3.2978", "r_err [deg/100 m]": "0.3046", "ATE rmse [m]": "6.6302", "RPE mean [m]": "0.0474",
-      "RPE mean [deg]": "0.0663"}),
-    ("published/evo/KITTI_00_ORB.txt", "kitti/odometry_poses/00.txt", [],
-     {"ATE rmse [m]": "1.3034497145650", "ATE mean [m]": "1.156997128539", "ATE median [m]": "1.065624769556",
-      "ATE max [m]": "3.587949120679"}),
-    ("published/evo/freiburg1_xyz-rgbdslam.txt", "published/evo/freiburg1_xyz-groundtruth.txt", [], {"ATE rmse [m]": "0.013473"}),
-    ("published/evo/freiburg1_xyz-ORB_kf_mono.txt", "published/evo/freiburg1_xyz-groundtruth.txt", ["--alignment", "sim3"],
-     {"ATE rmse [m]": "0.009755"}),
-])
+@pytest.mark.parametrize(
+    ("estimate", "truth", "options", "published"),
+    [
+        # the screen of kitti-odom-eval for its example_0, to the four decimals of a table
+        (
+            "published/kitti-odom-eval/result/example_0/09.txt",
+            "kitti/odometry_poses/09.txt",
+            ["--alignment", "sim3"],
+            {
+                "t_err [%]": "2.8841",
+                "r_err [deg/100 m]": "0.2491",
+                "ATE rmse [m]": "8.3866",
+                "RPE mean [m]": "0.3434",
+                "RPE mean [deg]": "0.0634",
+            },
+        ),
+        (
+            "published/kitti-odom-eval/result/example_0/10.txt",
+            "kitti/odometry_poses/10.txt",
+            ["--alignment", "sim3"],
+            {
+                "t_err [%]": "3.2978",
+                "r_err [deg/100 m]": "0.3046",
+                "ATE rmse [m]": "6.6302",
+                "RPE mean [m]": "0.0474",
+                "RPE mean [deg]": "0.0663",
+            },
+        ),
+        (
+            "published/evo/KITTI_00_ORB.txt",
+            "kitti/odometry_poses/00.txt",
+            [],
+            {
+                "ATE rmse [m]": "1.3034497145650",
+                "ATE mean [m]": "1.156997128539",
+                "ATE median [m]": "1.065624769556",
+                "ATE max [m]": "3.587949120679",
+            },
+        ),
+        (
+            "published/evo/freiburg1_xyz-rgbdslam.txt",
+            "published/evo/freiburg1_xyz-groundtruth.txt",
+            [],
+            {"ATE rmse [m]": "0.013473"},
+        ),
+        (
+            "published/evo/freiburg1_xyz-ORB_kf_mono.txt",
+            "published/evo/freiburg1_xyz-groundtruth.txt",
+            ["--alignment", "sim3"],
+            {"ATE rmse [m]": "0.009755"},
+        ),
+    ],
+)
 def test_figures_of_others(estimate: str, truth: str, options: list[str], published: dict[str, str]) -> None:
     found = called(SAMPLES / estimate, SAMPLES / truth, *options)["metrics"]
     assert {key: f"{found[key]:.{len(value.partition('.')[2])}f}" for key, value in published.items()} == published

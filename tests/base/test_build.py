@@ -10,9 +10,13 @@ from depthlib.training.tasks import Supervised
 
 def test_a_build_is_stored_by_name_and_makes_the_thing():
     build = Build.of(Supervised, loss=berhu_loss, options={"nested": [l1_loss, 3]})
-    assert build == Build("depthlib.training.tasks:Supervised", {
-        "loss": "depthlib.losses.regression:berhu_loss", "options": {"nested": ["depthlib.losses.regression:l1_loss", 3]},
-    })
+    assert build == Build(
+        "depthlib.training.tasks:Supervised",
+        {
+            "loss": "depthlib.losses.regression:berhu_loss",
+            "options": {"nested": ["depthlib.losses.regression:l1_loss", 3]},
+        },
+    )
     assert build.make().function is berhu_loss and isinstance(Build.of(FitFloor).make(), FitFloor)
 
 
@@ -25,12 +29,15 @@ def dict_of(**values):
     return values
 
 
-@pytest.mark.parametrize(("made", "options", "error", "message"), [
-    (Supervised, {"lost": 1}, TypeError, "unexpected keyword argument 'lost'"),
-    (Supervised, {"loss": lambda: 0}, ValueError, "expected a top-level class or function of depthlib"),
-    (dict_of, {}, ValueError, "expected a top-level class or function of depthlib"),
-    (Supervised.loss, {}, ValueError, "expected a top-level class or function"),
-])
+@pytest.mark.parametrize(
+    ("made", "options", "error", "message"),
+    [
+        (Supervised, {"lost": 1}, TypeError, "unexpected keyword argument 'lost'"),
+        (Supervised, {"loss": lambda: 0}, ValueError, "expected a top-level class or function of depthlib"),
+        (dict_of, {}, ValueError, "expected a top-level class or function of depthlib"),
+        (Supervised.loss, {}, ValueError, "expected a top-level class or function"),
+    ],
+)
 def test_what_cannot_be_made_is_refused_when_it_is_written(made, options, error, message):
     with pytest.raises(error, match=message):
         Build.of(made, **options)

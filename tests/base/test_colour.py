@@ -21,7 +21,7 @@ def test_colour_depth_is_the_colour_map_between_the_ends(device):
     expected = [colormaps["magma"](unit, bytes=True)[:3] for unit in (0.0, 0.5, 1.0, 1.0)]
     assert found.dtype == np.uint8 and found.shape == (1, 6, 3)
     np.testing.assert_allclose(found[0, :4].astype(int), expected, atol=1)
-    assert (found[0, 4:] == hatch((1, 6))[0, 4:]).all()                    # 0 and nan are no depth
+    assert (found[0, 4:] == hatch((1, 6))[0, 4:]).all()  # 0 and nan are no depth
 
 
 def test_colour_depth_ends_come_from_valid_values_alone():
@@ -31,7 +31,7 @@ def test_colour_depth_ends_come_from_valid_values_alone():
     low, high = np.percentile(depth[valid], [2, 98])
     assert (colour_depth(depth, valid) == colour_depth(depth, valid, low, high)).all()
     flat = np.full((2, 2), 3.0)
-    assert (colour_depth(flat) == colour_depth(flat, vmin=3, vmax=3)).all()              # no spread, no error
+    assert (colour_depth(flat) == colour_depth(flat, vmin=3, vmax=3)).all()  # no spread, no error
     assert (colour_depth(np.zeros((3, 3))) == hatch((3, 3))).all()
 
 
@@ -59,7 +59,8 @@ def test_the_classes_differ_for_colour_blind_people():
     from skimage.color import deltaE_ciede2000, rgb2lab
 
     sight = [
-        np.eye(3), [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+        np.eye(3),
+        [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
         [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
     ]
     colours = np.array([list(bytes.fromhex(name[1:])) for name in PALETTE]) / 255

@@ -18,4 +18,6 @@ def test_sobel_is_that_of_kornia_and_scipy(normalized: bool) -> None:
     for ours, expected in zip(sobel(maps, normalized=normalized), theirs.unbind(2), strict=True):
         torch.testing.assert_close(ours, expected)
     for ours, axis in zip(sobel(maps), (-1, -2), strict=True):
-        np.testing.assert_allclose(ours[1, 2].numpy(), ndimage.sobel(maps[1, 2].numpy(), axis=axis, mode="nearest"), rtol=1e-12)
+        np.testing.assert_allclose(
+            ours[1, 2].numpy(), ndimage.sobel(maps[1, 2].numpy(), axis=axis, mode="nearest"), rtol=1e-12
+        )

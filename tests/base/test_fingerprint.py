@@ -16,7 +16,8 @@ FILES = {
     "a/__init__.py": "",
     "a/entry.py": '"""Entry."""\nfrom ..b import middle\n\n\ndef run():\n    """Do it."""\n    return middle.value()\n',
     "a/typed.py": (
-        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from depthlib.b import far\nelse:\n    import depthlib.other\n"
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from depthlib.b import far\nelse:\n    import "
+        "depthlib.other\n"
     ),
     "a/named.py": "NAMES = {'far': 'depthlib.b.far:depth', 'text': 'see depthlib.b.middle'}\n",
     "a/chosen.py": "import importlib\n\n\ndef get(name):\n    return importlib.import_module(f'depthlib.b.{name}')\n",
@@ -37,7 +38,9 @@ FILES = {
 
 
 def package(folder: Path, **changed: str) -> Path:
-    """A package of its own under `folder`, with some files changed (`b_far` is b/far.py); a fresh folder, a fresh cache."""
+    """A package of its own under `folder`, with some files changed (`b_far` is b/far.py); a fresh folder, a fresh
+    cache.
+    """
     root = folder / "-".join(changed or ["original"]) / "depthlib"
     assert not root.exists()
     for name, text in FILES.items():
@@ -64,32 +67,40 @@ def test_closure_of_modules_chosen_by_name(tmp_path):
     assert {"depthlib.b.far", "depthlib.b.middle"} <= set(closure(["depthlib.a.chosen"], root, named=True))
 
 
-@pytest.mark.parametrize("changed", [
-    {"b_far": "# a new comment\ndepth   =   2.0\n\n"},
-    {"a_entry": FILES["a/entry.py"].replace("Do it.", "Do that.").replace("Entry.", "A long\n\ntext.")},
-    {"other": "unrelated = 2\n"},
-    {"__init__": '"""Another text."""\n__version__ = "2.0"\n'},
-    {"b_middle": FILES["b/middle.py"].replace("found", "is").replace("else", "otherwise")},
-    {"b_middle": (
-        "from __future__ import annotations\nfrom typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import numpy as np\n"
-        + FILES["b/middle.py"].replace("(scale=1)", "(scale: np.ndarray = 1) -> np.ndarray")
-    )},
-    {"b_far": "unit: str\ndepth: float = 2.0\n"},
-])
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"b_far": "# a new comment\ndepth   =   2.0\n\n"},
+        {"a_entry": FILES["a/entry.py"].replace("Do it.", "Do that.").replace("Entry.", "A long\n\ntext.")},
+        {"other": "unrelated = 2\n"},
+        {"__init__": '"""Another text."""\n__version__ = "2.0"\n'},
+        {"b_middle": FILES["b/middle.py"].replace("found", "is").replace("else", "otherwise")},
+        {
+            "b_middle": (
+                "from __future__ import annotations\nfrom typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import "
+                "numpy as np\n" + FILES["b/middle.py"].replace("(scale=1)", "(scale: np.ndarray = 1) -> np.ndarray")
+            )
+        },
+        {"b_far": "unit: str\ndepth: float = 2.0\n"},
+    ],
+)
 def test_what_cannot_run_keeps_it(tmp_path, changed):
     old, new = package(tmp_path), package(tmp_path, **changed)
     assert code_fingerprint(["depthlib.a.entry"], old) == code_fingerprint(["depthlib.a.entry"], new)
 
 
-@pytest.mark.parametrize("changed", [
-    {"b_far": "depth = 2.5\n"},
-    {"b_far": "depth = 2\n"},                                            # int and float are different code
-    {"b___init__": "SCALE = 2\n"},
-    {"b_middle": FILES["b/middle.py"].replace("return depth", "return -depth")},
-    {"b_middle": FILES["b/middle.py"].replace("scale=1", "scale=2")},
-    {"b_middle": "class Value:\n    depth: float\n" + FILES["b/middle.py"]},
-    {"a_entry": FILES["a/entry.py"].replace('"""Do it."""', 'x = """Do it."""')},
-])
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"b_far": "depth = 2.5\n"},
+        {"b_far": "depth = 2\n"},  # int and float are different code
+        {"b___init__": "SCALE = 2\n"},
+        {"b_middle": FILES["b/middle.py"].replace("return depth", "return -depth")},
+        {"b_middle": FILES["b/middle.py"].replace("scale=1", "scale=2")},
+        {"b_middle": "class Value:\n    depth: float\n" + FILES["b/middle.py"]},
+        {"a_entry": FILES["a/entry.py"].replace('"""Do it."""', 'x = """Do it."""')},
+    ],
+)
 def test_code_of_a_transitive_import_alters_it(tmp_path, changed):
     old, new = package(tmp_path), package(tmp_path, **changed)
     assert code_fingerprint(["depthlib.a.entry"], old) != code_fingerprint(["depthlib.a.entry"], new)
@@ -99,16 +110,25 @@ def test_a_name_leads_through_its_package_to_its_module(tmp_path):
     root = package(tmp_path)
     assert closure(["depthlib.c.user"], root) == ("depthlib", "depthlib.c", "depthlib.c.inner", "depthlib.c.user")
     everything = ("depthlib", "depthlib.c", "depthlib.c.inner", "depthlib.c.other_user", "depthlib.c.second")
-    assert closure(["depthlib.c.other_user"], root) == everything       # FACTOR is code of the package itself
+    assert closure(["depthlib.c.other_user"], root) == everything  # FACTOR is code of the package itself
 
 
-@pytest.mark.parametrize(("changed", "same"), [
-    ({"c___init__": "from .inner import x\nfrom .second import y as z\nfrom .new import w\n__all__ = ['w']\nFACTOR = 3\n"}, True),
-    ({"c_second": "y = 2\n"}, True),
-    ({"c___init__": FILES["c/__init__.py"].replace("FACTOR = 3", "FACTOR = 4")}, False),
-    ({"c___init__": FILES["c/__init__.py"].replace("from .inner import x", "from .second import y as x")}, False),
-    ({"c_inner": "x = 2\n"}, False),
-])
+@pytest.mark.parametrize(
+    ("changed", "same"),
+    [
+        (
+            {
+                "c___init__": "from .inner import x\nfrom .second import y as z\nfrom .new import w\n__all__ = "
+                "['w']\nFACTOR = 3\n"
+            },
+            True,
+        ),
+        ({"c_second": "y = 2\n"}, True),
+        ({"c___init__": FILES["c/__init__.py"].replace("FACTOR = 3", "FACTOR = 4")}, False),
+        ({"c___init__": FILES["c/__init__.py"].replace("from .inner import x", "from .second import y as x")}, False),
+        ({"c_inner": "x = 2\n"}, False),
+    ],
+)
 def test_what_a_package_offers_besides_leaves_a_user_alone(tmp_path, changed, same):
     old, new = package(tmp_path), package(tmp_path, **changed)
     assert (code_fingerprint(["depthlib.c.user"], old) == code_fingerprint(["depthlib.c.user"], new)) is same
@@ -140,7 +160,9 @@ def test_clear_errors(tmp_path):
 
 @pytest.mark.slow
 def test_the_closure_is_enough_to_run(tmp_path):
-    """A copy of the package with nothing but the closure of a training must be able to train: else a change could go unseen."""
+    """A copy of the package with nothing but the closure of a training must be able to train: else a change could go
+    unseen.
+    """
     import re
     import shutil
     import subprocess
@@ -157,7 +179,7 @@ def test_the_closure_is_enough_to_run(tmp_path):
         target = tmp_path / source.relative_to(PACKAGE.parent)
         target.parent.mkdir(parents=True, exist_ok=True)
         text = source.read_text()
-        if source.name == "__init__.py":            # what it offers from modules that the closure leaves out
+        if source.name == "__init__.py":  # what it offers from modules that the closure leaves out
             gone = [m for m in re.findall(r"^from (depthlib[\w.]+) import", text, re.M) if m not in names]
             for module in gone:
                 text = re.sub(rf"^from {re.escape(module)} import (\([^)]*\)|[^\n]*)\n", "", text, flags=re.M)
@@ -168,7 +190,8 @@ def test_the_closure_is_enough_to_run(tmp_path):
     code = (
         "import pathlib, types; from depthlib.base.build import Build; from depthlib.training.fit import Plan;"
         "from depthlib.runs.train import train;"
-        f"recipe = types.SimpleNamespace(model={recipe.model!r}, model_options={recipe.model_options!r}, task={recipe.task!r},"
+        f"recipe = types.SimpleNamespace(model={recipe.model!r}, model_options={recipe.model_options!r}, "
+        f"task={recipe.task!r},"
         f"    train={recipe.train!r}, transform=(), plan={recipe.plan!r}, networks={{}}, training=dict);"
         f"train(recipe, pathlib.Path({str(tmp_path)!r}), seed=0, identity={{'key': 'x'}}, networks={{}}, device='cpu')"
     )
@@ -185,7 +208,9 @@ def test_imports_of_a_notebook():
 
 @pytest.mark.slow
 def test_threads_may_ask_at_once():
-    """Scenes are rendered in threads, and any of them may be the first to ask; a collector that calls back lets them interleave."""
+    """Scenes are rendered in threads, and any of them may be the first to ask; a collector that calls back lets them
+    interleave.
+    """
     code = (
         "import gc, time\nfrom concurrent.futures import ThreadPoolExecutor\n"
         "from depthlib.base.fingerprint import PACKAGE, code_fingerprint\n"

@@ -24,7 +24,7 @@ def test_seeds_are_resampled_as_whole_rows_with_unbiased_variance(seeds):
     draws = bootstrap_means(np.repeat(rows[:, None], 50, axis=1), draws=40_000)
     assert draws.mean() == pytest.approx(rows.mean(), abs=0.02)
     assert draws.var() == pytest.approx(rows.var(ddof=1) / seeds, rel=0.04)
-    if seeds == 2:      # both the first, one of each, both the second
+    if seeds == 2:  # both the first, one of each, both the second
         assert len(set(np.round(draws, 9))) == 3
         assert np.isclose(draws, rows.mean()).mean() == pytest.approx(0.5, abs=0.01)
 

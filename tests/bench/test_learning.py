@@ -68,8 +68,13 @@ def test_the_network_is_that_of_the_recipe_and_the_evaluation_does_not_change_it
     for times in ([6], [1, 2, 3, 4, 5, 6]):
         clock, states = Clock(monkeypatch), []
         with monkeypatch.context() as patch:
-            patch.setattr(clock, "error", lambda model, states=states: states.append(
-                {name: value.clone() for name, value in model.state_dict().items()}) or 0.0)
+            patch.setattr(
+                clock,
+                "error",
+                lambda model, states=states: (
+                    states.append({name: value.clone() for name, value in model.state_dict().items()}) or 0.0
+                ),
+            )
             learn(SPEC.recipe, times, clock.error, seed=0, clock=clock)
         ends.append(states[-1])
     assert all(torch.equal(value, ends[1][name]) for name, value in ends[0].items())

@@ -15,9 +15,11 @@ def test_the_speed_of_a_training_is_measured(capsys):
     _, *lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == ["kitti-png"] * 2 + ["kitti-jpeg"] * 2
     sizes = {line.split(", ")[1] for line in lines}
-    assert len(sizes) == 2 and all("1242 x 375" in line for line in lines)          # a JPEG file is not a PNG file
+    assert len(sizes) == 2 and all("1242 x 375" in line for line in lines)  # a JPEG file is not a PNG file
     for line in lines:
-        milliseconds, cores = re.search(r"([\d.]+) ms of a core an image, so 1,000 images/s take (\d+) cores", line).groups()
+        milliseconds, cores = re.search(
+            r"([\d.]+) ms of a core an image, so 1,000 images/s take (\d+) cores", line
+        ).groups()
         assert float(milliseconds) > 1 and abs(float(milliseconds) - int(cores)) <= 1.1
 
 

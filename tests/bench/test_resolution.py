@@ -21,7 +21,7 @@ SIZE = (192, 256)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in WORKS if name != "PSNL, 32"])     # slow; with a stride it needs as much
+@pytest.mark.parametrize("name", [name for name in WORKS if name != "PSNL, 32"])  # slow; with a stride it needs as much
 def test_the_peak_memory_that_docstrings_state(name):
     """A change that stores another map shows here; parameters have gradients of their own, which are not counted."""
     work = WORKS[name]
@@ -43,7 +43,7 @@ def test_growth_is_the_power_between_the_largest_sizes():
     assert np.isnan(growth(costs[:1], 0))
     assert not too_long([], 10**9, 1.0)
     assert [too_long(costs, 320, limit) for limit in (2.1 * 320**2, 1.9 * 320**2)] == [False, True]
-    assert [too_long(costs[:1], 40, limit) for limit in (801, 799)] == [False, True]      # one size: in proportion
+    assert [too_long(costs[:1], 40, limit) for limit in (801, 799)] == [False, True]  # one size: in proportion
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))

@@ -1,4 +1,6 @@
-"""Which knobs help on photographs: the arithmetic of the table, the maps that need no training, and the whole on a frame."""
+"""Which knobs help on photographs: the arithmetic of the table, the maps that need no training, and the whole on a
+frame.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +59,8 @@ def test_the_command_measures_once_and_keeps_rows(tmp_path, monkeypatch, capsys)
     transfer.main(arguments)
     rows = stored(tmp_path / "t.csv")
     assert {(row.knob, row.what) for row in rows} == {
-        ("constant", "constant"), ("ramp", "ramp"),
+        ("constant", "constant"),
+        ("ramp", "ramp"),
         *((knob, what) for knob in ("none", "blur") for what in ("network", "fixed map")),
     }
     assert all(0 < row.abs_rel < 5 for row in rows)
@@ -74,8 +77,11 @@ def test_the_command_measures_once_and_keeps_rows(tmp_path, monkeypatch, capsys)
 def test_the_table_says_mean_and_range_and_the_fixed_map():
     def rows(knob, values, fixed):
         return [
-            *(Row("rooms", knob, seed, "network", frames, value + more) for seed, value in enumerate(values)
-              for frames, more in (("tum", 0), ("redwood", 1), ("choosing", 0), ("reporting", 1))),
+            *(
+                Row("rooms", knob, seed, "network", frames, value + more)
+                for seed, value in enumerate(values)
+                for frames, more in (("tum", 0), ("redwood", 1), ("choosing", 0), ("reporting", 1))
+            ),
             *(Row("rooms", knob, 0, "fixed map", frames, fixed) for frames in ("tum", "choosing", "reporting")),
         ]
 

@@ -1,4 +1,6 @@
-"""The whole chain of the stored notebooks, with a kernel: outputs that were spoilt and losses that changed are found."""
+"""The whole chain of the stored notebooks, with a kernel: outputs that were spoilt and losses that changed are
+found.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +20,33 @@ from depthlib.course.notebooks.cells import read_notebook, write_notebook
 
 
 def run_again(folder: Path, **environment: str) -> tuple[str, dict[tuple[str, str], str]]:
-    """Executes the results in `folder`/out as the repository's tests do: the log, and (notebook, cell) -> PASSED or FAILED."""
-    command = [sys.executable, "-m", "pytest", "-c", str(paths.REPOSITORY / "pyproject.toml"), "-o", "addopts=",
-               "-p", "nbval_tolerance", "-p", "no:cacheprovider", "--nbval", "--nbval-current-env", "--nbval-cell-timeout", "60",
-               "--color", "no", "--continue-on-collection-errors", "--notebook-sources", str(folder), "-rA", str(folder / "out")]
+    """Executes the results in `folder`/out as the repository's tests do: the log, and (notebook, cell) -> PASSED or
+    FAILED.
+    """
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-c",
+        str(paths.REPOSITORY / "pyproject.toml"),
+        "-o",
+        "addopts=",
+        "-p",
+        "nbval_tolerance",
+        "-p",
+        "no:cacheprovider",
+        "--nbval",
+        "--nbval-current-env",
+        "--nbval-cell-timeout",
+        "60",
+        "--color",
+        "no",
+        "--continue-on-collection-errors",
+        "--notebook-sources",
+        str(folder),
+        "-rA",
+        str(folder / "out"),
+    ]
     run = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=os.environ | environment, check=False)
     ids = {path.stem: [item.id for item in read_notebook(path).cells] for path in folder.glob("*.ipynb")}
     found = re.findall(r"^(PASSED|FAILED) \S*?(\w+)\.ipynb::Cell (\d+)", run.stdout, flags=re.MULTILINE)
@@ -41,19 +66,34 @@ display({'image/png': data, 'text/plain': '<Figure size 720x300 with 1 Axes>'}, 
 def test_nbval_bites_at_spoilt_outputs(tmp_path):
     """What passes, what fails and says why, and what is refused before it starts."""
     tolerant = "nbval-rtol=1e-2"
-    source = strip(new_notebook(cells=[
-        cell("loss = 0.1234", "start"),
-        cell("print('loss', loss)", "close", tolerant), cell("print('loss', loss)", "wrong", tolerant),
-        cell("print('loss', loss)", "word", tolerant), cell("print('loss', loss)", "exact"), cell(PICTURE, "picture"),
-        cell("from os import environ, path\nprint(environ.get('DEPTHLIB_TRAIN'), path.isdir(environ.get('DEPTHLIB_OUT', '')))",
-             "environment"),
-    ]))
+    source = strip(
+        new_notebook(
+            cells=[
+                cell("loss = 0.1234", "start"),
+                cell("print('loss', loss)", "close", tolerant),
+                cell("print('loss', loss)", "wrong", tolerant),
+                cell("print('loss', loss)", "word", tolerant),
+                cell("print('loss', loss)", "exact"),
+                cell(PICTURE, "picture"),
+                cell(
+                    "from os import environ, path\nprint(environ.get('DEPTHLIB_TRAIN'), "
+                    "path.isdir(environ.get('DEPTHLIB_OUT', '')))",
+                    "environment",
+                ),
+            ]
+        )
+    )
     for name in ("spoilt", "unfinished"):
         write_notebook(source, tmp_path / f"{name}.ipynb")
     execute(tmp_path / "spoilt.ipynb", tmp_path / "out" / "spoilt.ipynb")
     result = read_notebook(tmp_path / "out" / "spoilt.ipynb")
-    for name, text in {"close": "loss 0.1240", "wrong": "loss 0.1300", "word": "cost 0.1234", "exact": "loss 0.1235",
-                       "environment": "never True"}.items():
+    for name, text in {
+        "close": "loss 0.1240",
+        "wrong": "loss 0.1300",
+        "word": "cost 0.1234",
+        "exact": "loss 0.1235",
+        "environment": "never True",
+    }.items():
         outputs(result, name)[0].text = f"{text}\n"
     outputs(result, "picture")[0].data.update({"text/plain": "<Figure size 700x290 with 2 Axes>", "image/png": "AAAA"})
     write_notebook(result, tmp_path / "out" / "spoilt.ipynb")
@@ -75,7 +115,8 @@ ANOTHER = "print(f'L1 {l1_loss(pred, target, target > 0):.6f} m')"
 TRAIN = """torch.manual_seed(0)
 image = torch.rand(2, 3, 8, 8)
 depth = 1 + 9 * image[:, :1]
-model = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3, padding=1), torch.nn.ReLU(), torch.nn.Conv2d(4, 1, 1), torch.nn.Softplus())
+layers = [torch.nn.Conv2d(3, 4, 3, padding=1), torch.nn.ReLU(), torch.nn.Conv2d(4, 1, 1), torch.nn.Softplus()]
+model = torch.nn.Sequential(*layers)
 optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
 for step in range(8):
     loss = scale_invariant_log_loss(model(image) + 0.1, depth, depth > 0)
@@ -93,24 +134,30 @@ scale_invariant_log_loss.__kwdefaults__['variance_focus'] = 0.55
 def losses(tmp_path_factory) -> Path:
     """A folder with a lesson that evaluates and trains with a loss of the package, and its true results in out/."""
     folder = tmp_path_factory.mktemp("losses")
-    source = strip(new_notebook(cells=[
-        cell(EVALUATE, "evaluate", "nbval-rtol=1e-5"), cell(ANOTHER, "another-loss", "nbval-rtol=1e-5"),
-        cell(TRAIN, "train", "nbval-rtol=1e-2"),
-    ]))
+    source = strip(
+        new_notebook(
+            cells=[
+                cell(EVALUATE, "evaluate", "nbval-rtol=1e-5"),
+                cell(ANOTHER, "another-loss", "nbval-rtol=1e-5"),
+                cell(TRAIN, "train", "nbval-rtol=1e-2"),
+            ]
+        )
+    )
     write_notebook(source, folder / "losses.ipynb")
     execute(folder / "losses.ipynb", folder / "out" / "losses.ipynb")
     return folder
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("startup", "failing"), [
-    pytest.param("", set(), id="same loss"), pytest.param(CHANGE, {"evaluate", "train"}, id="changed loss"),
-])
+@pytest.mark.parametrize(
+    ("startup", "failing"),
+    [pytest.param("", set(), id="same loss"), pytest.param(CHANGE, {"evaluate", "train"}, id="changed loss")],
+)
 def test_nbval_bites_at_a_changed_loss(losses, tmp_path, startup, failing):
     """A tenth more variance focus must fail where a lesson evaluates or trains with it, and nowhere else.
 
-    The loss is changed inside the kernel, by a file that IPython runs as it starts, and not in the package's files: those
-    are in the key of the result, so the gate would refuse the notebook before a single number is compared.
+    The loss is changed inside the kernel, by a file that IPython runs as it starts, and not in the package's files:
+    those are in the key of the result, so the gate would refuse the notebook before a single number is compared.
     """
     folder = tmp_path / "profile_default" / "startup"
     folder.mkdir(parents=True)
@@ -118,5 +165,5 @@ def test_nbval_bites_at_a_changed_loss(losses, tmp_path, startup, failing):
     log, verdicts = run_again(losses, IPYTHONDIR=str(tmp_path))
     assert {name for _, name in verdicts} == {"evaluate", "another-loss", "train"}, log
     assert {name for (_, name), verdict in verdicts.items() if verdict == "FAILED"} == failing, log
-    reasons = set(re.findall(r"stored \S+, new \S+: beyond rtol=", log))       # the summary may repeat them
+    reasons = set(re.findall(r"stored \S+, new \S+: beyond rtol=", log))  # the summary may repeat them
     assert len(reasons) == len(failing), log

@@ -38,7 +38,9 @@ def place(tmp_path_factory):
         patch.setenv("DEPTHLIB_STORE", str(folder / "runs"))
         patch.delenv("DEPTHLIB_TRAIN", raising=False)
         for spec in {spec.name: spec for lesson in COURSE for spec in lesson.runs("smoke")}.values():
-            ensure(spec, Store(), device="cpu")          # in this process, which is quicker than one for each; see also test_batch
+            ensure(
+                spec, Store(), device="cpu"
+            )  # in this process, which is quicker than one for each; see also test_batch
         console = Console(record=True, width=200)
         assert reproduce.reproduce([], profile="smoke", device="cpu", console=console) == 0, console.export_text()
         yield folder
@@ -55,15 +57,35 @@ def test_notebook_is_complete_with_figures_tables_and_runs(place, lesson):
     assert tables
     for table in tables:
         assert table.with_suffix(".md").exists()
-    assert {spec.name for spec in lesson.runs("smoke")} <= {path.parent.name for path in (folder / "runs").glob("*/record.json")}
+    assert {spec.name for spec in lesson.runs("smoke")} <= {
+        path.parent.name for path in (folder / "runs").glob("*/record.json")
+    }
     assert not list(folder.glob("*.failed.ipynb"))
 
 
 def nbval(notebook, runs):
     """Every cell again, numbers within the tolerance that its tags state; none of the runs is trained."""
-    command = [sys.executable, "-m", "pytest", "-c", str(paths.REPOSITORY / "pyproject.toml"), "-o", "addopts=",
-               "-p", "nbval_tolerance", "-p", "no:cacheprovider", "-q", "--nbval", "--nbval-current-env",
-               "--nbval-cell-timeout", "600", "--notebook-runs", str(runs), str(notebook)]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-c",
+        str(paths.REPOSITORY / "pyproject.toml"),
+        "-o",
+        "addopts=",
+        "-p",
+        "nbval_tolerance",
+        "-p",
+        "no:cacheprovider",
+        "-q",
+        "--nbval",
+        "--nbval-current-env",
+        "--nbval-cell-timeout",
+        "600",
+        "--notebook-runs",
+        str(runs),
+        str(notebook),
+    ]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST")}
     return subprocess.run(command, capture_output=True, text=True, cwd=paths.REPOSITORY, env=environment)
 
@@ -76,7 +98,9 @@ def test_executed_again_a_lesson_says_the_same(place):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("notebook", sorted(paths.reference_dir("standard").glob("*.ipynb")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "notebook", sorted(paths.reference_dir("standard").glob("*.ipynb")), ids=lambda path: path.stem
+)
 def test_a_stored_lesson_says_the_same_from_its_records(notebook):
     run = nbval(notebook, notebook.parent / "runs")
     assert run.returncode == 0, run.stdout[-6000:] + run.stderr[-1000:]
@@ -92,13 +116,17 @@ def test_a_second_call_makes_nothing_again(place, monkeypatch):
 
 @pytest.mark.slow
 def test_a_notebook_is_executed_again_when_its_runs_are_others_than_those_it_shows(place, monkeypatch):
-    """Runs are published as they are finished: a batch that is killed before the notebook leaves new ones beside old tables."""
+    """Runs are published as they are finished: a batch that is killed before the notebook leaves new ones beside old
+    tables.
+    """
     notebook = place / "results" / "smoke" / "00_start_here.ipynb"
     text = notebook.read_text()
     notebook.write_text(re.sub(r'("runs": ")[0-9a-f]{64}', r"\g<1>" + "0" * 64, text))
     assert notebook.read_text() != text
     executed = []
-    monkeypatch.setattr(publish, "execute", lambda source, output, *_, runs, **__: executed.append(runs) or output.write_text(text))
+    monkeypatch.setattr(
+        publish, "execute", lambda source, output, *_, runs, **__: executed.append(runs) or output.write_text(text)
+    )
     for _ in range(2):
         publish.render("00_start_here", profile="smoke", device="cpu", store=place / "runs")
     assert len(executed) == 1 and executed[0] in text
@@ -124,7 +152,7 @@ def test_verify_agrees_with_itself_and_finds_a_changed_number(place, monkeypatch
     reference = tmp_path / "reference"
     shutil.copytree(place / "results" / "smoke", reference)
     monkeypatch.setattr(paths, "reference_dir", lambda profile: reference)
-    monkeypatch.setattr(engine, "run_batch", lambda plan, **k: train(plan))      # the runs are what is compared here
+    monkeypatch.setattr(engine, "run_batch", lambda plan, **k: train(plan))  # the runs are what is compared here
     console = Console(record=True, width=200)
     assert reproduce.verify(["00"], profile="smoke", device="cpu", console=console) == 0
     assert "same" in console.export_text()
@@ -148,7 +176,9 @@ def test_verify_agrees_with_itself_and_finds_a_changed_number(place, monkeypatch
 
 
 def record(losses, abs_rel, threads=2):
-    return RunRecord(Path(), {"curve": {"loss": losses}, "tests": {"t": {"metrics": {"abs_rel": abs_rel}}}}, {"threads": threads})
+    return RunRecord(
+        Path(), {"curve": {"loss": losses}, "tests": {"t": {"metrics": {"abs_rel": abs_rel}}}}, {"threads": threads}
+    )
 
 
 def test_comparison_of_records():
@@ -183,7 +213,9 @@ def test_sources_hold_no_outputs(notebook):
 
 @SOURCES
 def test_no_variable_takes_the_name_of_an_import(notebook):
-    """Such a variable breaks each later cell that calls the import, which only the execution of the whole lesson shows."""
+    """Such a variable breaks each later cell that calls the import, which only the execution of the whole lesson
+    shows.
+    """
     imported, assigned = {}, {}
     for cell in json.loads(notebook.read_text())["cells"]:
         if cell["cell_type"] != "code":

@@ -13,7 +13,10 @@ from depthlib.course import training_display as display
 def test_a_run_fits_80_columns_and_says_when_it_will_end(monkeypatch, terminal):
     monkeypatch.setattr(display, "HEARTBEAT", 0.05)
     out = console(force_terminal=terminal, color_system=None)
-    with display.training_display("synergy lateral-sharing-no-attention, streets, seed 13", 12_000, out) as (on_step, on_image):
+    with display.training_display("synergy lateral-sharing-no-attention, streets, seed 13", 12_000, out) as (
+        on_step,
+        on_image,
+    ):
         time.sleep(0.15)
         for step in (9_998, 9_999):
             on_step(step, 123.4567, 105.2)

@@ -73,14 +73,16 @@ def test_hostile_archive_leaves_nothing(tmp_path: Path, name: str) -> None:
     (tmp_path / "bad.archive").write_bytes(BAD[name])
     with pytest.raises(DataError, match="bad.archive"):
         unpack(tmp_path / "bad.archive", inside / "target")
-    assert list(inside.iterdir()) == []                                 # neither the target nor a temporary folder
+    assert list(inside.iterdir()) == []  # neither the target nor a temporary folder
     assert files_below(tmp_path) == ["bad.archive"]
 
 
 @pytest.mark.parametrize("form", ["zip", "tar"])
 def test_absolute_member(tmp_path: Path, form: str) -> None:
     outside = tmp_path / "outside"
-    (tmp_path / "a").write_bytes(make_zip({str(outside): b"2"}) if form == "zip" else make_tar((str(outside), REG, b"2")))
+    (tmp_path / "a").write_bytes(
+        make_zip({str(outside): b"2"}) if form == "zip" else make_tar((str(outside), REG, b"2"))
+    )
     with pytest.raises(DataError, match="expected safe names that stay inside the folder"):
         unpack(tmp_path / "a", tmp_path / "target")
     assert files_below(tmp_path) == ["a"]
@@ -94,10 +96,14 @@ def test_sound_archives(tmp_path: Path, mode: str) -> None:
     else:
         members = ("./", DIR, None), ("./x", DIR, None), ("./x/1", REG, b"one"), ("2", REG, b"two!")
         archive.write_bytes(make_tar(*members, mode=mode))
-    (tmp_path / "target").mkdir()                                       # an empty folder is as good as none
+    (tmp_path / "target").mkdir()  # an empty folder is as good as none
     assert unpack(archive, tmp_path / "target") == 7
     assert (tmp_path / "target/x/1").read_bytes() == b"one" and (tmp_path / "target/2").read_bytes() == b"two!"
-    assert (tmp_path / "target/2").stat().st_mode & 0o777 in (0o644, 0o664, 0o600)      # not the 0o777 that the archive wants
+    assert (tmp_path / "target/2").stat().st_mode & 0o777 in (
+        0o644,
+        0o664,
+        0o600,
+    )  # not the 0o777 that the archive wants
     with pytest.raises(DataError, match="is not empty"):
         unpack(archive, tmp_path / "target")
     assert (tmp_path / "target/2").read_bytes() == b"two!"

@@ -37,7 +37,9 @@ def test_cityscapes_comes_back(streets: SceneDataset, tmp_path: Path) -> None:
         assert item["semantics"].dtype == torch.int64 and int(item["semantics"].max()) < 19
     sky = Cityscapes(tmp_path, "val", semantics=True, sky_at_zero=True)[0]
     is_sky = (sky["semantics"] == 10)[None]
-    assert bool(is_sky.any()) and bool(sky["disparity_valid"][is_sky].all()) and not bool(sky["disparity"][is_sky].any())
+    assert (
+        bool(is_sky.any()) and bool(sky["disparity_valid"][is_sky].all()) and not bool(sky["disparity"][is_sky].any())
+    )
     assert not bool(sky["valid"][is_sky].any())
     path = tmp_path / "list.txt"
     path.write_text(f"sceneville {names[1]}\nleftImg8bit/val/sceneville/{names[0]}_leftImg8bit.png\n")
@@ -60,11 +62,19 @@ def test_fingerprints_see_files(streets: SceneDataset, tmp_path: Path) -> None:
     assert Cityscapes(tmp_path, "val").fingerprint() != before
 
 
-@pytest.mark.parametrize(("kind", "message"), [
-    ("eight bits", "found a PNG of 8 bits"), ("truncated", "damaged or cut off"), ("empty", "no valid pixel"),
-    ("tiny disparity", "found a median depth of .* m, expected"), ("camera without baseline", "found no camera"),
-    ("camera in millimetres", "about 0.21 m"), ("strange label", "found the label 99"), ("other size", "found 50 x 48 pixels"),
-])
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("eight bits", "found a PNG of 8 bits"),
+        ("truncated", "damaged or cut off"),
+        ("empty", "no valid pixel"),
+        ("tiny disparity", "found a median depth of .* m, expected"),
+        ("camera without baseline", "found no camera"),
+        ("camera in millimetres", "about 0.21 m"),
+        ("strange label", "found the label 99"),
+        ("other size", "found 50 x 48 pixels"),
+    ],
+)
 def test_cityscapes_damage_is_named(streets: SceneDataset, tmp_path: Path, kind: str, message: str) -> None:
     name = write_cityscapes(tmp_path, [streets[0]])[0]
     endings = ("disparity.png", "camera.json", "gtFine_labelIds.png")
@@ -77,7 +87,8 @@ def test_cityscapes_damage_is_named(streets: SceneDataset, tmp_path: Path, kind:
         return file.getvalue()
 
     damage = {
-        "eight bits": (disparity, stored(np.ones((48, 96), np.uint8))), "truncated": (disparity, disparity.read_bytes()[:-60]),
+        "eight bits": (disparity, stored(np.ones((48, 96), np.uint8))),
+        "truncated": (disparity, disparity.read_bytes()[:-60]),
         "empty": (disparity, stored(np.zeros((48, 96), np.uint16))),
         "tiny disparity": (disparity, stored(np.full((48, 96), 3, np.uint16))),
         "camera without baseline": (camera, json.dumps({**content, "extrinsic": {}}).encode()),
@@ -98,7 +109,12 @@ def test_cityscapes_damage_is_named(streets: SceneDataset, tmp_path: Path, kind:
 def test_loaders_and_manifests_say_the_same() -> None:
     stated = load_manifest("cityscapes").encodings["disparity"]
     assert (stated.dtype, stated.scale, stated.offset, stated.invalid, stated.range) == (
-        DISPARITY.dtype, DISPARITY.scale, DISPARITY.offset, DISPARITY.invalid, DISPARITY.range)
+        DISPARITY.dtype,
+        DISPARITY.scale,
+        DISPARITY.offset,
+        DISPARITY.invalid,
+        DISPARITY.range,
+    )
     assert load_manifest("middlebury").encodings["quarter_size"].scale == 4
     camera = load_manifest("flyingthings3d").intrinsics[0]
     assert (camera.fx, camera.cx, camera.cy) == (1050, 479.5, 269.5)
@@ -106,7 +122,9 @@ def test_loaders_and_manifests_say_the_same() -> None:
 
 @real
 def test_real_cityscapes_labels() -> None:
-    """The label ids of a frame, mapped, are the training ids stored beside it, but for edges: each was reduced on its own."""
+    """The label ids of a frame, mapped, are the training ids stored beside it, but for edges: each was reduced on its
+    own.
+    """
     assert SAMPLES is not None
     folder = next((SAMPLES / "cityscapes").rglob("gtFine"))
     path = folder / "frankfurt_000000_000294_gtFine_labelIds.png"

@@ -14,7 +14,11 @@ from depthlib.data.manifest import load_manifest, manifest_names
 @pytest.mark.parametrize("name", manifest_names())
 def test_croissant_has_what_the_format_requires(name: str) -> None:
     document = json.loads(json.dumps(croissant(load_manifest(name))))
-    assert document["conformsTo"] == "http://mlcommons.org/croissant/1.0" and document["description"] and document["license"]
+    assert (
+        document["conformsTo"] == "http://mlcommons.org/croissant/1.0"
+        and document["description"]
+        and document["license"]
+    )
     ids = [item["@id"] for item in document["distribution"]]
     assert len(ids) == len(set(ids))
     for item in document["distribution"]:

@@ -22,7 +22,7 @@ def test_depth_png_round_trip(tmp_path: Path) -> None:
     assert back.dtype == torch.float32
     np.testing.assert_allclose(back.numpy(), depth, atol=0.5e-3 + 1e-5)
     assert (back[2:4] == 0).all() and (back[4:] > 0).all()
-    with Image.open(tmp_path / "d.png") as stored:              # what another program sees
+    with Image.open(tmp_path / "d.png") as stored:  # what another program sees
         assert stored.mode == "I;16" and stored.text["depth_scale"] == "1000.0" and "metre" in stored.text["depth_unit"]
         np.testing.assert_array_equal(np.asarray(stored), np.rint(depth * 1000))
     assert list(tmp_path.iterdir()) == [tmp_path / "d.png"]
@@ -38,7 +38,7 @@ def test_depth_png_scale(tmp_path: Path) -> None:
         assert np.asarray(stored).max() == 10000
     with pytest.raises(DataError, match="found 5000.*expected 1000"):
         read_depth_png(path, scale=1000)
-    write_depth_png(path, np.full((8, 8), 1e-5))                # closer than one unit is still valid
+    write_depth_png(path, np.full((8, 8), 1e-5))  # closer than one unit is still valid
     assert (read_depth_png(path) > 0).all()
 
 

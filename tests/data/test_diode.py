@@ -29,7 +29,7 @@ def test_diode_round_trip(rooms: SceneDataset, tmp_path: Path) -> None:
     depth, mask = np.load(depth_file), np.load(mask_file)
     np.save(mask_file, np.where(np.arange(48)[:, None] < 9, 0, mask))
     np.save(depth_file, np.where(np.arange(48)[:, None, None] < 9, np.nan, depth))
-    item = dataset[0]                                           # NaN where the mask says that nothing was measured
+    item = dataset[0]  # NaN where the mask says that nothing was measured
     assert not item["valid"][0, :9].any() and item["valid"][0, 9:].all() and torch.isfinite(item["depth"]).all()
     np.save(mask_file, mask)
     with pytest.raises(DataError, match="_depth.npy.*not finite"):

@@ -36,10 +36,14 @@ def test_diw_file_by_hand(tmp_path: Path) -> None:
     file = tmp_path / "DIW_Annotations_splitted/DIW_test.csv"
     file.write_text("./DIW_test/a.thumb\n20,30,1,2,>,30,20\n")
     item = DIW(tmp_path, "test")[0]
-    assert item["pairs"].tolist() == [[19, 29, 0, 1, 1]] and item["image"].shape == (3, 20, 30)     # grey: three channels
+    assert item["pairs"].tolist() == [[19, 29, 0, 1, 1]] and item["image"].shape == (3, 20, 30)  # grey: three channels
     for line, message in (
-        ("21,30,1,2,>,30,20", "points inside"), ("0,30,1,2,>,30,20", "points inside"), ("20,30,1,2,=,30,20", "with < or >"),
-        ("20,30,1,2,>,30", "with < or >"), ("20,x,1,2,>,30,20", "whole number"), ("20,30,1,2,>,30,21", "expected 30 x 21"),
+        ("21,30,1,2,>,30,20", "points inside"),
+        ("0,30,1,2,>,30,20", "points inside"),
+        ("20,30,1,2,=,30,20", "with < or >"),
+        ("20,30,1,2,>,30", "with < or >"),
+        ("20,x,1,2,>,30,20", "whole number"),
+        ("20,30,1,2,>,30,21", "expected 30 x 21"),
         ("", "two for each image"),
     ):
         file.write_text(f"./DIW_test/a.thumb\n{line}\n")

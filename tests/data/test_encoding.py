@@ -1,4 +1,6 @@
-"""Stored numbers and what they mean: every format against bytes that the test puts together, every fault against its sentence."""
+"""Stored numbers and what they mean: every format against bytes that the test puts together, every fault against its
+sentence.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +22,12 @@ DEPTH16 = Encoding("png", "uint16", "metre", scale=256, invalid=(0.0,), range=(1
 
 def test_decode_scale_offset_invalid_and_rotation() -> None:
     stored = np.array([[0, 1, 257]], dtype=np.uint16)
-    values, valid = decode(stored, Encoding("png", "uint16", "pixel", scale=256, offset=1, invalid=(0.0,)))    # Cityscapes
+    values, valid = decode(
+        stored, Encoding("png", "uint16", "pixel", scale=256, offset=1, invalid=(0.0,))
+    )  # Cityscapes
     assert values.tolist() == [[0, 0, 1]] and valid.tolist() == [[False, True, True]]
     millimetres = np.array([[1234, 7, 65535]], dtype=np.uint16)
-    rotated = (millimetres << 3) | (millimetres >> 13)                                                          # SUN RGB-D
+    rotated = (millimetres << 3) | (millimetres >> 13)  # SUN RGB-D
     values, _ = decode(rotated, Encoding("png", "uint16", "metre", scale=1000, rotate_right=3))
     np.testing.assert_allclose(values, [[1.234, 0.007, 65.535]])
     values, valid = decode(np.array([[np.inf, 2.0]]), Encoding("npy", "float64", "metre", scale=1, invalid=(np.inf,)))
@@ -46,8 +50,15 @@ def test_every_format_gives_its_numbers_back(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["depth"] = single
     cases: dict[str, dict[str, Any]] = {
-        "a.png": {}, "big.pgm": {}, "little.pgm": {"byte_order": "little"}, "a.pfm": {}, "a.bin": {"channels": 4}, "a.npy": {},
-        "a.npz": {"key": "depth"}, "a.mat": {"key": "depth"}, "a.h5": {},
+        "a.png": {},
+        "big.pgm": {},
+        "little.pgm": {"byte_order": "little"},
+        "a.pfm": {},
+        "a.bin": {"channels": 4},
+        "a.npy": {},
+        "a.npz": {"key": "depth"},
+        "a.mat": {"key": "depth"},
+        "a.h5": {},
     }
     for name, more in cases.items():
         form = name.partition(".")[2]
@@ -68,7 +79,9 @@ def test_check_file_says_what_is_wrong(tmp_path: Path) -> None:
 
     assert wrong(good) is None
     assert "found uint8 numbers, expected uint16" in wrong((good >> 8).astype(np.uint8))
-    assert "found 3 channels" in wrong(np.zeros((5, 5, 3), np.uint8)) or "found uint8" in wrong(np.zeros((5, 5, 3), np.uint8))
+    assert "found 3 channels" in wrong(np.zeros((5, 5, 3), np.uint8)) or "found uint8" in wrong(
+        np.zeros((5, 5, 3), np.uint8)
+    )
     assert "no valid value" in wrong(np.zeros_like(good))
     assert "expected 1 to 100: another unit?" in wrong(np.minimum(good, 100))
     assert "damaged or cut off" in wrong(good, cut=-200)
@@ -79,13 +92,15 @@ def test_check_file_says_what_is_wrong(tmp_path: Path) -> None:
 
 def test_sixteen_bit_colour_is_not_reduced(tmp_path: Path) -> None:
     """Pillow reduces such files to 8 bits without a word (KITTI's flow)."""
+
     def chunk(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
     pixels = np.arange(60, dtype=np.uint16).reshape(4, 5, 3) * 1001
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
     header = struct.pack(">IIBBBBB", 5, 4, 16, 2, 0, 0, 0)
-    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows))
-                                     + chunk(b"IEND", b""))
+    (tmp_path / "a.png").write_bytes(
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    )
     encoding = Encoding("png", "uint16", "none", channels=3)
     np.testing.assert_array_equal(read_stored(tmp_path / "a.png", encoding), pixels)

@@ -24,7 +24,9 @@ SHA = hashlib.sha256(BYTES).hexdigest()
 
 
 class Server(ThreadingHTTPServer):
-    """Serves `files`. `cut`: bytes of each answer after which it hangs up; `ranges`: it can continue, `shift`: elsewhere."""
+    """Serves `files`. `cut`: bytes of each answer after which it hangs up; `ranges`: it can continue, `shift`:
+    elsewhere.
+    """
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -63,7 +65,7 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(len(data) - start))
         self.end_headers()
         piece = data[start:]
-        self.wfile.write(piece if self.server.cut is None else piece[:self.server.cut])
+        self.wfile.write(piece if self.server.cut is None else piece[: self.server.cut])
 
     def log_message(self, *arguments: object) -> None:
         pass
@@ -83,7 +85,7 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Server]:
 
 
 def remote(
-    server: Server, path: str = "/a.bin", data: bytes = BYTES, to: str = "in/a.bin", unpacked: int | None = None,
+    server: Server, path: str = "/a.bin", data: bytes = BYTES, to: str = "in/a.bin", unpacked: int | None = None
 ) -> RemoteFile:
     return RemoteFile(server.url(path), to, hashlib.sha256(data).hexdigest(), len(data), unpacked)
 
@@ -99,8 +101,8 @@ def test_fetch_then_nothing_to_do(server: Server, tmp_path: Path) -> None:
     assert fetch(manifest(remote(server)), root, progress=False) == [root / "in/a.bin"]
     assert (root / "in/a.bin").read_bytes() == BYTES
     fetch(manifest(remote(server)), root, progress=False)
-    assert server.asked == [None]                       # the second call asked for nothing
-    assert files_below(root) == ["in/a.bin"]            # no part, lock or temporary file stays
+    assert server.asked == [None]  # the second call asked for nothing
+    assert files_below(root) == ["in/a.bin"]  # no part, lock or temporary file stays
 
 
 def test_stopped_download_continues(server: Server, tmp_path: Path) -> None:
@@ -108,7 +110,7 @@ def test_stopped_download_continues(server: Server, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"stopped after \d{6} of 700001 bytes.*run the same command again"):
         fetch_file(remote(server), tmp_path, progress=False)
     part = (tmp_path / "in/a.bin.part").read_bytes()
-    assert len(part) > 250_000 and part == BYTES[:len(part)]            # three tries, each of which lost its last piece at most
+    assert len(part) > 250_000 and part == BYTES[: len(part)]  # three tries, each of which lost its last piece at most
     assert not (tmp_path / "in/a.bin").exists()
     server.cut, server.asked = None, []
     fetch_file(remote(server), tmp_path, progress=False)
@@ -130,11 +132,13 @@ def test_server_that_continues_elsewhere(server: Server, tmp_path: Path) -> None
     server.shift = -10
     with pytest.raises(DataError, match="found an answer from byte 990, expected one from 1000"):
         fetch_file(remote(server), tmp_path, progress=False)
-    fetch_file(remote(server), tmp_path, progress=False)        # the part is gone, so this one starts at the beginning
+    fetch_file(remote(server), tmp_path, progress=False)  # the part is gone, so this one starts at the beginning
     assert (tmp_path / "in/a.bin").read_bytes() == BYTES
 
 
-@pytest.mark.parametrize("part", [b"x" * 1000, b"x" * len(BYTES), b"x" * (len(BYTES) + 5)], ids=["short", "as long", "longer"])
+@pytest.mark.parametrize(
+    "part", [b"x" * 1000, b"x" * len(BYTES), b"x" * (len(BYTES) + 5)], ids=["short", "as long", "longer"]
+)
 def test_part_of_something_else(server: Server, tmp_path: Path, part: bytes) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in/a.bin.part").write_bytes(part)

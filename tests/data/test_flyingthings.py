@@ -38,7 +38,9 @@ def test_real_flyingthings_disparity() -> None:
     assert SAMPLES is not None
     disparity = read_pfm(SAMPLES / "flyingthings3d_raft3d" / "disp1.pfm")
     assert disparity.shape == (540, 960)
-    assert float(disparity.min()) == pytest.approx(1.13, abs=0.01) and float(disparity.max()) == pytest.approx(109, abs=1)
+    assert float(disparity.min()) == pytest.approx(1.13, abs=0.01) and float(disparity.max()) == pytest.approx(
+        109, abs=1
+    )
     # Right way up: edges of the image lie on edges of the disparity.
     image = grey(read_image(SAMPLES / "flyingthings3d_raft3d" / "image1.png"))[0]
 

@@ -69,14 +69,26 @@ def test_poses_of_a_manifest(tmp_path: Path) -> None:
         frames[0]
 
 
-@pytest.mark.parametrize(("camera", "message"), [
-    ({"fx": 0, "fy": 50, "cx": 40, "cy": 30}, "found fx 0, fy 50, expected focal lengths in pixels > 0"),
-    ({"fx": 50, "fy": -50, "cx": 40, "cy": 30}, "expected focal lengths in pixels > 0"),
-    ({"fx": 50, "fy": 50, "cx": 400, "cy": 30, "width": 80, "height": 60}, "principal point at 400 for a width of 80"),
-    ({"fx": 50, "fy": 50, "cx": 40, "cy": -40, "width": 80, "height": 60}, "principal point at -40 for a height of 60"),
-    ({"fx": 4.2, "fy": 4.2, "cx": 40, "cy": 30, "width": 80, "height": 60}, "an angle of view of 168.0 degrees.*not millimetres"),
-    ({"fx": 5000, "fy": 5000, "cx": 40, "cy": 30, "width": 80, "height": 60}, "an angle of view of 0.9 degrees"),
-])
+@pytest.mark.parametrize(
+    ("camera", "message"),
+    [
+        ({"fx": 0, "fy": 50, "cx": 40, "cy": 30}, "found fx 0, fy 50, expected focal lengths in pixels > 0"),
+        ({"fx": 50, "fy": -50, "cx": 40, "cy": 30}, "expected focal lengths in pixels > 0"),
+        (
+            {"fx": 50, "fy": 50, "cx": 400, "cy": 30, "width": 80, "height": 60},
+            "principal point at 400 for a width of 80",
+        ),
+        (
+            {"fx": 50, "fy": 50, "cx": 40, "cy": -40, "width": 80, "height": 60},
+            "principal point at -40 for a height of 60",
+        ),
+        (
+            {"fx": 4.2, "fy": 4.2, "cx": 40, "cy": 30, "width": 80, "height": 60},
+            "an angle of view of 168.0 degrees.*not millimetres",
+        ),
+        ({"fx": 5000, "fy": 5000, "cx": 40, "cy": 30, "width": 80, "height": 60}, "an angle of view of 0.9 degrees"),
+    ],
+)
 def test_impossible_cameras(tmp_path: Path, camera: dict[str, float], message: str) -> None:
     with pytest.raises(DataError, match=r"intrinsics\[0\]: .*" + message):
         frames_manifest(tmp_path, intrinsics=[{"what": "c", **camera}])

@@ -28,7 +28,7 @@ def check(path: Path, expected: np.ndarray, tolerance: float = 1e-6) -> None:
 
 
 def two_colours() -> Image.Image:
-    palette = Image.fromarray(RGB[..., 0] // 128)               # indices 0 and 1
+    palette = Image.fromarray(RGB[..., 0] // 128)  # indices 0 and 1
     palette.putpalette([10, 20, 30, 200, 100, 50])
     return palette
 
@@ -97,20 +97,23 @@ def test_first_frame(tmp_path: Path, kind: str) -> None:
 def test_16_bit_png_keeps_its_precision(tmp_path: Path) -> None:
     unit, alpha = DEEP / 65535, DEEP[..., 3:] / 65535
     expected = {
-        "grey": (DEEP[..., 0], unit[..., 0]), "rgb": (DEEP[..., :3], unit[..., :3]),
+        "grey": (DEEP[..., 0], unit[..., 0]),
+        "rgb": (DEEP[..., :3], unit[..., :3]),
         "rgba": (DEEP, unit[..., :3] * alpha + 1 - alpha),
         "la": (DEEP[..., 2:], unit[..., 2] * alpha[..., 0] + 1 - alpha[..., 0]),
     }
     for name, (stored, wanted) in expected.items():
         (tmp_path / f"{name}.png").write_bytes(png16(stored))
-        check(tmp_path / f"{name}.png", wanted)                 # 8 bits would be off by up to 4e-3
+        check(tmp_path / f"{name}.png", wanted)  # 8 bits would be off by up to 4e-3
 
 
 def test_deep_tiff(tmp_path: Path) -> None:
     unit = DEEP / 65535
     tifffile.imwrite(tmp_path / "rgb16.tif", DEEP[..., :3], photometric="rgb")
     check(tmp_path / "rgb16.tif", unit[..., :3])
-    tifffile.imwrite(tmp_path / "planes16.tif", DEEP[..., :3].transpose(2, 0, 1), photometric="rgb", planarconfig="separate")
+    tifffile.imwrite(
+        tmp_path / "planes16.tif", DEEP[..., :3].transpose(2, 0, 1), photometric="rgb", planarconfig="separate"
+    )
     check(tmp_path / "planes16.tif", unit[..., :3])
     tifffile.imwrite(tmp_path / "rgba16.tif", DEEP, photometric="rgb", extrasamples=["unassalpha"], compression="zlib")
     check(tmp_path / "rgba16.tif", unit[..., :3] * unit[..., 3:] + 1 - unit[..., 3:])
@@ -127,7 +130,7 @@ def test_deep_tiff(tmp_path: Path) -> None:
 
 def lzw(data: bytes) -> bytes:
     """TIFF's LZW without any compression: 9-bit literals, with a clear code before the codes would grow to 10 bits."""
-    codes = [code for start in range(0, len(data), 200) for code in (256, *data[start:start + 200])] + [257]
+    codes = [code for start in range(0, len(data), 200) for code in (256, *data[start : start + 200])] + [257]
     bits = "".join(f"{code:09b}" for code in codes)
     bits += "0" * (-len(bits) % 8)
     return int(bits, 2).to_bytes(len(bits) // 8, "big")
@@ -138,8 +141,17 @@ def test_lzw_tiff_of_16_bits(tmp_path: Path) -> None:
     Image.fromarray(DEEP[..., 0]).save(tmp_path / "grey.tif", compression="tiff_lzw")
     check(tmp_path / "grey.tif", DEEP[..., 0] / 65535)
     strip, (height, width) = lzw(DEEP[..., :3].astype("<u2").tobytes()), DEEP.shape[:2]
-    entries = [(256, 3, 1, width), (257, 3, 1, height), (258, 3, 3, 8), (259, 3, 1, 5), (262, 3, 1, 2), (273, 4, 1, 14),
-               (277, 3, 1, 3), (278, 3, 1, height), (279, 4, 1, len(strip))]
+    entries = [
+        (256, 3, 1, width),
+        (257, 3, 1, height),
+        (258, 3, 3, 8),
+        (259, 3, 1, 5),
+        (262, 3, 1, 2),
+        (273, 4, 1, 14),
+        (277, 3, 1, 3),
+        (278, 3, 1, height),
+        (279, 4, 1, len(strip)),
+    ]
     directory = struct.pack("<H", len(entries)) + b"".join(struct.pack("<HHII", *entry) for entry in entries) + bytes(4)
     head = b"II*\0" + struct.pack("<I", 14 + len(strip)) + struct.pack("<HHH", 16, 16, 16)
     (tmp_path / "colour.tif").write_bytes(head + strip + directory)
@@ -148,8 +160,13 @@ def test_lzw_tiff_of_16_bits(tmp_path: Path) -> None:
 
 # How the stored picture follows from the upright one: the inverse of what the EXIF orientation asks for.
 STORED = {
-    1: lambda a: a, 2: lambda a: a[:, ::-1], 3: lambda a: a[::-1, ::-1], 4: lambda a: a[::-1],
-    5: lambda a: a.transpose(1, 0, 2), 6: lambda a: np.rot90(a, 1), 7: lambda a: a[::-1, ::-1].transpose(1, 0, 2),
+    1: lambda a: a,
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.transpose(1, 0, 2),
+    6: lambda a: np.rot90(a, 1),
+    7: lambda a: a[::-1, ::-1].transpose(1, 0, 2),
     8: lambda a: np.rot90(a, -1),
 }
 
@@ -163,7 +180,7 @@ def test_exif_orientation(tmp_path: Path, orientation: int) -> None:
     exif[0x0112] = orientation
     picture.save(tmp_path / "turned.png", exif=exif)
     check(tmp_path / "turned.png", RGB / 255)
-    with Image.open(tmp_path / "turned.png") as opened:         # the table above means what Pillow means
+    with Image.open(tmp_path / "turned.png") as opened:  # the table above means what Pillow means
         np.testing.assert_array_equal(np.asarray(ImageOps.exif_transpose(opened)), RGB)
     picture.save(tmp_path / "turned.tif", exif=exif)
     check(tmp_path / "turned.tif", RGB / 255)
@@ -171,8 +188,10 @@ def test_exif_orientation(tmp_path: Path, orientation: int) -> None:
     tifffile.imwrite(tmp_path / "turned16.tif", deep, photometric="rgb", extratags=[(274, "H", 1, orientation, True)])
     check(tmp_path / "turned16.tif", RGB / 255)
     flat = np.zeros((16, 24, 3), np.uint8)
-    flat[:8, :8] = 255                                          # a whole JPEG block, so that edges stay sharp
-    Image.fromarray(np.ascontiguousarray(STORED[orientation](flat))).save(tmp_path / "turned.jpg", exif=exif, quality=95)
+    flat[:8, :8] = 255  # a whole JPEG block, so that edges stay sharp
+    Image.fromarray(np.ascontiguousarray(STORED[orientation](flat))).save(
+        tmp_path / "turned.jpg", exif=exif, quality=95
+    )
     check(tmp_path / "turned.jpg", flat / 255, tolerance=0.02)
 
 
@@ -190,7 +209,7 @@ def test_refusals(tmp_path: Path) -> None:
     (tmp_path / "notes.png").write_text("this is not a picture\n" * 50)
     refused(tmp_path / "notes.png", "not an image")
     (tmp_path / "program.eps").write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n")
-    refused(tmp_path / "program.eps", "not an image")           # Pillow alone would start Ghostscript
+    refused(tmp_path / "program.eps", "not an image")  # Pillow alone would start Ghostscript
     (tmp_path / "phone.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(64))
     refused(tmp_path / "phone.heic", "HEIC.*export")
     tifffile.imwrite(tmp_path / "camera.dng", RGB)
@@ -198,13 +217,13 @@ def test_refusals(tmp_path: Path) -> None:
     Image.fromarray(RGB[:7]).save(tmp_path / "small.png")
     refused(tmp_path / "small.png", "14 x 7 pixels, expected at least 8")
     os.mkfifo(tmp_path / "pipe.png")
-    refused(tmp_path / "pipe.png", "found a special file")        # reading it would wait for ever
+    refused(tmp_path / "pipe.png", "found a special file")  # reading it would wait for ever
     refused(tmp_path / ("x" * 300 + ".png"), "cannot be read")
     with pytest.raises(DataError, match="null|cannot be read"):
         read_image("a\0b.png")
     flipped = bytearray(png16(DEEP[..., :3]))
     flipped[60] ^= 0xFF
-    (tmp_path / "flipped.png").write_bytes(flipped)             # a checksum is wrong
+    (tmp_path / "flipped.png").write_bytes(flipped)  # a checksum is wrong
     refused(tmp_path / "flipped.png", "damaged")
     for value in (-0.5, 2.0, np.nan):
         tifffile.imwrite(tmp_path / "hdr.tif", np.full((10, 10), value, np.float32))
@@ -227,8 +246,8 @@ def test_cut_off_files_are_refused(tmp_path: Path, name: str, share: float) -> N
 
 @pytest.mark.slow
 def test_too_large_is_refused_before_it_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    side = int(MAX_PIXELS ** 0.5)
-    for edge in (side + 1, 3 * side):                           # the second is beyond Pillow's own limit
+    side = int(MAX_PIXELS**0.5)
+    for edge in (side + 1, 3 * side):  # the second is beyond Pillow's own limit
         Image.new("1", (edge, edge)).save(tmp_path / "bomb.png")
         with monkeypatch.context() as patch:
             patch.setattr("PIL.ImageFile.ImageFile.load", lambda self: pytest.fail("decoded"))
@@ -238,7 +257,7 @@ def test_too_large_is_refused_before_it_is_decoded(tmp_path: Path, monkeypatch: 
 def test_no_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Image.fromarray(RGB).save(tmp_path / "locked.png")
 
-    def deny(self: Path) -> bytes:                              # a superuser may read everything, so the refusal is played
+    def deny(self: Path) -> bytes:  # a superuser may read everything, so the refusal is played
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "read_bytes", deny)
@@ -247,7 +266,9 @@ def test_no_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "turned.jpg", "deep.png", "clear.png"])
 def test_reading_at_a_smaller_size(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In bands of a few rows, it gives what resizing the whole picture gives; a JPEG may be reduced while it is decoded."""
+    """In bands of a few rows, it gives what resizing the whole picture gives; a JPEG may be reduced while it is
+    decoded.
+    """
     monkeypatch.setattr(images, "BAND", 7 * 90)
     rows, columns = np.mgrid[:150, :90]
     smooth = np.stack([rows * 1.5, columns * 2.5, 255 - rows - columns], axis=2).clip(0, 255).astype(np.uint8)

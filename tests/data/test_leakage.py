@@ -22,13 +22,23 @@ def test_nearest_distance_against_all_pairs() -> None:
 
 def test_audit_counts_moments_and_not_cameras() -> None:
     train = [RawFrame("a", 10, "l"), RawFrame("a", 10, "r"), RawFrame("a", 30, "r"), RawFrame("c", 1, "l")]
-    test = [RawFrame("a", 10, "r"), RawFrame("a", 11, "l"), RawFrame("a", 11, "r"), RawFrame("a", 25, "l"),
-            RawFrame("a", 90, "l"), RawFrame("b", 10, "l")]
+    test = [
+        RawFrame("a", 10, "r"),
+        RawFrame("a", 11, "l"),
+        RawFrame("a", 11, "r"),
+        RawFrame("a", 25, "l"),
+        RawFrame("a", 90, "l"),
+        RawFrame("b", 10, "l"),
+    ]
     row = audit(test, train, names=("test", "train"), reach=5)
     assert (row.moments, row.same, row.beside, row.near, row.sequence, row.nearest) == (5, 1, 2, 3, 4, 0)
     apart = audit([("b", 10)], train)
     assert (apart.same, apart.near, apart.sequence, apart.nearest) == (0, 0, 0, None)
-    for wrong in ({"test": [], "train": train}, {"test": test, "train": []}, {"test": test, "train": train, "reach": -1}):
+    for wrong in (
+        {"test": [], "train": train},
+        {"test": test, "train": []},
+        {"test": test, "train": train, "reach": -1},
+    ):
         with pytest.raises(ValueError, match="expected some of both"):
             audit(**wrong)
 
@@ -45,7 +55,10 @@ def test_table_says_counts_and_shares() -> None:
 def test_fingerprint_is_of_the_set() -> None:
     frames = [("a", 1, "l"), ("a", 2, "l"), ("b", 1, "r")]
     assert split_fingerprint(frames) == split_fingerprint([frames[2], *frames])
-    assert len({split_fingerprint(frames), split_fingerprint(frames[:2]), split_fingerprint([*frames[:2], ("b", 1, "l")])}) == 3
+    assert (
+        len({split_fingerprint(frames), split_fingerprint(frames[:2]), split_fingerprint([*frames[:2], ("b", 1, "l")])})
+        == 3
+    )
 
 
 @pytest.mark.slow
@@ -68,18 +81,27 @@ def test_lists_of_the_field() -> None:
     stereo = audit(splits["stereo2015"], splits["eigen_full/train"])
     assert stereo.moments == 142 and stereo.same == 90
     assert audit(splits["eigen/test"], splits["benchmark/val"]).same == 145
-    odometry = {name: parse_sequences(split_lines("kitti-odometry", name, folder), name)
-                for name in ("odom/train", "odom/val", "odom/test_09")}
+    odometry = {
+        name: parse_sequences(split_lines("kitti-odometry", name, folder), name)
+        for name in ("odom/train", "odom/val", "odom/test_09")
+    }
     assert audit(odometry["odom/val"], odometry["odom/train"]).beside == 3872
     assert audit(odometry["odom/test_09"], odometry["odom/train"]).sequence == 0
-    print("\n" + leakage_table(audit_all(splits, [("eigen/test", "eigen_zhou/train"), ("eigen_zhou/val", "eigen_zhou/train")])))
+    print(
+        "\n"
+        + leakage_table(audit_all(splits, [("eigen/test", "eigen_zhou/train"), ("eigen_zhou/val", "eigen_zhou/train")]))
+    )
 
 
 @real
 def test_one_split_in_four_spellings() -> None:
     """The 697 test frames as monodepth2, SfMLearner, monodepth and BTS write them are one set."""
     assert SAMPLES is not None
-    paths = ("monodepth2/eigen/test_files.txt", "sfmlearner/test_files_eigen.txt", "monodepth/eigen_test_files.txt",
-             "bts/train_test_inputs/eigen_test_files_with_gt.txt")
+    paths = (
+        "monodepth2/eigen/test_files.txt",
+        "sfmlearner/test_files_eigen.txt",
+        "monodepth/eigen_test_files.txt",
+        "bts/train_test_inputs/eigen_test_files_with_gt.txt",
+    )
     lists = [parse_raw((SAMPLES / "splits" / path).read_text().splitlines(), path) for path in paths]
     assert {len(frames) for frames in lists} == {697} and len({split_fingerprint(frames) for frames in lists}) == 1

@@ -20,7 +20,11 @@ def test_make3d_round_trip(rooms: SceneDataset, tmp_path: Path) -> None:
     write_make3d(tmp_path, rooms)
     dataset = Make3D(tmp_path, "test")
     item, sample = dataset[0], rooms[0]
-    assert item["image"].shape == (3, 48, 36) and item["depth"].shape == (1, 55, 305) and item["name"] == "rooms-val-000000"
+    assert (
+        item["image"].shape == (3, 48, 36)
+        and item["depth"].shape == (1, 55, 305)
+        and item["name"] == "rooms-val-000000"
+    )
     ray = backproject(sample["depth"][None], sample["K"][None]).norm(dim=1)[0, :, 14:50]
     for row, column in ((0, 0), (54, 304), (27, 152)):
         expected = ray[round(row * 47 / 54), round(column * 35 / 304)]
@@ -30,8 +34,12 @@ def test_make3d_round_trip(rooms: SceneDataset, tmp_path: Path) -> None:
     assert torch.equal(cropped["depth"], item["depth"][:, 17:38]) and cropped["depth"].shape == (1, 21, 305)
     path = tmp_path / "Gridlaserdata/depth_sph_corr-rooms-val-000000.mat"
     grid = loadmat(path)["Position3DGrid"]
-    for array, message in ((grid.transpose(1, 0, 2), "transposed"), (np.where(grid > 2, np.nan, grid), "not finite"),
-                           (grid * 0, "no valid pixel"), (grid * 1000, "unit")):
+    for array, message in (
+        (grid.transpose(1, 0, 2), "transposed"),
+        (np.where(grid > 2, np.nan, grid), "not finite"),
+        (grid * 0, "no valid pixel"),
+        (grid * 1000, "unit"),
+    ):
         savemat(path, {"Position3DGrid": array})
         with pytest.raises(DataError, match=f"{path.name}.*{message}"):
             dataset[0]

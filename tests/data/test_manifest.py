@@ -37,33 +37,44 @@ def test_lists_are_those_of_the_samples(name: str) -> None:
             read_list(file, split)
 
 
-@pytest.mark.parametrize(("where", "value", "message"), [
-    ("tittle", "x", r"example.yaml: found the unknown field 'tittle', expected any of name, title"),
-    ("title", ..., r"found no field 'title', expected one"),
-    ("title", 3, r"example.yaml.title: found 3 \(int\), expected str"),
-    ("terms.accept", "no", r"terms.accept: found 'no' \(str\), expected bool"),
-    ("encodings.depth.scale", "256", r"encodings.depth.scale: found '256' \(str\), expected float"),
-    ("encodings.depth.scale", 0, r"encodings.depth: scale: found 0.0, expected stored units per metre > 0"),
-    ("encodings.depth.scale", True, r"encodings.depth.scale: found True \(bool\)"),
-    ("encodings.depth.scale", ..., r"encodings.depth: found scale None and formula None"),
-    ("encodings.depth.unit", "feet", r"encodings.depth.unit: found 'feet' \(str\), expected one of 'metre'"),
-    ("encodings.depth.range", [100, 1], r"range: found \[100.0, 1.0\], expected the smaller value first"),
-    ("encodings.depth.range", [1], r"encodings.depth.range: found 1 values, expected 2"),
-    ("encodings.depth.invalid", 0, r"encodings.depth.invalid: found 0 \(int\), expected a list"),
-    ("layout.image.encoding", "color", r"layout.image.encoding: found 'color', expected one of colour, depth"),
-    ("layout.image.paths", [], r"layout.image: paths: found none"),
-    ("layout.image.paths", ["../{frame}.png"], r"layout.image: path: found '../\{frame\}.png', expected one below the root"),
-    ("layout.image.paths", ["/data/x.png"], r"expected one below the root"),
-    ("layout.image.paths", ["{frame:f}.png"], r"found the field \{frame:f\}"),
-    ("layout.image.paths", ["{frame.png"], r"path template"),
-    ("layout.image.paths", ["{scan}.png"], r"splits.train: found no 'scan' in its entry, expected it for layout.image"),
-    ("splits.train.needs", ["lidar"], r"splits.train.needs: found 'lidar', expected one of image, depth"),
-    ("splits.train.sha256", "ABC", r"splits.train: sha256: found 'ABC', expected 64 lower-case"),
-    ("splits.train.lines", True, r"splits.train.lines: found True \(bool\), expected int"),
-    ("splits.train.values", {"camera": {2: "02"}}, r"values.camera: found the key 2, expected text"),
-    ("intrinsics", [{"what": "c", "fx": 1.0}], r"intrinsics\[0\]: found part of fx, fy, cx, cy"),
-    ("name", "other", r"found name 'other', expected 'example'"),
-])
+@pytest.mark.parametrize(
+    ("where", "value", "message"),
+    [
+        ("tittle", "x", r"example.yaml: found the unknown field 'tittle', expected any of name, title"),
+        ("title", ..., r"found no field 'title', expected one"),
+        ("title", 3, r"example.yaml.title: found 3 \(int\), expected str"),
+        ("terms.accept", "no", r"terms.accept: found 'no' \(str\), expected bool"),
+        ("encodings.depth.scale", "256", r"encodings.depth.scale: found '256' \(str\), expected float"),
+        ("encodings.depth.scale", 0, r"encodings.depth: scale: found 0.0, expected stored units per metre > 0"),
+        ("encodings.depth.scale", True, r"encodings.depth.scale: found True \(bool\)"),
+        ("encodings.depth.scale", ..., r"encodings.depth: found scale None and formula None"),
+        ("encodings.depth.unit", "feet", r"encodings.depth.unit: found 'feet' \(str\), expected one of 'metre'"),
+        ("encodings.depth.range", [100, 1], r"range: found \[100.0, 1.0\], expected the smaller value first"),
+        ("encodings.depth.range", [1], r"encodings.depth.range: found 1 values, expected 2"),
+        ("encodings.depth.invalid", 0, r"encodings.depth.invalid: found 0 \(int\), expected a list"),
+        ("layout.image.encoding", "color", r"layout.image.encoding: found 'color', expected one of colour, depth"),
+        ("layout.image.paths", [], r"layout.image: paths: found none"),
+        (
+            "layout.image.paths",
+            ["../{frame}.png"],
+            r"layout.image: path: found '../\{frame\}.png', expected one below the root",
+        ),
+        ("layout.image.paths", ["/data/x.png"], r"expected one below the root"),
+        ("layout.image.paths", ["{frame:f}.png"], r"found the field \{frame:f\}"),
+        ("layout.image.paths", ["{frame.png"], r"path template"),
+        (
+            "layout.image.paths",
+            ["{scan}.png"],
+            r"splits.train: found no 'scan' in its entry, expected it for layout.image",
+        ),
+        ("splits.train.needs", ["lidar"], r"splits.train.needs: found 'lidar', expected one of image, depth"),
+        ("splits.train.sha256", "ABC", r"splits.train: sha256: found 'ABC', expected 64 lower-case"),
+        ("splits.train.lines", True, r"splits.train.lines: found True \(bool\), expected int"),
+        ("splits.train.values", {"camera": {2: "02"}}, r"values.camera: found the key 2, expected text"),
+        ("intrinsics", [{"what": "c", "fx": 1.0}], r"intrinsics\[0\]: found part of fx, fy, cx, cy"),
+        ("name", "other", r"found name 'other', expected 'example'"),
+    ],
+)
 def test_schema_names_file_and_field(tmp_path: Path, where: str, value: Any, message: str) -> None:
     with pytest.raises(DataError, match=message):
         load(tmp_path, changed(where, value))
@@ -90,16 +101,29 @@ def test_key_that_stands_twice_and_not_yaml(tmp_path: Path) -> None:
 
 def test_generated_data_has_a_form_of_its_own(tmp_path: Path) -> None:
     file = tmp_path / "made.yaml"
-    document = {"name": "made", "description": "Scenes.", "licence": "Apache-2.0", "frame": {"image": "uint8"}, "splits": {},
-                "families": {"rooms": {"frames": {"val": ["00ff"]}}}}
+    document = {
+        "name": "made",
+        "description": "Scenes.",
+        "licence": "Apache-2.0",
+        "frame": {"image": "uint8"},
+        "splits": {},
+        "families": {"rooms": {"frames": {"val": ["00ff"]}}},
+    }
     file.write_text(yaml.safe_dump(document))
     made = load_manifest(file)
     assert isinstance(made, Generated) and made.families["rooms"]["frames"]["val"] == ["00ff"]
 
 
-@pytest.mark.parametrize("name, encoding", [
-    ("sunrgbd", sunrgbd.DEPTH), ("tum", tum.DEPTH), ("sevenscenes", sevenscenes.DEPTH), ("diode", diode.DEPTH),
-    ("mai", mai.DEPTH), ("make3d", make3d.DEPTH),
-])
+@pytest.mark.parametrize(
+    "name, encoding",
+    [
+        ("sunrgbd", sunrgbd.DEPTH),
+        ("tum", tum.DEPTH),
+        ("sevenscenes", sevenscenes.DEPTH),
+        ("diode", diode.DEPTH),
+        ("mai", mai.DEPTH),
+        ("make3d", make3d.DEPTH),
+    ],
+)
 def test_manifests_state_what_the_loaders_do(name: str, encoding: object) -> None:
     assert load_manifest(name).encodings["depth"] == encoding

@@ -39,9 +39,12 @@ def test_mannequin_refuses(streets: SceneDataset, tmp_path: Path) -> None:
     with np.load(path) as file:
         arrays = dict(file)
     for key, array, message in (
-        ("mask", arrays["mask"] * 0, "no valid pixel"), ("mask", arrays["mask"] * np.uint8(255), "0 and 1"),
-        ("depth", np.where(arrays["depth"] > 9, np.nan, arrays["depth"]), "not finite"), ("depth", -arrays["depth"], "outside"),
-        ("depth", arrays["depth"].T, "one size"), ("rgb", arrays["rgb"].transpose(2, 0, 1), r"\[H, W, 3\]"),
+        ("mask", arrays["mask"] * 0, "no valid pixel"),
+        ("mask", arrays["mask"] * np.uint8(255), "0 and 1"),
+        ("depth", np.where(arrays["depth"] > 9, np.nan, arrays["depth"]), "not finite"),
+        ("depth", -arrays["depth"], "outside"),
+        ("depth", arrays["depth"].T, "one size"),
+        ("rgb", arrays["rgb"].transpose(2, 0, 1), r"\[H, W, 3\]"),
         ("rgb", arrays["rgb"] / 255, "uint8"),
     ):
         np.savez(path, **{**arrays, key: array})
@@ -62,9 +65,11 @@ def test_mannequin_refuses(streets: SceneDataset, tmp_path: Path) -> None:
 def test_clip_of_cameras(tmp_path: Path) -> None:
     """Two frames written by hand: a camera at x = 2 m, then turned by 90 degrees about the vertical axis."""
     file = tmp_path / "clip.txt"
-    file.write_text("https://www.youtube.com/watch?v=abc\n"
-                    "100 0.5 0.9 0.5 0.5 0 0 1 0 0 -2 0 1 0 0 0 0 1 0\n"
-                    "200 0.5 0.9 0.5 0.5 0 0 0 0 1 0 0 1 0 0 -1 0 0 0\n")
+    file.write_text(
+        "https://www.youtube.com/watch?v=abc\n"
+        "100 0.5 0.9 0.5 0.5 0 0 1 0 0 -2 0 1 0 0 0 0 1 0\n"
+        "200 0.5 0.9 0.5 0.5 0 0 0 0 1 0 0 1 0 0 -1 0 0 0\n"
+    )
     clip = read_clip(file)
     assert clip.times.tolist() == [100, 200] and clip.url.endswith("abc")
     assert clip.intrinsics(0, 720, 1280).tolist() == [[640, 0, 639.5], [0, 648, 359.5], [0, 0, 1]]
@@ -72,8 +77,10 @@ def test_clip_of_cameras(tmp_path: Path) -> None:
     assert at_camera[:3].abs().max() == 0
     good = file.read_text()
     for text, message in (
-        (good.replace(" 0 0 1 0 0 -2", " 0 0 2 0 0 -2"), "rotation"), (good.replace("0.9 ", "", 1), "19 numbers"),
-        (good.replace("https://", ""), "address"), (good.replace("0.9", "x"), "19 numbers"),
+        (good.replace(" 0 0 1 0 0 -2", " 0 0 2 0 0 -2"), "rotation"),
+        (good.replace("0.9 ", "", 1), "19 numbers"),
+        (good.replace("https://", ""), "address"),
+        (good.replace("0.9", "x"), "19 numbers"),
     ):
         file.write_text(text)
         with pytest.raises(DataError, match=message):

@@ -51,8 +51,12 @@ def test_middlebury_offsets(rooms: SceneDataset, tmp_path: Path) -> None:
     shifted = K.clone()
     shifted[0, 2] += 0.5
     cam1 = "[" + "; ".join(" ".join(f"{value:.9g}" for value in row) for row in shifted.tolist()) + "]"
-    path.write_text("\n".join("doffs=0.5" if line.startswith("doffs") else f"cam1={cam1}" if line.startswith("cam1") else line
-                              for line in path.read_text().splitlines()))
+    path.write_text(
+        "\n".join(
+            "doffs=0.5" if line.startswith("doffs") else f"cam1={cam1}" if line.startswith("cam1") else line
+            for line in path.read_text().splitlines()
+        )
+    )
     item = Middlebury(tmp_path / "2014", "2014")[0]
     valid = item["valid"]
     expected = K[0, 0] * item["baseline"] / (item["disparity"] + 0.5)
@@ -72,7 +76,7 @@ def test_middlebury_offsets(rooms: SceneDataset, tmp_path: Path) -> None:
     Image.fromarray(np.full((12, 16), 100, np.uint8)).save(scene / "disp1.png")
     (scene / "dmin.txt").write_text("60\n")
     depth = Middlebury(tmp_path / "2006", "2006", reduction=2)[0]["depth"]
-    assert float(depth[0, 0, 0]) == pytest.approx(FOCAL_2006 * 0.16 / 160)          # the same at every size
+    assert float(depth[0, 0, 0]) == pytest.approx(FOCAL_2006 * 0.16 / 160)  # the same at every size
     path.write_text(path.read_text().replace("doffs=0.5", "doffs=20"))
     with pytest.raises(DataError, match="doffs = cx1 - cx0"):
         Middlebury(tmp_path / "2014", "2014")[0]
@@ -83,9 +87,11 @@ def test_middlebury_damage_is_named(rooms: SceneDataset, tmp_path: Path) -> None
     scene = tmp_path / "Scene0"
     sound = (scene / "calib.txt").read_text()
     metres = float(rooms[0]["baseline"])
-    for old, new, message in (("baseline=", "bl=", "found no calibration"),
-                              ("width=64", "width=640", "found 64 x 48 pixels, expected 640 x 48"),
-                              (f"baseline={metres * 1000:.9g}", f"baseline={metres:.9g}", "baseline")):
+    for old, new, message in (
+        ("baseline=", "bl=", "found no calibration"),
+        ("width=64", "width=640", "found 64 x 48 pixels, expected 640 x 48"),
+        (f"baseline={metres * 1000:.9g}", f"baseline={metres:.9g}", "baseline"),
+    ):
         assert old in sound
         (scene / "calib.txt").write_text(sound.replace(old, new))
         with pytest.raises(DataError, match=message):
@@ -115,12 +121,15 @@ def test_written_files_are_what_the_manifests_say(streets: SceneDataset, rooms: 
 
 
 @real
-@pytest.mark.parametrize(("scene", "left", "right", "disparity", "scale", "after", "before"), [
-    ("2006_2003_sgm/Cloth3", "view1.png", "view5.png", "disp1.png", 2, 3.6, 36.5),
-    ("2006_2003_sgm/cone", "im2.png", "im6.png", "disp2.png", 4, 7.0, 38.1),
-    ("2006_aloe_mexopencv", "aloeL.jpg", "aloeR.jpg", "aloeGT.png", 1, 7.8, 33.2),
-    ("2014_adirondack_2b-t", "Adirondack_left.png", "Adirondack_right.png", "Adirondack_gt.png", 1, 9.9, 24.7),
-])
+@pytest.mark.parametrize(
+    ("scene", "left", "right", "disparity", "scale", "after", "before"),
+    [
+        ("2006_2003_sgm/Cloth3", "view1.png", "view5.png", "disp1.png", 2, 3.6, 36.5),
+        ("2006_2003_sgm/cone", "im2.png", "im6.png", "disp2.png", 4, 7.0, 38.1),
+        ("2006_aloe_mexopencv", "aloeL.jpg", "aloeR.jpg", "aloeGT.png", 1, 7.8, 33.2),
+        ("2014_adirondack_2b-t", "Adirondack_left.png", "Adirondack_right.png", "Adirondack_gt.png", 1, 9.9, 24.7),
+    ],
+)
 def test_real_middlebury_warps(
     scene: str, left: str, right: str, disparity: str, scale: float, after: float, before: float
 ) -> None:
@@ -134,7 +143,9 @@ def test_real_middlebury_warps(
 
 @real
 def test_real_motorcycle_through_the_loader(tmp_path: Path) -> None:
-    """The scene of 2014 that scikit-image carries, with the calibration of its documentation: 7.3 after the warp, 37.7 before."""
+    """The scene of 2014 that scikit-image carries, with the calibration of its documentation: 7.3 after the warp, 37.7
+    before.
+    """
     assert SAMPLES is not None
     folder = SAMPLES / "middlebury" / "2014_motorcycle_skimage"
     scene = tmp_path / "Motorcycle"
@@ -143,14 +154,20 @@ def test_real_motorcycle_through_the_loader(tmp_path: Path) -> None:
         (scene / name).symlink_to(folder / source)
     with np.load(folder / "motorcycle_disp.npz") as arrays:
         write_pfm(scene / "disp0.pfm", torch.from_numpy(arrays["arr_0"]))
-    (scene / "calib.txt").write_text("cam0=[994.978 0 311.193; 0 994.978 254.877; 0 0 1]\n"
-                                     "cam1=[994.978 0 342.279; 0 994.978 254.877; 0 0 1]\n"
-                                     "doffs=31.086\nbaseline=193.001\nwidth=741\nheight=500\nndisp=70\n")
+    (scene / "calib.txt").write_text(
+        "cam0=[994.978 0 311.193; 0 994.978 254.877; 0 0 1]\n"
+        "cam1=[994.978 0 342.279; 0 994.978 254.877; 0 0 1]\n"
+        "doffs=31.086\nbaseline=193.001\nwidth=741\nheight=500\nndisp=70\n"
+    )
     item = Middlebury(tmp_path, "2014")[0]
-    assert warp_errors(item["image"], item["right"], item["disparity"], item["valid"]) == pytest.approx((7.3, 37.7), abs=0.3)
+    assert warp_errors(item["image"], item["right"], item["disparity"], item["valid"]) == pytest.approx(
+        (7.3, 37.7), abs=0.3
+    )
     T = torch.eye(4)
     T[0, 3] = -item["baseline"]
-    by_depth, visible = warp(grey(item["right"])[None], item["depth"][None], item["K"][None], T[None], item["K_right"][None])
+    by_depth, visible = warp(
+        grey(item["right"])[None], item["depth"][None], item["K"][None], T[None], item["K_right"][None]
+    )
     seen = visible[0] & item["valid"]
     assert float((by_depth[0] - grey(item["image"])).abs()[seen].mean()) == pytest.approx(7.3, abs=0.3)
-    assert 1.5 < float(item["depth"][item["valid"]].median()) < 5         # metres: a motorcycle in a workshop
+    assert 1.5 < float(item["depth"][item["valid"]].median()) < 5  # metres: a motorcycle in a workshop

@@ -21,7 +21,11 @@ def test_pfm_rows_and_byte_orders(tmp_path: Path) -> None:
     big = b"Pf \n2 2 \n1.0\n" + np.array([3, np.inf, 1, 2], dtype=">f4").tobytes()
     (tmp_path / "b.pfm").write_bytes(big)
     assert torch.equal(read_pfm(tmp_path / "a.pfm"), values) and torch.equal(read_pfm(tmp_path / "b.pfm"), values)
-    for wrong, message in ((data[:-2], "cut off"), (b"PF" + data[2:] + bytes(32), "three channels"), (b"P5\n2 2\n255\n", "expected a PFM")):
+    for wrong, message in (
+        (data[:-2], "cut off"),
+        (b"PF" + data[2:] + bytes(32), "three channels"),
+        (b"P5\n2 2\n255\n", "expected a PFM"),
+    ):
         (tmp_path / "c.pfm").write_bytes(wrong)
         with pytest.raises(DataError, match=message):
             read_pfm(tmp_path / "c.pfm")

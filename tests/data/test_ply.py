@@ -11,10 +11,16 @@ from depthlib.data.ply import write_ply
 
 
 def test_the_bytes(tmp_path) -> None:
-    write_ply(tmp_path / "a.ply", np.array([[1, -2, 3.5], [0, 0, 1]]), np.array([[1, 2, 3], [255, 0, 9]], np.uint8), ["one", "two"])
+    write_ply(
+        tmp_path / "a.ply",
+        np.array([[1, -2, 3.5], [0, 0, 1]]),
+        np.array([[1, 2, 3], [255, 0, 9]], np.uint8),
+        ["one", "two"],
+    )
     data = (tmp_path / "a.ply").read_bytes()
     head = (
-        b"ply\nformat binary_little_endian 1.0\ncomment one\ncomment two\nelement vertex 2\nproperty float x\nproperty float y\n"
+        b"ply\nformat binary_little_endian 1.0\ncomment one\ncomment two\nelement vertex 2\nproperty float "
+        b"x\nproperty float y\n"
         b"property float z\nproperty uchar red\nproperty uchar green\nproperty uchar blue\nend_header\n"
     )
     assert data == head + struct.pack("<3f3B", 1, -2, 3.5, 1, 2, 3) + struct.pack("<3f3B", 0, 0, 1, 255, 0, 9)

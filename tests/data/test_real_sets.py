@@ -30,12 +30,20 @@ def test_a_recipe_trains_on_frames_that_need_no_code(tmp_path: Path, monkeypatch
 def test_options_have_the_types_of_the_loader() -> None:
     given = {"views": "current,next", "spacing": "2", "camera": "525,525,319.5,239.5", "associations": "a.txt"}
     camera = (525.0, 525.0, 319.5, 239.5)
-    assert typed_options(load_manifest("tum"), given) == given | {"views": ("current", "next"), "spacing": 2, "camera": camera}
+    assert typed_options(load_manifest("tum"), given) == given | {
+        "views": ("current", "next"),
+        "spacing": 2,
+        "camera": camera,
+    }
     assert typed_options(load_manifest("tum"), {"camera": "None"}) == {"camera": None}
-    assert typed_options(load_manifest("middlebury"), {"reduction": "2", "depth": "false"}) == {"reduction": 2, "depth": False}
+    assert typed_options(load_manifest("middlebury"), {"reduction": "2", "depth": "false"}) == {
+        "reduction": 2,
+        "depth": False,
+    }
     for name, option, message in (
         ("tum", {"camera": "525"}, "option camera: found 1 values, expected 4"),
-        ("tum", {"spacing": "two"}, "expected a whole number"), ("middlebury", {"depth": "no"}, "expected true or false"),
+        ("tum", {"spacing": "two"}, "expected a whole number"),
+        ("middlebury", {"depth": "no"}, "expected true or false"),
         ("flyingthings3d", {"render": "x"}, "expected one of cleanpass, finalpass"),
     ):
         with pytest.raises(DataError, match=message):

@@ -41,7 +41,9 @@ def test_sevenscenes_round_trip(rooms: SceneDataset, tmp_path: Path) -> None:
     good = np.loadtxt(pose)
     good[:3, 3] = (1, 2, 3)
     for values, message in (
-        (good.T, "transposed"), (good * [[1], [1], [2], [1]], "rotation"), (np.full((4, 4), np.nan), "finite"),
+        (good.T, "transposed"),
+        (good * [[1], [1], [2], [1]], "rotation"),
+        (np.full((4, 4), np.nan), "finite"),
     ):
         np.savetxt(pose, values)
         with pytest.raises(DataError, match=f"frame-000002.pose.txt.*{message}"):
@@ -63,9 +65,13 @@ def test_sevenscenes_round_trip(rooms: SceneDataset, tmp_path: Path) -> None:
 @needs_samples
 def test_real_sevenscenes_warp() -> None:
     dataset = SevenScenes(samples_dir() / "7-scenes", "redkitchen_tsdf", views=("current", "next"), spacing=15)
-    assert len(dataset) == 15                                   # 30 consecutive frames and 10 spread ones
+    assert len(dataset) == 15  # 30 consecutive frames and 10 spread ones
     item = dataset[0]
-    assert item["name"] == "redkitchen_tsdf/000000" and item["depth"][item["valid"]].min() > 0.5 and item["depth"].max() < 6
+    assert (
+        item["name"] == "redkitchen_tsdf/000000"
+        and item["depth"][item["valid"]].min() > 0.5
+        and item["depth"].max() < 6
+    )
     assert warped_and_still(item, item["next"], item["T_next_current"]) == pytest.approx((6.8, 23.2), abs=0.1)
     wrong = warped_and_still(item, item["next"], invert_pose(item["T_next_current"]))
     assert wrong[0] > 15

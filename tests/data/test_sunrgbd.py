@@ -30,7 +30,9 @@ def test_sunrgbd(rooms: SceneDataset, tmp_path: Path) -> None:
         same_frame(item, sample, 0.001, 0.01)
     assert dataset[0]["name"] == "kv2/scenes/rooms-val-000000" and len(dataset.fingerprint()) == 64
     near = SUNRGBD(tmp_path, "train", max_depth=3.0)[0]
-    assert near["depth"].max() <= 3 and torch.equal(near["valid"], (rooms[0]["depth"] > 0) & (rooms[0]["depth"] <= 3.0005))
+    assert near["depth"].max() <= 3 and torch.equal(
+        near["valid"], (rooms[0]["depth"] > 0) & (rooms[0]["depth"] <= 3.0005)
+    )
 
 
 def test_bits_are_rotated_not_shifted(tmp_path: Path) -> None:
@@ -49,14 +51,19 @@ def test_sunrgbd_refuses(rooms: SceneDataset, tmp_path: Path) -> None:
     folder = tmp_path / "SUNRGBD/kv2/scenes/rooms-val-000000"
     K = folder / "intrinsics.txt"
     text = K.read_text()
-    for content, message in (("1 2 3", "found 3 numbers"), (text.replace(text.split()[0], "nan", 1), "finite"),
-                             ("529.5 0 365\n0 529.5 265\n0 0 1\n", "camera of this image")):
+    for content, message in (
+        ("1 2 3", "found 3 numbers"),
+        (text.replace(text.split()[0], "nan", 1), "finite"),
+        ("529.5 0 365\n0 529.5 265\n0 0 1\n", "camera of this image"),
+    ):
         K.write_text(content)
         with pytest.raises(DataError, match=f"{message}"):
             SUNRGBD(tmp_path, "train")[0]
     K.write_text(text)
     stored = read_png(folder / "depth_bfx/0000001.png", 16)
-    Image.fromarray((stored >> 3) | (stored << 13)).save(folder / "depth_bfx/0000001.png")      # not rotated: 1/8 of the depth
+    Image.fromarray((stored >> 3) | (stored << 13)).save(
+        folder / "depth_bfx/0000001.png"
+    )  # not rotated: 1/8 of the depth
     with pytest.raises(DataError, match="unit"):
         SUNRGBD(tmp_path, "train")[0]
     Image.fromarray(stored).save(folder / "depth_bfx/second.png")
@@ -76,14 +83,16 @@ def test_real_sunrgbd_depth() -> None:
 @needs_samples
 @pytest.mark.parametrize("number", ["000001", "000002"])
 def test_real_sunrgbd_points_fall_on_their_pixels(number: str) -> None:
-    """Colours of the points equal those of the pixels they project to: tilt, axes, K and the count from 1 are all right."""
+    """Colours of the points equal those of the pixels they project to: tilt, axes, K and the count from 1 are all
+    right.
+    """
     folder = samples_dir() / "sun-rgbd/mmdet3d"
     with np.load(next((folder / "lidar").glob(f"{number}.npz"))) as arrays:
         cloud = torch.from_numpy(arrays[arrays.files[0]]).double()
     image = torch.from_numpy(np.array(Image.open(next(folder.rglob(f"{number}.jpg"))))).double() / 255
-    tilt, K = read_numbers(folder / f"calib/{number}.txt", (2, 3, 3))       # a line each, column by column
+    tilt, K = read_numbers(folder / f"calib/{number}.txt", (2, 3, 3))  # a line each, column by column
     K = zero_based(K.T)
-    x, y, z = (cloud[:, :3] @ torch.from_numpy(tilt).T).unbind(1)           # x right, y forward, z up
+    x, y, z = (cloud[:, :3] @ torch.from_numpy(tilt).T).unbind(1)  # x right, y forward, z up
     points = torch.stack((x, -z, y), dim=1)
     assert points[:, 2].min() > 1.0 and points[:, 2].max() < 8.1
     pixels, _ = project(points.T[None], K[None].double())
@@ -98,5 +107,12 @@ def test_real_lists() -> None:
     names = [read_lines(lists / f"sunrgbd_meta/{name}") for name in sunrgbd.LISTS.values()]
     assert [len(lines) for lines in names] == [5285, 5050]
     meta = lists / "diode/diode_meta.json"
-    counts = {(split, kind): len(diode.listed(meta, split, (kind,))) for split in ("train", "val") for kind in diode.KINDS}
-    assert counts == {("train", "outdoor"): 16884, ("train", "indoors"): 8574, ("val", "outdoor"): 392, ("val", "indoors"): 220}
+    counts = {
+        (split, kind): len(diode.listed(meta, split, (kind,))) for split in ("train", "val") for kind in diode.KINDS
+    }
+    assert counts == {
+        ("train", "outdoor"): 16884,
+        ("train", "indoors"): 8574,
+        ("val", "outdoor"): 392,
+        ("val", "indoors"): 220,
+    }

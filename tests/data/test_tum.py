@@ -31,12 +31,12 @@ def test_tum_round_trip(rooms: SceneDataset, tmp_path: Path) -> None:
             torch.testing.assert_close(item[view], sample[view], atol=1e-6, rtol=0)
             torch.testing.assert_close(item[f"T_{view}_current"], sample[f"T_{view}_current"], atol=1e-5, rtol=0)
     with pytest.raises(DataError, match="no valid pixel"):
-        TUM(tmp_path, name, camera=SMALL)[0]                    # the previous view has no measurement
+        TUM(tmp_path, name, camera=SMALL)[0]  # the previous view has no measurement
     truth = tmp_path / name / "groundtruth.txt"
     good = truth.read_text()
     truth.write_text(good.replace("1305031452.", "1305031999."))
     with pytest.raises(DataError, match="found nothing"):
-        TUM(tmp_path, name, views=ALL, camera=SMALL)            # no pose in time
+        TUM(tmp_path, name, views=ALL, camera=SMALL)  # no pose in time
     truth.write_text("\n".join(" ".join(line.split()[:4] + ["1", "1", "0", "0"]) for line in good.splitlines()[1:]))
     with pytest.raises(DataError, match="quaternion of length 1.41"):
         TUM(tmp_path, name, views=ALL, camera=SMALL)
@@ -54,7 +54,9 @@ def test_association_against_brute_force() -> None:
     generator = np.random.default_rng(0)
     for _ in range(20):
         first, second = (np.sort(generator.random(30)) for _ in range(2))
-        pairs = sorted((abs(a - b), i, j) for i, a in enumerate(first) for j, b in enumerate(second) if abs(a - b) <= 0.03)
+        pairs = sorted(
+            (abs(a - b), i, j) for i, a in enumerate(first) for j, b in enumerate(second) if abs(a - b) <= 0.03
+        )
         expected: dict[int, int] = {}
         for _, i, j in pairs:
             if i not in expected and j not in expected.values():
@@ -78,7 +80,7 @@ def test_real_tum_warp(tmp_path: Path) -> None:
     assert warped < 12.7 and still == pytest.approx(30.3, abs=0.1)
     assert item["K"][0, 0] == pytest.approx(517.3) and item["depth"].max() < 5
     with pytest.raises(DataError, match="files that .*rgb.txt.* names are missing"):
-        TUM(samples_dir() / "tum-rgbd", "fr1_desk_slambook")    # the lists name the whole sequence, six pairs are here
+        TUM(samples_dir() / "tum-rgbd", "fr1_desk_slambook")  # the lists name the whole sequence, six pairs are here
 
 
 @needs_samples

@@ -30,7 +30,7 @@ def test_fetchable_files_are_those_of_the_samples() -> None:
         assert report.ok, report.text()
     lists = verify(load_manifest("lists"), folder / "splits", full=True).findings[0]
     assert lists.damaged == 0 and lists.found >= 50
-    assert all(offender.startswith("nyu-meta/") for offender in lists.offenders)        # those lie elsewhere in the samples
+    assert all(offender.startswith("nyu-meta/") for offender in lists.offenders)  # those lie elsewhere in the samples
 
 
 def test_whole_set_is_sound(tmp_path: Path) -> None:
@@ -53,7 +53,9 @@ def test_kinds_that_overlap(tmp_path: Path) -> None:
 def test_missing_and_damaged_are_counted_and_named(tmp_path: Path) -> None:
     root = tmp_path / "set"
     make_set(root)
-    (root / "city/a/image_03/0000000006.png").rename(root / "city/a/image_03/0000000006.jpg")   # the second template: no fault
+    (root / "city/a/image_03/0000000006.png").rename(
+        root / "city/a/image_03/0000000006.jpg"
+    )  # the second template: no fault
     (root / "depth/city/a/0000000006.png").unlink()
     (root / "city/b/image_02/0000000005.png").write_bytes(b"")
     manifest = load(tmp_path, changed("layout.depth.count", 3))
@@ -73,10 +75,15 @@ def test_missing_and_damaged_are_counted_and_named(tmp_path: Path) -> None:
     assert {finding.what: finding for finding in fast.findings}["layout depth"].damaged == 0
 
 
-@pytest.mark.parametrize(("text", "message"), [
-    (LIST[:-2], "sha256 .* expected .*another list"), (LIST + b"city/b 6 l\n", "4 lines, expected 3"),
-    (LIST.replace(b"\n", b"\r\n"), "only the line ends differ"), (b"\xff\xfe\x00", "cannot be read as a list"),
-])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (LIST[:-2], "sha256 .* expected .*another list"),
+        (LIST + b"city/b 6 l\n", "4 lines, expected 3"),
+        (LIST.replace(b"\n", b"\r\n"), "only the line ends differ"),
+        (b"\xff\xfe\x00", "cannot be read as a list"),
+    ],
+)
 def test_another_list(tmp_path: Path, text: bytes, message: str) -> None:
     make_set(tmp_path / "set")
     (tmp_path / "set/lists/train.txt").write_bytes(text)
@@ -121,7 +128,11 @@ def test_nothing_that_fits_is_a_failure(tmp_path: Path) -> None:
     (tmp_path / "root").mkdir()
     (tmp_path / "root/holiday.jpg").touch()
     report = verify(load(tmp_path, example()), tmp_path / "root")
-    assert not report.ok and "BAD layout depth: 0" in report.text() and "looked for depth/{drivepath}/{frame:010d}.png" in report.text()
+    assert (
+        not report.ok
+        and "BAD layout depth: 0" in report.text()
+        and "looked for depth/{drivepath}/{frame:010d}.png" in report.text()
+    )
     for name in manifest_names():
         manifest = load_manifest(name)
         if isinstance(manifest, Manifest) and manifest.layout:
@@ -129,7 +140,9 @@ def test_nothing_that_fits_is_a_failure(tmp_path: Path) -> None:
 
 
 def test_a_mistyped_template_is_a_failure(tmp_path: Path) -> None:
-    mistyped = frames_manifest(tmp_path, layout={"depth": {"paths": ["depths/{name}.png"], "what": "D.", "encoding": "depth"}})
+    mistyped = frames_manifest(
+        tmp_path, layout={"depth": {"paths": ["depths/{name}.png"], "what": "D.", "encoding": "depth"}}
+    )
     report = verify(mistyped, make_frames(tmp_path / "own"))
     assert not report.ok and "3 images without depth, the first is rgb/0.png" in report.text()
 
@@ -137,8 +150,12 @@ def test_a_mistyped_template_is_a_failure(tmp_path: Path) -> None:
 def test_images_without_depth_are_counted(tmp_path: Path) -> None:
     manifest, root = frames_manifest(tmp_path), make_frames(tmp_path / "own", images=5)
     report = verify(manifest, root)
-    assert report.ok and "frames with image and depth: 3 (2 images without depth, the first is rgb/3.png)" in report.text()
+    assert (
+        report.ok and "frames with image and depth: 3 (2 images without depth, the first is rgb/3.png)" in report.text()
+    )
     frames = ManifestFrames(root, manifest)
     assert len(frames) == 3 and frames.unpaired == ["rgb/3.png", "rgb/4.png"]
-    result = CliRunner().invoke(command, ["preview", str(tmp_path / "own.yaml"), "--root", str(root), "--out", str(tmp_path / "p.png")])
+    result = CliRunner().invoke(
+        command, ["preview", str(tmp_path / "own.yaml"), "--root", str(root), "--out", str(tmp_path / "p.png")]
+    )
     assert result.exit_code == 0 and "2 images have no depth and are left out" in result.stderr

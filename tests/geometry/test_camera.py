@@ -61,7 +61,9 @@ def test_scale_intrinsics_keeps_rays_of_an_area_resize(scale):
     new = (round(height * scale[1]), round(width * scale[0]))
     K = intrinsics(height, width)
     old_rays = g.viewing_rays(K, height, width)[:, :2]
-    resized = torch.nn.functional.interpolate(old_rays, new, mode="area" if scale[0] < 1 else "bilinear", align_corners=None)
+    resized = torch.nn.functional.interpolate(
+        old_rays, new, mode="area" if scale[0] < 1 else "bilinear", align_corners=None
+    )
     rays = g.viewing_rays(g.scale_intrinsics(K, *scale), *new)[:, :2]
     inner = (..., slice(2, -2), slice(2, -2)) if scale[0] > 1 else (...,)  # enlarging repeats the border
     torch.testing.assert_close(resized[inner], rays[inner])

@@ -26,12 +26,14 @@ def test_the_field_of_view_is_the_angle_between_the_edges(degrees: float) -> Non
 def test_the_equivalent_has_the_diagonal_angle_of_film() -> None:
     focal = focal_of_equivalent(26, 3000, 4000)
     assert math.atan(2500 / focal) == pytest.approx(math.atan(math.hypot(18, 12) / 26))
-    assert focal == focal_of_equivalent(26, 4000, 3000)             # of the camera turned upright
-    assert focal_of_equivalent(50, 2400, 3600) == pytest.approx(5000)       # film at 100 pixels a millimetre
+    assert focal == focal_of_equivalent(26, 4000, 3000)  # of the camera turned upright
+    assert focal_of_equivalent(50, 2400, 3600) == pytest.approx(5000)  # film at 100 pixels a millimetre
 
 
 def test_depth_of_any_camera_by_the_pixels_of_what_the_network_sees() -> None:
-    """A rod of 1 m across at 3 m: by its length in pixels of images of one area, a network for one camera errs by the ratio."""
+    """A rod of 1 m across at 3 m: by its length in pixels of images of one area, a network for one camera errs by the
+    ratio.
+    """
     area, trained = 96 * 128, 0.81 * 128
     for height, width, focal in ((480, 640, 700.0), (640, 480, 700.0), (1080, 1920, 1500.0), (50, 40, 33.0)):
         ends = torch.tensor([[[0.0, 1.0], [0.0, 0.0], [3.0, 3.0]]], dtype=torch.float64)
@@ -45,4 +47,6 @@ def test_depth_of_any_camera_by_the_pixels_of_what_the_network_sees() -> None:
 def test_intrinsics_are_centred() -> None:
     K = centred_intrinsics(50.0, 30, 40)
     points = backproject(torch.ones(1, 1, 30, 40, dtype=torch.float64), K[None])
-    torch.testing.assert_close(points.mean(dim=(2, 3)), torch.tensor([[0.0, 0.0, 1.0]], dtype=torch.float64), atol=1e-12, rtol=0)
+    torch.testing.assert_close(
+        points.mean(dim=(2, 3)), torch.tensor([[0.0, 0.0, 1.0]], dtype=torch.float64), atol=1e-12, rtol=0
+    )

@@ -35,25 +35,35 @@ def test_surfaces_stay_and_the_share_is_the_limit() -> None:
         ramp = (1 + step) ** torch.arange(12.0).expand(8, 12)
         assert bool(curtain(ramp, (80, 120)).any()) is cut and bool(curtain(ramp.T, (80, 120)).any()) is cut
     assert not curtain(torch.ones(5, 5), (20, 20)).any()
-    assert curtain(torch.tensor([[1.0, 1.3]]), (4, 8), share=0.2).any() and not curtain(torch.tensor([[1.0, 1.3]]), (4, 8), 0.4).any()
+    assert (
+        curtain(torch.tensor([[1.0, 1.3]]), (4, 8), share=0.2).any()
+        and not curtain(torch.tensor([[1.0, 1.3]]), (4, 8), 0.4).any()
+    )
 
 
 def test_points_are_row_by_row_in_the_camera_s_frame() -> None:
     depth, kept = torch.arange(1.0, 7.0).reshape(2, 3), torch.tensor([[True, False, True], [False, True, False]])
     K = torch.tensor([[10.0, 0, 1], [0, 20, 0.5], [0, 0, 1]])
-    expected = [[(0 - 1) / 10 * 1, (0 - 0.5) / 20 * 1, 1], [(2 - 1) / 10 * 3, (0 - 0.5) / 20 * 3, 3], [0, (1 - 0.5) / 20 * 5, 5]]
+    expected = [
+        [(0 - 1) / 10 * 1, (0 - 0.5) / 20 * 1, 1],
+        [(2 - 1) / 10 * 3, (0 - 0.5) / 20 * 3, 3],
+        [0, (1 - 0.5) / 20 * 5, 5],
+    ]
     torch.testing.assert_close(points_of(depth, K, kept), torch.tensor(expected))
 
 
 @pytest.mark.slow
 def test_on_scenes_surfaces_are_kept_and_all_edges_cut(tmp_path, monkeypatch) -> None:
-    """By the renderer's ids: where one thing is a third behind another it is cut, and hardly anything of one thing is."""
+    """By the renderer's ids: where one thing is a third behind another it is cut, and hardly anything of one thing
+    is.
+    """
     from depthlib.scenes import SceneDataset, SceneDistribution
 
     monkeypatch.setenv("DEPTHLIB_CACHE", str(tmp_path))
     lost = surface = missed = 0
     for item in SceneDataset(SceneDistribution("rooms"), "test", 4, extras=("instances",)):
         depth, things = item["depth"][0].numpy(), item["instances"].squeeze().numpy()
+
         # pixels of an image of twice the size lie between these four, apart from its border
         def four(a):
             return np.stack((a[:-1, :-1], a[1:, :-1], a[:-1, 1:], a[1:, 1:]))

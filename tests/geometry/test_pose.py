@@ -14,10 +14,16 @@ from depthlib import geometry as g
 def test_rotations_match_scipy(rng):
     vectors = torch.randn(64, 3, generator=rng, dtype=F64)
     angles = vectors.clamp(-math.pi, math.pi)
-    torch.testing.assert_close(g.axis_angle_to_matrix(vectors).numpy(), Rotation.from_rotvec(vectors.numpy()).as_matrix())
-    torch.testing.assert_close(g.euler_to_matrix(angles).numpy(), Rotation.from_euler("XYZ", angles.numpy()).as_matrix())
+    torch.testing.assert_close(
+        g.axis_angle_to_matrix(vectors).numpy(), Rotation.from_rotvec(vectors.numpy()).as_matrix()
+    )
+    torch.testing.assert_close(
+        g.euler_to_matrix(angles).numpy(), Rotation.from_euler("XYZ", angles.numpy()).as_matrix()
+    )
     quaternions = torch.randn(64, 4, generator=rng, dtype=F64)
-    torch.testing.assert_close(g.quaternion_to_matrix(quaternions).numpy(), Rotation.from_quat(quaternions.numpy()).as_matrix())
+    torch.testing.assert_close(
+        g.quaternion_to_matrix(quaternions).numpy(), Rotation.from_quat(quaternions.numpy()).as_matrix()
+    )
 
 
 def test_euler_angles_are_clipped_to_half_turns():

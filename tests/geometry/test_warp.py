@@ -24,7 +24,9 @@ def test_identity_warp_returns_the_image(rng, device, dtype, tolerance):
 def test_identity_warp_is_exact_on_a_smooth_float32_image_of_kitti_size():
     u = g.pixel_grid(96, 1248)[:, :1]
     image = 0.5 + 0.5 * torch.sin(u / 200)
-    warped, visible = g.warp(image, torch.full_like(image, 10.0), intrinsics(96, 1248, dtype=torch.float32), torch.eye(4)[None])
+    warped, visible = g.warp(
+        image, torch.full_like(image, 10.0), intrinsics(96, 1248, dtype=torch.float32), torch.eye(4)[None]
+    )
     assert (warped - image).abs().max() < 1e-6 and visible.all()
 
 
@@ -33,7 +35,9 @@ def test_warp_of_a_linear_image_is_its_value_at_the_projected_pixel(rng):
     K, K_src, T = intrinsics(20, 30, 2), intrinsics(26, 40, 2), random_pose(rng, 2, 0.03, 0.1)
     depth = torch.rand(2, 1, 20, 30, generator=rng, dtype=F64) * 3 + 3
     u, v = g.pixel_grid(26, 40, dtype=F64).expand(2, -1, -1, -1).split(1, 1)
-    points = torch.linalg.inv(K) @ torch.cat((g.pixel_grid(20, 30, dtype=F64), torch.ones(1, 1, 20, 30, dtype=F64)), 1).flatten(2)
+    points = torch.linalg.inv(K) @ torch.cat(
+        (g.pixel_grid(20, 30, dtype=F64), torch.ones(1, 1, 20, 30, dtype=F64)), 1
+    ).flatten(2)
     points = T[:, :3, :3] @ (points * depth.flatten(2)) + T[:, :3, 3:]
     where = K_src @ points
     where = (where[:, :2] / where[:, 2:]).reshape(2, 2, 20, 30)
@@ -52,7 +56,9 @@ def test_reproject_is_backproject_and_project(rng):
     K[:, 0, 1], K_src[:, 0, 1] = 0.3, -0.2
     depth = torch.rand(2, 1, 5, 7, generator=rng, dtype=F64) * 3 + 2
     for pose, camera in ((T, K_src), (T[:1], K)):
-        torch.testing.assert_close(g.reproject(depth, K, pose, camera), g.project(g.backproject(depth, K), camera, pose))
+        torch.testing.assert_close(
+            g.reproject(depth, K, pose, camera), g.project(g.backproject(depth, K), camera, pose)
+        )
 
 
 def test_warp_matches_kornia(rng):
@@ -103,7 +109,9 @@ def test_warp_gradcheck(rng):
     depth = (torch.rand(1, 1, 5, 6, generator=rng, dtype=F64) + 2).requires_grad_(True)
     vector = (torch.randn(1, 6, generator=rng, dtype=F64) * 0.03).requires_grad_(True)
     K = intrinsics(5, 6).requires_grad_(True)
-    assert torch.autograd.gradcheck(lambda i, d, k, p: g.warp(i, d, k, g.pose_from_axis_angle(p))[0], (image, depth, K, vector))
+    assert torch.autograd.gradcheck(
+        lambda i, d, k, p: g.warp(i, d, k, g.pose_from_axis_angle(p))[0], (image, depth, K, vector)
+    )
 
 
 def test_warp_keeps_float32_positions_under_autocast():
@@ -133,7 +141,9 @@ def test_warp_disparity_equals_warp_by_depth_of_a_rectified_pair(rng):
 
 
 def test_depth_agrees_finds_the_occluded_strip():
-    """A near bar (2 m) before a wall (8 m), seen from a camera 0.4 m further left: the strip the bar hides there is false."""
+    """A near bar (2 m) before a wall (8 m), seen from a camera 0.4 m further left: the strip the bar hides there is
+    false.
+    """
     width = 40
     K = torch.tensor([[[20.0, 0, 19.5], [0, 20, 2], [0, 0, 1]]], dtype=F64)
 

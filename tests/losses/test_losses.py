@@ -1,4 +1,6 @@
-"""What holds for all losses: gradients, invalid pixels, memory layout, precision and refusals; and two of them by hand."""
+"""What holds for all losses: gradients, invalid pixels, memory layout, precision and refusals; and two of them by
+hand.
+"""
 
 from __future__ import annotations
 
@@ -22,13 +24,16 @@ SIMPLE = {
 }
 
 
-@pytest.mark.parametrize(("loss", "valid", "expected"), [
-    (l1_loss, VALID, (0 + 2 + 1 + 0 + 3) / 5),
-    (l1_loss, ALL, (0 + 2 + 3 + 1 + 0 + 3) / 6),
-    # along x: |-2-0|, |0-1|, |-3-0|; along y: |1-0|, |0+2|
-    (gradient_loss, VALID, (2 + 1 + 3 + 1 + 2) / 5),
-    (gradient_loss, ALL, (2 + 5 + 1 + 3 + 1 + 2 + 6) / 6),
-])
+@pytest.mark.parametrize(
+    ("loss", "valid", "expected"),
+    [
+        (l1_loss, VALID, (0 + 2 + 1 + 0 + 3) / 5),
+        (l1_loss, ALL, (0 + 2 + 3 + 1 + 0 + 3) / 6),
+        # along x: |-2-0|, |0-1|, |-3-0|; along y: |1-0|, |0+2|
+        (gradient_loss, VALID, (2 + 1 + 3 + 1 + 2) / 5),
+        (gradient_loss, ALL, (2 + 5 + 1 + 3 + 1 + 2 + 6) / 6),
+    ],
+)
 def test_by_hand(loss, valid: Tensor, expected: float) -> None:
     assert loss(PRED, TARGET, valid).item() == pytest.approx(expected, rel=1e-12)
 
@@ -77,7 +82,9 @@ def test_memory_layout_and_precision(name: str) -> None:
 @pytest.mark.parametrize("name", SIMPLE)
 def test_refusals(name: str) -> None:
     loss, (pred, target, valid) = SIMPLE[name], random_maps()
-    with pytest.raises(ValueError, match=r"found shapes \[2, 1, 13, 14\], \[2, 1, 13, 13\] and .* one shape \[B,1,H,W\]"):
+    with pytest.raises(
+        ValueError, match=r"found shapes \[2, 1, 13, 14\], \[2, 1, 13, 13\] and .* one shape \[B,1,H,W\]"
+    ):
         loss(pred, target[..., 1:], valid)
     with pytest.raises(ValueError, match="one shape"):
         loss(pred[:, 0], target[:, 0], valid[:, 0])

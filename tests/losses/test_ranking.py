@@ -9,7 +9,14 @@ import torch
 from devices import DEVICES
 from tensors import F64, randn
 
-from depthlib.losses.ranking import hard_pair_weights, improved_ranking_loss, pair_losses, ranking_loss, relations, sample_pixels
+from depthlib.losses.ranking import (
+    hard_pair_weights,
+    improved_ranking_loss,
+    pair_losses,
+    ranking_loss,
+    relations,
+    sample_pixels,
+)
 from depthlib.metrics.ordinal import whdr
 
 POINTS = torch.tensor([[[0, 0, 1, 1], [1, 0, 0, 1], [0, 0, 0, 1]]])  # rows (yA, xA, yB, xB) of a 2x2 map
@@ -51,10 +58,16 @@ def test_ranking_loss_agrees_with_whdr_and_has_its_symmetries() -> None:
     swapped = points[..., [2, 3, 0, 1]]
     order = torch.randperm(40, generator=generator)
     offset = randn(2, 1, 1, 1, seed=3)
-    for other in (ranking_loss(depth, swapped, -relation), ranking_loss(depth + offset, points, relation),
-                  ranking_loss(depth[[1, 0]], points[[1, 0]][:, order], relation[[1, 0]][:, order]),
-                  ranking_loss(depth.flip(-1), torch.stack([points[..., 0], 6 - points[..., 1], points[..., 2], 6 - points[..., 3]], -1),
-                               relation)):
+    for other in (
+        ranking_loss(depth, swapped, -relation),
+        ranking_loss(depth + offset, points, relation),
+        ranking_loss(depth[[1, 0]], points[[1, 0]][:, order], relation[[1, 0]][:, order]),
+        ranking_loss(
+            depth.flip(-1),
+            torch.stack([points[..., 0], 6 - points[..., 1], points[..., 2], 6 - points[..., 3]], -1),
+            relation,
+        ),
+    ):
         torch.testing.assert_close(other, loss)
     assert torch.autograd.gradcheck(lambda z: ranking_loss(z, points, relation), depth[:].requires_grad_())
 
@@ -63,9 +76,14 @@ def test_relations_of_eight_bit_depth() -> None:
     a = torch.tensor([51, 50, 101, 100, 0, 0, 1, 255], dtype=torch.float32)
     b = torch.tensor([50, 51, 100, 101, 0, 1, 0, 255], dtype=torch.float32)
     expected = [1, -1, 0, 0, 0, -1, 1, 0]
-    assert relations(a, b).tolist() == relations(a / 255, b / 255).tolist() == expected  # stored numbers, or between 0 and 1
+    assert (
+        relations(a, b).tolist() == relations(a / 255, b / 255).tolist() == expected
+    )  # stored numbers, or between 0 and 1
     levels = torch.arange(256.0)
-    exact = [[0 if p == q or 100 * max(p, q) < 102 * min(p, q) else (1 if p > q else -1) for q in range(256)] for p in range(256)]
+    exact = [
+        [0 if p == q or 100 * max(p, q) < 102 * min(p, q) else (1 if p > q else -1) for q in range(256)]
+        for p in range(256)
+    ]
     assert relations(levels[:, None] / 255, levels[None] / 255).tolist() == exact
     with pytest.raises(ValueError, match="relative: found a negative value"):
         relations(a - 1, b)
@@ -113,7 +131,7 @@ def test_improved_ranking_loss_is_its_formula() -> None:
                 kept.append(d**2)
             else:
                 unequal.append(math.log1p(math.exp(-d if g > h else d)))
-        kept += sorted(unequal)[math.floor(0.25 * len(unequal)):]
+        kept += sorted(unequal)[math.floor(0.25 * len(unequal)) :]
         assert 5 < len(unequal) < 50
         means.append(sum(kept) / len(kept))
     options = {"pairs": 50}
@@ -122,28 +140,39 @@ def test_improved_ranking_loss_is_its_formula() -> None:
     for other in (relative * 7, relative):
         again = improved_ranking_loss(pred + 3, other, valid, generator=torch.Generator().manual_seed(5), **options)
         torch.testing.assert_close(again, loss)
-    everything = improved_ranking_loss(pred, relative, valid, dropped=0, generator=torch.Generator().manual_seed(5), **options)
+    everything = improved_ranking_loss(
+        pred, relative, valid, dropped=0, generator=torch.Generator().manual_seed(5), **options
+    )
     assert everything < loss
     z = torch.where(valid, pred, torch.nan).requires_grad_()
     improved_ranking_loss(z, relative, valid).backward()
     assert z.grad.isfinite().all() and (z.grad[~valid] == 0).all() and (z.grad[valid] != 0).all()
 
 
-@pytest.mark.parametrize(("change", "message"), [
-    ({"pred": torch.zeros(1, 3, 4, 4)}, r"pred, points: found .* expected \[B,1,H,W\]"),
-    ({"points": torch.zeros(1, 0, 4, dtype=torch.int64), "relation": torch.zeros(1, 0)}, "at least one pair"),
-    ({"points": torch.tensor([[[0, 0, 4, 0]]])}, "outside 4x4, expected them counted from 0"),
-    ({"points": torch.tensor([[[0, -1, 3, 0]]])}, "outside 4x4"),
-    ({"relation": torch.tensor([[2]])}, r"relation: found \[2\], expected -1, 0 or 1"),
-    ({"relation": torch.tensor([[1, 1]])}, "one relation per pair"),
-    ({"orientation": "disparity"}, "orientation: found 'disparity', expected one of depth, inverse_depth"),
-])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"pred": torch.zeros(1, 3, 4, 4)}, r"pred, points: found .* expected \[B,1,H,W\]"),
+        ({"points": torch.zeros(1, 0, 4, dtype=torch.int64), "relation": torch.zeros(1, 0)}, "at least one pair"),
+        ({"points": torch.tensor([[[0, 0, 4, 0]]])}, "outside 4x4, expected them counted from 0"),
+        ({"points": torch.tensor([[[0, -1, 3, 0]]])}, "outside 4x4"),
+        ({"relation": torch.tensor([[2]])}, r"relation: found \[2\], expected -1, 0 or 1"),
+        ({"relation": torch.tensor([[1, 1]])}, "one relation per pair"),
+        ({"orientation": "disparity"}, "orientation: found 'disparity', expected one of depth, inverse_depth"),
+    ],
+)
 def test_ranking_loss_refuses(change: dict, message: str) -> None:
-    arguments = {"pred": torch.zeros(1, 1, 4, 4), "points": torch.tensor([[[0, 0, 3, 3]]]), "relation": torch.tensor([[1]])} | change
+    arguments = {
+        "pred": torch.zeros(1, 1, 4, 4),
+        "points": torch.tensor([[[0, 0, 3, 3]]]),
+        "relation": torch.tensor([[1]]),
+    } | change
     with pytest.raises(ValueError, match=message):
         ranking_loss(**arguments)
     with pytest.raises(TypeError, match="pred, points: found .* expected floating-point and int64"):
         ranking_loss(torch.zeros(1, 1, 4, 4), torch.zeros(1, 1, 4), torch.tensor([[1]]))
     with pytest.raises(ValueError, match="dropped"):
-        improved_ranking_loss(torch.ones(1, 1, 2, 2), torch.ones(1, 1, 2, 2), torch.ones(1, 1, 2, 2, dtype=torch.bool), dropped=1)
+        improved_ranking_loss(
+            torch.ones(1, 1, 2, 2), torch.ones(1, 1, 2, 2), torch.ones(1, 1, 2, 2, dtype=torch.bool), dropped=1
+        )
     assert pair_losses(torch.tensor([0.0]), torch.tensor([0])).item() == 0

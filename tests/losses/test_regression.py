@@ -34,7 +34,9 @@ def test_scale_invariant_log_loss_forgives_a_factor_per_image_only_with_full_foc
     pred, target, valid = random_maps()
     factors = torch.tensor([0.5, 3.0], dtype=torch.float64).view(2, 1, 1, 1)
     for focus, same in ((1.0, True), (0.5, False)):
-        values = [scale_invariant_log_loss(p, target, valid, variance_focus=focus).item() for p in (pred, factors * pred)]
+        values = [
+            scale_invariant_log_loss(p, target, valid, variance_focus=focus).item() for p in (pred, factors * pred)
+        ]
         assert (values[0] == pytest.approx(values[1])) == same
 
 

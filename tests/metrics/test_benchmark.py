@@ -18,7 +18,9 @@ def test_d1_counts_errors_that_are_large_in_both_ways() -> None:
 
 
 def test_benchmark_units_by_hand():
-    """10 m predicted as 20 m: 100 %, 100 %, and 1/10 - 1/20 = 0.05 1/m = 50 1/km. Eigen's sq_rel is 10 m for the same."""
+    """10 m predicted as 20 m: 100 %, 100 %, and 1/10 - 1/20 = 0.05 1/m = 50 1/km. Eigen's sq_rel is 10 m for the
+    same.
+    """
     target = torch.full((1, 1, 2, 2), 10.0)
     names = ("abs_error_rel", "sq_error_rel", "irmse", "sq_rel", "mae", "rmse_log10")
     found = benchmark.errors(2 * target, target, target > 0, names)

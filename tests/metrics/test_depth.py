@@ -136,7 +136,9 @@ def test_values_under_the_mask_do_not_matter(seed, rubbish):
     pred, target = pred.nan_to_num(5.0), target.clamp(min=1)
     names = m.METRIC_NAMES
     clean = m.depth_errors(pred, target, valid, names, data_range=20)
-    dirty = m.depth_errors(pred.masked_fill(~valid, rubbish), target.masked_fill(~valid, rubbish), valid, names, data_range=20)
+    dirty = m.depth_errors(
+        pred.masked_fill(~valid, rubbish), target.masked_fill(~valid, rubbish), valid, names, data_range=20
+    )
     for name in names:
         torch.testing.assert_close(dirty[name], clean[name], rtol=1e-12, atol=1e-12)
     images = pred.masked_fill(~valid, rubbish), target.masked_fill(~valid, rubbish)
@@ -212,7 +214,7 @@ def test_predictions_must_be_positive_for_logarithms_and_ratios(name, value):
         (lambda: m.ssim(ONE, ONE, data_range=1), ValueError, "at least 11 x 11 pixels"),
         (lambda: m.ssim_map(ONE, ONE[:1], data_range=1), ValueError, "two equal shapes"),
         (lambda: m.ssim_map(ONE, ONE, data_range=0), ValueError, "data_range: found 0"),
-        (lambda: m.ssim(torch.ones(1, 1, 12, 12), torch.ones(1, 1, 12, 12), torch.eye(12).bool()[None, None], data_range=1),
+        (lambda: m.ssim(*torch.ones(2, 1, 1, 12, 12), torch.eye(12).bool()[None, None], data_range=1),
          ValueError, r"no 11 x 11 window of valid pixels in image\(s\) \[0\]"),
         (lambda: m.DepthMetrics(on_empty="ignore"), ValueError, "on_empty: found 'ignore'"),
         (lambda: m.DepthMetrics(on_empty="skip").update(ONE, ONE[:1]), ValueError, "target: found shape"),

@@ -51,7 +51,7 @@ def test_odometry_of_a_known_drift():
     slow = truth.copy()
     slow[:, :3, 3] *= 0.9
     found = odometry_errors(slow, truth, alignment="none")
-    assert 7 < found.t_err < 10.2 and found.r_err < 1e-5        # per cent of the chord, which is shorter than the way
+    assert 7 < found.t_err < 10.2 and found.r_err < 1e-5  # per cent of the chord, which is shorter than the way
     assert found.frames == 600 and found.segments > 100
     assert odometry_errors(slow, truth).t_err < 1e-6
     short = odometry_errors(truth[:50], truth[:50])
@@ -62,7 +62,7 @@ def test_rpe_skips_gaps_between_frames():
     truth = walk(300, turn=0.01)
     frames = np.concatenate((np.arange(5, 100), np.arange(150, 300)))
     estimate = truth[frames]
-    estimate[95:] = elsewhere(estimate[95:])            # lost and started anew in the gap: the motions are right all the same
+    estimate[95:] = elsewhere(estimate[95:])  # lost and started anew in the gap: the motions are right all the same
     found = odometry_errors(estimate, truth, frames, alignment="none")
     assert found.frames == 245 and found.rpe_metres < 1e-9 and found.ate > 1
 
@@ -71,7 +71,7 @@ def test_a_stretch_ends_beyond_its_length_not_at_it():
     straight = np.tile(np.eye(4), (102, 1, 1))
     straight[:, 2, 3] = np.arange(102)
     assert segment_errors(straight, straight).first.tolist() == [0]
-    assert len(segment_errors(straight[:101], straight[:101]).first) == 0       # exactly 100 m is not beyond 100 m
+    assert len(segment_errors(straight[:101], straight[:101]).first) == 0  # exactly 100 m is not beyond 100 m
 
 
 def test_pose_files_round_trip_and_what_they_refuse(tmp_path):

@@ -23,7 +23,11 @@ def test_semantic_scores_by_hand() -> None:
 
 
 def test_semantic_scores_are_those_of_torchmetrics() -> None:
-    from torchmetrics.functional.classification import multiclass_accuracy, multiclass_confusion_matrix, multiclass_jaccard_index
+    from torchmetrics.functional.classification import (
+        multiclass_accuracy,
+        multiclass_confusion_matrix,
+        multiclass_jaccard_index,
+    )
 
     logits, labels = random_logits(7)
     pred = torch.where(labels < 4, labels, logits.argmax(dim=1))  # right now and then
@@ -38,14 +42,17 @@ def test_semantic_scores_are_those_of_torchmetrics() -> None:
         assert ours.item() == pytest.approx(theirs.item(), rel=1e-6)
 
 
-@pytest.mark.parametrize(("pred", "labels", "classes", "error", "message"), [
-    ([0, 3], [0, 1], 3, ValueError, "pred: found 3 at a labelled pixel, expected 0 to 2"),
-    ([0, -1], [0, 1], 3, ValueError, "pred: found -1"),
-    ([0, 1], [0, 7], 3, ValueError, "labels: found 7"),
-    ([0], [0, 1], 3, ValueError, r"pred: found shape \[1\], expected that of labels, \[2\]"),
-    ([0, 1], [0, 1], 1, ValueError, "classes: found 1, expected at least 2"),
-    ([0.0, 1.0], [0, 1], 3, TypeError, "pred: found torch.float32"),
-])
+@pytest.mark.parametrize(
+    ("pred", "labels", "classes", "error", "message"),
+    [
+        ([0, 3], [0, 1], 3, ValueError, "pred: found 3 at a labelled pixel, expected 0 to 2"),
+        ([0, -1], [0, 1], 3, ValueError, "pred: found -1"),
+        ([0, 1], [0, 7], 3, ValueError, "labels: found 7"),
+        ([0], [0, 1], 3, ValueError, r"pred: found shape \[1\], expected that of labels, \[2\]"),
+        ([0, 1], [0, 1], 1, ValueError, "classes: found 1, expected at least 2"),
+        ([0.0, 1.0], [0, 1], 3, TypeError, "pred: found torch.float32"),
+    ],
+)
 def test_confusion_matrix_refuses(pred, labels, classes: int, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         confusion_matrix(torch.tensor(pred), torch.tensor(labels), classes)

@@ -22,7 +22,9 @@ def test_tenengrad_is_that_of_scipy() -> None:
         assert 10 < len(counted) < 200
         assert tenengrad(depth, threshold=100)[image].item() == pytest.approx(counted.sum())
         assert tenengrad(depth, threshold=100, power=2)[image].item() == pytest.approx((counted**2).sum())
-        assert tenengrad(depth, threshold=100, reduction="mean")[image].item() == pytest.approx(counted.sum() / magnitude.size)
+        assert tenengrad(depth, threshold=100, reduction="mean")[image].item() == pytest.approx(
+            counted.sum() / magnitude.size
+        )
 
 
 def test_only_a_threshold_tells_a_sharp_edge_from_a_blurred_one_and_size_alone_changes_the_score() -> None:
@@ -34,15 +36,20 @@ def test_only_a_threshold_tells_a_sharp_edge_from_a_blurred_one_and_size_alone_c
     edges = [tenengrad(x, size=size, threshold=60).item() for x in (sharp, low)]
     assert total[0] == pytest.approx(total[1], rel=1e-4)  # total variation does not see blur
     assert edges[0] == pytest.approx(total[0]) and edges[1] < 0.5 * edges[0]
-    assert tenengrad(sharp).item() == pytest.approx(3 * tenengrad(low).item(), rel=1e-4)  # native sizes: 3 from resolution alone
+    assert tenengrad(sharp).item() == pytest.approx(
+        3 * tenengrad(low).item(), rel=1e-4
+    )  # native sizes: 3 from resolution alone
     assert tenengrad(sharp.half()).dtype == torch.float32
 
 
-@pytest.mark.parametrize(("options", "words"), [
-    ({"threshold": -1}, "threshold, power: found -1"),
-    ({"power": 0}, "threshold, power: found 0.0 and 0"),
-    ({"reduction": "max"}, "reduction: found 'max'"),
-])
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"threshold": -1}, "threshold, power: found -1"),
+        ({"power": 0}, "threshold, power: found 0.0 and 0"),
+        ({"reduction": "max"}, "reduction: found 'max'"),
+    ],
+)
 def test_tenengrad_refuses(options: dict, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         tenengrad(torch.rand(1, 1, 4, 4), **options)

@@ -27,7 +27,9 @@ def test_ssim_matches_scikit_image(dtype, tolerance, data_range, device):
     a = rng.random((2, 3, 30, 25)) * data_range
     b = np.clip(a + rng.normal(size=a.shape) * 0.1 * data_range, 0, data_range)
     got = m.ssim_map(*(torch.tensor(x, dtype=dtype, device=device) for x in (a, b)), data_range=data_range).cpu()
-    expected = np.stack([[skimage_ssim(x, y, data_range) for x, y in zip(p, q, strict=True)] for p, q in zip(a, b, strict=True)])
+    expected = np.stack(
+        [[skimage_ssim(x, y, data_range) for x, y in zip(p, q, strict=True)] for p, q in zip(a, b, strict=True)]
+    )
     assert got.shape == (2, 3, 20, 15) and got.dtype == dtype
     assert np.abs(got.numpy() - expected).max() < tolerance
     mean = m.ssim(torch.tensor(a, dtype=dtype), torch.tensor(b, dtype=dtype), data_range=data_range)

@@ -7,10 +7,7 @@ import pytest
 from camera_walks import elsewhere, walk
 from scipy.spatial.transform import Rotation
 
-from depthlib.metrics.kitti_odometry import (
-    poses_from_quaternions,
-    segment_errors,
-)
+from depthlib.metrics.kitti_odometry import poses_from_quaternions, segment_errors
 from depthlib.metrics.trajectory import (
     ALIGNMENTS,
     absolute_errors,
@@ -31,7 +28,7 @@ def test_what_an_alignment_forgives_leaves_no_error(alignment, scale):
     truth = walk()
     estimate = truth.copy() if alignment == "none" else elsewhere(truth, scale)
     aligned = align(estimate, truth, alignment)
-    np.testing.assert_allclose(aligned, truth, atol=1e-9)       # cameras turn along with their positions
+    np.testing.assert_allclose(aligned, truth, atol=1e-9)  # cameras turn along with their positions
     assert absolute_errors(estimate, truth, alignment).max() < 1e-9
 
 
@@ -48,7 +45,7 @@ def test_what_it_does_not_forgive():
 def test_umeyama_is_the_minimum_and_never_a_mirror():
     rng = np.random.default_rng(1)
     x = rng.standard_normal((40, 3))
-    fit = umeyama(x, 2 * x * [1, 1, -1] + 0.3 * rng.standard_normal((40, 3)))     # a mirror image would fit best
+    fit = umeyama(x, 2 * x * [1, 1, -1] + 0.3 * rng.standard_normal((40, 3)))  # a mirror image would fit best
     assert np.linalg.det(fit.rotation) == pytest.approx(1)
     y = 1.7 * x @ Rotation.from_rotvec([0.2, 0.1, 2.5]).as_matrix().T + 3 + 0.2 * rng.standard_normal((40, 3))
     fit = umeyama(x, y)
@@ -68,7 +65,7 @@ def test_relative_errors_by_hand_and_in_any_world():
     estimate = truth.copy()
     slip = np.eye(4)
     slip[:3, :3], slip[:3, 3] = Rotation.from_rotvec([0, 0.02, 0]).as_matrix(), (0.3, 0, 0.4)
-    estimate[31:] = truth[31] @ slip @ np.linalg.inv(truth[31]) @ truth[31:]       # one wrong motion: 0.5 m and 0.02 rad
+    estimate[31:] = truth[31] @ slip @ np.linalg.inv(truth[31]) @ truth[31:]  # one wrong motion: 0.5 m and 0.02 rad
     metres, radians = relative_errors(estimate, truth)
     assert metres[30] == pytest.approx(0.5) and radians[30] == pytest.approx(0.02)
     assert np.delete(metres, 30).max() < 1e-9 and np.delete(radians, 30).max() < 1e-7
@@ -104,7 +101,7 @@ def test_snippets_are_rmse_over_root_of_frames_with_one_scale_each(length):
 def test_association_is_one_to_one_and_takes_the_nearest():
     reference = np.array([0.0, 0.1, 0.2, 0.3, 5.0])
     pairs = associate([0.104, 0.093, 0.21, 1.0, 4.99], reference)
-    np.testing.assert_array_equal(pairs, [[0, 1], [2, 2], [4, 4]])      # 0.093 also wants 0.1, and is farther
+    np.testing.assert_array_equal(pairs, [[0, 1], [2, 2], [4, 4]])  # 0.093 also wants 0.1, and is farther
     with pytest.raises(ValueError, match="one clock"):
         associate([1305031102.1], reference)
 
@@ -133,4 +130,4 @@ def test_clear_errors():
     ]:
         with pytest.raises(ValueError, match=message):
             call()
-    np.testing.assert_allclose(align(straight * 1.0, straight, "scale"), straight)     # needs no bend
+    np.testing.assert_allclose(align(straight * 1.0, straight, "scale"), straight)  # needs no bend

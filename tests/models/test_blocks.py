@@ -22,12 +22,15 @@ def test_check_image_says_how_to_fix_the_size() -> None:
         check_image(torch.zeros(1, 3, 0, 4))
 
 
-@pytest.mark.parametrize(("activation", "depths"), [
-    ("sigmoid", [0.5, 0.5 + 8 * 0.25, 4.5, 8.5]),
-    ("log", [0.5, 0.5 * 17**0.25, (0.5 * 8.5) ** 0.5, 8.5]),
-    ("exp", [0.5, 0.5, 1.0, 8.5]),
-    ("relu", [0.5, 0.5, 0.5, 100.5]),
-])
+@pytest.mark.parametrize(
+    ("activation", "depths"),
+    [
+        ("sigmoid", [0.5, 0.5 + 8 * 0.25, 4.5, 8.5]),
+        ("log", [0.5, 0.5 * 17**0.25, (0.5 * 8.5) ** 0.5, 8.5]),
+        ("exp", [0.5, 0.5, 1.0, 8.5]),
+        ("relu", [0.5, 0.5, 0.5, 100.5]),
+    ],
+)
 def test_heads_by_hand(activation: str, depths: list[float]) -> None:
     head = DepthHead(1, max_depth=8.5, min_depth=0.5, activation=activation, bias=False).double()
     nn.init.ones_(head.conv.weight)
@@ -39,7 +42,7 @@ def test_heads_by_hand(activation: str, depths: list[float]) -> None:
 def test_heads_start_where_they_are_told(activation: str) -> None:
     head = DepthHead(4, max_depth=8.5, min_depth=0.5, activation=activation)
     head.start_at(3.2)
-    depth = head(5 + torch.rand(1, 4, 2, 2))        # whatever the features are, and no part of the range is flat there
+    depth = head(5 + torch.rand(1, 4, 2, 2))  # whatever the features are, and no part of the range is flat there
     torch.testing.assert_close(depth, torch.full((1, 1, 2, 2), 3.2))
     depth.sum().backward()
     assert head.conv.weight.grad.abs().min() > 0 and head.conv.bias.grad > 0
@@ -56,17 +59,25 @@ def test_head_ignores_autocast() -> None:
     assert torch.equal(depth, head(features))
 
 
-@pytest.mark.parametrize("options", [
-    {"activation": "tanh"}, {"min_depth": 50}, {"min_depth": -1}, {"min_depth": 0, "activation": "log"},
-    {"min_depth": 0, "activation": "exp"},
-])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"activation": "tanh"},
+        {"min_depth": 50},
+        {"min_depth": -1},
+        {"min_depth": 0, "activation": "log"},
+        {"min_depth": 0, "activation": "exp"},
+    ],
+)
 def test_head_refuses(options: dict) -> None:
     with pytest.raises(ValueError, match="(activation|min_depth, max_depth): found .*, expected"):
         DepthHead(4, max_depth=40, **options)
 
 
 def test_join_is_a_concatenation_whose_gradients_are_whole_tensors() -> None:
-    parts = [torch.randn(2, channels, 4, 6).to(memory_format=torch.channels_last).requires_grad_() for channels in (3, 1, 4)]
+    parts = [
+        torch.randn(2, channels, 4, 6).to(memory_format=torch.channels_last).requires_grad_() for channels in (3, 1, 4)
+    ]
     weights, strides = torch.randn(2, 8, 4, 6).to(memory_format=torch.channels_last), []
     for part in parts:
         part.register_hook(lambda gradient: strides.append(gradient.is_contiguous(memory_format=torch.channels_last)))

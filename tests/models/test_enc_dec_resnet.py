@@ -36,6 +36,8 @@ def test_teacher_is_its_formula() -> None:
         c4 = trunk.layer3(c3)
         up = F.interpolate(trunk.layer4(c4), scale_factor=2, mode="bilinear", align_corners=True)
         for fusion, left in zip(fusions, (c4, c3, c2), strict=True):
-            up = F.interpolate(fusion.after(fusion.left(left) + fusion.below(up)), scale_factor=2, mode="bilinear", align_corners=True)
+            up = F.interpolate(
+                fusion.after(fusion.left(left) + fusion.below(up)), scale_factor=2, mode="bilinear", align_corners=True
+            )
         expected = F.interpolate(model.head(model.near(up)), scale_factor=2, mode="bilinear", align_corners=True)
         torch.testing.assert_close(model(picture()), expected)

@@ -12,9 +12,11 @@ from depthlib.models.encoders import ENCODERS, ImageNetEncoder
 TORCHVISION = {
     "resnet18": ("resnet18", "ResNet18_Weights", ["relu", "layer1", "layer2", "layer3", "layer4"]),
     "resnet50": ("resnet50", "ResNet50_Weights", ["relu", "layer1", "layer2", "layer3", "layer4"]),
-    "mobilenet_v2": ("mobilenet_v2", "MobileNet_V2_Weights", [
-        "features.0", "features.3", "features.7.conv.0", "features.14.conv.0", "features.17",
-    ]),
+    "mobilenet_v2": (
+        "mobilenet_v2",
+        "MobileNet_V2_Weights",
+        ["features.0", "features.3", "features.7.conv.0", "features.14.conv.0", "features.17"],
+    ),
 }
 
 
@@ -27,7 +29,9 @@ def test_pretrained_encoders_give_the_maps_of_torchvision(name: str, monkeypatch
     monkeypatch.setattr(getattr(theirs, weights), "get_state_dict", lambda self, **options: reference.state_dict())
     encoder = ImageNetEncoder(name, pretrained=True).eval()
     image = torch.rand(1, 3, 64, 96)
-    normalised = (image - torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)) / torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
+    normalised = (image - torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)) / torch.tensor([0.229, 0.224, 0.225]).view(
+        3, 1, 1
+    )
     with torch.no_grad():
         maps, expected = encoder(image), create_feature_extractor(reference, nodes)(normalised)
     for node, ours in zip(nodes, maps, strict=True):
@@ -66,6 +70,8 @@ def test_an_encoder_keeps_more_cells_where_it_can() -> None:
         encoder = ImageNetEncoder("efficientnet_lite0", output_stride=stride).eval()
         with torch.no_grad():
             maps = encoder(torch.rand(1, 3, 64, 96))
-        assert [tuple(x.shape[-2:]) for x in maps] == [(64 // min(s, stride), 96 // min(s, stride)) for s in (2, 4, 8, 16, 32)]
+        assert [tuple(x.shape[-2:]) for x in maps] == [
+            (64 // min(s, stride), 96 // min(s, stride)) for s in (2, 4, 8, 16, 32)
+        ]
     with pytest.raises(ValueError, match="output_stride: found 16, expected 32 for the encoder resnet50"):
         ImageNetEncoder("resnet50", output_stride=16)

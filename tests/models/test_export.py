@@ -24,12 +24,16 @@ SPEC = {"paper": "mobile", "variant": "hard-easy", "data": "diw", "profile": "qu
 
 
 def saved(
-    folder: Path, name: str = "mobile", options: dict | None = None, spec: dict | None = SPEC, size: tuple[int, int] = (64, 96),
+    folder: Path,
+    name: str = "mobile",
+    options: dict | None = None,
+    spec: dict | None = SPEC,
+    size: tuple[int, int] = (64, 96),
 ) -> Path:
     torch.manual_seed(0)
     options = NARROW if options is None else options
     model = create_model(name, **options)
-    for buffer in (m for m in model.modules() if isinstance(m, nn.BatchNorm2d)):        # statistics as after a training
+    for buffer in (m for m in model.modules() if isinstance(m, nn.BatchNorm2d)):  # statistics as after a training
         buffer.running_mean.normal_(0, 0.1)
         buffer.running_var.uniform_(0.5, 2)
     info = {"spec": spec} if spec else {}
@@ -72,17 +76,23 @@ def test_the_file_is_whole_and_says_what_it_is(student: tuple[Path, Path]) -> No
     assert "relative depth" in notes["output"] and "larger = farther" in notes["output"] and "[0,1]" in notes["input"]
     assert json.loads(notes["run"]) == SPEC and notes["model"] == "mobile"
     assert [i.name for i in proto.graph.input] == ["image"] and [o.name for o in proto.graph.output] == ["depth"]
-    assert not any("intermediate" in w.name for w in proto.graph.initializer)         # heads are for training only
+    assert not any("intermediate" in w.name for w in proto.graph.initializer)  # heads are for training only
     assert not any(t.data_location == onnx.TensorProto.EXTERNAL for t in proto.graph.initializer)
     assert [f.name for f in student[1].parent.iterdir() if f.name != "weights.safetensors"] == ["student.onnx"]
     text = student[1].read_bytes()
     assert b"site-packages" not in text and str(Path(module.__file__).parent).encode() not in text
 
 
-@pytest.mark.parametrize(("spec", "meaning"), [
-    ({**SPEC, "data": "rooms"}, "depth in metres"), ({**SPEC, "paper": "anuw", "data": "streets"}, "depth in metres"),
-    ({**SPEC, "paper": "dual"}, "up to a scale"), ({**SPEC, "data": "y3d"}, "relative depth"), ({}, "depth, larger = farther"),
-])
+@pytest.mark.parametrize(
+    ("spec", "meaning"),
+    [
+        ({**SPEC, "data": "rooms"}, "depth in metres"),
+        ({**SPEC, "paper": "anuw", "data": "streets"}, "depth in metres"),
+        ({**SPEC, "paper": "dual"}, "up to a scale"),
+        ({**SPEC, "data": "y3d"}, "relative depth"),
+        ({}, "depth, larger = farther"),
+    ],
+)
 def test_what_the_output_means(spec: dict, meaning: str) -> None:
     info = {"model": "mobile", "options": {}, "spec": spec}
     output = module._notes(info, (32, 64), (16, 32))["output"]
@@ -92,12 +102,18 @@ def test_what_the_output_means(spec: dict, meaning: str) -> None:
 def test_another_size_and_the_command(student: tuple[Path, Path], tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["export", str(student[0]), str(tmp_path / "a.onnx"), "--size", "32", "64"])
     assert result.exit_code == 0, result.output
-    assert "[1,3,32,64]" in result.output and "checked against torch on two images" in result.output and "relative depth" in result.output
+    assert (
+        "[1,3,32,64]" in result.output
+        and "checked against torch on two images" in result.output
+        and "relative depth" in result.output
+    )
     assert by_onnx(tmp_path / "a.onnx", torch.rand(1, 3, 32, 64)).shape == (1, 1, 32, 64)
 
 
 def test_another_network_of_the_package(tmp_path: Path) -> None:
-    weights = saved(tmp_path, "unet", {"width": 4, "max_depth": 10.0}, {**SPEC, "paper": "start", "data": "rooms"}, (32, 48))
+    weights = saved(
+        tmp_path, "unet", {"width": 4, "max_depth": 10.0}, {**SPEC, "paper": "start", "data": "rooms"}, (32, 48)
+    )
     done = export(weights, tmp_path / "unet.onnx")
     assert max(done.differences) < 1e-5 and done.notes["output"].endswith("depth in metres")
 
@@ -113,7 +129,9 @@ def left(folder: Path) -> list[str]:
     return sorted(f.name for f in folder.iterdir())
 
 
-def test_nothing_is_written_when_something_is_wrong(student: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_written_when_something_is_wrong(
+    student: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     out = tmp_path / "out.onnx"
     out.write_bytes(b"as it was")
     with pytest.raises(ExportError, match="Stubborn: cannot be written as onnx"):
@@ -138,9 +156,13 @@ def test_nothing_is_written_when_something_is_wrong(student: tuple[Path, Path], 
     faithful = module._onnx_runner
     wrong = module.Format(".onnx", module._write_onnx, lambda path: lambda image: 1.001 * faithful(path)(image))
     monkeypatch.setitem(module.FORMATS, "onnx", wrong)
-    with pytest.raises(ExportError, match=r"found a difference from torch of 0\.001 .* at most 0\.0001; nothing was written"):
+    with pytest.raises(
+        ExportError, match=r"found a difference from torch of 0\.001 .* at most 0\.0001; nothing was written"
+    ):
         write(load_weights(student[0])[0], out, (32, 64))
-    monkeypatch.setitem(module.FORMATS, "onnx", wrong._replace(runner=lambda path: lambda image: image[:, :1] * float("nan")))
+    monkeypatch.setitem(
+        module.FORMATS, "onnx", wrong._replace(runner=lambda path: lambda image: image[:, :1] * float("nan"))
+    )
     with pytest.raises(ExportError, match="nothing was written"):
         write(load_weights(student[0])[0], out, (32, 64))
     assert left(tmp_path) == ["out.onnx"] and out.read_bytes() == b"as it was"
@@ -153,12 +175,18 @@ def test_networks_of_several_images_are_refused(tmp_path: Path, monkeypatch: pyt
         export(weights, tmp_path / "a.onnx")
 
 
-@pytest.mark.parametrize(("format", "missing", "advice"), [
-    ("onnx", "onnx", r"depthlib\[export\]"), ("onnx", "onnxscript", r"depthlib\[export\]"), ("onnx", "onnxruntime", r"depthlib\[export\]"),
-    ("litert", "litert_torch", "pip install litert-torch"), ("executorch", "executorch.exir", "uv sync --group executorch"),
-])
+@pytest.mark.parametrize(
+    ("format", "missing", "advice"),
+    [
+        ("onnx", "onnx", r"depthlib\[export\]"),
+        ("onnx", "onnxscript", r"depthlib\[export\]"),
+        ("onnx", "onnxruntime", r"depthlib\[export\]"),
+        ("litert", "litert_torch", "pip install litert-torch"),
+        ("executorch", "executorch.exir", "uv sync --group executorch"),
+    ],
+)
 def test_missing_packages_are_named(
-    format: str, missing: str, advice: str, student: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    format: str, missing: str, advice: str, student: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, missing, None)
     with pytest.raises(ExportError, match=advice):
@@ -167,7 +195,9 @@ def test_missing_packages_are_named(
 
 
 @pytest.mark.parametrize(("format", "package"), [("litert", "litert_torch"), ("executorch", "executorch.exir")])
-def test_other_formats_where_their_packages_are(format: str, package: str, student: tuple[Path, Path], tmp_path: Path) -> None:
+def test_other_formats_where_their_packages_are(
+    format: str, package: str, student: tuple[Path, Path], tmp_path: Path
+) -> None:
     pytest.importorskip(package)
     done = export(student[0], tmp_path / f"a{module.FORMATS[format].suffix}", format=format)
     assert max(done.differences) <= module.TOLERANCE and done.path.stat().st_size > 1e6

@@ -20,7 +20,7 @@ def item(depth, **more):
 def labels(count=5, gaps=0.3):
     depths = 1 + 9 * torch.rand(count, 1, 4, 6, generator=GENERATOR)
     depths[torch.rand(depths.shape, generator=GENERATOR) < gaps] = 0
-    depths[:, :, 0, 0] = 0                              # a pixel without any label
+    depths[:, :, 0, 0] = 0  # a pixel without any label
     return depths
 
 

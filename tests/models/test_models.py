@@ -40,7 +40,9 @@ def test_every_parameter_learns(name: str) -> None:
     (model(image) * torch.rand(2, 1, 64, 64)).sum().backward()
     for parameter_name, parameter in model.named_parameters():
         # A bias in front of a norm has no effect; all the rest must have one.
-        if not (parameter_name.startswith(("encoder", "decoder", "nodes")) and parameter_name.endswith(("0.bias", "3.bias"))):
+        if not (
+            parameter_name.startswith(("encoder", "decoder", "nodes")) and parameter_name.endswith(("0.bias", "3.bias"))
+        ):
             assert parameter.grad.abs().max() > 0, parameter_name
 
 
@@ -67,15 +69,18 @@ def test_bf16_autocast_gives_float32_depth_near_the_exact_one(name: str) -> None
     assert ((depth - expected).abs() / expected).median() < 0.03
 
 
-@pytest.mark.parametrize(("name", "options", "count"), [
-    ("unet", {}, 7_852_545),
-    ("unetpp", {}, 9_163_329),
-    ("anu", {}, 9_219_713),
-    ("anu", {"awca_prelu": True}, 9_219_722),
-    ("anu", {"psnl": False}, 9_163_329 + 56_000),
-    ("anu", {"awca": False}, 9_163_329 + 384),
-    ("fcrn", {}, 63_563_008),
-])
+@pytest.mark.parametrize(
+    ("name", "options", "count"),
+    [
+        ("unet", {}, 7_852_545),
+        ("unetpp", {}, 9_163_329),
+        ("anu", {}, 9_219_713),
+        ("anu", {"awca_prelu": True}, 9_219_722),
+        ("anu", {"psnl": False}, 9_163_329 + 56_000),
+        ("anu", {"awca": False}, 9_163_329 + 384),
+        ("fcrn", {}, 63_563_008),
+    ],
+)
 def test_parameter_counts(name: str, options: dict, count: int) -> None:
     with torch.device("meta"):
         assert sum(parameter.numel() for parameter in create_model(name, **options).parameters()) == count
@@ -93,5 +98,8 @@ def test_create_model_names_what_is_wrong() -> None:
 
 @pytest.mark.slow
 def test_importing_the_models_does_not_import_torchvision() -> None:
-    code = "import sys, depthlib.models; depthlib.models.create_model('unet', width=1); assert 'torchvision' not in sys.modules"
+    code = (
+        "import sys, depthlib.models; depthlib.models.create_model('unet', width=1); assert 'torchvision' not in "
+        "sys.modules"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -13,12 +13,15 @@ from depthlib.models.monodepth2 import Monodepth2
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("options", "count", "cost", "published"), [
-    ({"bottleneck": True}, 16_689_044, 32.36, (16.43, 33.11)),
-    ({"encoder": "mobilenet_v2"}, 5_300_820, 16.53, (5.37, 17.02)),
-    ({}, 14_329_236, 31.25, None),
-    ({"encoder": "resnet50"}, 32_522_132, 64.56, None),
-])
+@pytest.mark.parametrize(
+    ("options", "count", "cost", "published"),
+    [
+        ({"bottleneck": True}, 16_689_044, 32.36, (16.43, 33.11)),
+        ({"encoder": "mobilenet_v2"}, 5_300_820, 16.53, (5.37, 17.02)),
+        ({}, 14_329_236, 31.25, None),
+        ({"encoder": "resnet50"}, 32_522_132, 64.56, None),
+    ],
+)
 def test_baselines_have_the_size_and_the_cost_of_table_7(options, count, cost, published) -> None:
     with FakeTensorMode(), torch.no_grad():
         model = create_model("monodepth2", **options).eval()

@@ -44,7 +44,9 @@ def test_pose_net_starts_near_no_motion_and_refuses_other_shapes() -> None:
 
 
 def test_pose_net_sees_only_differences_of_its_neighbours_from_the_target():
-    """With `contrast`, a still camera gives the same answer whatever the picture's neighbours would be called; scale is a factor."""
+    """With `contrast`, a still camera gives the same answer whatever the picture's neighbours would be called; scale is
+    a factor.
+    """
     torch.manual_seed(0)
     net = PoseNet(width=2, reflect=False, contrast=5.0, scale=0.1)
     target = torch.rand(1, 3, 64, 64)

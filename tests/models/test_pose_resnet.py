@@ -21,6 +21,8 @@ def test_pose_resnet_shows_pairs_in_the_order_of_time() -> None:
     motion = g.pose_from_axis_angle(torch.cat([model.vectors(first, second), model.vectors(second, third)]))
     assert (motion - torch.eye(4)).abs().max() > 1e-4
     torch.testing.assert_close(poses[:, 1], motion[1:])  # T_third_second
-    torch.testing.assert_close(poses[:, 0] @ motion[:1], torch.eye(4, dtype=F64)[None])  # T_first_second undoes T_second_first
+    torch.testing.assert_close(
+        poses[:, 0] @ motion[:1], torch.eye(4, dtype=F64)[None]
+    )  # T_first_second undoes T_second_first
     features = model.decoder(model.encoder(torch.cat([first, second], 1))[-1])
     torch.testing.assert_close(model.vectors(first, second), 0.01 * features.mean(dim=(2, 3)))

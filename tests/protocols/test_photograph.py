@@ -16,10 +16,19 @@ from depthlib.models.weights import save_weights
 from depthlib.protocols import photograph
 
 
-@pytest.mark.parametrize("image_size, expected", [
-    ((480, 640), (96, 128)), ((640, 480), (128, 96)), ((96, 128), (96, 128)), ((375, 1242), (64, 208)), ((500, 500), (112, 112)),
-    ((8, 8), (112, 112)), ((10, 5000), (32, 320)), ((5000, 10), (320, 32)),
-])
+@pytest.mark.parametrize(
+    "image_size, expected",
+    [
+        ((480, 640), (96, 128)),
+        ((640, 480), (128, 96)),
+        ((96, 128), (96, 128)),
+        ((375, 1242), (64, 208)),
+        ((500, 500), (112, 112)),
+        ((8, 8), (112, 112)),
+        ((10, 5000), (32, 320)),
+        ((5000, 10), (320, 32)),
+    ],
+)
 def test_network_size(image_size: tuple[int, int], expected: tuple[int, int]) -> None:
     assert photograph.network_size(image_size, (96, 128)) == expected
 
@@ -39,7 +48,7 @@ def test_pixels_stay_where_they_are(size: tuple[int, int], axis: int, device: st
     image = (ramp[:, None] if axis == 0 else ramp[None, :]).expand(3, *size).contiguous()
     depth = photograph.predict(Brightness().to(device), image, (96, 128))
     assert depth.shape == size and depth.dtype == torch.float32 and depth.device.type == "cpu"
-    margin = [2 + 2 * length // 64 for length in size]          # the border has no neighbours to interpolate from
+    margin = [2 + 2 * length // 64 for length in size]  # the border has no neighbours to interpolate from
     inner = (slice(margin[0], -margin[0]), slice(margin[1], -margin[1]))
     torch.testing.assert_close(depth[inner], 1 + 8 * image[0][inner], rtol=0, atol=2e-3)
 
@@ -76,8 +85,12 @@ def test_a_network_of_the_package(tmp_path: Path) -> None:
     save_weights(original, tmp_path / "w.safetensors", model_name="unet", options={"width": 4}, input_size=[32, 48])
     loaded, info = photograph.load_weights(tmp_path / "w.safetensors")
     image = torch.rand(3, 50, 71)
-    torch.testing.assert_close(photograph.predict(loaded, image, info["input_size"]),
-                               photograph.predict(original, image, [32, 48]), rtol=2e-2, atol=2e-2)
+    torch.testing.assert_close(
+        photograph.predict(loaded, image, info["input_size"]),
+        photograph.predict(original, image, [32, 48]),
+        rtol=2e-2,
+        atol=2e-2,
+    )
 
 
 def test_load_weights_refusals(weights: Path, tmp_path: Path) -> None:
@@ -98,7 +111,7 @@ def test_load_weights_refusals(weights: Path, tmp_path: Path) -> None:
     refused(tmp_path / "text.safetensors", "safetensors")
     (tmp_path / "cut.safetensors").write_bytes(weights.read_bytes()[:-2])
     refused(tmp_path / "cut.safetensors", "safetensors")
-    torch.save(state, tmp_path / "pickled.safetensors")         # must not be unpickled
+    torch.save(state, tmp_path / "pickled.safetensors")  # must not be unpickled
     refused(tmp_path / "pickled.safetensors", "safetensors")
     refused(stored("bare.safetensors", None), "metadata")
     refused(stored("notjson.safetensors", {"depthlib": "{"}), "weights do not fit")
@@ -130,9 +143,14 @@ def test_networks_that_cannot_are_named(monkeypatch: pytest.MonkeyPatch) -> None
     class Stereo(Brightness):
         inputs = ("image", "right")
 
-    with pytest.raises(photograph.WeightsError, match="w: found a network of image and right, expected one that needs a photograph alone"):
+    with pytest.raises(
+        photograph.WeightsError,
+        match="w: found a network of image and right, expected one that needs a photograph alone",
+    ):
         photograph.usable_multiple(Stereo(), "w")
-    with pytest.raises(photograph.WeightsError, match="w: found Conv2d, which does not predict depth .*expected a network"):
+    with pytest.raises(
+        photograph.WeightsError, match="w: found Conv2d, which does not predict depth .*expected a network"
+    ):
         photograph.usable_multiple(nn.Conv2d(3, 21, 4), "w")
     assert photograph.usable_multiple(Brightness(), "w") == 16
 

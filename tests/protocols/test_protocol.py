@@ -37,7 +37,9 @@ def maps(seed=0, shape=(3, 1, 6, 7)):
 
 @pytest.mark.parametrize("scaling", ["none", "median"])
 def test_order_mask_scale_clamp_measure(scaling):
-    protocol = replace(load_protocol("scenes"), scaling=scaling, min_depth=1.0, max_depth=9.0, metrics=("abs_rel", "rmse"))
+    protocol = replace(
+        load_protocol("scenes"), scaling=scaling, min_depth=1.0, max_depth=9.0, metrics=("abs_rel", "rmse")
+    )
     pred, target, valid = maps()
     found = protocol.score(pred, target, valid)
     for i in range(3):
@@ -63,25 +65,37 @@ def test_prediction_is_resized_bilinearly_to_the_truth():
     pred, target, valid = maps()
     small = F.interpolate(pred, (3, 4), mode="area")
     found = load_protocol("scenes").score(small, target, valid)
-    same = load_protocol("scenes").score(F.interpolate(small, (6, 7), mode="bilinear", align_corners=False), target, valid)
+    same = load_protocol("scenes").score(
+        F.interpolate(small, (6, 7), mode="bilinear", align_corners=False), target, valid
+    )
     torch.testing.assert_close(found["abs_rel"], same["abs_rel"], rtol=0, atol=0)
 
 
 def test_a_cut_of_the_tail_is_no_cut_of_the_prediction():
     truth = torch.tensor([2.0, 3.0, 5.0, 9.0]).view(1, 1, 1, 4)
     pred = torch.tensor([8.0, 3.0, 5.0, 1.0]).view(1, 1, 1, 4)
-    near, far = (load_protocol(f"synergy-rooms+{cut}").score(pred, truth, truth > 0) for cut in ("max_depth=4.0", "min_depth=5.0"))
-    assert near["rmse"].item() == pytest.approx((36 / 2) ** 0.5)                # 8 m stays 8 m, the two far pixels do not count
+    near, far = (
+        load_protocol(f"synergy-rooms+{cut}").score(pred, truth, truth > 0)
+        for cut in ("max_depth=4.0", "min_depth=5.0")
+    )
+    assert near["rmse"].item() == pytest.approx((36 / 2) ** 0.5)  # 8 m stays 8 m, the two far pixels do not count
     assert far["abs_rel"].item() == pytest.approx(8 / 9)
 
 
-@pytest.mark.parametrize("changes, message", [
-    ({"metrics": ("abs_rel", "nope")}, "metrics is .*'nope'"), ({"metrics": ()}, r"metrics is \(\), expected some of"),
-    ({"reduction": "median"}, "reduction is"),
-    ({"reduction": "pooled pixels", "metrics": ("abs_rel", "si_log")}, "si_log, expected only"),
-    ({"min_depth": 90.0}, "expected 0 <= min < max"), ({"covers": "eigen", "scaling": "nyu_zscore"}, "of whole maps"),
-    ({"clamp_when": "never"}, "clamp_when"), ({"holes": "deep"}, "holes"), ({"resize": "area"}, "resize"),
-])
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"metrics": ("abs_rel", "nope")}, "metrics is .*'nope'"),
+        ({"metrics": ()}, r"metrics is \(\), expected some of"),
+        ({"reduction": "median"}, "reduction is"),
+        ({"reduction": "pooled pixels", "metrics": ("abs_rel", "si_log")}, "si_log, expected only"),
+        ({"min_depth": 90.0}, "expected 0 <= min < max"),
+        ({"covers": "eigen", "scaling": "nyu_zscore"}, "of whole maps"),
+        ({"clamp_when": "never"}, "clamp_when"),
+        ({"holes": "deep"}, "holes"),
+        ({"resize": "area"}, "resize"),
+    ],
+)
 def test_impossible_protocols(changes, message):
     with pytest.raises(ValueError, match=f"protocol eigen-raw.*{message}"):
         load_protocol("eigen-raw").replace(**changes)
@@ -91,15 +105,26 @@ def test_nothing_outside_the_region_of_a_prediction_counts():
     protocol = load_protocol("synergy-nyu")
     target = torch.full((1, 1, 480, 640), 3.0)
     counted = protocol.truth(target, target > 0)[1][0, 0]
-    assert counted.nonzero().min(0).values.tolist() == [45, 41] and counted.nonzero().max(0).values.tolist() == [467, 600]
-    assert protocol.score(torch.full((1, 1, 228, 304), 3.3), target, target > 0)["abs_rel"].item() == pytest.approx(0.1, rel=1e-5)
+    assert counted.nonzero().min(0).values.tolist() == [45, 41] and counted.nonzero().max(0).values.tolist() == [
+        467,
+        600,
+    ]
+    assert protocol.score(torch.full((1, 1, 228, 304), 3.3), target, target > 0)["abs_rel"].item() == pytest.approx(
+        0.1, rel=1e-5
+    )
 
 
 def test_clamping_before_or_after_scaling():
-    pred, target, valid = torch.tensor([1.0, 2, 200]), torch.tensor([10.0, 20, 70]), torch.ones(1, 1, 1, 3, dtype=torch.bool)
+    pred, target, valid = (
+        torch.tensor([1.0, 2, 200]),
+        torch.tensor([10.0, 20, 70]),
+        torch.ones(1, 1, 1, 3, dtype=torch.bool),
+    )
     protocol = load_protocol("monodepth2+crop=none+metrics=mae,rmse")
     after = protocol.prepare(pred.view(1, 1, 1, 3), target.view(1, 1, 1, 3), valid)[0].flatten().tolist()
-    before = protocol.replace(clamp_when="before scaling").prepare(pred.view(1, 1, 1, 3), target.view(1, 1, 1, 3), valid)[0]
+    before = protocol.replace(clamp_when="before scaling").prepare(
+        pred.view(1, 1, 1, 3), target.view(1, 1, 1, 3), valid
+    )[0]
     assert after == [10, 20, 80] and before.flatten().tolist() == [10, 20, 800]
 
 

@@ -15,10 +15,30 @@ from depthlib.protocols.protocol import FOLDER, LOCKS, Protocol, load_protocol, 
 
 NAMES = protocol_names()
 PUBLISHED = (
-    "bts-kitti", "bts-nyu", "chen2016-nyu", "dacnn-eigen", "diode", "diode-masked", "dual-kitti", "dual-make3d",
+    "bts-kitti",
+    "bts-nyu",
+    "chen2016-nyu",
+    "dacnn-eigen",
+    "diode",
+    "diode-masked",
+    "dual-kitti",
+    "dual-make3d",
     "dual-make3d-uncropped",
-    "eigen-annotated", "eigen-raw", "fcrn-nyu", "kitti-online", "mai2021", "make3d-c1", "make3d-c2", "mobile-mc", "mobile-nyu",
-    "monodepth2", "monodepth2-annotated", "nyu-official", "synergy-kitti", "synergy-nyu", "synergy-nyu-pooled",
+    "eigen-annotated",
+    "eigen-raw",
+    "fcrn-nyu",
+    "kitti-online",
+    "mai2021",
+    "make3d-c1",
+    "make3d-c2",
+    "mobile-mc",
+    "mobile-nyu",
+    "monodepth2",
+    "monodepth2-annotated",
+    "nyu-official",
+    "synergy-kitti",
+    "synergy-nyu",
+    "synergy-nyu-pooled",
 )
 
 
@@ -45,7 +65,7 @@ def test_an_edited_file_is_refused(tmp_path, monkeypatch):
     file = tmp_path / "eigen-raw.yaml"
     sound = file.read_text()
     file.write_text(sound.replace("what: ", "what: In other words, "))
-    assert load_protocol("eigen-raw").crop == "garg"                 # words do not change numbers
+    assert load_protocol("eigen-raw").crop == "garg"  # words do not change numbers
     file.write_text(sound.replace("max_depth: 80.0", "max_depth: 50.0"))
     with pytest.raises(ValueError, match="eigen-raw: .* fingerprint .*; a changed protocol needs another name"):
         load_protocol("eigen-raw")
@@ -68,8 +88,14 @@ def test_a_change_shows_in_the_name_and_can_be_loaded_by_it():
     assert (other.scaling, other.max_depth, base.scaling) == ("median", 50, "none")
     assert other.replace(scaling="least_squares").name == "eigen-raw+scaling=least_squares+max_depth=50.0"
     assert other.fingerprint() != base.fingerprint() != base.replace(crop="eigen").fingerprint()
-    many = base.replace(metrics=["abs_rel", "irmse"], size=(10, 20), clamp_range=(0.5, 60.0), min_depth=0.0, images=None,
-                        clamp_prediction=False)
+    many = base.replace(
+        metrics=["abs_rel", "irmse"],
+        size=(10, 20),
+        clamp_range=(0.5, 60.0),
+        min_depth=0.0,
+        images=None,
+        clamp_prediction=False,
+    )
     assert many.card()["units"] == "irmse 1/km, others 1" and many.metrics == ("abs_rel", "irmse")
     for protocol in (other, many):
         assert load_protocol(protocol.name) == protocol

@@ -21,7 +21,9 @@ def test_monodepth2_and_its_annotated_variant():
         if name == "monodepth2":
             mask = (t > 1e-3) & (t < 80)
             inside = np.zeros_like(mask)
-            inside[int(0.40810811 * 375) : int(0.99189189 * 375), int(0.03594771 * 1242) : int(0.96405229 * 1242)] = True
+            inside[int(0.40810811 * 375) : int(0.99189189 * 375), int(0.03594771 * 1242) : int(0.96405229 * 1242)] = (
+                True
+            )
             mask &= inside
         else:
             mask = t > 0
@@ -75,7 +77,9 @@ def test_make3d_is_measured_at_its_own_size_and_pooled():
 def test_regions_share_the_scale_of_the_image():
     pred, target, valid = maps(batch=1)
     protocol = load_protocol("monodepth2+crop=none")
-    near, far = (protocol.score(5 * pred, target, valid, region=r)["abs_rel"].item() for r in (target <= 20, target > 20))
+    near, far = (
+        protocol.score(5 * pred, target, valid, region=r)["abs_rel"].item() for r in (target <= 20, target > 20)
+    )
     n = [(valid & (target < 80) & r).sum().item() for r in (target <= 20, target > 20)]
     whole = protocol.score(5 * pred, target, valid)["abs_rel"].item()
     assert (near * n[0] + far * n[1]) / sum(n) == pytest.approx(whole, rel=1e-12)

@@ -39,8 +39,13 @@ def scaled(name: str, pred: torch.Tensor, target: torch.Tensor, valid: torch.Ten
 def test_scalings_forgive_what_they_say():
     pred, target, valid = maps()
     true = torch.where(valid, target, 7.0)
-    for name, spoiled in [("median", 3 * true), ("median_lower", 3 * true), ("least_squares_scale", 3 * true),
-                          ("least_squares", 3 * true + 5), ("least_squares_disparity", 1 / (3 / true + 0.01))]:
+    for name, spoiled in [
+        ("median", 3 * true),
+        ("median_lower", 3 * true),
+        ("least_squares_scale", 3 * true),
+        ("least_squares", 3 * true + 5),
+        ("least_squares_disparity", 1 / (3 / true + 0.01)),
+    ]:
         found = scaled(name, spoiled, target, valid)
         torch.testing.assert_close(found[valid], target[valid], rtol=1e-6, atol=1e-6)
     shifted = scaled("least_squares_scale", 3 * true + 5, target, valid)

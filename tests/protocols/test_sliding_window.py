@@ -24,20 +24,33 @@ class PerPixel(nn.Module):
         return 1 + 7.3 * image[:, :1] / (0.1 + image[:, 1:2]) + image[:, 2:].square()
 
 
-@pytest.mark.parametrize(("length", "window", "stride", "starts"), [
-    (375, 256, 128, [0, 119]), (1242, 512, 256, [0, 256, 512, 730]),
-    (352, 256, 128, [0, 96]), (1216, 512, 256, [0, 256, 512, 704]),
-    (512, 512, 256, [0]), (768, 512, 256, [0, 256]), (7, 3, 3, [0, 3, 4]),
-])
+@pytest.mark.parametrize(
+    ("length", "window", "stride", "starts"),
+    [
+        (375, 256, 128, [0, 119]),
+        (1242, 512, 256, [0, 256, 512, 730]),
+        (352, 256, 128, [0, 96]),
+        (1216, 512, 256, [0, 256, 512, 704]),
+        (512, 512, 256, [0]),
+        (768, 512, 256, [0, 256]),
+        (7, 3, 3, [0, 3, 4]),
+    ],
+)
 def test_window_starts(length: int, window: int, stride: int, starts: list[int]) -> None:
     assert window_starts(length, window, stride) == starts
 
 
 @pytest.mark.parametrize("device", DEVICES)
-@pytest.mark.parametrize(("size", "window", "stride"), [
-    ((375, 1242), (256, 512), None), ((24, 65), (16, 16), (5, 3)), ((16, 32), (16, 32), None),
-    ((9, 50), (16, 32), None), ((3, 2), (16, 9), (4, 4)),
-])
+@pytest.mark.parametrize(
+    ("size", "window", "stride"),
+    [
+        ((375, 1242), (256, 512), None),
+        ((24, 65), (16, 16), (5, 3)),
+        ((16, 32), (16, 32), None),
+        ((9, 50), (16, 32), None),
+        ((3, 2), (16, 9), (4, 4)),
+    ],
+)
 def test_a_network_that_acts_per_pixel_is_reproduced_exactly(size, window, stride, device: str) -> None:
     torch.manual_seed(0)
     image = torch.rand(2, 3, *size, device=device)

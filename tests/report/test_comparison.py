@@ -8,12 +8,7 @@ from depthlib.report.comparison import compare
 
 @pytest.mark.parametrize(
     ("printed", "word"),
-    [
-        (0.1, "larger than in print"),
-        (0.2, "compatible with print"),
-        (0.5, "smaller than in print"),
-        (None, ""),
-    ],
+    [(0.1, "larger than in print"), (0.2, "compatible with print"), (0.5, "smaller than in print"), (None, "")],
 )
 def test_the_relative_effect_stands_against_the_printed_one(printed, word):
     rng = np.random.default_rng(0)

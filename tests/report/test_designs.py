@@ -29,9 +29,10 @@ def test_another_design_is_what_stats_power_says_of_it():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("seeds", "frames", "level"), [
-    (6, 128, 0.05), (6, 512, 0.05 / 21), (4, 512, 0.01), (12, 64, 0.05), (2, 512, 0.05), (3, 2048, 0.05 / 21),
-])
+@pytest.mark.parametrize(
+    ("seeds", "frames", "level"),
+    [(6, 128, 0.05), (6, 512, 0.05 / 21), (4, 512, 0.01), (12, 64, 0.05), (2, 512, 0.05), (3, 2048, 0.05 / 21)],
+)
 def test_what_is_said_to_be_found_is_found_four_times_out_of_five(seeds, frames, level):
     """2,000 tables with just the difference that is predicted, by the rule of the verdicts."""
     effect, hits = smallest_found(true(6, 128), seeds, frames, level), []

@@ -11,10 +11,9 @@ from depthlib.papers.anuw.exercises import SOFT_TARGET
 from depthlib.papers.start.exercises import ABS_REL
 from depthlib.report.exercise import Exercise
 
-MODULES = (
-    ["depthlib.course.real_data"]
-    + [f"depthlib.papers.{p.parent.name}.exercises" for p in catalogue.files("exercises.py")]
-)
+MODULES = ["depthlib.course.real_data"] + [
+    f"depthlib.papers.{p.parent.name}.exercises" for p in catalogue.files("exercises.py")
+]
 ALL = {
     f"{module.split('.')[2]}.{name}": value
     for module in MODULES
@@ -60,9 +59,10 @@ def test_an_answer_may_not_change_its_input():
     assert SOFT_TARGET.check(lambda d, v, s: v.fill_(True) * d) == refused
 
 
-@pytest.mark.parametrize("change", [
-    lambda x: x.add_(1), lambda x: x.view(-1)[:1].neg_(), lambda x: x.squeeze_(1), lambda x: x.fill_(torch.nan),
-])
+@pytest.mark.parametrize(
+    "change",
+    [lambda x: x.add_(1), lambda x: x.view(-1)[:1].neg_(), lambda x: x.squeeze_(1), lambda x: x.fill_(torch.nan)],
+)
 def test_every_change_of_the_input_is_seen(change):
     """A value, a single value, the shape, and all of them lost; told even where nothing is returned."""
     assert ABS_REL.check(lambda p, t, v: (change(p), None)[1]) == "You changed your input: work on a copy."
@@ -70,6 +70,6 @@ def test_every_change_of_the_input_is_seen(change):
 
 def test_not_a_number_in_an_input_is_no_change():
     exercise = Exercise(
-        right=lambda x: x.isnan(), cases=lambda generator: (torch.tensor([1.0, torch.nan]),), mistakes={},
+        right=lambda x: x.isnan(), cases=lambda generator: (torch.tensor([1.0, torch.nan]),), mistakes={}
     )
     assert exercise.check(lambda x: x != x) == "Right."

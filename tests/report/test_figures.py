@@ -9,18 +9,21 @@ from small_maps import RAMP, RGB
 from depthlib.report import ColourScale, Map, class_maps, colour_depth, panels, seed_curves, show_images
 
 
-@pytest.mark.parametrize(("call", "message"), [
-    (lambda: colour_depth(np.zeros((2, 3, 4))), r"depth: found shape \(2, 3, 4\)"),
-    (lambda: colour_depth(RAMP, np.ones((2, 2), bool)), r"valid: found size \(2, 2\)"),
-    (lambda: colour_depth(RAMP, vmin=3, vmax=1), "found 3 above 1"),
-    (lambda: panels([[RGB], [RGB, RGB]]), r"found \[1, 2\] pictures a row"),
-    (lambda: panels([[Map(RAMP, scale="speed")]]), "no look for speed"),
-    (lambda: panels([[RGB]], ["a", "b"]), "titles: found 2, expected 1"),
-    (lambda: panels([[None]]), "no picture"),
-    (lambda: show_images([]), "expected at least one image"),
-    (lambda: seed_curves({"a": np.zeros((2, 3))}, range(4), ylabel="loss"), r"\['a'\]: found shape \(2, 3\)"),
-    (lambda: seed_curves({}, range(4), ylabel="loss", smooth=5), "smooth: found 5"),
-])
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: colour_depth(np.zeros((2, 3, 4))), r"depth: found shape \(2, 3, 4\)"),
+        (lambda: colour_depth(RAMP, np.ones((2, 2), bool)), r"valid: found size \(2, 2\)"),
+        (lambda: colour_depth(RAMP, vmin=3, vmax=1), "found 3 above 1"),
+        (lambda: panels([[RGB], [RGB, RGB]]), r"found \[1, 2\] pictures a row"),
+        (lambda: panels([[Map(RAMP, scale="speed")]]), "no look for speed"),
+        (lambda: panels([[RGB]], ["a", "b"]), "titles: found 2, expected 1"),
+        (lambda: panels([[None]]), "no picture"),
+        (lambda: show_images([]), "expected at least one image"),
+        (lambda: seed_curves({"a": np.zeros((2, 3))}, range(4), ylabel="loss"), r"\['a'\]: found shape \(2, 3\)"),
+        (lambda: seed_curves({}, range(4), ylabel="loss", smooth=5), "smooth: found 5"),
+    ],
+)
 def test_clear_errors(call, message):
     with pytest.raises(ValueError, match=message):
         call()
@@ -57,16 +60,16 @@ def test_panels_have_one_scale_for_what_is_compared():
     "make",
     [
         lambda: panels(
-            [[RGB, Map(RAMP), Map(RAMP, RAMP > 3, "error")], [RGB, Map(RAMP), None]], list("abc"), names=["A", "B"],
+            [[RGB, Map(RAMP), Map(RAMP, RAMP > 3, "error")], [RGB, Map(RAMP), None]], list("abc"), names=["A", "B"]
         ),
         lambda: panels([[Map(RAMP), Map(RAMP)], [Map(RAMP, scale="error")] * 2], names=["depth", "error"]),
         lambda: panels([[Map(RAMP), Map(RAMP, scale="error")], [Map(RAMP, scale="error"), Map(RAMP)]]),
         lambda: show_images([RGB] * 5, list("abcde"), columns=3),
         lambda: class_maps(
-            [[RGB, np.arange(48).reshape(6, 8) % 14]], [f"class number {i}" for i in range(14)], ["image", "truth"],
+            [[RGB, np.arange(48).reshape(6, 8) % 14]], [f"class number {i}" for i in range(14)], ["image", "truth"]
         ),
         lambda: seed_curves(
-            {n: np.full((2, 9), v) for n, v in (("a", 1), ("b", 1), ("c", 0.5))}, range(9), ylabel="loss", log=True,
+            {n: np.full((2, 9), v) for n, v in (("a", 1), ("b", 1), ("c", 0.5))}, range(9), ylabel="loss", log=True
         ),
     ],
 )
@@ -80,7 +83,7 @@ def test_nothing_is_cut_off_and_no_text_overlaps(make):
         x0, y0, x1, y1 = box.padded(-0.5).extents
         assert paper.x0 <= x0 and x1 <= paper.x1 and paper.y0 <= y0 and y1 <= paper.y1, name
     for i, (name, box) in enumerate(boxes):
-        for other, second in boxes[i + 1:]:
+        for other, second in boxes[i + 1 :]:
             assert not box.padded(-1).overlaps(second.padded(-1)), (name, other)
     cells = [axis.bbox for axis in figure.axes if axis.images]
     assert len({(round(box.width, 3), round(box.height, 3)) for box in cells}) <= 1

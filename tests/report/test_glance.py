@@ -8,7 +8,7 @@ from judging import PAPER
 
 from depthlib.report.verdicts import NOT_RUN, judge_all
 
-LEVELS = {"d": 0.4, "a": 0.5}           # an error lower by a fifth
+LEVELS = {"d": 0.4, "a": 0.5}  # an error lower by a fifth
 
 
 def seen(levels: dict[str, float], stored=None, **options) -> tuple[str, str]:
@@ -18,7 +18,9 @@ def seen(levels: dict[str, float], stored=None, **options) -> tuple[str, str]:
     return found.status, found.why
 
 
-@pytest.mark.parametrize(("levels", "where"), [(LEVELS, "inside"), ({"d": 0.45, "a": 0.5}, "outside"), ({"d": 0.55, "a": 0.5}, "outside")])
+@pytest.mark.parametrize(
+    ("levels", "where"), [(LEVELS, "inside"), ({"d": 0.45, "a": 0.5}, "outside"), ({"d": 0.55, "a": 0.5}, "outside")]
+)
 def test_the_effect_of_one_seed_and_the_stored_interval(levels, where):
     stored = judge_all(PAPER, runs(LEVELS))
     (kept,) = [verdict.deciding.relative for verdict in stored.verdicts if verdict.claim.key == "both-help"]

@@ -63,7 +63,7 @@ def test_the_traps_of_kitti_odom_eval_decide_the_digits():
     frames, estimate = read_kitti_poses(ROOT / "published/kitti-odom-eval/result/example_0/09.txt")
     full = truth("09")
     exact = odometry_errors(estimate, full, frames).t_err
-    shifted = odometry_errors(estimate, full[frames], None).t_err       # as if the file began at frame 0
+    shifted = odometry_errors(estimate, full[frames], None).t_err  # as if the file began at frame 0
     assert abs(shifted - exact) > 1e-4
     assert abs(odometry_errors(estimate, full, frames, alignment="rigid").t_err - exact) > 10
 
@@ -108,9 +108,10 @@ def test_tartanvo_on_kitti_10():
     assert f"{statistics(errors).rmse:.4f}" == "11.8605"
 
 
-@pytest.mark.parametrize("name, alignment, count, rmse", [
-    ("rgbdslam", "rigid", 786, "0.013473"), ("ORB_kf_mono", "similarity", 32, "0.009755"),
-])
+@pytest.mark.parametrize(
+    "name, alignment, count, rmse",
+    [("rgbdslam", "rigid", 786, "0.013473"), ("ORB_kf_mono", "similarity", 32, "0.009755")],
+)
 def test_tum_freiburg1_xyz(name, alignment, count, rmse):
     """0.013473 is the figure of TUM's own page for RGB-D SLAM."""
     stamps, estimate = read_tum_trajectory(ROOT / f"published/evo/freiburg1_xyz-{name}.txt")
@@ -123,7 +124,7 @@ def test_tum_freiburg1_xyz(name, alignment, count, rmse):
 
 
 def test_mean_motion_snippets_of_sfmlearner():
-    """"Mean odometry" of the SfMLearner paper: 0.032 +- 0.026 on 09.
+    """ "Mean odometry" of the SfMLearner paper: 0.032 +- 0.026 on 09.
 
     For 10 it prints 0.028 +- 0.023; the mean differs here.
     """
@@ -139,9 +140,9 @@ def test_deepmatchvo_ground_truth_snippets():
     printed = np.stack([np.loadtxt(file) for file in files])
     ours = snippets(truth("09"), 3)
     assert len(files) == len(ours) == 1589
-    theirs = poses_from_quaternions(
-        printed[..., 1:4].reshape(-1, 3), printed[..., 4:].reshape(-1, 4),
-    ).reshape(-1, 3, 4, 4)
+    theirs = poses_from_quaternions(printed[..., 1:4].reshape(-1, 3), printed[..., 4:].reshape(-1, 4)).reshape(
+        -1, 3, 4, 4
+    )
     assert np.abs(theirs[..., :3, 3] - ours[..., :3, 3]).max() < 1e-4
     assert np.abs(theirs[..., :3, :3] - ours[..., :3, :3]).max() < 2e-6
 
@@ -156,8 +157,10 @@ def test_umeyama_against_scipy_on_a_real_path():
 def test_ground_truth_has_no_drift():
     poses = truth("09")
     found = segment_errors(poses, poses)
-    assert found.translation.max() < 1e-9 and found.rotation.max() < 1e-8 and set(found.length) == set(
-        range(100, 801, 100)
+    assert (
+        found.translation.max() < 1e-9
+        and found.rotation.max() < 1e-8
+        and set(found.length) == set(range(100, 801, 100))
     )
 
 
@@ -172,9 +175,9 @@ def nyu(number: str, protocol: str) -> tuple[float, ...]:
     file, scale, _ = NYU[number]
     folder = ROOT / "nyu-depth-v2"
     target = read_depth_png(folder / file, scale=scale)[None, None].double()
-    prediction = read_depth_png(
-        folder / f"predictions_lee_cvpr2019/depth_test{number}.png", scale=6553.5,
-    )[None, None].double()
+    prediction = read_depth_png(folder / f"predictions_lee_cvpr2019/depth_test{number}.png", scale=6553.5)[
+        None, None
+    ].double()
     found = load_protocol(protocol).score(prediction, target, target > 0)
     return tuple(found[name].item() for name in ("abs_rel", "rmse", "delta1"))
 
@@ -194,7 +197,7 @@ def test_nyu_predictions_of_lee_and_kim(number):
 
 def test_one_pixel_of_crop_does_matter():
     assert nyu("182", "bts-nyu+covers=nyu_official") != pytest.approx(
-        nyu("182", "nyu-official+covers=nyu_official"), rel=1e-5,
+        nyu("182", "nyu-official+covers=nyu_official"), rel=1e-5
     )
 
 

@@ -13,13 +13,7 @@ from matplotlib import pyplot
 from PIL import Image
 from small_maps import RGB
 
-from depthlib.report import (
-    Report,
-    colour_depth,
-    panels,
-    show_source,
-    style,
-)
+from depthlib.report import Report, colour_depth, panels, show_source, style
 from depthlib.report.source import place, source_text
 
 # ------------------------------------------------------------------------------------------------ report
@@ -31,7 +25,8 @@ def test_figure_is_saved_shown_captioned_and_closed(tmp_path, shown):
     for name in ("first", "second", "first"):
         report.figure(panels([[RGB]]), name, f"The *{name}* picture, `a` [link](x).")
     assert [item[0]["text/markdown"] for item in shown[1::2]] == [
-        "**Figure 1.** The *first* picture, `a` [link](x).", "**Figure 2.** The *second* picture, `a` [link](x).",
+        "**Figure 1.** The *first* picture, `a` [link](x).",
+        "**Figure 2.** The *second* picture, `a` [link](x).",
         "**Figure 1.** The *first* picture, `a` [link](x).",
     ]
     data, metadata = shown[0]

@@ -31,7 +31,7 @@ def test_what_was_shown_is_listed_in_order(tmp_path, shown):
 
 
 @pytest.mark.parametrize(
-    "text", ["{", "[1]", '[{"kind": "table"}]', '[{"kind": "sound", "name": "a", "number": 1, "caption": "b"}]'],
+    "text", ["{", "[1]", '[{"kind": "table"}]', '[{"kind": "sound", "name": "a", "number": 1, "caption": "b"}]']
 )
 def test_a_damaged_list_is_named(tmp_path, text):
     (tmp_path / "01_anuw.json").write_text(text)

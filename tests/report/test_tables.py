@@ -13,25 +13,30 @@ from depthlib.report.tables import column_formats, csv_text, formatted, html_tex
 
 def test_table_text():
     table = pd.DataFrame(
-        {"x": [1234.5678, 0.5], "small": [1.23456e-9, 0.0], "n": [3, 4]}, index=pd.Index(["a", "b"], name="net"),
+        {"x": [1234.5678, 0.5], "small": [1.23456e-9, 0.0], "n": [3, 4]}, index=pd.Index(["a", "b"], name="net")
     )
     assert markdown_text(table).splitlines() == [
-        "| net | x | small | n |", "| --- | ---: | ---: | ---: |", "| a | 1235 | 1.235e-09 | 3 |",
+        "| net | x | small | n |",
+        "| --- | ---: | ---: | ---: |",
+        "| a | 1235 | 1.235e-09 | 3 |",
         "| b | 0 | 0.000e+00 | 4 |",
     ]
     two = pd.DataFrame([[1.0, 2.0]], columns=pd.MultiIndex.from_tuples([("quick", "abs_rel"), ("quick", "rmse")]))
-    assert csv_text(two) == "\"quick, abs_rel\",\"quick, rmse\"\n1.0,2.0\n"
+    assert csv_text(two) == '"quick, abs_rel","quick, rmse"\n1.0,2.0\n'
     assert html_text(table) == html_text(table.copy())
     with pytest.raises(ValueError, match="formats: found y, expected some of net, x"):
         markdown_text(table, {"y": "{:.1f}"})
 
 
 CELLS = st.one_of(
-    st.text("ab|,\"\n é–.5", max_size=6), st.floats(allow_nan=True), st.integers(-10**12, 10**12), st.none(),
+    st.text('ab|,"\n é–.5', max_size=6),
+    st.floats(allow_nan=True),
+    st.integers(-(10**12), 10**12),
+    st.none(),
     st.booleans(),
 )
 FLOATS = st.lists(st.floats(allow_nan=True), min_size=3, max_size=3)
-WHOLE = st.lists(st.integers(-10**9, 10**9), min_size=3, max_size=3)
+WHOLE = st.lists(st.integers(-(10**9), 10**9), min_size=3, max_size=3)
 FORMATS = st.sampled_from([None, "{:.3f}", "{:,.0f}", "{:+.2e}", "{:.1f} m"])
 
 

@@ -12,7 +12,8 @@ from depthlib.base import paths
 
 pytestmark = pytest.mark.slow
 
-# Makes a store in which every run has a record and current scores, and results in which every notebook is current, without training.
+# Makes a store in which every run has a record and current scores, and results in which every notebook is current,
+# without training.
 EVERYTHING_DONE = """
 import hashlib
 import json
@@ -57,7 +58,10 @@ for job in make_plan(COURSE, profile="smoke", device="cpu", jobs=1).notebooks.va
 
 def python(root, *arguments):
     environment = os.environ | {
-        "PYTHONPATH": str(root), "DEPTHLIB_STORE": str(root / "runs"), "DEPTHLIB_OUT": str(root / "results"), "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": str(root),
+        "DEPTHLIB_STORE": str(root / "runs"),
+        "DEPTHLIB_OUT": str(root / "results"),
+        "OMP_NUM_THREADS": "1",
     }
     done = subprocess.run([sys.executable, *arguments], cwd=root, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
@@ -74,10 +78,16 @@ def repository(tmp_path_factory):
 
 
 def listed(root):
-    """Job -> what `reproduce --dry-run --verbose` lists: runs without their key under "train" and "score", names under "notebook"."""
-    text = python(root, "-m", "depthlib", "reproduce", "--profile", "smoke", "--device", "cpu", "--dry-run", "--verbose")
+    """Job -> what `reproduce --dry-run --verbose` lists: runs without their key under "train" and "score", names under
+    "notebook".
+    """
+    text = python(
+        root, "-m", "depthlib", "reproduce", "--profile", "smoke", "--device", "cpu", "--dry-run", "--verbose"
+    )
     found = {"train": set(), "score": set(), "notebook": set()}
-    for rule, wildcards in re.findall(r"^rule (train|score|notebook):.*?wildcards: ([^\n]+)", text, re.DOTALL | re.MULTILINE):
+    for rule, wildcards in re.findall(
+        r"^rule (train|score|notebook):.*?wildcards: ([^\n]+)", text, re.DOTALL | re.MULTILINE
+    ):
         name = re.search(r"(?:name|lesson)=([\w.-]+)", wildcards)[1]
         found[rule].add(name if rule == "notebook" else name.rpartition("-s0-")[0])
     return found
@@ -115,20 +125,29 @@ def test_a_metric_trains_nothing(edited):
     assert not any(name.startswith("mobile-diw") for name in found["score"]), "ordinal measures do not use it"
 
 
-@pytest.mark.parametrize(("name", "change"), [
-    ("losses/checks.py", lambda text: text.replace("expected floating-point tensors", "expected no integers")),
-    ("protocols/protocol.py", lambda text: text.replace("unknown protocol", "no such protocol")),
-    ("training/fit.py", lambda text: text.replace("The training loop,", "The loop,")),
-    ("models/unet.py", lambda text: text + "# a comment\n"),
-])
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("losses/checks.py", lambda text: text.replace("expected floating-point tensors", "expected no integers")),
+        ("protocols/protocol.py", lambda text: text.replace("unknown protocol", "no such protocol")),
+        ("training/fit.py", lambda text: text.replace("The training loop,", "The loop,")),
+        ("models/unet.py", lambda text: text + "# a comment\n"),
+    ],
+)
 def test_a_message_or_a_docstring_lists_nothing(edited, name, change):
     assert edited(name, change) == {"train": set(), "score": set(), "notebook": set()}
 
 
 def test_where_files_lie_and_what_is_printed_trains_and_scores_nothing(edited):
     names = (
-        "base/paths.py", "base/progress.py", "training/checkpoint.py", "training/stopping.py", "runs/store.py", "runs/files.py",
-        "runs/execute.py", "course/batch/progress.py",
+        "base/paths.py",
+        "base/progress.py",
+        "training/checkpoint.py",
+        "training/stopping.py",
+        "runs/store.py",
+        "runs/files.py",
+        "runs/execute.py",
+        "course/batch/progress.py",
     )
     for name in names:
         found = edited(name, with_code)

@@ -25,7 +25,11 @@ def test_new_tests_are_scored_without_training(made, tmp_path, monkeypatch):
     monkeypatch.setattr("depthlib.runs.train.train", lambda *a, **k: pytest.fail("trained again"))
     copy_run(made.folder, tmp_path / SPEC.name)
     store, spec = Store(tmp_path, reference=[], train=True), replace(SPEC)
-    tests = {"metric": (scenes_of(2), "scenes"), "near": (scenes_of(4), "scenes+max_depth=3.0"), "renamed": SPEC.recipe.tests["median"]}
+    tests = {
+        "metric": (scenes_of(2), "scenes"),
+        "near": (scenes_of(4), "scenes+max_depth=3.0"),
+        "renamed": SPEC.recipe.tests["median"],
+    }
     spec.__dict__["recipe"] = replace(SPEC.recipe, tests=tests, pictures={"metric": 1})
     assert store.get(spec) is None and store.get(SPEC) is not None
     record = ensure(spec, store, device="cpu")
@@ -34,7 +38,10 @@ def test_new_tests_are_scored_without_training(made, tmp_path, monkeypatch):
     assert record.means("renamed") == made.means("median")
     assert record.predictions("metric").shape[0] == 1
     assert sorted(path.name for path in (tmp_path / SPEC.name / "scores").glob("[!.]*")) == [
-        "metric.json", "metric.safetensors", "near.json", "renamed.json",
+        "metric.json",
+        "metric.safetensors",
+        "near.json",
+        "renamed.json",
     ]
 
 
@@ -89,7 +96,9 @@ def going_on_from(earlier, **changes):
 
 @pytest.mark.slow
 def test_a_run_goes_on_from_another(tmp_path):
-    """The earlier run is made first, its weights are where the later one starts, and its key is part of the later key."""
+    """The earlier run is made first, its weights are where the later one starts, and its key is part of the later
+    key.
+    """
     store = Store(tmp_path, reference=[], train=True)
     later = ensure(going_on_from(SPEC), store, device="cpu")
     assert (tmp_path / SPEC.name / runs.RECORD).exists(), "the run that is needed was not made"

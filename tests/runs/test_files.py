@@ -22,7 +22,9 @@ def test_a_flipped_bit_is_found_and_named_wherever_it_is(copied, name):
     store, folder = copied
     content = (folder / name).read_bytes()
     assert damaged(folder, SPEC.key) == []
-    for place in sorted({0, 1, *range(3, len(content), len(content) // 40 + 1), *range(len(content) - 80, len(content))}):
+    for place in sorted(
+        {0, 1, *range(3, len(content), len(content) // 40 + 1), *range(len(content) - 80, len(content))}
+    ):
         for bit in (0, 3, 6):
             flipped = bytearray(content)
             flipped[place] ^= 1 << bit
@@ -44,7 +46,9 @@ def test_what_is_damaged_is_set_aside_and_made_again(copied, monkeypatch, caplog
     with caplog.at_level(logging.WARNING, "depthlib"):
         ensure(SPEC, store, device="cpu")
     told = [record.getMessage() for record in caplog.records]
-    assert told[0].startswith(f"{folder / name}: damaged (") and told[0].endswith(f"; set aside as {Path(name).name}.damaged-1, made again")
+    assert told[0].startswith(f"{folder / name}: damaged (") and told[0].endswith(
+        f"; set aside as {Path(name).name}.damaged-1, made again"
+    )
     assert len(told) == (2 if name == "provenance.json" else 1)
     assert (folder / f"{name}.damaged-1").read_bytes() == before[name][:-9]
     assert all((folder / path).read_bytes() == content for path, content in before.items() if path != "provenance.json")
@@ -97,6 +101,8 @@ def test_a_damaged_run_in_a_place_without_write_access_is_one_error(copied, monk
     for target in ("pathlib.Path.rename", "filelock.FileLock.acquire"):
         with monkeypatch.context() as patch:
             patch.setattr(target, refuse)
-            with pytest.raises(OSError, match=f"damaged .* and cannot be set aside: Read-only.*{SPEC.name}/record.json"):
+            with pytest.raises(
+                OSError, match=f"damaged .* and cannot be set aside: Read-only.*{SPEC.name}/record.json"
+            ):
                 ensure(SPEC, store, device="cpu")
     assert [path.name for path in folder.glob("*.damaged*")] == []

@@ -26,7 +26,9 @@ def undisturbed(tmp_path_factory):
 
 
 def same_files(a, b):
-    return [name for name in FILES if name != "provenance.json" and (a / name).read_bytes() != (b / name).read_bytes()] == []
+    return [
+        name for name in FILES if name != "provenance.json" and (a / name).read_bytes() != (b / name).read_bytes()
+    ] == []
 
 
 @pytest.mark.slow
@@ -53,9 +55,16 @@ def test_a_signal_saves_the_training_that_then_goes_on(undisturbed, tmp_path, nu
 def test_a_signal_after_the_last_step_waits_for_the_record(undisturbed, tmp_path):
     store = Store(tmp_path, reference=[], train=True)
     with pytest.raises(KeyboardInterrupt):
-        ensure(LONGER, store, device="cpu", on_step=lambda step, *_: os.kill(os.getpid(), signal.SIGINT) if step == 9 else None)
+        ensure(
+            LONGER,
+            store,
+            device="cpu",
+            on_step=lambda step, *_: os.kill(os.getpid(), signal.SIGINT) if step == 9 else None,
+        )
     assert read_record(tmp_path / LONGER.name).result["tests"] == {}
-    assert same_files(ensure(LONGER, store, device="cpu", on_step=lambda *_: pytest.fail("trained again")).folder, undisturbed)
+    assert same_files(
+        ensure(LONGER, store, device="cpu", on_step=lambda *_: pytest.fail("trained again")).folder, undisturbed
+    )
 
 
 @pytest.mark.slow
@@ -71,7 +80,9 @@ def test_a_second_ctrl_c_does_not_wait(tmp_path):
 
 @pytest.mark.slow
 def test_a_full_disk_loses_no_training(undisturbed, tmp_path, monkeypatch):
-    """Written are a checkpoint, then nothing; the error names the file, and with room the training goes on from there."""
+    """Written are a checkpoint, then nothing; the error names the file, and with room the training goes on from
+    there.
+    """
     store, steps = Store(tmp_path, reference=[], train=True), []
 
     def full(*a, **k):
@@ -94,7 +105,8 @@ torch.set_num_threads(1)
 from depthlib.runs.execute import ensure
 from depthlib.runs.store import RunSpec, Store
 spec = RunSpec("start", "unet", "rooms", "smoke", overrides={"steps": 20})
-ensure(spec, Store(sys.argv[1], train=True), device="cpu", checkpoint_seconds=0, on_step=lambda step, loss, speed: print(step, flush=True))
+store = Store(sys.argv[1], train=True)
+ensure(spec, store, device="cpu", checkpoint_seconds=0, on_step=lambda step, loss, speed: print(step, flush=True))
 """
 
 
@@ -105,7 +117,9 @@ def start(root: Path) -> subprocess.Popen:
 
 @pytest.mark.slow
 def test_killed_run_ends_in_the_same_bits(tmp_path):
-    """SIGKILL at three moments, then let it finish: record, weights and predictions equal those of an unbroken run byte for byte."""
+    """SIGKILL at three moments, then let it finish: record, weights and predictions equal those of an unbroken run byte
+    for byte.
+    """
     whole = start(tmp_path / "whole")
     assert whole.wait() == 0, whole.stderr.read()
     for steps_seen in (3, 9, 4):
@@ -117,7 +131,9 @@ def test_killed_run_ends_in_the_same_bits(tmp_path):
     last = start(tmp_path / "broken")
     first_step, *_ = (int(line) for line in last.stdout)
     assert last.wait() == 0, last.stderr.read()
-    assert 10 < first_step <= MADE.recipe.plan.steps, "the last process did not resume from the checkpoints of the killed ones"
+    assert 10 < first_step <= MADE.recipe.plan.steps, (
+        "the last process did not resume from the checkpoints of the killed ones"
+    )
     (a,), (b,) = ((tmp_path / name).glob("start-*") for name in ("whole", "broken"))
     scored = sorted(path.relative_to(a) for path in (a / "scores").glob("[!.]*"))
     assert len(scored) == 3

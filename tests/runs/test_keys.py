@@ -12,9 +12,11 @@ from depthlib.runs.store import RunSpec
 def test_key_covers_spec_recipe_and_code(monkeypatch):
     assert SPEC.key == RunSpec("start", "unet", "rooms", "smoke").key
     others = [
-        RunSpec("start", "lite", "rooms", "smoke"), RunSpec("start", "unet", "streets", "smoke"),
+        RunSpec("start", "lite", "rooms", "smoke"),
+        RunSpec("start", "unet", "streets", "smoke"),
         RunSpec("start", "unet", "rooms", "quick"),
-        RunSpec("start", "unet", "rooms", "smoke", seed=1), RunSpec("start", "unet", "rooms", "smoke", overrides={"steps": 5}),
+        RunSpec("start", "unet", "rooms", "smoke", seed=1),
+        RunSpec("start", "unet", "rooms", "smoke", overrides={"steps": 5}),
     ]
     assert len({SPEC.key, *(spec.key for spec in others)}) == 6
     monkeypatch.setattr("depthlib.runs.keys.code_fingerprint", lambda modules, without: "changed")

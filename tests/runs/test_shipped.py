@@ -46,12 +46,14 @@ def test_the_default_store_finds_them(spec: RunSpec, committed: Path, tmp_path: 
     assert record is not None and record.folder == committed and not (tmp_path / "runs").exists()
 
 
-def test_a_named_store_stands_alone(spec: RunSpec, committed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_named_store_stands_alone(
+    spec: RunSpec, committed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """So that `--verify` makes everything again, and a test sees what it put there."""
     assert Store(tmp_path / "other").get(spec) is None
     monkeypatch.setenv("DEPTHLIB_STORE", str(tmp_path / "runs"))
     assert Store().get(spec) is None
-    assert Store(train=False).get(spec) is not None             # where training is forbidden they are all there is
+    assert Store(train=False).get(spec) is not None  # where training is forbidden they are all there is
 
 
 def test_a_batch_copies_them_and_trains_nothing(spec: RunSpec, committed: Path, tmp_path: Path) -> None:
@@ -70,7 +72,9 @@ def test_looking_copies_nothing(spec: RunSpec, committed: Path, tmp_path: Path) 
 def test_results_of_a_user_are_ignored_by_git(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DEPTHLIB_OUT", raising=False)
     ignored = (paths.REPOSITORY / ".gitignore").read_text(encoding="utf-8").split()
-    assert paths.results_dir("quick") == paths.REPOSITORY / "out/quick" and "/out/" in ignored and "/lessons/" in ignored
+    assert (
+        paths.results_dir("quick") == paths.REPOSITORY / "out/quick" and "/out/" in ignored and "/lessons/" in ignored
+    )
     assert paths.reference_dir("quick") == paths.REPOSITORY / "results/quick"
 
 

@@ -41,7 +41,9 @@ def test_a_damaged_committed_run_is_passed_over_where_one_may_be_made(copied, tm
 
 
 def test_one_changed_digit_is_refused_by_whoever_reads_it(copied):
-    """Where nothing may be made, the error names the file; what the record says of the weights holds for those that are loaded."""
+    """Where nothing may be made, the error names the file; what the record says of the weights holds for those that are
+    loaded.
+    """
     store, folder = copied
     readers = {
         "record.json": lambda: Store(store.root, reference=[], train=False).get(SPEC),
@@ -52,7 +54,9 @@ def test_one_changed_digit_is_refused_by_whoever_reads_it(copied):
     for name, read in readers.items():
         content = (folder / name).read_bytes()
         digit = next(i for i in range(len(content)) if content[i : i + 1].isdigit())
-        (folder / name).write_bytes(content[:digit] + (b"1" if content[digit : digit + 1] != b"1" else b"2") + content[digit + 1 :])
+        (folder / name).write_bytes(
+            content[:digit] + (b"1" if content[digit : digit + 1] != b"1" else b"2") + content[digit + 1 :]
+        )
         with pytest.raises(CorruptRecord, match=f"{SPEC.name}/{name}: damaged"):
             read()
         (folder / name).write_bytes(content)

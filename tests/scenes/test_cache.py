@@ -25,7 +25,8 @@ def test_any_flipped_bit_is_found(written, caplog):
         path.write_bytes(content[:place] + bytes([content[place] ^ 16]) + content[place + 1 :])
         assert disk.load(path, StoredOcclusion) is None and not path.exists()
         assert caplog.records[-1].getMessage() == (
-            f"{path}: damaged (found another content than that of its checksum); set aside as {path.name}.damaged-{number}, made again"
+            f"{path}: damaged (found another content than that of its checksum); set aside as "
+            f"{path.name}.damaged-{number}, made again"
         )
     assert len(caplog.records) == len(places) and disk.load(path, StoredOcclusion) is None
     path.write_bytes(content)

@@ -24,7 +24,9 @@ def test_every_class_occurs(family):
     seen = set()
     for index in range(40):
         scene = make_scene(distribution, "train", index)
-        seen |= set(render([scene], [scene.cameras["current"]], distribution, dtype=torch.float32).semantics.unique().tolist())
+        seen |= set(
+            render([scene], [scene.cameras["current"]], distribution, dtype=torch.float32).semantics.unique().tolist()
+        )
         if len(seen) == len(CLASSES[family]):
             return
     raise AssertionError(f"never seen: {[name for i, name in enumerate(CLASSES[family]) if i not in seen]}")

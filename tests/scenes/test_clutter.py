@@ -20,8 +20,8 @@ def test_clutter_adds_solids_that_touch_nothing(family):
     label = {"rooms": ROOM_CLASSES.index("objects"), "streets": STREET_CLASSES.index("pole")}[family]
     counts = []
     for scene, usual in zip(scenes(family, 15, clutter=1.5), scenes(family, 15), strict=True):
-        own = scene.solids[len(usual.solids):]
-        assert scene.solids[:len(usual.solids)] == usual.solids and {solid.label for solid in own} <= {label}
+        own = scene.solids[len(usual.solids) :]
+        assert scene.solids[: len(usual.solids)] == usual.solids and {solid.label for solid in own} <= {label}
         counts.append(len(own))
         surface = {solid.instance: _surface(solid) for solid in own}
         for solid in own:

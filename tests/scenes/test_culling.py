@@ -30,11 +30,13 @@ def test_culling_changes_nothing(family, monkeypatch):
         return group[kept], number[kept]
 
     monkeypatch.setattr(raycast, "visible_tiles", lambda scenes, p, r, k, rays: everywhere.expand(len(rays.u), -1))
-    monkeypatch.setattr(raycast, "_span", lambda origin, directions, rays, tile: (-far.expand(len(tile)), far.expand(len(tile))))
+    monkeypatch.setattr(
+        raycast, "_span", lambda origin, directions, rays, tile: (-far.expand(len(tile)), far.expand(len(tile)))
+    )
     monkeypatch.setattr(lighting, "pairs", every_pair)
     whole = render([scene], [scene.cameras["current"]], distribution)
     assert torch.equal(culled.depth, whole.depth) and torch.equal(culled.instances, whole.instances)
     assert (culled.image - whole.image).abs().max() < 1e-9
     monkeypatch.setattr(lighting, "_on_the_way", lambda place, row, *box: torch.ones_like(row[0], dtype=torch.bool))
     whole = render([scene], [scene.cameras["current"]], distribution)
-    assert ((culled.image - whole.image).abs() > 3 / 255).float().mean() < 5e-3       # contact shadows of a few millimetres
+    assert ((culled.image - whole.image).abs() > 3 / 255).float().mean() < 5e-3  # contact shadows of a few millimetres

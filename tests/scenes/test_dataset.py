@@ -30,8 +30,13 @@ def test_items_have_what_was_asked_for():
     assert torch.equal(item["semantics"] == SKY, ~item["valid"][0])
     with pytest.raises(IndexError):
         plain[2]
-    full = SceneDataset(SceneDistribution("rooms", **SMALL["rooms"], defect_share=0.2), "val", 1,
-                        views=("next", "current", "right", "previous"), extras=("normals", "instances", "disparity"))[0]
+    full = SceneDataset(
+        SceneDistribution("rooms", **SMALL["rooms"], defect_share=0.2),
+        "val",
+        1,
+        views=("next", "current", "right", "previous"),
+        extras=("normals", "instances", "disparity"),
+    )[0]
     assert set(full) == {
         "image",
         "depth",
@@ -52,9 +57,14 @@ def test_items_have_what_was_asked_for():
         "defect",
     }
     assert abs(float(full["defect"].float().mean()) - 0.2) < 0.01
-    assert torch.equal(full["valid"] | full["defect"], full["depth_true"] > 0) and not (full["depth"][full["defect"]] > 0).any()
+    assert (
+        torch.equal(full["valid"] | full["defect"], full["depth_true"] > 0)
+        and not (full["depth"][full["defect"]] > 0).any()
+    )
     assert torch.allclose(
-        full["disparity"] * full["depth_true"], (full["K"][0, 0] * full["baseline"]).expand_as(full["disparity"]), rtol=1e-5
+        full["disparity"] * full["depth_true"],
+        (full["K"][0, 0] * full["baseline"]).expand_as(full["disparity"]),
+        rtol=1e-5,
     )
     assert torch.allclose(full["normals"].norm(dim=0), torch.ones(1), atol=1e-3)
     assert len(torch.utils.data.default_collate([item, plain[1]])["name"]) == 2
@@ -62,10 +72,12 @@ def test_items_have_what_was_asked_for():
 
 @pytest.mark.slow
 def test_poses_lead_from_view_to_view():
-    item = SceneDataset(SceneDistribution("streets", **SMALL["streets"]), "val", 1, views=("current", "previous", "next"))[0]
+    item = SceneDataset(
+        SceneDistribution("streets", **SMALL["streets"]), "val", 1, views=("current", "previous", "next")
+    )[0]
     ahead, behind = item["T_next_current"], item["T_previous_current"]
     assert torch.allclose(ahead[:3, :3] @ ahead[:3, :3].T, torch.eye(3), atol=1e-6)
-    assert ahead[2, 3] < -0.4 and behind[2, 3] > 0.4            # driving on, a fixed point comes nearer
+    assert ahead[2, 3] < -0.4 and behind[2, 3] > 0.4  # driving on, a fixed point comes nearer
 
 
 def test_frames_are_cached_and_damage_is_mended(monkeypatch):
@@ -85,7 +97,9 @@ def test_frames_are_cached_and_damage_is_mended(monkeypatch):
 
     monkeypatch.setattr("depthlib.scenes.dataset.canonical_frame", refuse)
     assert torch.equal(SceneDataset(distribution, "train", 1)[0]["image"], first[0]["image"])
-    assert SceneDataset(replace(distribution, defect_share=0.1), "train", 1).fingerprint() != first.fingerprint()  # same pixels
+    assert (
+        SceneDataset(replace(distribution, defect_share=0.1), "train", 1).fingerprint() != first.fingerprint()
+    )  # same pixels
     with pytest.raises(AssertionError):
         SceneDataset(distribution, "train", 1, views=("current", "right"))
     with pytest.raises(AssertionError):
@@ -112,7 +126,7 @@ def test_runs_that_start_together_begin_at_different_scenes_and_serve_the_same(t
         assert [data[i]["name"] for i in (0, -1)] == ["rooms/train/000003", "rooms/train/000010"]
     first, second = orders[:8], orders[8:]
     assert sorted(first) == sorted(second) == list(range(3, 11)) and len(hashes) == 1
-    assert min((first[0] - second[0]) % 8, (second[0] - first[0]) % 8) >= 3       # each renders what the other comes to last
+    assert min((first[0] - second[0]) % 8, (second[0] - first[0]) % 8) >= 3  # each renders what the other comes to last
 
 
 def _fingerprint(queue) -> None:
@@ -132,7 +146,7 @@ def test_two_processes_may_want_the_same_scenes():
         worker.join(20)
     distribution = SceneDistribution("rooms", height=24, width=32)
     assert found == {SceneDataset(distribution, "train", 3, cache=False).fingerprint()}
-    assert len(list(disk.folder(distribution).rglob("*"))) == 4         # the folder of the split and three whole frames
+    assert len(list(disk.folder(distribution).rglob("*"))) == 4  # the folder of the split and three whole frames
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import torch
 
 from depthlib.scenes.degrade import defective_labels, lidar_like, ordinal_pairs
 
-RAMP = torch.arange(1, 41, dtype=torch.float64).expand(30, 40)[None].clone()        # deeper to the right
+RAMP = torch.arange(1, 41, dtype=torch.float64).expand(30, 40)[None].clone()  # deeper to the right
 ALL = torch.ones(1, 30, 40, dtype=torch.bool)
 
 
@@ -95,7 +95,7 @@ def test_defects_are_exact_nested_and_glossy_first():
 def test_defects_are_regions_not_specks():
     defect = defective_labels(RAMP, ALL, 2, share=0.25)[2][0]
     changes = (defect[:, 1:] != defect[:, :-1]).float().mean()
-    assert changes < 0.1            # independent pixels would give 0.375
+    assert changes < 0.1  # independent pixels would give 0.375
     assert not torch.equal(defect, defective_labels(RAMP, ALL, 3, share=0.25)[2][0])
 
 
@@ -112,7 +112,7 @@ def test_lidar_lines_have_fixed_elevations():
         inside = (rows >= 0) & (rows < 64)
         near = torch.stack([valid[0][(rows + d).clamp(0, 63)[inside], u.long()[inside]] for d in (-1, 0, 1)]).any(0)
         assert near.float().mean() > 0.97
-    assert valid.sum(1).max() <= 10     # five lines, each at most two pixels thick in a column
+    assert valid.sum(1).max() <= 10  # five lines, each at most two pixels thick in a column
 
 
 @pytest.mark.slow
@@ -125,6 +125,12 @@ def test_lidar_is_sparse_seeded_and_keeps_to_valid_depth():
     kept = [lidar_like(depth, k, seed=seed, dropout=0.5)[1] for seed in (1, 1, 2)]
     assert torch.equal(kept[0], kept[1]) and not torch.equal(kept[0], kept[2]) and not kept[0][..., :50].any()
     assert abs(float(kept[0].sum() / lidar_like(depth, k, seed=1, dropout=0.0)[1].sum()) - 0.5) < 0.05
-    for change in ({"beams": 0}, {"elevation": (5.0, -5.0)}, {"azimuth_step": 0.0}, {"dropout": 2.0}, {"K": torch.eye(4)}):
+    for change in (
+        {"beams": 0},
+        {"elevation": (5.0, -5.0)},
+        {"azimuth_step": 0.0},
+        {"dropout": 2.0},
+        {"K": torch.eye(4)},
+    ):
         with pytest.raises(ValueError, match=next(iter(change))):
             lidar_like(depth, change.pop("K", k), 0, **change)

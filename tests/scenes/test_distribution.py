@@ -17,8 +17,12 @@ pytestmark = pytest.mark.usefixtures("own_cache")
 def test_splits_share_no_scene():
     seeds = [scene_seed(family, split, index) for family in FAMILIES for split in SPLITS for index in range(2000)]
     assert len(set(seeds)) == len(seeds)
-    frames = {canonical_frame(make_scene(d, split, i), "current", d).digest()
-              for d in (SceneDistribution(f, height=16, width=24) for f in FAMILIES) for split in SPLITS for i in range(4)}
+    frames = {
+        canonical_frame(make_scene(d, split, i), "current", d).digest()
+        for d in (SceneDistribution(f, height=16, width=24) for f in FAMILIES)
+        for split in SPLITS
+        for i in range(4)
+    }
     assert len(frames) == 24
 
 
@@ -26,8 +30,12 @@ def test_splits_share_no_scene():
 @pytest.mark.parametrize("family", FAMILIES)
 def test_depths_are_long_tailed_and_in_range(family):
     distribution = SceneDistribution(family, **SMALL[family], antialias=1)
-    depth = torch.cat([render([s], [s.cameras["current"]], distribution, dtype=torch.float32).depth.flatten()
-                       for s in (make_scene(distribution, "train", i) for i in range(32))])
+    depth = torch.cat(
+        [
+            render([s], [s.cameras["current"]], distribution, dtype=torch.float32).depth.flatten()
+            for s in (make_scene(distribution, "train", i) for i in range(32))
+        ]
+    )
     depth = depth[depth > 0].double()
     low, high = distribution.depth_range
     assert low <= depth.min() and depth.max() <= high
@@ -42,9 +50,11 @@ def measured(family: str, **knobs: float) -> dict[str, float]:
     frames = [render([s], [s.cameras["current"]], distribution, dtype=torch.float32) for s in scenes]
     image, depth = torch.cat([f.image for f in frames]), torch.cat([f.depth for f in frames])
     return {
-        "gradient": float(image.diff(dim=-1).abs().mean()), "solids": float(np.mean([len(s.solids) for s in scenes])),
+        "gradient": float(image.diff(dim=-1).abs().mean()),
+        "solids": float(np.mean([len(s.solids) for s in scenes])),
         "poles": float(np.mean([(f.semantics == STREET_CLASSES.index("pole")).float().mean() for f in frames])),
-        "p95": float(np.mean([f.depth[f.depth > 0].quantile(0.95) for f in frames])), "depth": depth,
+        "p95": float(np.mean([f.depth[f.depth > 0].quantile(0.95) for f in frames])),
+        "depth": depth,
     }
 
 

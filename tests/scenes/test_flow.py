@@ -23,8 +23,10 @@ from depthlib.scenes.rng import Dice
 from depthlib.scenes.solids import Frame, Light, Material, Scene, look, place, turn
 
 pytestmark = pytest.mark.usefixtures("own_cache")
-BOTH = {"views": ("previous", "current", "next"),
-        "extras": ("instances", "flow_next", "flow_previous", "occluded_next", "occluded_previous", "moving")}
+BOTH = {
+    "views": ("previous", "current", "next"),
+    "extras": ("instances", "flow_next", "flow_previous", "occluded_next", "occluded_previous", "moving"),
+}
 MARBLE = Material(Pattern.MARBLE, (0.6, 0.3, 0.2), (0.1, 0.2, 0.5), 0.4, 11)
 
 
@@ -120,7 +122,7 @@ def test_flow_of_a_static_scene_is_that_of_depth_and_pose(family):
         assert error[item["valid"][0]].max() < 1e-3
         assert item[f"flow_{view}"].dtype == torch.float32 and item[f"occluded_{view}"].dtype == torch.bool
     assert not item["moving"].any()
-    if family == "streets":                                         # the sky turns with the camera, but comes no nearer
+    if family == "streets":  # the sky turns with the camera, but comes no nearer
         far = torch.where(item["valid"], item["depth"], 1e7)
         pixels, _ = reproject(far[None].double(), item["K"][None].double(), item["T_next_current"][None].double())
         assert (item["flow_next"] + pixel_grid(24, 32)[0] - pixels[0]).abs().max() < 1e-3
@@ -153,11 +155,19 @@ def test_points_that_are_seen_lie_on_the_surface_over_there():
     distribution = SceneDistribution("streets", height=48, width=64, antialias=1, moving_share=1.0)
     scene = make_scene(distribution, "train", 1)
     frames = [render([scene], [scene.cameras[view]], distribution) for view in ("current", "next")]
-    pixels, z = displaced(frames[0].depth[0, 0], frames[0].instances[0], scene.motions, scene.cameras["current"],
-                          scene.cameras["next"], intrinsics(distribution))
+    pixels, z = displaced(
+        frames[0].depth[0, 0],
+        frames[0].instances[0],
+        scene.motions,
+        scene.cameras["current"],
+        scene.cameras["next"],
+        intrinsics(distribution),
+    )
     hidden, solid = occluded(scene, "next", distribution), frames[0].depth[0, 0] > 0
-    there, instance = (sample_pixels(plane.view(1, 1, 48, 64).double(), pixels[None], mode="nearest")[0, 0]
-                       for plane in (frames[1].depth, frames[1].instances))
+    there, instance = (
+        sample_pixels(plane.view(1, 1, 48, 64).double(), pixels[None], mode="nearest")[0, 0]
+        for plane in (frames[1].depth, frames[1].instances)
+    )
     agree = (there - z).abs() < 0.1 * z
     assert agree[solid & ~hidden].double().mean() > 0.9
     on_moving = torch.isin(frames[0].instances[0], torch.tensor(list(scene.motions)))
@@ -177,14 +187,17 @@ def test_traffic_drives_along_the_road_and_people_walk():
             x = np.mean([solid.centre[0] for solid in parts[instance]])
             if kind == "vehicle":
                 assert abs(motion.velocity[0]) < 1e-12 and (motion.velocity[1] > 0) == (x > -1.75)  # on the right
-                assert min(abs(x), abs(x + 3.5)) < 0.5                                      # parked cars stay
+                assert min(abs(x), abs(x + 3.5)) < 0.5  # parked cars stay
             else:
                 assert abs(motion.velocity[1]) > 0.9 * paces[kind][-1]
             before, after = ([s for s in scene.at(t).solids if s.instance == instance] for t in (-1.0, 1.0))
             shifts = np.array([s.centre for s in after]) - np.array([s.centre for s in before])
             assert np.allclose(shifts, 2 * np.array(motion.velocity), atol=1e-9)
-        assert all(math.dist(a.centre, b.centre) == 0 for a, b in zip(scene.solids, scene.at(1.0).solids, strict=True)
-                   if a.instance not in scene.motions)
+        assert all(
+            math.dist(a.centre, b.centre) == 0
+            for a, b in zip(scene.solids, scene.at(1.0).solids, strict=True)
+            if a.instance not in scene.motions
+        )
     assert 0.3 <= min(paces["vehicle"]) < 0.5 and 1.0 < max(paces["vehicle"]) <= 1.2
     assert min(paces["person"]) >= 0.08 and max(paces["person"]) <= 0.17 and len(paces["person"]) > 30
 
@@ -195,8 +208,10 @@ def test_a_larger_share_moves_more_of_the_same(family):
     shares, clutter = (0.0, 0.4, 1.0), 2.0 if family == "rooms" else 0.0
     counts = []
     for index in range(20):
-        found = [make_scene(SceneDistribution(family, moving_share=share, clutter=clutter), "train", index)
-                 for share in shares]
+        found = [
+            make_scene(SceneDistribution(family, moving_share=share, clutter=clutter), "train", index)
+            for share in shares
+        ]
         assert all(scene.solids == found[0].solids and scene.cameras == found[0].cameras for scene in found)
         for fewer, more in zip(found[:-1], found[1:], strict=True):
             assert fewer.motions.items() <= more.motions.items()
@@ -236,7 +251,7 @@ def test_shadows_move_with_their_objects():
     darker, lighter = ((sign * (before.image - after.image)[0].mean(0) > 0.1) & floor for sign in (1, -1))
     assert darker.sum() > 3 and lighter.sum() > 3
     right, left = (mask.nonzero()[:, 1].double().mean() for mask in (darker, lighter))
-    assert right > left + 2                                         # as the box has moved to the right
+    assert right > left + 2  # as the box has moved to the right
 
 
 def test_occlusion_is_kept_on_disk(monkeypatch):

@@ -17,7 +17,9 @@ def traced(monkeypatch):
     monkeypatch.setattr(fused, "compiles_for", lambda device: True)
     monkeypatch.setattr(fused, "BACKEND", "aot_eager")
     fused._compiled.cache_clear()
-    with torch._dynamo.config.patch(fail_on_recompile_limit_hit=True):      # torch would give up on a function without an error
+    with torch._dynamo.config.patch(
+        fail_on_recompile_limit_hit=True
+    ):  # torch would give up on a function without an error
         yield torch._dynamo.utils.counters
     fused._compiled.cache_clear()
     torch._dynamo.reset()

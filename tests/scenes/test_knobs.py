@@ -11,7 +11,15 @@ import torch
 from scene_solids import contains
 from small_scenes import FAMILIES, scenes
 
-from depthlib.scenes import ROOM_CLASSES, SceneDataset, SceneDistribution, endless_scenes, intrinsics, make_scene, render
+from depthlib.scenes import (
+    ROOM_CLASSES,
+    SceneDataset,
+    SceneDistribution,
+    endless_scenes,
+    intrinsics,
+    make_scene,
+    render,
+)
 from depthlib.scenes import cache as disk
 from depthlib.scenes.frame import canonical_frame
 
@@ -47,15 +55,17 @@ def test_cameras_are_drawn_from_the_ranges(family):
     for name, (low, high) in CAMERA.items():
         fifth = (high - low) / 5
         assert low <= min(drawn[name]) < low + fifth and high - fifth < max(drawn[name]) <= high, name
-    assert abs(np.corrcoef(list(drawn.values()))[np.triu_indices(3, 1)]).max() < 0.5            # independent draws
-    exposures = [math.log2(scene.exposure / usual.exposure)
-                 for scene, usual in zip(scenes(family, exposure=(-1, 2)), scenes(family), strict=True)]
+    assert abs(np.corrcoef(list(drawn.values()))[np.triu_indices(3, 1)]).max() < 0.5  # independent draws
+    exposures = [
+        math.log2(scene.exposure / usual.exposure)
+        for scene, usual in zip(scenes(family, exposure=(-1, 2)), scenes(family), strict=True)
+    ]
     assert -1 <= min(exposures) < -0.4 and 1.4 < max(exposures) <= 2
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize(
-    "knobs", [*({name: value} for name, value in CAMERA.items()), CAMERA, {"exposure": (1.0, 1.0)}, SPOILED],
+    "knobs", [*({name: value} for name, value in CAMERA.items()), CAMERA, {"exposure": (1.0, 1.0)}, SPOILED]
 )
 def test_the_camera_does_not_change_the_scene(family, knobs):
     for scene, usual in zip(scenes(family, 6, clutter=1.0, **knobs), scenes(family, 6, clutter=1.0), strict=True):
@@ -100,7 +110,7 @@ def test_every_scene_has_its_own_intrinsics():
         v, u = torch.nonzero(item["semantics"] == ROOM_CLASSES.index("floor")).double().T
         points = torch.linalg.inv(K) @ torch.stack([u, v, torch.ones_like(u)]) * item["depth"][0, v.long(), u.long()]
         heights = camera.position[2] + torch.tensor(camera.axes, dtype=torch.float64)[:, 2] @ points
-        assert len(u) > 20 and ((heights > -2e-3) & (heights < 0.015)).all()        # rugs are 12 mm thick
+        assert len(u) > 20 and ((heights > -2e-3) & (heights < 0.015)).all()  # rugs are 12 mm thick
     assert len(set(focal)) == 4
 
 
@@ -115,8 +125,12 @@ def test_intrinsics_of_a_batch_are_those_of_its_scenes():
 
 def test_exposure_is_applied_to_light():
     """In stops of linear light, so a brighter picture bends towards white instead of being cut."""
-    dark, usual, bright = (canonical_frame(make_scene(d, "train", 1), "current", d) for d in (
-        SceneDistribution("rooms", **TINY, antialias=1, exposure=range_) for range_ in ((-2, -2), None, (2, 2))))
+    dark, usual, bright = (
+        canonical_frame(make_scene(d, "train", 1), "current", d)
+        for d in (
+            SceneDistribution("rooms", **TINY, antialias=1, exposure=range_) for range_ in ((-2, -2), None, (2, 2))
+        )
+    )
     assert (dark.image < usual.image).mean() > 0.95 and (usual.image <= bright.image).all()
     assert bright.image.mean() < 2.5 * usual.image.mean() and np.array_equal(dark.depth, bright.depth)
 
@@ -139,15 +153,20 @@ def test_noise_and_blur_are_not_on_disk(monkeypatch):
         raise AssertionError("rendered although it was on disk")
 
     monkeypatch.setattr("depthlib.scenes.dataset.canonical_frame", refuse)
-    noisy, blurred = (SceneDataset(replace(distribution, **knob), "train", 1, views=("current", "right"))
-                      for knob in ({"noise": 5.0}, {"blur": 1.5}))
+    noisy, blurred = (
+        SceneDataset(replace(distribution, **knob), "train", 1, views=("current", "right"))
+        for knob in ({"noise": 5.0}, {"blur": 1.5})
+    )
     again = SceneDataset(replace(distribution, noise=5.0), "train", 1, views=("current", "right"))
     assert torch.equal(noisy[0]["image"], again[0]["image"]) and noisy.fingerprint() == again.fingerprint()
     assert len({data.fingerprint() for data in (plain, noisy, blurred)}) == 3
-    assert (blurred[0]["image"].diff(dim=-1).abs().mean() < plain[0]["image"].diff(dim=-1).abs().mean()
-            < noisy[0]["image"].diff(dim=-1).abs().mean())
+    assert (
+        blurred[0]["image"].diff(dim=-1).abs().mean()
+        < plain[0]["image"].diff(dim=-1).abs().mean()
+        < noisy[0]["image"].diff(dim=-1).abs().mean()
+    )
     residues = [(noisy[0][view] - plain[0][view]).flatten() for view in ("image", "right")]
-    assert abs(float(torch.corrcoef(torch.stack(residues))[0, 1])) < 0.1            # a seed for each view
+    assert abs(float(torch.corrcoef(torch.stack(residues))[0, 1])) < 0.1  # a seed for each view
     assert all(torch.equal(noisy[0][key], plain[0][key]) for key in ("depth", "semantics", "K"))
     # stored images have 8 bits, also after the sensor
     assert torch.equal((noisy[0]["image"] * 255).round() / 255, noisy[0]["image"])
@@ -169,23 +188,26 @@ def test_the_family_s_focal_length_is_used_by_scenes_without_one():
     assert not torch.equal(usual, render([replace(scene, focal=0.7)], camera, distribution).depth)
 
 
-@pytest.mark.parametrize(("change", "error", "message"), [
-    ({"pitch": 10.0}, TypeError, "pitch: found 10.0, expected None or a range"),
-    ({"pitch": "up"}, TypeError, "pitch: found 'up'"),
-    ({"pitch": (-10.0,)}, TypeError, "pitch: found"),
-    ({"pitch": (True, 1)}, TypeError, "pitch: found"),
-    ({"pitch": (10.0, -10.0)}, ValueError, "pitch: found .*, expected .* within -80 to 80"),
-    ({"pitch": (-90.0, 0.0)}, ValueError, "pitch: found"),
-    ({"camera_height": (0.1, 1.0)}, ValueError, "camera_height: found .* within 0.2 to 2.1"),
-    ({"camera_height": (1.0, 3.0)}, ValueError, "camera_height: found"),
-    ({"field_of_view": (0.0, 60.0)}, ValueError, "field_of_view: found .* within 20 to 120"),
-    ({"field_of_view": (60.0, float("nan"))}, ValueError, "field_of_view: found"),
-    ({"exposure": (-9.0, 0.0)}, ValueError, "exposure: found"),
-    ({"moving_share": 1.5}, ValueError, "moving_share: found 1.5, expected a number from 0 to 1"),
-    ({"clutter": -1.0}, ValueError, "clutter: found"),
-    ({"noise": float("inf")}, ValueError, "noise: found"),
-    ({"blur": "much"}, TypeError, "blur: found"),
-])
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"pitch": 10.0}, TypeError, "pitch: found 10.0, expected None or a range"),
+        ({"pitch": "up"}, TypeError, "pitch: found 'up'"),
+        ({"pitch": (-10.0,)}, TypeError, "pitch: found"),
+        ({"pitch": (True, 1)}, TypeError, "pitch: found"),
+        ({"pitch": (10.0, -10.0)}, ValueError, "pitch: found .*, expected .* within -80 to 80"),
+        ({"pitch": (-90.0, 0.0)}, ValueError, "pitch: found"),
+        ({"camera_height": (0.1, 1.0)}, ValueError, "camera_height: found .* within 0.2 to 2.1"),
+        ({"camera_height": (1.0, 3.0)}, ValueError, "camera_height: found"),
+        ({"field_of_view": (0.0, 60.0)}, ValueError, "field_of_view: found .* within 20 to 120"),
+        ({"field_of_view": (60.0, float("nan"))}, ValueError, "field_of_view: found"),
+        ({"exposure": (-9.0, 0.0)}, ValueError, "exposure: found"),
+        ({"moving_share": 1.5}, ValueError, "moving_share: found 1.5, expected a number from 0 to 1"),
+        ({"clutter": -1.0}, ValueError, "clutter: found"),
+        ({"noise": float("inf")}, ValueError, "noise: found"),
+        ({"blur": "much"}, TypeError, "blur: found"),
+    ],
+)
 def test_bad_knobs_are_refused(change, error, message):
     with pytest.raises(error, match=message):
         SceneDistribution(**change)

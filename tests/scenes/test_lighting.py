@@ -31,7 +31,9 @@ def test_shadows_of_small_lights_agree_with_walking_to_the_light():
     dice = Dice(1)
     points = np.array([[dice.uniform(-3, 3), dice.uniform(2, 8), -2.5] for _ in range(128)])
     towards = light - points
-    hidden = np.array([np.isfinite(walk(scene.solids, p, d[None], 1.0, 2000))[0] for p, d in zip(points, towards, strict=True)])
+    hidden = np.array(
+        [np.isfinite(walk(scene.solids, p, d[None], 1.0, 2000))[0] for p, d in zip(points, towards, strict=True)]
+    )
     passed = light_that_passes(scene, [*light, 1e-4], torch.from_numpy(points)).numpy()
     assert 0.2 < hidden.mean() < 0.8
     clear = (passed < 0.05) | (passed > 0.95)
@@ -64,10 +66,16 @@ def test_light_falls_off_with_distance_and_angle():
     scene = Scene("rooms", 0, ambient_up=(0.0, 0.0, 0.0))
     place(scene, 0, 0, 0).box((0, 0, -1.5), (40, 40, 0.2), GREY)
     scene.lights.append(Light((0.0, 4.0, 0.5), 0.05, (3.0, 3.0, 3.0), 2.0))
-    image = render([scene], [look((0.0, 0.0, 0.0), 0.0, -0.3)], SceneDistribution("rooms", texture_contrast=0.0)).image[0].mean(0)
+    image = (
+        render([scene], [look((0.0, 0.0, 0.0), 0.0, -0.3)], SceneDistribution("rooms", texture_contrast=0.0))
+        .image[0]
+        .mean(0)
+    )
     row, column = divmod(int(image.argmax()), image.shape[1])
     position, rotation = camera_tensors([look((0.0, 0.0, 0.0), 0.0, -0.3)])
     brightest = (
-        intrinsics(SceneDistribution("rooms")) @ rotation[0] @ (torch.tensor([0.0, 4.0, -1.4], dtype=torch.float64) - position[0])
+        intrinsics(SceneDistribution("rooms"))
+        @ rotation[0]
+        @ (torch.tensor([0.0, 4.0, -1.4], dtype=torch.float64) - position[0])
     )
     assert abs(column - float(brightest[0] / brightest[2])) <= 1 and abs(row - float(brightest[1] / brightest[2])) <= 3

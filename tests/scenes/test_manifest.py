@@ -19,6 +19,9 @@ def test_manifest(family):
     assert {split: len(hashes) for split, hashes in known["frames"].items()} == manifest.COUNTS
     hashes = list(itertools.chain(*known["frames"].values()))
     assert len(set(hashes)) == len(hashes)
-    assert known["classes"] == list(CLASSES[family]) and known["depth_units_per_metre"] == SceneDistribution(family).depth_scale
+    assert (
+        known["classes"] == list(CLASSES[family])
+        and known["depth_units_per_metre"] == SceneDistribution(family).depth_scale
+    )
     for split, index in (("train", 0), ("val", 1), ("test", 63)):
         assert manifest.frame_hash(family, split, index) == known["frames"][split][index]

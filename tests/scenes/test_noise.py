@@ -21,4 +21,4 @@ def test_noise_is_continuous_and_the_same_in_both_precisions():
     left, right = (noise3(lattice + e, lattice, lattice - e, seed[:11]) for e in (-1e-9, 1e-9))
     assert (left - right).abs().max() < 1e-7
     assert (noise2(x, y, seed) - noise2(x, y, seed + 1)).abs().mean() > 0.1
-    assert fractal2(x, y, seed, 1.0, torch.full_like(x, 5.0)).abs().max() == 0      # finer than a pixel: gone
+    assert fractal2(x, y, seed, 1.0, torch.full_like(x, 5.0)).abs().max() == 0  # finer than a pixel: gone

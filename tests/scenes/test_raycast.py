@@ -28,7 +28,7 @@ def test_depth_agrees_with_walking_along_the_rays(dtype, device):
     expected[np.isinf(expected)] = 0
     assert (expected > 0).mean() > 0.3
     wrong = np.abs(depth[v, u] - expected) > 2e-5
-    assert wrong.mean() <= 0.01         # steps of 3 mm jump over a grazed rim now and then
+    assert wrong.mean() <= 0.01  # steps of 3 mm jump over a grazed rim now and then
 
 
 def test_sphere_and_floor_in_closed_form():

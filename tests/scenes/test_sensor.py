@@ -24,14 +24,16 @@ def test_noise_has_its_standard_deviation_and_grows_with_light():
     noisy = sensed(grey, [1, 2], 4.0, 0.0)
     assert noisy.std() * 255 == pytest.approx(4.0, rel=0.03) and noisy.mean() == pytest.approx(0.5, abs=2e-3)
     residue = (noisy - grey).numpy()
-    for axis in (-1, -2):                                           # neighbours, images and channels are independent
+    for axis in (-1, -2):  # neighbours, images and channels are independent
         shifted = np.roll(residue, 1, axis)
         assert abs(np.corrcoef(residue.ravel(), shifted.ravel())[0, 1]) < 0.02
     assert abs(np.corrcoef(residue.reshape(6, -1))[np.triu_indices(6, 1)]).max() < 0.03
     # variance of linear light: a straight line over the light, with a positive value in the dark
     levels = np.array([0.3, 0.5, 0.7])
-    variances = [linear(sensed(torch.full((1, 3, 100, 120), level, dtype=torch.float64), [5], 2.0, 0.0).numpy()).var()
-                 for level in levels]
+    variances = [
+        linear(sensed(torch.full((1, 3, 100, 120), level, dtype=torch.float64), [5], 2.0, 0.0).numpy()).var()
+        for level in levels
+    ]
     slopes = np.diff(variances) / np.diff(linear(levels))
     assert slopes[0] == pytest.approx(slopes[1], rel=0.1)
     assert 0 < variances[1] - slopes[0] * linear(0.5) < 0.1 * variances[1]

@@ -13,7 +13,7 @@ def test_diw_has_one_pair_an_image_and_its_sign_tells_which_point_is_farther(pai
     many = OrdinalFrames(pairs.frames, pairs=50)
     for index, frame in enumerate(pairs.frames):
         item = pairs[index]
-        assert item.keys() == {"image", "pairs", "name"} and item["pairs"].shape == (1, 5)      # no depth, no metres
+        assert item.keys() == {"image", "pairs", "name"} and item["pairs"].shape == (1, 5)  # no depth, no metres
         for y1, x1, y2, x2, relation in torch.cat([item["pairs"], many[index]["pairs"]]).tolist():
             a, b = frame["depth"][0, y1, x1].item(), frame["depth"][0, y2, x2].item()
             assert min(a, b) > 0 and max(a, b) > 1.1 * min(a, b)
@@ -25,8 +25,14 @@ def test_sets_are_the_same_every_time_and_say_when_they_are_others(pairs: Ordina
     assert again.fingerprint() == pairs.fingerprint()
     assert all(torch.equal(again[i]["pairs"], pairs[i]["pairs"]) for i in range(len(pairs)))
     others = [
-        pairs.frames, OrdinalFrames(pairs.frames, pairs=2), OrdinalFrames(rooms), RelativeFrames(rooms), ScaleFreeFrames(rooms), rooms,
-        Frames([ROOMS | {"first": 1}], "val", (32, 64)), Frames([ROOMS], "val", (32, 32)),
+        pairs.frames,
+        OrdinalFrames(pairs.frames, pairs=2),
+        OrdinalFrames(rooms),
+        RelativeFrames(rooms),
+        ScaleFreeFrames(rooms),
+        rooms,
+        Frames([ROOMS | {"first": 1}], "val", (32, 64)),
+        Frames([ROOMS], "val", (32, 32)),
     ]
     prints = [dataset.fingerprint() for dataset in others]
     assert len(set(prints)) == len(prints) and pairs.fingerprint() not in prints
@@ -36,7 +42,11 @@ def test_frames_of_another_shape_are_squeezed_with_their_labels() -> None:
     wide = Frames([STREETS], "val", (32, 64))
     squeezed = Frames([STREETS], "val", (32, 32))
     a, b = wide[0], squeezed[0]
-    assert b["image"].shape == (3, 32, 32) and b["depth"].shape == b["valid"].shape == (1, 32, 32) and b["semantics"].shape == (32, 32)
+    assert (
+        b["image"].shape == (3, 32, 32)
+        and b["depth"].shape == b["valid"].shape == (1, 32, 32)
+        and b["semantics"].shape == (32, 32)
+    )
     assert torch.equal(b["depth"], a["depth"][..., 1::2]) and torch.equal(b["valid"], b["depth"] > 0)
 
 

@@ -53,7 +53,7 @@ def test_canonical_depth_is_that_of_a_scaled_scene_and_comes_back():
             assert torch.equal(item[key], before[key])
     items = [plain[0]]
     assert torch.equal(CanonicalFocal(items)[0]["T_next_current"], canonical[0]["T_next_current"])
-    assert torch.equal(items[0]["T_next_current"], plain[0]["T_next_current"])                  # not changed in place
+    assert torch.equal(items[0]["T_next_current"], plain[0]["T_next_current"])  # not changed in place
 
 
 def test_recipes_may_name_wild_scenes():

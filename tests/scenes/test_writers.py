@@ -17,17 +17,29 @@ def rooms() -> SceneDataset:
     return SceneDataset(SceneDistribution("rooms", height=48, width=64, antialias=1), "val", 2, cache=False)
 
 
-@pytest.mark.parametrize("name, kinds", [
-    ("nyu", ("labelled", "split")), ("nyu48k", ("train",)), ("nyuraw", ("image", "depth")),
-    ("sunrgbd", ("image", "depth_bfx", "camera")), ("tum", ("image", "depth", "trajectory")),
-    ("sevenscenes", ("image", "depth", "pose", "train")), ("diode", ("image", "depth", "mask")), ("mai", ("image", "depth")),
-    ("make3d", ("image", "depth")), ("diw", ("image", "pairs")), ("redweb", ("image", "relative")),
-    ("mannequin", ("frame", "cameras")),
-])
+@pytest.mark.parametrize(
+    "name, kinds",
+    [
+        ("nyu", ("labelled", "split")),
+        ("nyu48k", ("train",)),
+        ("nyuraw", ("image", "depth")),
+        ("sunrgbd", ("image", "depth_bfx", "camera")),
+        ("tum", ("image", "depth", "trajectory")),
+        ("sevenscenes", ("image", "depth", "pose", "train")),
+        ("diode", ("image", "depth", "mask")),
+        ("mai", ("image", "depth")),
+        ("make3d", ("image", "depth")),
+        ("diw", ("image", "pairs")),
+        ("redweb", ("image", "relative")),
+        ("mannequin", ("frame", "cameras")),
+    ],
+)
 def test_written_files_lie_where_the_manifests_say(
-    rooms: SceneDataset, tmp_path: Path, name: str, kinds: tuple[str, ...],
+    rooms: SceneDataset, tmp_path: Path, name: str, kinds: tuple[str, ...]
 ) -> None:
-    """Verification decodes every file by its manifest: names, types, units and masks must be those that the writers write."""
+    """Verification decodes every file by its manifest: names, types, units and masks must be those that the writers
+    write.
+    """
     modules = [import_module(f"depthlib.scenes.writers.{module}") for module in ("nyu", "relative", "rgbd")]
     writer = next(getattr(module, f"write_{name}") for module in modules if hasattr(module, f"write_{name}"))
     writer(tmp_path, *((rooms, rooms) if name == "nyu" else (rooms,)))

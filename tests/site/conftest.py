@@ -20,5 +20,5 @@ def made(tmp_path_factory) -> SimpleNamespace:
         fill(root / "quick", papers, patch)
         page = write_page("quick", lessons=LESSONS, papers=papers)
     return SimpleNamespace(
-        root=root, folder=root / "quick", papers=papers, page=page, html=page.read_text(encoding="utf-8"),
+        root=root, folder=root / "quick", papers=papers, page=page, html=page.read_text(encoding="utf-8")
     )

@@ -22,21 +22,22 @@ def browser():
 
 
 def column(browser, number: int) -> list[str]:
-    cells = f'#\\\\30 1_anuw\\\\.table\\\\.table1 tbody td:nth-child({number})'
+    cells = f"#\\\\30 1_anuw\\\\.table\\\\.table1 tbody td:nth-child({number})"
     return browser.run(f'[...document.querySelectorAll("{cells}")].map((cell) => cell.textContent)')
 
 
 def test_the_page_opens_without_an_error_or_a_request(made, browser):
     browser.open(made.page)
-    assert browser.console == [] and [
-        url for url in browser.requests if not url.startswith("data:")
-    ] == [made.page.resolve().as_uri()]
+    assert browser.console == [] and [url for url in browser.requests if not url.startswith("data:")] == [
+        made.page.resolve().as_uri()
+    ]
     assert browser.run("window.injected") is None
-    for number in range(4):                                 # each is loaded when it comes into sight
+    for number in range(4):  # each is loaded when it comes into sight
         browser.run(f"document.images[{number}].scrollIntoView()")
-        assert browser.run(
-            f"document.images[{number}].decode().then(() => document.images[{number}].naturalWidth)"
-        ) == 1080
+        assert (
+            browser.run(f"document.images[{number}].decode().then(() => document.images[{number}].naturalWidth)")
+            == 1080
+        )
     # 2 (3 + 1) of lessons, 9 of counts, 5 of claims
     assert browser.run('document.querySelectorAll("th button").length') == 22
 
@@ -57,10 +58,12 @@ def test_it_is_readable_on_a_phone_in_light_and_dark(made, browser, dark):
 
 def contrast(browser) -> float:
     """Of text and paper, as WCAG defines it."""
+
     def luminance(which: str) -> float:
-        rgb = np.array(
-            browser.run(f"getComputedStyle(document.body).{which}.match(/\\d+/g).slice(0, 3).map(Number)")
-        ) / 255
+        rgb = (
+            np.array(browser.run(f"getComputedStyle(document.body).{which}.match(/\\d+/g).slice(0, 3).map(Number)"))
+            / 255
+        )
         return float(np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4) @ [0.2126, 0.7152, 0.0722])
 
     low, high = sorted((luminance("color"), luminance("backgroundColor")))
@@ -81,9 +84,11 @@ def test_tables_are_sorted_by_mouse_and_keyboard(made, browser):
     ):
         browser.run(button.format(2) + ".focus()")
         browser.press(key, code)
-        assert column(browser, 2) == expected and browser.run(
-            heading.format(2)
-        ) == state and browser.run(heading.format(1)) == "none"
+        assert (
+            column(browser, 2) == expected
+            and browser.run(heading.format(2)) == state
+            and browser.run(heading.format(1)) == "none"
+        )
     browser.run(button.format(3) + ".click()")
     assert column(browser, 3) == ["1", "3", "20", "100"]
     assert browser.run(
@@ -96,7 +101,7 @@ def test_the_counts_filter_the_ledger(made, browser):
     browser.open(made.page)
     shown = (
         '[...new Set([...document.querySelectorAll("tr[data-verdict]")].filter((r) => r.offsetHeight).map((r) => '
-        'r.dataset.verdict))]'
+        "r.dataset.verdict))]"
     )
     press = 'document.querySelector("button.count.{}").click()'
     everything = sorted(browser.run(shown))
@@ -109,9 +114,9 @@ def test_the_counts_filter_the_ledger(made, browser):
     assert sorted(browser.run(shown)) == ["contradicted", "supported"]
     browser.run(press.format("supported"))
     browser.run(press.format("contradicted"))
-    assert sorted(browser.run(shown)) == everything and browser.run(
-        'document.getElementById("shown").textContent'
-    ) == ""
+    assert (
+        sorted(browser.run(shown)) == everything and browser.run('document.getElementById("shown").textContent') == ""
+    )
 
 
 def test_no_script_of_a_notebook_runs_but_its_sliders_move(made, browser):
@@ -120,7 +125,7 @@ def test_no_script_of_a_notebook_runs_but_its_sliders_move(made, browser):
     assert browser.console == [] and [url for url in browser.requests if not url.startswith(("data:", "file:"))] == []
     seen = (
         '[...document.querySelectorAll("figure[data-i]")].filter((one) => one.offsetHeight).map((one) => '
-        'one.textContent)'
+        "one.textContent)"
     )
     assert browser.run(seen) == ["near"]
     browser.run("document.querySelector('input[type=range]').focus()")

@@ -42,9 +42,9 @@ def check_self_contained(files: list[Path]) -> None:
         assert f'http-equiv="Content-Security-Policy" content="{policy}' in text.replace("&#39;", "'")
         for tag, attributes in Page(text).tags:
             for name in ("src", "srcset", "poster", "data", "action"):
-                assert name not in attributes or attributes[name].startswith("data:") or attributes.get(
-                    "onerror"
-                ), attributes
+                assert name not in attributes or attributes[name].startswith("data:") or attributes.get("onerror"), (
+                    attributes
+                )
             assert tag != "img" or attributes.get("alt") or attributes.get("onerror"), (path, list(attributes))
         assert not re.search(r"url\(|@import|<iframe|<object|<link (?!rel=\"icon\" href=\"data:,\")", text)
 

@@ -30,5 +30,7 @@ def test_a_notebook_is_rendered_again_only_when_something_changed(made, tmp_path
 
 def test_formulas_are_shown_without_a_script(made):
     text = (made.folder / "html" / "00_start.html").read_text(encoding="utf-8")
-    assert "<mfrac><mn>1</mn><mn>2</mn></mfrac>" in text and "<mtable><mtr><mtd>" in text and "mathjax" not in text.lower()
+    assert (
+        "<mfrac><mn>1</mn><mn>2</mn></mfrac>" in text and "<mtable><mtr><mtd>" in text and "mathjax" not in text.lower()
+    )
     assert re.search(r'<li><a href="#Part-[^"]*">Part a1</a></li>', text)

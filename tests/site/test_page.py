@@ -1,4 +1,6 @@
-"""The report: whatever a results folder holds is on the page, escaped, and the same bytes every time; gaps are named."""
+"""The report: whatever a results folder holds is on the page, escaped, and the same bytes every time; gaps are
+named.
+"""
 
 from __future__ import annotations
 
@@ -69,6 +71,7 @@ def test_a_changed_claim_shows_what_it_was(made, tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_the_page_shows_the_verdict_that_the_file_holds(made, tmp_path, monkeypatch):
     """And none that it works out from the numbers beside it, which are left as they were."""
+
     def overturn(content):
         entry = content["verdicts"]["awca-helps"]
         assert entry["status"] == "supported"
@@ -114,16 +117,16 @@ def test_a_reduced_profile_says_so(made, tmp_path, monkeypatch):
     assert "This is no reproduction." in made.html and get_profile("quick").reduced
     monkeypatch.setenv("DEPTHLIB_OUT", str(tmp_path))
     assert "no reproduction" not in write_page("paper", lessons=LESSONS, papers=made.papers).read_text(encoding="utf-8")
-    assert "These numbers mean nothing" in write_page(
-        "smoke", lessons=LESSONS, papers=made.papers,
-    ).read_text(encoding="utf-8")
+    assert "These numbers mean nothing" in write_page("smoke", lessons=LESSONS, papers=made.papers).read_text(
+        encoding="utf-8"
+    )
 
 
 def test_nothing_that_is_written_becomes_markup(made):
     page = Page(made.html)
     assert len(page.all("script")) == 1 and all("onerror" not in attributes for _, attributes in page.tags)
     # caption, cells, title, claim: all shown as text
-    assert page.text.count("window.injected = 1</script> & \"two\"") >= 8
+    assert page.text.count('window.injected = 1</script> & "two"') >= 8
     assert not any(value.startswith("javascript:") for _, attributes in page.tags for value in attributes.values())
     assert "x_1" in made.html and "<msub><mi>x</mi>" in made.html and "<code>a&lt;b</code>" in made.html
 
@@ -191,7 +194,8 @@ def failed_cell(folder):
         (strange_file, 'figure odd <b>"name".png is left over', "figure.first"),
         (
             lambda folder: (folder / "tables/01_anuw/long.csv").write_text("a,b"),
-            "table 2 cannot be read: long.csv: found 2 cells", None,
+            "table 2 cannot be read: long.csv: found 2 cells",
+            None,
         ),
         (lambda folder: (folder / "tables/01_anuw/long.csv").write_bytes(b"\xff\xfe"), "table 2 cannot be read", None),
         (lambda folder: shutil.rmtree(folder / "tables"), "table 1, table1.csv, is missing", "figure.first"),
@@ -199,7 +203,8 @@ def failed_cell(folder):
         (unknown_format, "table 1 cannot be read", "table.long"),
         (
             lambda folder: (folder / "01_anuw.json").unlink(),
-            "there is no list of its figures and tables, 01_anuw.json", None,
+            "there is no list of its figures and tables, 01_anuw.json",
+            None,
         ),
         (lambda folder: (folder / "01_anuw.json").write_text("{"), "01_anuw.json: found no readable list", None),
         (lambda folder: (folder / "01_anuw.ipynb").write_text("{"), "01_anuw.ipynb cannot be read", "figure.first"),
@@ -207,7 +212,8 @@ def failed_cell(folder):
         (failed_cell, "a cell of the notebook stopped: KeyError: '<x>'", "table.long"),
         (
             lambda folder: verdict_file(folder, "anuw").unlink(),
-            "ANUW: its lesson has left no verdicts; its claims are not run", None,
+            "ANUW: its lesson has left no verdicts; its claims are not run",
+            None,
         ),
         (lambda folder: verdict_file(folder, "anuw").write_text("{"), "ANUW: its verdicts cannot be read", None),
         (other_lock, "ANUW: its claims or their rule changed after they were judged: lock 0", None),
@@ -215,7 +221,7 @@ def failed_cell(folder):
 )
 def test_what_is_missing_or_broken_is_named(made, tmp_path, monkeypatch, damage, named, left):
     page = rewritten(made, tmp_path, monkeypatch, damage)
-    gaps = page.text[page.text.rindex("What this page should show and cannot."):]
+    gaps = page.text[page.text.rindex("What this page should show and cannot.") :]
     assert named in gaps
     assert left is None or f"01_anuw.{left}" in [figure["id"] for figure in page.all("figure")]
     assert len([row for row in page.all("tr") if "data-verdict" in row]) == len(load_paper("anuw").claims)

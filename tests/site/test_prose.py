@@ -48,11 +48,12 @@ def test_whatever_is_written_is_well_formed(tex):
 
 def test_markdown_of_captions(tmp_path):
     (tmp_path / "here.md").write_text("x")
-    assert to_html(
-        "a **b** `c<d` <b>e</b>", tmp_path,
-    ) == "<p>a <strong>b</strong> <code>c&lt;d</code> &lt;b&gt;e&lt;/b&gt;</p>"
+    assert (
+        to_html("a **b** `c<d` <b>e</b>", tmp_path)
+        == "<p>a <strong>b</strong> <code>c&lt;d</code> &lt;b&gt;e&lt;/b&gt;</p>"
+    )
     found = to_html(
-        "[a](here.md) [b](gone.md) [c](//x.org) [d](/etc) [e](data:text/html,x) [f](https://x.org) [g](#h)", tmp_path,
+        "[a](here.md) [b](gone.md) [c](//x.org) [d](/etc) [e](data:text/html,x) [f](https://x.org) [g](#h)", tmp_path
     )
     assert found == '<p><a href="here.md">a</a> b c d e <a href="https://x.org">f</a> g</p>'
     assert "<img" not in to_html("![words](https://x.org/p.png) ![more](here.md)", tmp_path)

@@ -7,7 +7,9 @@ from depthlib import geometry as g
 
 
 def intrinsics(height: int, width: int, batch: int = 1, dtype: torch.dtype = F64) -> torch.Tensor:
-    K = torch.tensor([[0.8 * width, 0.0, 0.47 * width], [0.0, 0.9 * width, 0.55 * height], [0.0, 0.0, 1.0]], dtype=dtype)
+    K = torch.tensor(
+        [[0.8 * width, 0.0, 0.47 * width], [0.0, 0.9 * width, 0.55 * height], [0.0, 0.0, 1.0]], dtype=dtype
+    )
     return K.expand(batch, 3, 3).clone()
 
 

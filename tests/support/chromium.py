@@ -23,8 +23,17 @@ class Chromium:
 
     def __init__(self, executable: str, seconds: float = 60.0) -> None:
         self.profile = tempfile.TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True)
-        options = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-dev-shm-usage", "--remote-debugging-port=0",
-                   "--remote-allow-origins=*", f"--user-data-dir={self.profile.name}", "about:blank"]
+        options = [
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--no-first-run",
+            "--disable-dev-shm-usage",
+            "--remote-debugging-port=0",
+            "--remote-allow-origins=*",
+            f"--user-data-dir={self.profile.name}",
+            "about:blank",
+        ]
         self.process = subprocess.Popen([executable, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.seconds, self.last, self.console, self.requests = seconds, 0, [], []
         try:
@@ -46,7 +55,9 @@ class Chromium:
                 port = Path(self.profile.name, "DevToolsActivePort").read_text().split()[0]
                 with urllib.request.urlopen(f"http://127.0.0.1:{port}/json", timeout=5) as answer:
                     tab = next(entry for entry in json.load(answer) if entry["type"] == "page")
-                return websocket.create_connection(tab["webSocketDebuggerUrl"], timeout=self.seconds, suppress_origin=True)
+                return websocket.create_connection(
+                    tab["webSocketDebuggerUrl"], timeout=self.seconds, suppress_origin=True
+                )
             except (OSError, IndexError, StopIteration, ValueError):
                 if time.monotonic() > end or self.process.poll() is not None:
                     raise TimeoutError("Chromium opened no DevTools port") from None
@@ -66,7 +77,9 @@ class Chromium:
         message = json.loads(self.socket.recv())
         method, params = message.get("method"), message.get("params", {})
         if method == "Runtime.exceptionThrown":
-            self.console.append(params["exceptionDetails"].get("text", "") + str(params["exceptionDetails"].get("exception", "")))
+            self.console.append(
+                params["exceptionDetails"].get("text", "") + str(params["exceptionDetails"].get("exception", ""))
+            )
         elif method == "Runtime.consoleAPICalled" and params["type"] in ("error", "warning", "assert"):
             self.console.append(str(params["args"]))
         elif method == "Log.entryAdded":
@@ -77,8 +90,13 @@ class Chromium:
 
     def open(self, page: Path, *, width: int = 1280, height: int = 900, dark: bool = False) -> None:
         """Load a file in a window of that size and wait until it is there; console and requests start anew."""
-        self.send("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600)
-        self.send("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
+        self.send(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
+        )
+        self.send(
+            "Emulation.setEmulatedMedia",
+            features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}],
+        )
         self.console, self.requests = [], []
         self.send("Page.navigate", url=page.resolve().as_uri())
         while self._next().get("method") != "Page.loadEventFired":

@@ -23,7 +23,9 @@ def views(name: str, batch: int = 2, size: tuple[int, int] = IMAGE, **options) -
 
 
 def settled(model: nn.Module, images: list[Tensor]) -> nn.Module:
-    """In evaluation, with the statistics of these images: with those of the start the signals fade from layer to layer."""
+    """In evaluation, with the statistics of these images: with those of the start the signals fade from layer to
+    layer.
+    """
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = 1.0
@@ -52,8 +54,15 @@ class Frames(torch.utils.data.Dataset):
         depth = torch.full_like(self.depth, 20.0) if flat else self.depth
         k = torch.tensor([[40.0, 0, 23.5], [0, 40.0, 15.5], [0, 0, 1]])
         instances = torch.ones_like(self.instances) if flat else self.instances
-        return {"image": depth.expand(3, -1, -1) / 40, "right": depth.expand(3, -1, -1) / 80, "depth": depth, "valid": depth > 0,
-                "K": k, "instances": instances, "name": f"f{index}"}
+        return {
+            "image": depth.expand(3, -1, -1) / 40,
+            "right": depth.expand(3, -1, -1) / 80,
+            "depth": depth,
+            "valid": depth > 0,
+            "K": k,
+            "instances": instances,
+            "name": f"f{index}",
+        }
 
     def fingerprint(self) -> str:
         return "frames"

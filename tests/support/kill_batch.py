@@ -1,7 +1,7 @@
 """Kill a batch at random moments and start it again until it is done: `python tests/support/kill_batch.py --kills 20`.
 
-Each kill is a SIGKILL to the whole process group of a batch that is at work: the command, the workflow, its jobs. A batch that
-was done before its kill counts for nothing; the next one begins in an empty folder. What must hold:
+Each kill is a SIGKILL to the whole process group of a batch that is at work: the command, the workflow, its jobs. A
+batch that was done before its kill counts for nothing; the next one begins in an empty folder. What must hold:
 
 * nothing of a killed batch goes on working;
 * what was finished once is never made again;
@@ -40,15 +40,21 @@ if sys.argv[1] == "few":
     few = {name: job for name, job in plan.runs.items() if job.spec["variant"] in ("unet", "floor-constant")}
     plan = replace(plan, runs=few, notebooks={})
 else:
-    for spec in (RunSpec("dual", "dual", "streets", "smoke"), RunSpec("start", "unet", "rooms", "smoke", 1, {"steps": 200})):
+    unet = RunSpec("start", "unet", "rooms", "smoke", 1, {"steps": 200})
+    for spec in (RunSpec("dual", "dual", "streets", "smoke"), unet):
         add_run(spec, plan.runs, Store())
 plan = replace(plan, threads=1, checkpoint_seconds=0.5)
 sys.exit(run_batch(plan, jobs=2, console=Console(width=160)))
 """
-FINAL = ("runs/*/record.json", "runs/.batch/*/*.done")             # what says that a run or a notebook is finished
-OWN = ("log.txt", ".lock", "provenance.json", "batch.txt")          # of a run and of this script: they tell times and processes
-PATIENCE = 15.0          # seconds: a kernel needs a moment to see that its parent is gone
-WORK = {"cell": "in a notebook", "loss": "in a training", "preparing": "before a first step", "starting": "as a job began"}
+FINAL = ("runs/*/record.json", "runs/.batch/*/*.done")  # what says that a run or a notebook is finished
+OWN = ("log.txt", ".lock", "provenance.json", "batch.txt")  # of a run and of this script: they tell times and processes
+PATIENCE = 15.0  # seconds: a kernel needs a moment to see that its parent is gone
+WORK = {
+    "cell": "in a notebook",
+    "loss": "in a training",
+    "preparing": "before a first step",
+    "starting": "as a job began",
+}
 AT_WORK = ("in a notebook", "in a training")
 Start = Callable[[Path], subprocess.Popen]
 
@@ -59,7 +65,10 @@ def start(folder: Path, which: str = "all") -> subprocess.Popen:
     places = {"DEPTHLIB_STORE": str(folder / "runs"), "DEPTHLIB_OUT": str(folder / "results")}
     with open(folder / "batch.txt", "ab") as output:
         return subprocess.Popen(
-            [sys.executable, "-c", BATCH, which], start_new_session=True, stdout=output, stderr=subprocess.STDOUT,
+            [sys.executable, "-c", BATCH, which],
+            start_new_session=True,
+            stdout=output,
+            stderr=subprocess.STDOUT,
             env=os.environ | places,
         )
 
@@ -70,7 +79,8 @@ def start_few(folder: Path) -> subprocess.Popen:
 
 
 def torture(folder: Path, start: Start, *, kills: int, longest: float, seed: int = 0) -> tuple[list[str], str]:
-    """Kill batches `kills` times, at random within `longest` seconds of their start, every second one while a job is at work.
+    """Kill batches `kills` times, at random within `longest` seconds of their start, every second one while a job is at
+    work.
 
     Returns:
         what is wrong, nothing if all is well; and a sentence about the moments of the kills.
@@ -96,12 +106,13 @@ def torture(folder: Path, start: Start, *, kills: int, longest: float, seed: int
                 process.wait()
             wrong += survivors(broken) + made_again(known, broken)
             known = finished(broken)
-        if process.returncode or start(broken).wait():              # once more: now there is nothing to do
+        if process.returncode or start(broken).wait():  # once more: now there is nothing to do
             wrong.append(f"a batch that was started again failed: {(broken / 'batch.txt').read_text()}")
         wrong += made_again(known, broken) + differences(whole, broken)
     told = ", ".join(f"{count} {work}" for work, count in hits.most_common())
     return wrong, (
-        f"{sum(hits.values())} kills ({told}); {batches} batches in {starts} starts, {len(known)} runs and notebooks in each; "
+        f"{sum(hits.values())} kills ({told}); {batches} batches in {starts} starts, {len(known)} runs and notebooks "
+        f"in each; "
         f"undisturbed {undisturbed:.0f} s, in all {time.monotonic() - began:.0f} s"
     )
 
@@ -119,7 +130,9 @@ def made_again(known: dict[Path, tuple[int, int]], folder: Path) -> list[str]:
 
 
 def _over(process: subprocess.Popen, folder: Path, seconds: float, *, at_work: bool) -> bool:
-    """Wait `seconds`, or with `at_work` a third of that after a job began to train or to execute; True if the process ended first."""
+    """Wait `seconds`, or with `at_work` a third of that after a job began to train or to execute; True if the process
+    ended first.
+    """
     while at_work and process.poll() is None and _work(folder) not in AT_WORK:
         time.sleep(0.05)
     try:
@@ -144,7 +157,10 @@ def processes(folder: Path) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         try:
-            if process.environ().get("DEPTHLIB_STORE") == str(folder / "runs") and process.status() != psutil.STATUS_ZOMBIE:
+            if (
+                process.environ().get("DEPTHLIB_STORE") == str(folder / "runs")
+                and process.status() != psutil.STATUS_ZOMBIE
+            ):
                 found.append(process)
         except psutil.Error:
             continue
@@ -173,11 +189,17 @@ def differences(whole: Path, broken: Path) -> list[str]:
 
 
 def _files(folder: Path) -> dict[str, bytes]:
-    """All files that are to be the same each time, by name. The workflow's own folder is its own affair, but for its marks."""
+    """All files that are to be the same each time, by name. The workflow's own folder is its own affair, but for its
+    marks.
+    """
     paths = (path for path in sorted(folder.rglob("*")) if path.is_file() and path.name not in OWN)
     names = {path.relative_to(folder).as_posix(): path for path in paths}
-    marks = {f"runs/.batch/{name.rsplit('/')[-1].split('.')[0]}": b"" for name in names if name.endswith(".done")}   # not its key: that
-    return marks | {name: _content(path) for name, path in names.items() if not name.startswith("runs/.batch/")}     # covers the folder
+    marks = {
+        f"runs/.batch/{name.rsplit('/')[-1].split('.')[0]}": b"" for name in names if name.endswith(".done")
+    }  # not its key: that
+    return marks | {
+        name: _content(path) for name, path in names.items() if not name.startswith("runs/.batch/")
+    }  # covers the folder
 
 
 def _content(path: Path) -> bytes:
@@ -198,6 +220,8 @@ if __name__ == "__main__":
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
-        problems, told = torture(Path(place), start, kills=arguments.kills, longest=arguments.longest, seed=arguments.seed)
+        problems, told = torture(
+            Path(place), start, kills=arguments.kills, longest=arguments.longest, seed=arguments.seed
+        )
     print("\n".join([told, *(problems or ["all is well"])]))
     sys.exit(bool(problems))

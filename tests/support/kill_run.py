@@ -1,4 +1,5 @@
-"""Stop a single run at random moments and start it again until it is done: `python tests/support/kill_run.py --kills 20`.
+"""Stop a single run at random moments and start it again until it is done: `python tests/support/kill_run.py --kills
+20`.
 
 Each stop is SIGKILL, SIGTERM or SIGINT, in turn, for the process group of `depthlib run`. What must hold:
 
@@ -52,7 +53,12 @@ def start(folder: Path) -> subprocess.Popen:
     environment |= {"DEPTHLIB_STORE": str(folder / "runs"), "OMP_NUM_THREADS": "1"}
     with open(folder / "log.txt", "wb") as output:
         return subprocess.Popen(
-            [sys.executable, "-c", COMMAND], cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
+            [sys.executable, "-c", COMMAND],
+            cwd=folder,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
 
 
@@ -78,7 +84,7 @@ def torture(folder: Path, *, kills: int, seed: int = 0) -> tuple[list[str], str]
             status, log = process.wait(), (broken / "log.txt").read_text()
             hits[f"{number.name} {'in the training' if (broken / 'at').exists() else 'before it'}"] += 1
             wrong += survivors(broken)
-            at_work = (broken / "at").exists() and "/runs/start-unet" not in log         # the last line of a run that is done
+            at_work = (broken / "at").exists() and "/runs/start-unet" not in log  # the last line of a run that is done
             if number != signal.SIGKILL and at_work and (status != STATUS[number] or "stopped; the same" not in log):
                 wrong.append(f"{number.name}: found status {status} and {log!r}")
             continue
@@ -95,10 +101,16 @@ def differences(whole: Path, broken: Path, status: int) -> list[str]:
     if status:
         return [f"a run that was started again failed: {(broken / 'log.txt').read_text()}"]
     a, b = (
-        {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.name not in OWN}
+        {
+            path.relative_to(folder): path.read_bytes()
+            for path in folder.rglob("*")
+            if path.is_file() and path.name not in OWN
+        }
         for folder in (whole, broken)
     )
-    return [f"{name} is not as in the undisturbed run" for name in sorted(a.keys() | b.keys()) if a.get(name) != b.get(name)]
+    return [
+        f"{name} is not as in the undisturbed run" for name in sorted(a.keys() | b.keys()) if a.get(name) != b.get(name)
+    ]
 
 
 if __name__ == "__main__":

@@ -3,7 +3,9 @@
 import torch
 
 
-def pair(batch: int = 3, height: int = 13, width: int = 17, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def pair(
+    batch: int = 3, height: int = 13, width: int = 17, seed: int = 0
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Depths of 1 to 20 m off by up to a factor of 2, and a mask of 80 %; zeros and NaN lie under the mask."""
     rng = torch.Generator().manual_seed(seed)
     target = 1 + 19 * torch.rand(batch, 1, height, width, generator=rng, dtype=torch.float64)

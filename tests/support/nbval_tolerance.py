@@ -1,4 +1,5 @@
-"""pytest plugin: run executed notebooks again with nbval, compare numbers within a stated tolerance, believe no stale file.
+"""pytest plugin: run executed notebooks again with nbval, compare numbers within a stated tolerance, believe no stale
+file.
 
     pytest --nbval --nbval-current-env --nbval-cell-timeout 300 -n 2 --dist loadscope results/smoke
 
@@ -6,8 +7,8 @@
   absolute margin, for differences that ought to be zero. Nothing else of the cell may change. Cells without such a tag
   stay exact. Write a number apart from its unit ("0.12 m"): what is glued to letters is text.
 - Before anything runs, the gate refuses files that are unfinished, failed or stale.
-- Results are written to a fresh folder (`DEPTHLIB_OUT`), the runs of `--notebook-runs` or else the committed ones are used, none is
-  trained again (`DEPTHLIB_TRAIN=never`).
+- Results are written to a fresh folder (`DEPTHLIB_OUT`), the runs of `--notebook-runs` or else the committed ones are
+  used, none is trained again (`DEPTHLIB_TRAIN=never`).
 - Pictures are not compared, nor is their size; that there is one, and the caption under it, is.
 
 nbval has no hook for this: `compare_outputs` and `collect` are replaced, which is why its version is pinned.
@@ -33,7 +34,7 @@ from depthlib.course.notebooks.gate import check_executed
 
 NUMBER = r"(?<![\w.#])[-+\u2212]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|nan|NaN|inf|Infinity)(?!\w|\.\d)"
 IN_TEXT = re.compile(f"(?P<number>{NUMBER})")
-IN_HTML = re.compile(f"<[^<>]*>|(?P<number>{NUMBER})")              # what stands inside a tag is not a result
+IN_HTML = re.compile(f"<[^<>]*>|(?P<number>{NUMBER})")  # what stands inside a tag is not a result
 TEXT = {"text/plain": IN_TEXT, "text/markdown": IN_TEXT, "text/latex": IN_TEXT, "text/html": IN_HTML}
 TAG = re.compile(r"nbval-(?P<kind>[ra]tol)=(?P<value>.*)")
 PICTURES = ("image/png", "image/jpeg")
@@ -48,7 +49,9 @@ class Tolerance:
 
     @classmethod
     def of(cls, tags: Iterable[str]) -> Tolerance | None:
-        """What a cell's tags say; None if they say nothing. Raises ValueError for a tag that is not a number in [0, 1)."""
+        """What a cell's tags say; None if they say nothing. Raises ValueError for a tag that is not a number in [0,
+        1).
+        """
         given: dict[str, float] = {}
         for tag in tags:
             if match := TAG.fullmatch(tag):
@@ -68,7 +71,8 @@ class Tolerance:
 
 
 def snap(new: str, stored: str, tolerance: Tolerance, pattern: re.Pattern[str] = IN_TEXT) -> tuple[str, str, list[str]]:
-    """Both texts with runs of blanks and rules shortened, and with the stored spelling for numbers that are close enough.
+    """Both texts with runs of blanks and rules shortened, and with the stored spelling for numbers that are close
+    enough.
 
     They are equal exactly if nothing but such numbers differed. The list says which numbers were too far off.
     """
@@ -96,7 +100,7 @@ def compare_outputs(cell: IPyNbCell, new: list, stored: list, skip_compare: tupl
     tolerance = Tolerance.of(cell.cell.metadata.get("tags", []))
     new, stored = ([copy.deepcopy(o) for o in outputs if not _is_wiped_bar(o)] for outputs in (new, stored))
     wrong: list[str] = []
-    for a, b in zip(new, stored, strict=False):         # other lengths fail in nbval's own comparison
+    for a, b in zip(new, stored, strict=False):  # other lengths fail in nbval's own comparison
         _forget_picture(a, b)
         if tolerance is None:
             continue
@@ -105,7 +109,9 @@ def compare_outputs(cell: IPyNbCell, new: list, stored: list, skip_compare: tupl
             wrong += found
         for mime, pattern in TEXT.items():
             if mime in a.get("data", {}) and mime in b.get("data", {}):
-                a.data[mime], b.data[mime], found = snap(_joined(a.data[mime]), _joined(b.data[mime]), tolerance, pattern)
+                a.data[mime], b.data[mime], found = snap(
+                    _joined(a.data[mime]), _joined(b.data[mime]), tolerance, pattern
+                )
                 wrong += found
     equal = exact_comparison(cell, new, stored, skip_compare)
     if not equal:
@@ -114,7 +120,9 @@ def compare_outputs(cell: IPyNbCell, new: list, stored: list, skip_compare: tupl
 
 
 def _is_wiped_bar(output: object) -> bool:
-    """A progress bar that has taken itself away again: it appears where frames are rendered, and not where they are in the cache."""
+    """A progress bar that has taken itself away again: it appears where frames are rendered, and not where they are in
+    the cache.
+    """
     if output.output_type != "stream" or output.name != "stderr" or "\n" in output.text:
         return False
     return not output.text.rstrip("\r").rpartition("\r")[2].strip()
@@ -125,7 +133,9 @@ def collect(file: IPyNbFile):
     path = Path(file.path)
     source = Path(file.config.getoption("notebook_sources") or paths.notebooks_dir()) / path.name
     if problems := check_executed(path, source):
-        raise pytest.Collector.CollectError(f"{path.name} is refused\n" + "\n".join(f"- {problem}" for problem in problems))
+        raise pytest.Collector.CollectError(
+            f"{path.name} is refused\n" + "\n".join(f"- {problem}" for problem in problems)
+        )
     yield from all_cells(file)
 
 
@@ -134,14 +144,17 @@ exact_comparison, all_cells = IPyNbCell.compare_outputs, IPyNbFile.collect
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--notebook-sources", default=None, help="folder of the source notebooks (default: notebooks/)")
-    parser.addoption("--notebook-runs", default=None, help="run store of the notebooks (default: none, the committed runs serve)")
+    parser.addoption(
+        "--notebook-runs", default=None, help="run store of the notebooks (default: none, the committed runs serve)"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     IPyNbCell.compare_outputs, IPyNbFile.collect = compare_outputs, collect
     config.stash[OUT] = tempfile.mkdtemp(prefix="depthlib-check-")
     os.environ |= {
-        "DEPTHLIB_OUT": config.stash[OUT], "DEPTHLIB_TRAIN": "never",
+        "DEPTHLIB_OUT": config.stash[OUT],
+        "DEPTHLIB_TRAIN": "never",
         "DEPTHLIB_STORE": config.getoption("notebook_runs") or os.path.join(config.stash[OUT], "runs"),
     }
 
@@ -172,5 +185,7 @@ def _forget_picture(new: dict, stored: dict) -> None:
     """Where both show a picture, its repr ("<Figure size 720x300 with 2 Axes>") says nothing that has to be equal."""
     both = (new.get("data", {}), stored.get("data", {}))
     for data in both:
-        if all(any(name in d for name in PICTURES) for d in both) and re.fullmatch(r"<.*>", _joined(data.get("text/plain", ""))):
+        if all(any(name in d for name in PICTURES) for d in both) and re.fullmatch(
+            r"<.*>", _joined(data.get("text/plain", ""))
+        ):
             data["text/plain"] = "<picture>"

@@ -16,9 +16,17 @@ def lesson(**changed: str) -> nbformat.NotebookNode:
     """A small notebook; `changed` replaces the source of cells by id."""
     cells = [
         new_markdown_cell("# A lesson", id="title"),
-        cell('profile = "smoke"  # how large\nsteps = 2\nlr = 0.5\nseeds = [0, 1]\nfolder = None', "parameters", "parameters"),
-        cell("import os\nfrom pathlib import Path\nprint(os.environ.get('OMP_NUM_THREADS'), seeds, folder, Path.cwd().name)",
-             "settings", "nbval-ignore-output"),
+        cell(
+            'profile = "smoke"  # how large\nsteps = 2\nlr = 0.5\nseeds = [0, 1]\nfolder = None',
+            "parameters",
+            "parameters",
+        ),
+        cell(
+            "import os\nfrom pathlib import Path\nprint(os.environ.get('OMP_NUM_THREADS'), seeds, folder, "
+            "Path.cwd().name)",
+            "settings",
+            "nbval-ignore-output",
+        ),
         cell("print(f'loss {0.1234 * lr * 2:.4f}, delta1 {98.76:.1f} %')", "numbers", "nbval-rtol=1e-2"),
         cell("for i in range(3):\n    print(f'\\rstep {i}', end='')", "bar"),
         cell("print('3 seeds', flush=True)", "exact"),

@@ -14,11 +14,11 @@ THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> None:
     known = early_config.known_args_namespace
-    if not hasattr(known, "numprocesses"):      # `-p no:xdist`
+    if not hasattr(known, "numprocesses"):  # `-p no:xdist`
         return
     processes = known.numprocesses or 1
     if not known.file_or_dir and not known.usepdb and not any(arg.startswith(("-n", "--numprocesses")) for arg in args):
         processes = PROCESSES
         args[:] = ["-n", str(PROCESSES), "--dist", "loadscope", *args]
-    for name in THREADS:        # set before the processes start, which read it once
+    for name in THREADS:  # set before the processes start, which read it once
         os.environ.setdefault(name, str(max(1, (os.cpu_count() or 1) // processes)))

@@ -12,7 +12,9 @@ def grey(image: torch.Tensor) -> torch.Tensor:
     return (image * torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)).sum(0, keepdim=True) * 255
 
 
-def warp_errors(left: torch.Tensor, right: torch.Tensor, disparity: torch.Tensor, valid: torch.Tensor) -> tuple[float, float]:
+def warp_errors(
+    left: torch.Tensor, right: torch.Tensor, disparity: torch.Tensor, valid: torch.Tensor
+) -> tuple[float, float]:
     """Mean absolute grey difference of the right image to the left one, warped and not, over the pixels of the warp."""
     warped, visible = warp_disparity(grey(right)[None], disparity[None])
     seen = visible[0] & valid

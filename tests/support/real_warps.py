@@ -13,7 +13,9 @@ def grey(image: torch.Tensor) -> torch.Tensor:
 
 
 def warped_and_still(item: dict, source: torch.Tensor, T_source_current: torch.Tensor) -> tuple[float, float]:
-    """Mean difference of grey levels where the view's pixels fall into the source (its nearest pixel); and without a warp."""
+    """Mean difference of grey levels where the view's pixels fall into the source (its nearest pixel); and without a
+    warp.
+    """
     current, source = grey(item["image"]), grey(source)
     pixels, z = reproject(item["depth"][None], item["K"][None], T_source_current[None])
     mask = item["valid"][None] & (z > 0) & inside(pixels, *source.shape[-2:])

@@ -38,8 +38,12 @@ def fill(folder: Path, papers: Path, patch: pytest.MonkeyPatch) -> None:
     matplotlib.use("agg")
     for lesson, title in zip(LESSONS, ("Start: here", f"Evil {EVIL}: rest"), strict=True):
         outputs = []
-        patch.setattr("IPython.display.display", lambda item, metadata=None, raw=False, to=outputs: to.append(
-            new_output("display_data", item if raw else {"text/markdown": item.data}, metadata=metadata or {})))
+        patch.setattr(
+            "IPython.display.display",
+            lambda item, metadata=None, raw=False, to=outputs: to.append(
+                new_output("display_data", item if raw else {"text/markdown": item.data}, metadata=metadata or {})
+            ),
+        )
         report = Report(lesson.notebook, "quick", folder)
         report.figure(drawing(), "second", CAPTION, alt=EVIL)
         report.table(table(), "table1", CAPTION)
@@ -69,10 +73,13 @@ def drawing():
 
 
 def table() -> pd.DataFrame:
-    return pd.DataFrame({
-        "method": ["b10", "b9", EVIL, "a|c"], "abs_rel ↓": ["0.300 ± 0.010", "0.020 ± 0.001", None, "1,200.5"],
-        'a "quoted" <heading>': [3, 20, 100, 1],
-    })
+    return pd.DataFrame(
+        {
+            "method": ["b10", "b9", EVIL, "a|c"],
+            "abs_rel ↓": ["0.300 ± 0.010", "0.020 ± 0.001", None, "1,200.5"],
+            'a "quoted" <heading>': [3, 20, 100, 1],
+        }
+    )
 
 
 def evil_papers(folder: Path) -> Path:

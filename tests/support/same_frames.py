@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-SMALL = (51.84, 51.84, 31.5, 23.5)        # fx, fy, cx, cy of rooms of 48 x 64 pixels
+SMALL = (51.84, 51.84, 31.5, 23.5)  # fx, fy, cx, cy of rooms of 48 x 64 pixels
 ALL = ("current", "previous", "next")
 
 
@@ -14,7 +14,10 @@ def image_bytes(image: torch.Tensor) -> torch.Tensor:
 
 def same_frame(item: dict, sample: dict, step: float, colour: float = 1e-6) -> None:
     """Depth within half a step of the format, the same mask, and colours within the picture's compression."""
-    assert torch.equal(item["valid"], sample["valid"]) and (item["depth"] - sample["depth"]).abs().max() <= step / 2 * 1.001
+    assert (
+        torch.equal(item["valid"], sample["valid"])
+        and (item["depth"] - sample["depth"]).abs().max() <= step / 2 * 1.001
+    )
     assert (item["image"] - sample["image"]).abs().mean() <= colour
     if "K" in item:
         torch.testing.assert_close(item["K"], sample["K"], atol=1e-4, rtol=0)

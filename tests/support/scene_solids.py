@@ -27,18 +27,26 @@ def random_solids(seed: int, count: int = 12) -> Scene:
     scene = Scene("rooms", seed, ambient_up=(1.0, 1.0, 1.0), ambient_down=(1.0, 1.0, 1.0))
     for i in range(count):
         frame = Frame(
-            scene, (dice.uniform(-2, 2), dice.uniform(2.5, 7), dice.uniform(-1.2, 1.2)), turn(dice.uniform(0, 6)), 0, i + 1
+            scene,
+            (dice.uniform(-2, 2), dice.uniform(2.5, 7), dice.uniform(-1.2, 1.2)),
+            turn(dice.uniform(0, 6)),
+            0,
+            i + 1,
         )
         frame = frame.tilted(dice.uniform(-1.5, 1.5)).at(0, 0, 0, dice.uniform(0, 6))
         size = tuple(dice.uniform(0.1, 1.5) for _ in range(3))
         profile = (None, CYLINDER, ELLIPSOID, CONE, taper(0.4))[i % 5]
-        frame.box((0, 0, 0), size, GREY) if profile is None else frame.round((0, 0, 0), size, GREY, profile, "xyz"[i % 3])
+        frame.box((0, 0, 0), size, GREY) if profile is None else frame.round(
+            (0, 0, 0), size, GREY, profile, "xyz"[i % 3]
+        )
     scene.cameras["current"] = look((0.0, 0.0, 0.0), 0.1, -0.05, 0.02)
     return scene
 
 
 def walk(solids: list[Solid], origin: np.ndarray, directions: np.ndarray, far: float, steps: int) -> np.ndarray:
-    """First parameter at which each ray [N, 3] is inside of any solid: small steps, then bisection. Infinite if none."""
+    """First parameter at which each ray [N, 3] is inside of any solid: small steps, then bisection. Infinite if
+    none.
+    """
     t = np.linspace(0, far, steps)
     taken = np.zeros((len(directions), steps), dtype=bool)
     for solid in solids:

@@ -7,12 +7,7 @@ from torch import nn
 
 from depthlib.models import create_model
 
-SMALL = {
-    "unet": {"width": 8},
-    "unetpp": {"width": 8},
-    "anu": {"width": 8},
-    "fcrn": {"width": 0.125},
-}
+SMALL = {"unet": {"width": 8}, "unetpp": {"width": 8}, "anu": {"width": 8}, "fcrn": {"width": 0.125}}
 
 
 def small(name: str, **options) -> nn.Module:

@@ -5,7 +5,14 @@ from depthlib.runs.store import RunSpec
 from depthlib.scenes.sets import scenes
 
 SPEC = RunSpec("start", "unet", "rooms", "smoke")
-FILES = ("record.json", "provenance.json", "weights.safetensors", "scores/metric.json", "scores/median.json", "scores/metric.safetensors")
+FILES = (
+    "record.json",
+    "provenance.json",
+    "weights.safetensors",
+    "scores/metric.json",
+    "scores/median.json",
+    "scores/metric.safetensors",
+)
 
 
 def scenes_of(count):

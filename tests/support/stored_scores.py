@@ -26,8 +26,11 @@ def records() -> tuple[RunRecord, ...]:
 
     return tuple(
         RunRecord(
-            Path(), run | {"spec": run["spec"] | {"profile": "standard"}}
-            | {"tests": {name: scores(test) for name, test in run["tests"].items()}}, {},
+            Path(),
+            run
+            | {"spec": run["spec"] | {"profile": "standard"}}
+            | {"tests": {name: scores(test) for name, test in run["tests"].items()}},
+            {},
         )
         for run in index["runs"]
     )

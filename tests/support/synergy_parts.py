@@ -39,7 +39,13 @@ class Frames(torch.utils.data.Dataset):
         depth = 1 + 8 * torch.rand(1, 32, 64, generator=generator)
         labels = torch.randint(13, (32, 64), generator=generator)
         image = torch.rand(3, 32, 64, generator=generator)
-        return {"image": image, "depth": depth, "valid": depth > 0, "semantics": labels, "name": f"rooms/test/{index:06d}"}
+        return {
+            "image": image,
+            "depth": depth,
+            "valid": depth > 0,
+            "semantics": labels,
+            "name": f"rooms/test/{index:06d}",
+        }
 
 
 def state(module):

@@ -19,11 +19,19 @@ from depthlib.data.transforms import (
 from depthlib.geometry import backproject, invert_pose, normals_from_depth, pixel_grid, project, viewing_rays
 
 H, W = 48, 72
-NORMAL, DISTANCE = (0.12, -0.08, -1.0), -4.0        # of the wall: NORMAL . X = DISTANCE in the current camera
+NORMAL, DISTANCE = (0.12, -0.08, -1.0), -4.0  # of the wall: NORMAL . X = DISTANCE in the current camera
 BASELINE = 0.3
-RANDOM = Compose((RandomFlip(0.5), RandomRotate(), RandomTranslate(), RandomScaleCrop(), RandomCrop((40, 60)),
-                  ColourJitter((0.8, 1.2), (0.8, 1.2), (0.7, 1.3), (-0.1, 0.1), (0.9, 1.1), p=0.7),
-                  Resize((30, 44), {"low": (15, 22)})))
+RANDOM = Compose(
+    (
+        RandomFlip(0.5),
+        RandomRotate(),
+        RandomTranslate(),
+        RandomScaleCrop(),
+        RandomCrop((40, 60)),
+        ColourJitter((0.8, 1.2), (0.8, 1.2), (0.7, 1.3), (-0.1, 0.1), (0.9, 1.1), p=0.7),
+        Resize((30, 44), {"low": (15, 22)}),
+    )
+)
 
 
 def _pose(x: float, y: float, z: float, yaw: float) -> Tensor:
@@ -33,7 +41,7 @@ def _pose(x: float, y: float, z: float, yaw: float) -> Tensor:
 
 def _seen(T_camera_current: Tensor, K: Tensor) -> tuple[Tensor, Tensor]:
     """Picture and depth of the wall from a camera, in closed form; the colour is a smooth function of the place."""
-    T = invert_pose(T_camera_current)               # camera into current
+    T = invert_pose(T_camera_current)  # camera into current
     rays = viewing_rays(K[None], H, W)[0]
     normal = torch.tensor(NORMAL, dtype=torch.float64)
     turned = torch.einsum("ij,jhw->ihw", T[:3, :3], rays)
@@ -50,20 +58,32 @@ def _outside(pixels: Tensor, size: tuple[int, int] = (H, W), by: float = 0.01) -
 
 
 def wall(dtype: torch.dtype = torch.float64) -> dict:
-    """A slanted wall with holes in its labels, seen by four cameras. `instances` numbers the pixels, so that every test can see
-    from where a pixel came."""
+    """A slanted wall with holes in its labels, seen by four cameras. `instances` numbers the pixels, so that every test
+    can see from where a pixel came.
+    """
     K = torch.tensor([[60.0, 0.4, 33.7], [0, 55.0, 25.2], [0, 0, 1]], dtype=torch.float64)
-    poses = {"previous": _pose(0.05, 0.02, 0.15, 0.02), "next": _pose(-0.06, 0.01, -0.12, -0.03),
-             "right": _pose(-BASELINE, 0, 0, 0)}
+    poses = {
+        "previous": _pose(0.05, 0.02, 0.15, 0.02),
+        "next": _pose(-0.06, 0.01, -0.12, -0.03),
+        "right": _pose(-BASELINE, 0, 0, 0),
+    }
     image, depth = _seen(torch.eye(4, dtype=torch.float64), K)
     valid = torch.rand(1, H, W, generator=torch.Generator().manual_seed(3)) > 0.2
     points = torch.randint(0, H, (40, 4), generator=torch.Generator().manual_seed(4))
     far = (depth[0, points[:, 0], points[:, 1]] - depth[0, points[:, 2], points[:, 3]]).sign().long()
     sample = {
-        "image": image, "K": K, "depth": torch.where(valid, depth, 0), "valid": valid, "depth_true": depth, "defect": ~valid,
-        "semantics": (torch.arange(H * W).view(H, W) // 7) % 5, "instances": torch.arange(H * W).view(H, W) + 2**24,
-        "normals": normals_from_depth(depth[None], K[None])[0], "disparity": K[0, 0] * BASELINE / depth,
-        "baseline": torch.tensor(BASELINE, dtype=torch.float64), "name": "wall",
+        "image": image,
+        "K": K,
+        "depth": torch.where(valid, depth, 0),
+        "valid": valid,
+        "depth_true": depth,
+        "defect": ~valid,
+        "semantics": (torch.arange(H * W).view(H, W) // 7) % 5,
+        "instances": torch.arange(H * W).view(H, W) + 2**24,
+        "normals": normals_from_depth(depth[None], K[None])[0],
+        "disparity": K[0, 0] * BASELINE / depth,
+        "baseline": torch.tensor(BASELINE, dtype=torch.float64),
+        "name": "wall",
         "pairs": torch.cat([points, far[:, None]], dim=1),
     }
     for view, T in poses.items():

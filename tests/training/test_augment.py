@@ -18,9 +18,9 @@ def coloured(share, step=0, flip=0.0):
 def test_a_share_of_the_images_is_coloured():
     after, before = coloured(0.3)
     changed = (after != before).flatten(1).any(dim=1)
-    assert 40 < changed.sum() < 80                          # 60 +- 3 standard deviations
+    assert 40 < changed.sum() < 80  # 60 +- 3 standard deviations
     whole = coloured(1.0)[0]
-    assert torch.equal(after[changed], whole[changed])      # the coloured ones are coloured as ever
+    assert torch.equal(after[changed], whole[changed])  # the coloured ones are coloured as ever
     other = (coloured(0.3, step=1)[0] != before).flatten(1).any(dim=1)
     assert not torch.equal(changed, other)
     assert torch.equal(coloured(0.0)[0], before)

@@ -13,11 +13,17 @@ def batch_of(n=64):
 
 
 def labels_of(image):
-    """All that lives on the pixel grid, in the shapes and types of the datasets, each told by its own pixel of the image."""
+    """All that lives on the pixel grid, in the shapes and types of the datasets, each told by its own pixel of the
+    image.
+    """
     red, green, blue = image.unbind(1)
     return {
-        "depth": red[:, None] + 1, "valid": red[:, None] > 0.5, "depth_true": green[:, None] + 2, "defect": green[:, None] > 0.5,
-        "semantics": (13 * blue).long(), "instances": (1000 * blue).long(),
+        "depth": red[:, None] + 1,
+        "valid": red[:, None] > 0.5,
+        "depth_true": green[:, None] + 2,
+        "defect": green[:, None] > 0.5,
+        "semantics": (13 * blue).long(),
+        "instances": (1000 * blue).long(),
     }
 
 
@@ -36,9 +42,10 @@ def test_flip_keeps_pixels_labels_and_rays_together():
     assert not torch.equal(augment(batch, seed=0, step=1, flip=0.5, colour=0)["image"], out["image"])
 
 
-@pytest.mark.parametrize(("name", "channels", "words"), [
-    ("right", 3, "right: found a stereo pair"), ("disparity", 1, "disparity: found disparity in pixels"),
-])
+@pytest.mark.parametrize(
+    ("name", "channels", "words"),
+    [("right", 3, "right: found a stereo pair"), ("disparity", 1, "disparity: found disparity in pixels")],
+)
 def test_flip_refuses_what_it_would_spoil(name, channels, words):
     batch = batch_of() | {name: torch.rand(64, channels, 4, 6)}
     with pytest.raises(ValueError, match=words):

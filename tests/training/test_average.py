@@ -41,7 +41,7 @@ def run(model, average, steps, others=(), first=0):
         for other in others:
             other.update_parameters(model)
         history.append({name: value.clone() for name, value in model.state_dict().items()})
-    return history,
+    return (history,)
 
 
 @pytest.mark.parametrize("decay", [0.0, 0.5, 0.999])
@@ -58,7 +58,7 @@ def test_the_average_is_its_formula(decay):
         if value.is_floating_point():
             torch.testing.assert_close(value.double(), expected[name], rtol=1e-5, atol=1e-6)
         else:
-            assert torch.equal(value, history[-1][name])            # counters count, they have no mean
+            assert torch.equal(value, history[-1][name])  # counters count, they have no mean
     assert int(average.state_dict()["values"]["seen"][0]) == 30
 
 
@@ -69,7 +69,7 @@ def test_a_late_average_is_that_of_torch():
     average = WeightAverage(model, 0.9)
     average.load_state_dict(average.state_dict() | {"updates": 10_000})
     other = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.9), use_buffers=True)
-    other.update_parameters(model)                                  # torch's first update copies
+    other.update_parameters(model)  # torch's first update copies
     run(model, average, 12, (other,))
     for name, value in other.module.state_dict().items():
         if value.is_floating_point():
@@ -88,7 +88,7 @@ def test_averaged_statistics_fit_the_averaged_weights():
         with torch.no_grad():
             model[0].weight.copy_(start + 0.05 * torch.randn_like(start))
         model[1].reset_running_stats()
-        model.train()(image)                                        # statistics of the present weights
+        model.train()(image)  # statistics of the present weights
         average.update(model)
     last = model[1].running_mean.clone(), model[1].running_var.clone()
     average.copy_to(model)
@@ -97,7 +97,7 @@ def test_averaged_statistics_fit_the_averaged_weights():
     mean, var = output.mean(dim=(0, 2, 3)), output.var(dim=(0, 2, 3))
     torch.testing.assert_close(model[1].running_mean, mean, rtol=1e-4, atol=1e-4)
     assert (last[0] - mean).abs().max() > 0.05
-    excess = 0.05**2 * image.var(dim=(0, 2, 3)).sum()       # variance of the weights times that of the image
+    excess = 0.05**2 * image.var(dim=(0, 2, 3)).sum()  # variance of the weights times that of the image
     torch.testing.assert_close(model[1].running_var - var, excess.expand(4), rtol=0.4, atol=0)
     assert (last[1] - var).abs().max() > 5 * excess
 
@@ -109,7 +109,7 @@ def test_a_resumed_average_ends_in_the_same_bits(tmp_path):
     checkpoint.save({"model": resumed.state_dict(), "average": average.state_dict()})
     torch.manual_seed(7)
     fresh = Net()
-    average = WeightAverage(fresh)                                  # as a new process has it, with other weights
+    average = WeightAverage(fresh)  # as a new process has it, with other weights
     saved = checkpoint.load(torch.device("cpu"))
     fresh.load_state_dict(saved["model"])
     average.load_state_dict(saved["average"])

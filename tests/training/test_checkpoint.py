@@ -21,7 +21,8 @@ def test_a_damaged_checkpoint_is_set_aside(tmp_path, caplog):
         assert checkpoint.load(torch.device("cpu")) is None and not checkpoint.path.exists()
         assert (tmp_path / f"c.pt.damaged-{number}").read_bytes() == damaged
         assert [record.getMessage() for record in caplog.records] == [
-            f"{checkpoint.path}: damaged (found another content than that of its checksum); set aside as c.pt.damaged-{number}, made again"
+            f"{checkpoint.path}: damaged (found another content than that of its checksum); set aside as "
+            f"c.pt.damaged-{number}, made again"
         ]
 
 
@@ -32,7 +33,10 @@ def test_a_checkpoint_never_executes_code_nor_advises_to(tmp_path, caplog, capsy
 
     Checkpoint(tmp_path / "c.pt").save({"step": Evil()})
     assert Checkpoint(tmp_path / "c.pt").load(torch.device("cpu")) is None
-    assert "c.pt: damaged (found other objects than tensors and numbers)" in caplog.text and "weights_only" not in caplog.text
+    assert (
+        "c.pt: damaged (found other objects than tensors and numbers)" in caplog.text
+        and "weights_only" not in caplog.text
+    )
     assert "executed" not in capsys.readouterr().out and (tmp_path / "c.pt.damaged-1").exists()
 
 

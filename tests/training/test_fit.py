@@ -85,7 +85,7 @@ def test_resumed_training_ends_in_the_same_bits(tmp_path, stop):
         pass
 
     def kill(step, loss, speed):
-        if step == stop + 1:        # after the checkpoint of step `stop` was written
+        if step == stop + 1:  # after the checkpoint of step `stop` was written
             raise Killed
 
     with pytest.raises(Killed):
@@ -136,9 +136,13 @@ def test_a_task_chooses_what_moves_and_how_fast():
     """A group brings its own rate, the schedule scales it, and what `prepare` freezes stays where it was."""
     torch.manual_seed(1)
     start = Linear()
-    moved, _ = train(Plan(steps=1, batch_size=4, lr=0.01, schedule="step", milestones=(0.0,), drop=0.1), task=TwoRates(L1))
+    moved, _ = train(
+        Plan(steps=1, batch_size=4, lr=0.01, schedule="step", milestones=(0.0,), drop=0.1), task=TwoRates(L1)
+    )
     assert torch.equal(moved.conv.bias, start.conv.bias)
-    assert (moved.conv.weight - start.conv.weight).abs().max().item() == pytest.approx(0.05, rel=1e-3)   # Adam's first step: the rate
+    assert (moved.conv.weight - start.conv.weight).abs().max().item() == pytest.approx(
+        0.05, rel=1e-3
+    )  # Adam's first step: the rate
 
 
 def test_clipping_bounds_the_step():
@@ -157,7 +161,7 @@ from test_fit import L1, Linear, Ramps, Supervised
 from depthlib.training.fit import Plan, fit
 from depthlib.training.parallel import join, rank_and_size
 
-class AllValid(Ramps):                      # else the shares of a batch have different weights, see depthlib.training.parallel
+class AllValid(Ramps):      # else the shares of a batch have different weights, see depthlib.training.parallel
     def __getitem__(self, index):
         return super().__getitem__(index) | {"valid": torch.ones(1, 8, 8, dtype=torch.bool)}
 
@@ -174,7 +178,9 @@ with open(f"{sys.argv[2]}/{rank}-of-{size}.json", "w") as file:
 
 @pytest.mark.slow
 def test_two_processes_train_as_one_does(tmp_path):
-    """torchrun with gloo on the CPU: the same losses and weights as one process with the same global batch, in both processes."""
+    """torchrun with gloo on the CPU: the same losses and weights as one process with the same global batch, in both
+    processes.
+    """
     script = tmp_path / "two.py"
     script.write_text(TWO)
     arguments = [script, Path(__file__).parent, tmp_path]

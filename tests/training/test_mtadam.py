@@ -76,7 +76,9 @@ def test_mtadam_does_not_see_the_scale_of_a_loss() -> None:
 
 @pytest.mark.slow
 def test_mtadam_stops_at_the_first_compromise_where_adam_serves_the_loudest() -> None:
-    """(x - 1)^2 and 10^4 (x + 1)^2: from 1 to -1 the two equally long gradients cancel; the minimum of the sum is at -1."""
+    """(x - 1)^2 and 10^4 (x + 1)^2: from 1 to -1 the two equally long gradients cancel; the minimum of the sum is at
+    -1.
+    """
     ends = {}
     for kind in (MTAdam, torch.optim.Adam):
         x = torch.tensor(3.0, dtype=F64, requires_grad=True)
@@ -113,10 +115,15 @@ def test_mtadam_leaves_what_no_loss_reaches_and_can_be_resumed() -> None:
     for a, b in zip(parameters, copies, strict=True):
         assert torch.equal(a, b)
     flat = torch.zeros(2, dtype=F64, requires_grad=True)
-    MTAdam([flat]).step([flat.sum() * 0, (flat - 1).square().sum()])  # the first loss says nothing: the second is the anchor
+    MTAdam([flat]).step(
+        [flat.sum() * 0, (flat - 1).square().sum()]
+    )  # the first loss says nothing: the second is the anchor
     assert (flat > 0).all()
-    for losses, ranks, message in (([], None, "at least one"), (toy_losses(parameters, x), (1.0,), "as many ranks"),
-                                   (toy_losses(parameters, x)[:2], None, "losses: found 2, expected 3 as before")):
+    for losses, ranks, message in (
+        ([], None, "at least one"),
+        (toy_losses(parameters, x), (1.0,), "as many ranks"),
+        (toy_losses(parameters, x)[:2], None, "losses: found 2, expected 3 as before"),
+    ):
         with pytest.raises(ValueError, match=message):
             optimizer.step(losses, ranks)
     for options in ({"lr": -1}, {"betas": (0.9, 0.999)}, {"betas": (0.9, 1.0, 0.9)}):

@@ -22,7 +22,12 @@ class Ramps(torch.utils.data.Dataset):
 
     def __getitem__(self, index: int) -> dict:
         image = torch.rand(3, 8, 8, generator=torch.Generator().manual_seed(index))
-        return {"image": image, "depth": 10 * image[:1], "valid": torch.ones(1, 8, 8, dtype=torch.bool), "name": str(index)}
+        return {
+            "image": image,
+            "depth": 10 * image[:1],
+            "valid": torch.ones(1, 8, 8, dtype=torch.bool),
+            "name": str(index),
+        }
 
 
 class TwoParts(nn.Module):
@@ -45,16 +50,26 @@ def weights(model: nn.Module) -> torch.Tensor:
 
 
 def test_adamw_with_warm_up_and_cosine_is_the_plain_loop() -> None:
-    plan = Plan(steps=9, batch_size=4, optimizer="adamw", lr=0.05, weight_decay=0.1, schedule="cosine", warmup=3, flip=0.0,
-                trunk_rate=0.1)
+    plan = Plan(
+        steps=9,
+        batch_size=4,
+        optimizer="adamw",
+        lr=0.05,
+        weight_decay=0.1,
+        schedule="cosine",
+        warmup=3,
+        flip=0.0,
+        trunk_rate=0.1,
+    )
     model, curve = train(plan)
     torch.manual_seed(1)
     own, data = TwoParts(), Ramps()
-    optimizer = torch.optim.AdamW([
-        {"params": own.trunk.parameters(), "lr": 0.005}, {"params": own.head.parameters(), "lr": 0.05},
-    ], weight_decay=0.1)
+    optimizer = torch.optim.AdamW(
+        [{"params": own.trunk.parameters(), "lr": 0.005}, {"params": own.head.parameters(), "lr": 0.05}],
+        weight_decay=0.1,
+    )
     rate = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda s: (s + 1) / 4 if s < 3 else (1 + math.cos(math.pi * (s - 3) / 6)) / 2,
+        optimizer, lambda s: (s + 1) / 4 if s < 3 else (1 + math.cos(math.pi * (s - 3) / 6)) / 2
     )
     for batch in BatchOrder(12, 4, 0, 0, 9):
         items = [data[i] for i in batch]
@@ -90,14 +105,14 @@ def test_the_average_of_the_weights_is_returned_also_after_a_resume(tmp_path) ->
     whole, _ = train(plan)
     torch.manual_seed(1)
     expected = weights(TwoParts())
-    for steps in range(1, 9):           # the weights after each step, of a training that was stopped there
+    for steps in range(1, 9):  # the weights after each step, of a training that was stopped there
         last, _ = train(Plan(steps=8, batch_size=4, lr=0.05), stop_after=steps)
         decay = min(0.5, steps / (9 + steps))
         expected = decay * expected + (1 - decay) * weights(last)
     torch.testing.assert_close(weights(whole), expected)
 
     checkpoint = Checkpoint(tmp_path / "c.pt", every_seconds=0)
-    train(plan, checkpoint=checkpoint, stop_after=5)            # its last checkpoint is that of step 4
+    train(plan, checkpoint=checkpoint, stop_after=5)  # its last checkpoint is that of step 4
     resumed, _ = train(plan, checkpoint=checkpoint)
     assert torch.equal(weights(resumed), weights(whole))
 
@@ -114,7 +129,9 @@ def test_transforms_change_every_epoch_and_workers_change_nothing(tmp_path) -> N
 
     class Watch(Supervised):
         def loss(self, model, batch):
-            seen.extend((name, image.flatten()[0].item()) for name, image in zip(batch["name"], batch["image"], strict=True))
+            seen.extend(
+                (name, image.flatten()[0].item()) for name, image in zip(batch["name"], batch["image"], strict=True)
+            )
             return super().loss(model, batch)
 
     torch.manual_seed(1)

@@ -17,12 +17,17 @@ def of_torch(schedule: str, warmup: int) -> list[float]:
     optimizer = torch.optim.SGD([torch.zeros(1)], lr=1.0)
     rest = STEPS - warmup
     own = {
-        "constant": lambda: LambdaLR(optimizer, lambda step: 1.0), "cosine": lambda: CosineAnnealingLR(optimizer, rest),
+        "constant": lambda: LambdaLR(optimizer, lambda step: 1.0),
+        "cosine": lambda: CosineAnnealingLR(optimizer, rest),
         "poly": lambda: PolynomialLR(optimizer, rest, 1.5),
         "step": lambda: MultiStepLR(optimizer, [math.ceil(share * rest) for share in (0.4, 0.75)], gamma=0.3),
     }[schedule]()
-    scheduler = own if warmup == 0 else SequentialLR(
-        optimizer, [LinearLR(optimizer, 1 / (warmup + 1), total_iters=warmup), own], milestones=[warmup],
+    scheduler = (
+        own
+        if warmup == 0
+        else SequentialLR(
+            optimizer, [LinearLR(optimizer, 1 / (warmup + 1), total_iters=warmup), own], milestones=[warmup]
+        )
     )
     rates = []
     for _ in range(STEPS):
@@ -47,7 +52,7 @@ def test_closed_forms():
     falling = [rate_factor("cosine", step, 4) for step in range(5)]
     assert falling == pytest.approx([1, 0.5 + 0.125**0.5, 0.5, 0.5 - 0.125**0.5, 0])
     assert rate_factor("cosine", 12, 20, warmup=4) == pytest.approx(0.5)
-    assert all(rate_factor(schedule, 4, 20, warmup=4) == 1.0 for schedule in SCHEDULES)   # the whole rate
+    assert all(rate_factor(schedule, 4, 20, warmup=4) == 1.0 for schedule in SCHEDULES)  # the whole rate
 
 
 def test_bad_arguments_say_what_is_wrong():
@@ -65,7 +70,9 @@ def test_schedules():
     torch_own = torch.optim.lr_scheduler.MultiStepLR(torch.optim.SGD([torch.zeros(1)], lr=1.0), [4, 7], gamma=0.1)
     for step in range(10):
         torch_own.optimizer.step()
-        assert rate_factor("step", step, 10, milestones=(0.4, 0.7), drop=0.1) == pytest.approx(torch_own.get_last_lr()[0])
+        assert rate_factor("step", step, 10, milestones=(0.4, 0.7), drop=0.1) == pytest.approx(
+            torch_own.get_last_lr()[0]
+        )
         torch_own.step()
     with pytest.raises(ValueError, match="schedule: found .linear"):
         rate_factor("linear", 0, 1)

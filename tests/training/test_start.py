@@ -37,12 +37,14 @@ LITE = {"encoder": "efficientnet_lite0", "pretrained": True}
 LOG = {"activation": "log", "min_depth": 0.5}
 CASES = {
     "unet": ("unet", {"width": 4, "max_depth": 10.0}),
-    "anuw": ("anu", {"width": 4, "max_depth": 40.0}), "anuw log": ("anu", {"width": 4, "max_depth": 40.0, **LOG}),
+    "anuw": ("anu", {"width": 4, "max_depth": 40.0}),
+    "anuw log": ("anu", {"width": 4, "max_depth": 40.0, **LOG}),
     "dacnn": ("dacnn", {"backbone": "efficientnet_lite0", "pretrained": True, "width": 0.125, "guidance_channels": 4}),
     "dacnn log": ("dacnn", {"backbone": "resnest14d", "width": 0.125, "guidance_channels": 4, **LOG}),
-    "mobile": ("mobile", LITE),                             # Table 2, in metres
-    "nnconv5": ("nnconv5", LITE | {"width": 0.125}),        # Table 1, norm and ReLU
-    "lr": ("lr_net", LITE | {"width": 0.125}), "dual": ("dual", {"encoder": "resnet18", "width": 0.125, "ratio": 2}),
+    "mobile": ("mobile", LITE),  # Table 2, in metres
+    "nnconv5": ("nnconv5", LITE | {"width": 0.125}),  # Table 1, norm and ReLU
+    "lr": ("lr_net", LITE | {"width": 0.125}),
+    "dual": ("dual", {"encoder": "resnet18", "width": 0.125, "ratio": 2}),
     "synergy": ("synergy", {"trunk": "efficientnet_lite0", "pretrained": True, "width": 1 / 16, "head_bias": True}),
     "synergy exp": ("synergy", {"width": 1 / 16, "head_bias": True, "activation": "exp", "min_depth": 0.1}),
     "fcrn": ("fcrn", {"width": 1 / 16, "head_bias": True}),
@@ -72,6 +74,6 @@ def test_networks_for_which_there_is_no_start_are_refused() -> None:
     with pytest.raises(ValueError, match="model: found Conv2d without a head"):
         start_at_median(nn.Conv2d(3, 1, 1), Labels([3.0]))
     with pytest.raises(ValueError, match="start_at: found a head without bias, expected one with bias=True"):
-        start_at_median(create_model("synergy", width=1 / 16), Labels([3.0]))       # the head of the paper
+        start_at_median(create_model("synergy", width=1 / 16), Labels([3.0]))  # the head of the paper
     with pytest.raises(ValueError, match="model: found EncDecResNet without a head"):
-        start_at_median(create_model("enc_dec_resnet", width=1 / 16), Labels([3.0]))        # relative depth alone
+        start_at_median(create_model("enc_dec_resnet", width=1 / 16), Labels([3.0]))  # relative depth alone

@@ -24,8 +24,12 @@ def comparisons() -> Iterator[Comparison]:
 
 def main(argv: Sequence[str] | None = None) -> None:
     options = arguments(
-        "our times over those of peers; below 1, ours is faster", argv, only=("", "comparisons whose work has this in its name"),
-        repeats=15, device="cpu", threads=1,
+        "our times over those of peers; below 1, ours is faster",
+        argv,
+        only=("", "comparisons whose work has this in its name"),
+        repeats=15,
+        device="cpu",
+        threads=1,
     )
     torch.set_num_threads(options.threads)
     device = torch.device(options.device)
@@ -42,7 +46,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(
             f"{item.work:58s} {item.peer:28s} {f'{made.ratio:.2f} ({low:.2f} to {high:.2f})':22s} "
             f"{min(made.ours) * 1e3:6.1f} ms {f'{made.ours_bytes / MIB:.0f}, {made.peer_bytes / MIB:.0f}':>12s} "
-            f"{made.difference:9.0e}", flush=True,
+            f"{made.difference:9.0e}",
+            flush=True,
         )
 
 

@@ -46,7 +46,9 @@ class Comparison:
 
 
 class Measured(NamedTuple):
-    """Seconds of both sides, their ratio in each turn, peak bytes, and the largest relative difference of the results."""
+    """Seconds of both sides, their ratio in each turn, peak bytes, and the largest relative difference of the
+    results.
+    """
 
     ours: list[float]
     peer: list[float]
@@ -65,7 +67,9 @@ class Measured(NamedTuple):
 
 
 def measure(comparison: Comparison, *, repeats: int, device: torch.device) -> Measured:
-    """Call both sides in turns `repeats` times, after two calls that warm up, count the memory and compare the results."""
+    """Call both sides in turns `repeats` times, after two calls that warm up, count the memory and compare the
+    results.
+    """
     ours, peer = comparison.make(device)
     difference = largest_difference(ours(), peer())
     memory = peak_bytes(ours, device), peak_bytes(peer, device)

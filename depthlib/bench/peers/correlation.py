@@ -44,7 +44,7 @@ def sides(device: torch.device, *, peer, layout: torch.memory_format) -> Sides:
 
 COMPARISONS = [
     Comparison(
-        f"correlation, {'x'.join(map(str, SHAPE))}{note}, backward", name, partial(sides, peer=peer, layout=layout),
+        f"correlation, {'x'.join(map(str, SHAPE))}{note}, backward", name, partial(sides, peer=peer, layout=layout)
     )
     for note, layout in (("", torch.contiguous_format), (" channels-last", torch.channels_last))
     for name, peer in (("a loop over displacements", by_loop), ("row matmul and gather", by_rows))

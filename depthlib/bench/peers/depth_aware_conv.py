@@ -28,7 +28,7 @@ def sides(device: torch.device, *, outputs: int) -> Sides:
 
 COMPARISONS = [
     Comparison(
-        f"depth-aware convolution 64 -> {outputs}, with backward", "PAC by unfolding", partial(sides, outputs=outputs),
+        f"depth-aware convolution 64 -> {outputs}, with backward", "PAC by unfolding", partial(sides, outputs=outputs)
     )
     for outputs in (64, 16)
 ]

@@ -85,8 +85,11 @@ def of_pixels(device: torch.device, share: float, size: tuple[int, int]) -> Side
 COMPARISONS = [
     Comparison("protocol's errors, 375x1242, 5 % valid", "NumPy script", partial(by_protocol, share=0.05)),
     Comparison("protocol's errors, 375x1242, dense", "NumPy script", partial(by_protocol, share=1)),
-    Comparison("protocol's errors, 192x640 to 375x1242, 5 % valid", "NumPy script, torch's resize",
-               partial(by_protocol, share=0.05, small=(192, 640))),
+    Comparison(
+        "protocol's errors, 192x640 to 375x1242, 5 % valid",
+        "NumPy script, torch's resize",
+        partial(by_protocol, share=0.05, small=(192, 640)),
+    ),
     Comparison("depthlib evaluate, 375x1242, 5 % valid", "NumPy script", partial(by_command, share=0.05)),
     Comparison("depthlib evaluate, 375x1242, dense", "NumPy script", partial(by_command, share=1)),
     Comparison("seven errors, 20,000 pixels, all valid", "NumPy script", partial(of_pixels, share=1, size=(100, 200))),

@@ -33,8 +33,8 @@ from depthlib.training.optimizers import make_optimizer
 
 CHECKOUT = os.environ.get("MONODEPTH2")
 BATCH, HEIGHT, WIDTH = 4, 192, 640
-NEAREST, FARTHEST, SMOOTHNESS, RATE = 0.1, 100.0, 1e-3, 1e-4       # metres; defaults of the official options
-UNUSED = ("tensorboardX", "datasets", "IPython", "six", "six.moves")   # modules it imports and a step does not need
+NEAREST, FARTHEST, SMOOTHNESS, RATE = 0.1, 100.0, 1e-3, 1e-4  # metres; defaults of the official options
+UNUSED = ("tensorboardX", "datasets", "IPython", "six", "six.moves")  # modules it imports and a step does not need
 
 
 def load() -> ModuleType:
@@ -54,8 +54,12 @@ def official(device: torch.device) -> Any:
     argv = [f"--batch_size={BATCH}", f"--height={HEIGHT}", f"--width={WIDTH}", "--weights_init=scratch"]
     options = trainer.parser.parse_args([*argv, *(["--no_cuda"] if device.type == "cpu" else [])])
     empty = {"DataLoader": MagicMock(), "readlines": MagicMock(return_value=[])}
-    with patch.multiple(trainer, **empty), patch.object(trainer.Trainer, "save_opts"), redirect_stdout(None), \
-            warnings.catch_warnings(action="ignore"):
+    with (
+        patch.multiple(trainer, **empty),
+        patch.object(trainer.Trainer, "save_opts"),
+        redirect_stdout(None),
+        warnings.catch_warnings(action="ignore"),
+    ):
         made = trainer.Trainer(options)
     made.set_train()
     return made
@@ -107,7 +111,7 @@ def copy_convs(to: list[nn.Conv2d], network: nn.Module) -> None:
 
 
 def our_step(
-    depth: Monodepth2, pose: PoseResNet, target: Tensor, sources: Tensor, K: Tensor, pyramid: list[Tensor],
+    depth: Monodepth2, pose: PoseResNet, target: Tensor, sources: Tensor, K: Tensor, pyramid: list[Tensor]
 ) -> Call:
     groups = [{"params": [*depth.parameters(), *pose.parameters()]}]
     optimizer = make_optimizer("adam", groups, lr=RATE, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0)
@@ -116,7 +120,7 @@ def our_step(
         disparities = depth.predict(target).disparities
         poses = pose(target, sources)
         loss, _ = video_loss(
-            disparities, target, sources, K, poses, weights={"photometric": 1.0}, normalise=False, automask=True,
+            disparities, target, sources, K, poses, weights={"photometric": 1.0}, normalise=False, automask=True
         )
         for scale, (disparity, image) in enumerate(zip(disparities, pyramid, strict=True)):
             smoothness = edge_aware_smoothness(normalise_disparity(disparity), image)
@@ -149,7 +153,9 @@ def their_step(peer: Any, target: Tensor, sources: Tensor, K: Tensor, pyramid: l
 
 COMPARISONS = [
     Comparison(
-        f"Monodepth2 step, {HEIGHT}x{WIDTH}, batch {BATCH}", "official code", sides,
+        f"Monodepth2 step, {HEIGHT}x{WIDTH}, batch {BATCH}",
+        "official code",
+        sides,
         needs=None if CHECKOUT else "a checkout that MONODEPTH2 names",
-    ),
+    )
 ]

@@ -56,7 +56,8 @@ def sides(device: torch.device, *, shape: tuple[int, int, int, int], automask: b
 COMPARISONS = [
     Comparison(
         f"photometric minimum of 2{', automask' if automask else ''}, {'x'.join(map(str, shape))}, backward",
-        "the usual layers", partial(sides, shape=shape, automask=automask),
+        "the usual layers",
+        partial(sides, shape=shape, automask=automask),
     )
     for shape in SHAPES
     for automask in (False, True)

@@ -29,7 +29,9 @@ def sides(device: torch.device, *, shape: tuple[int, int, int, int]) -> Sides:
 
 COMPARISONS = [
     Comparison(
-        f"SSIM 11x11, {'x'.join(map(str, shape))}, backward", "pytorch-msssim", partial(sides, shape=shape),
+        f"SSIM 11x11, {'x'.join(map(str, shape))}, backward",
+        "pytorch-msssim",
+        partial(sides, shape=shape),
         needs="pytorch_msssim",
     )
     for shape in SHAPES

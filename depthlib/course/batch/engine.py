@@ -23,13 +23,17 @@ from depthlib.course.batch.progress import BatchProgress
 from depthlib.course.batch.status import read_status, status_file
 from depthlib.training.stopping import SIGNALS, sigterm_raises
 
-DONE, FAILED, REFUSED, OUT_OF_TIME = 0, 1, 2, 3      # exit statuses of a batch
+DONE, FAILED, REFUSED, OUT_OF_TIME = 0, 1, 2, 3  # exit statuses of a batch
 SNAKEFILE = Path(__file__).with_name("Snakefile")
 LOG_LINES = 12
-BUILT_IN = ("local", "dryrun", "touch")              # executors of Snakemake itself
+BUILT_IN = ("local", "dryrun", "touch")  # executors of Snakemake itself
 # By default glibc returns every large block to the system, which clears it again at the next step; keeping them makes a
 # training on the CPU a tenth faster.
-MALLOC = {"MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_": str(2 << 30), "MALLOC_TOP_PAD_": str(64 << 20)}
+MALLOC = {
+    "MALLOC_MMAP_THRESHOLD_": str(1 << 30),
+    "MALLOC_TRIM_THRESHOLD_": str(2 << 30),
+    "MALLOC_TOP_PAD_": str(64 << 20),
+}
 
 
 class AnotherBatch(RuntimeError):
@@ -37,7 +41,7 @@ class AnotherBatch(RuntimeError):
 
 
 def run_batch(
-    plan: Plan, *, jobs: int, console: Console, max_minutes: float | None = None, options: Sequence[str] = (),
+    plan: Plan, *, jobs: int, console: Console, max_minutes: float | None = None, options: Sequence[str] = ()
 ) -> int:
     """Carry out `plan` and return the status of the batch: DONE, FAILED (some job did), or OUT_OF_TIME.
 
@@ -68,7 +72,7 @@ def run_batch(
         if not watch.missing:
             return DONE
         for name in watch.missing:
-            status_file(plan, name).unlink(missing_ok=True)             # of an earlier batch
+            status_file(plan, name).unlink(missing_ok=True)  # of an earlier batch
         with sigterm_raises(), open(folder / "snakemake.log", "ab") as log:
             environment = MALLOC | os.environ
             command = _command(plan, plan_file, jobs, options)
@@ -83,7 +87,7 @@ def run_batch(
                     time.sleep(0.3)
                 out_of_time = process.poll() is None
             finally:
-                with _undisturbed():            # no process of a batch outlives it
+                with _undisturbed():  # no process of a batch outlives it
                     if process:
                         here = [] if elsewhere(options) else [*_at_work(plan), *([helper.pid] if helper else [])]
                         _end(process, here)
@@ -101,8 +105,23 @@ def _command(plan: Plan, plan_file: Path, jobs: int, options: Sequence[str]) -> 
     # Outputs are written atomically, so Snakemake's own locks and marks of incomplete files are not needed; after a
     # kill they would block a restart.
     return [
-        plan.python, "-m", "snakemake", "--snakefile", str(SNAKEFILE), "--directory", plan.folder, "--config", f"plan={plan_file}",
-        *first, "--keep-going", "--nolock", "--ignore-incomplete", "--rerun-triggers", "mtime", "--scheduler", "greedy",
+        plan.python,
+        "-m",
+        "snakemake",
+        "--snakefile",
+        str(SNAKEFILE),
+        "--directory",
+        plan.folder,
+        "--config",
+        f"plan={plan_file}",
+        *first,
+        "--keep-going",
+        "--nolock",
+        "--ignore-incomplete",
+        "--rerun-triggers",
+        "mtime",
+        "--scheduler",
+        "greedy",
         *([f"--jobs={jobs}", *options] if elsewhere(options) else [*here, *options]),
     ]
 
@@ -142,7 +161,7 @@ def check_executor(executor: str | None, workflow_profile: Path | None) -> list[
 @contextmanager
 def _undisturbed() -> Iterator[None]:
     """Inside, Ctrl-C and SIGTERM have no effect: the batch ends already."""
-    if threading.current_thread() is not threading.main_thread():       # only the main thread may set signal handlers
+    if threading.current_thread() is not threading.main_thread():  # only the main thread may set signal handlers
         yield
         return
     before = {number: signal.signal(number, signal.SIG_IGN) for number in SIGNALS}
@@ -186,16 +205,25 @@ def _summary(plan: Plan, returncode: int, out_of_time: bool, console: Console) -
     failed = [name for name in missing if (status := read_status(status_file(plan, name))) and status.state == "failed"]
     for name in failed:
         log = _log_of(plan, name)
-        console.print(f"[red]failed[/] {name}: {read_status(status_file(plan, name)).error}", soft_wrap=True, highlight=False)
+        console.print(
+            f"[red]failed[/] {name}: {read_status(status_file(plan, name)).error}", soft_wrap=True, highlight=False
+        )
         for line in log.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:] if log.exists() else ():
             console.print(f"    {line}", soft_wrap=True, highlight=False, markup=False)
         console.print(f"    whole log: {log}", soft_wrap=True, highlight=False)
     if out_of_time:
-        console.print(f"time is up: {len(missing)} jobs are left; the same command goes on where this one stopped", highlight=False)
+        console.print(
+            f"time is up: {len(missing)} jobs are left; the same command goes on where this one stopped",
+            highlight=False,
+        )
         return OUT_OF_TIME
-    if missing and not failed:              # the workflow itself, or an externally killed job
-        tail = Path(plan.folder, "snakemake.log").read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:]
-        console.print(f"[red]stopped[/] {len(missing)} jobs are left, the first is {missing[0]}; the workflow's last words:")
+    if missing and not failed:  # the workflow itself, or an externally killed job
+        tail = (
+            Path(plan.folder, "snakemake.log").read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:]
+        )
+        console.print(
+            f"[red]stopped[/] {len(missing)} jobs are left, the first is {missing[0]}; the workflow's last words:"
+        )
         console.print("\n".join(f"    {line}" for line in tail), markup=False, highlight=False, soft_wrap=True)
     elif len(missing) > len(failed):
         waiting = [name for name in missing if name not in failed]

@@ -8,14 +8,14 @@ import sys
 from pathlib import Path
 
 SOCKET = ".fork_server"
-BEGUN = b"b"            # the first byte of an answer; the second one is the exit status
+BEGUN = b"b"  # the first byte of an answer; the second one is the exit status
 
 
 def ask(kind: str, plan_file: str, name: str) -> int | None:
     """Request a job ("run" or "notebook") and wait for it: its exit status, or None if it was not accepted. Uses the
     batch's folder.
     """
-    os.chdir(Path(plan_file).parent)        # the address of a socket is limited in length, so it is relative
+    os.chdir(Path(plan_file).parent)  # the address of a socket is limited in length, so it is relative
     with socket.socket(socket.AF_UNIX) as connection:
         try:
             connection.connect(SOCKET)

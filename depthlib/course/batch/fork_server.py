@@ -31,7 +31,7 @@ from depthlib.course.batch.fork_client import BEGUN, SOCKET
 if TYPE_CHECKING:
     from depthlib.course.batch.plan import Plan
 
-GRACE = 8.0         # seconds that a training has to save its state
+GRACE = 8.0  # seconds that a training has to save its state
 
 
 def start(plan: Plan, plan_file: Path, log: IO[bytes], environment: Mapping[str, str]) -> subprocess.Popen | None:
@@ -39,23 +39,26 @@ def start(plan: Plan, plan_file: Path, log: IO[bytes], environment: Mapping[str,
     if sys.platform != "linux" or plan.gpus or len(plan.missing_runs()) + len(plan.missing_notebooks()) < 2:
         return None
     command = [plan.python, "-m", "depthlib.course.batch.fork_server", str(plan_file)]
-    return subprocess.Popen(command, cwd=plan.folder, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT, env=environment)
+    return subprocess.Popen(
+        command, cwd=plan.folder, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT, env=environment
+    )
 
 
 def serve(plan_file: str) -> None:
-    """Fork a process per job that connects, until SIGTERM or the end of standard input; then end the remaining forks.
+    """Fork a process per job that connects, until SIGTERM or the end of standard input; then end the remaining
+    forks.
     """
     from depthlib.course.batch.worker import set_threads
 
     set_threads(plan_file)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)                # a batch that ends after Ctrl-C tells the forks to end
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit())        # runs the `finally` block
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a batch that ends after Ctrl-C tells the forks to end
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # runs the `finally` block
     address = Path(SOCKET)
-    address.unlink(missing_ok=True)         # of a batch that was killed
+    address.unlink(missing_ok=True)  # of a batch that was killed
     forks: set[int] = set()
     with socket.socket(socket.AF_UNIX) as door:
         door.bind(SOCKET)
-        door.listen(64)                     # from now on jobs wait here, also during the imports
+        door.listen(64)  # from now on jobs wait here, also during the imports
         try:
             load(plan_file)
             while sys.stdin not in select.select([door, sys.stdin], [], [])[0]:
@@ -95,7 +98,7 @@ def load(plan_file: str) -> None:
     modules = {training_modules(recipe) for recipe in recipes}
     modules |= {score_modules(recipe, test) for recipe in recipes for test in recipe.tests}
     for name in closure(name for names in modules for name in names):
-        with contextlib.suppress(ImportError):          # a module that needs a package which is not installed
+        with contextlib.suppress(ImportError):  # a module that needs a package which is not installed
             importlib.import_module(name)
     for names in modules:
         code_fingerprint(names, without=SILENT)
@@ -130,7 +133,7 @@ def _work(connection: socket.socket, plan_file: str) -> None:
         sys.stderr.flush()
         with contextlib.suppress(OSError):
             connection.send(bytes([status]))
-        os._exit(status)                    # without flushing what the parent process has open
+        os._exit(status)  # without flushing what the parent process has open
 
 
 def _end_with(connection: socket.socket) -> None:

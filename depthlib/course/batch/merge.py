@@ -31,7 +31,9 @@ class Merged:
     def summary(self) -> str:
         counts = [f"{len(names)} {kind.replace('_', ' ')}" for kind, names in vars(self).items() if names]
         lines = [", ".join(counts) or "no runs found"]
-        lines += [f"conflict: {name} is there already, with other numbers; the store keeps its own" for name in self.conflicts]
+        lines += [
+            f"conflict: {name} is there already, with other numbers; the store keeps its own" for name in self.conflicts
+        ]
         return "\n".join(lines + [f"not copied: {sentence}" for sentence in self.damaged])
 
 
@@ -56,7 +58,7 @@ def merge(source: str | os.PathLike[str], store: Store) -> Merged:
             continue
         if mend(target) or not (target / RECORD).exists():
             copy_run(file.parent, target)
-            (target / CHECKPOINT).unlink(missing_ok=True)           # of an interrupted training here
+            (target / CHECKPOINT).unlink(missing_ok=True)  # of an interrupted training here
             (merged.copied if (target / WEIGHTS).exists() else merged.without_weights).append(name)
             continue
         difference = compare_records(read_record(target), read_record(file.parent))

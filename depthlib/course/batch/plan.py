@@ -74,7 +74,7 @@ class Plan:
     def last_of_longest_chain(self) -> str | None:
         """The last run of the longest chain of missing runs: started late, it would delay the end of a batch."""
         length: dict[str, int] = {}
-        for name in self.missing_runs():        # a run comes after its dependencies
+        for name in self.missing_runs():  # a run comes after its dependencies
             length[name] = 1 + max((length.get(need, 0) for need in self.runs[name].needs), default=0)
         return max(length, key=length.__getitem__, default=None)
 
@@ -93,8 +93,16 @@ def read_plan(path: str | os.PathLike[str]) -> Plan:
 
 
 def make_plan(
-    lessons: Sequence[Lesson], *, profile: str, device: str, jobs: int, later: Sequence[Lesson] = (),
-    seed: int | None = None, gpus: int = 0, store: Store | None = None, folder: Path | None = None,
+    lessons: Sequence[Lesson],
+    *,
+    profile: str,
+    device: str,
+    jobs: int,
+    later: Sequence[Lesson] = (),
+    seed: int | None = None,
+    gpus: int = 0,
+    store: Store | None = None,
+    folder: Path | None = None,
 ) -> Plan:
     """The plan for these lessons. One that has no runs at this profile has no part in it.
 
@@ -129,8 +137,15 @@ def make_plan(
             add_run(spec, runs, store, folder, touch=touch)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return Plan(
-        python=sys.executable, profile=profile, device=device, store=str(store.root), folder=str(folder),
-        threads=max(1, cores // jobs), gpus=gpus, runs=runs, notebooks=notebooks,
+        python=sys.executable,
+        profile=profile,
+        device=device,
+        store=str(store.root),
+        folder=str(folder),
+        threads=max(1, cores // jobs),
+        gpus=gpus,
+        runs=runs,
+        notebooks=notebooks,
     )
 
 
@@ -151,19 +166,21 @@ def add_run(spec: RunSpec, runs: dict[str, RunJob], store: Store, folder: Path, 
     sound = touch or not wrong
     record = store.get(spec) if sound else None
     if touch and record is not None and record.folder != place:
-        copy_run(record.folder, place)      # a committed run: the jobs of a batch look in one place
+        copy_run(record.folder, place)  # a committed run: the jobs of a batch look in one place
     whole = record is not None
     needs = list(spec.recipe.needs().values())
     for needed in needs:
         add_run(needed, runs, store, folder, touch=touch)
     stamp = _run_stamp(spec, folder)
-    if whole and not stamp.exists():        # made outside a batch
+    if whole and not stamp.exists():  # made outside a batch
         with paths.atomic_write(stamp) as temporary:
             temporary.write_text(spec.name, encoding="utf-8")
     if not whole:
         stamp.unlink(missing_ok=True)
     trained = sound and store.trained(spec) is not None
-    runs[spec.name] = RunJob(asdict(spec), [needed.name for needed in needs], spec.recipe.plan.steps, str(stamp), trained)
+    runs[spec.name] = RunJob(
+        asdict(spec), [needed.name for needed in needs], spec.recipe.plan.steps, str(stamp), trained
+    )
 
 
 def _run_stamp(spec: RunSpec, folder: Path) -> Path:
@@ -173,7 +190,7 @@ def _run_stamp(spec: RunSpec, folder: Path) -> Path:
 
 
 def _notebook_stamp(
-    lesson: Lesson, specs: list[RunSpec], shown: list[str], profile: str, device: str, store: Store, folder: Path,
+    lesson: Lesson, specs: list[RunSpec], shown: list[str], profile: str, device: str, store: Store, folder: Path
 ) -> Path:
     """Its name changes with everything the executed notebook depends on; it is removed if that notebook no longer
     exists.
@@ -197,6 +214,8 @@ def _notebook_stamp(
     stamp = folder / f"{lesson.notebook}.{hashlib.sha256(content.encode()).hexdigest()[:12]}.done"
     copies = [paths.results_dir(profile) / "runs" / spec.name for spec in specs]
     published = all((copy / RECORD).exists() and not damaged(copy) for copy in copies)
-    if stamp.exists() and not (published and notebooks.is_current(source, output, parameters, runs=runs_digest(copies))):
+    if stamp.exists() and not (
+        published and notebooks.is_current(source, output, parameters, runs=runs_digest(copies))
+    ):
         stamp.unlink()
     return stamp

@@ -19,7 +19,7 @@ from depthlib.course.batch.plan import Plan
 from depthlib.course.batch.status import Status, news_file, read_status, status_file
 from depthlib.runs.files import PROVENANCE
 
-HEARTBEAT = 30.0        # seconds without a line, after which one says what is at work
+HEARTBEAT = 30.0  # seconds without a line, after which one says what is at work
 
 
 class BatchProgress:
@@ -35,7 +35,8 @@ class BatchProgress:
         runs = plan.missing_runs()
         train = sum(not plan.runs[name].trained for name in runs)
         self._say(
-            f"{len(plan.runs)} runs: {train} to train, {len(runs) - train} to score, {len(plan.runs) - len(runs)} in the store; "
+            f"{len(plan.runs)} runs: {train} to train, {len(runs) - train} to score, {len(plan.runs) - len(runs)} in "
+            f"the store; "
             f"{len(plan.notebooks)} notebooks, {len(plan.notebooks) - (self.total - len(runs))} current"
         )
 

@@ -18,7 +18,12 @@ from depthlib.runs.store import Store, copy_run
 
 
 def render(
-    lesson_name: str, *, profile: str, device: str, store: str | os.PathLike[str], threads: int | None = None,
+    lesson_name: str,
+    *,
+    profile: str,
+    device: str,
+    store: str | os.PathLike[str],
+    threads: int | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """Publish a lesson's runs and execute its notebook, unless that is current. All runs must be in the store.

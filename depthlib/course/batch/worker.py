@@ -45,14 +45,14 @@ def work(kind: str, plan_file: str, name: str) -> int:
                 stack.enter_context(_a_gpu(plan))
             {"run": _run, "notebook": _notebook}[kind](plan, name, status, file)
     except Exception as error:
-        if isinstance(error, OSError):          # of the disk: the cause is not in the code
+        if isinstance(error, OSError):  # of the disk: the cause is not in the code
             print(told(error), file=sys.stderr)
             status.error = told(error)
         else:
             traceback.print_exc()
             status.error = f"{type(error).__name__}: {one_line(error)}"
         status.state = "failed"
-        with suppress(OSError):                 # a full disk
+        with suppress(OSError):  # a full disk
             status.write(file)
         return 1
     file.unlink(missing_ok=True)
@@ -94,7 +94,9 @@ def _run(plan: Plan, name: str, status: Status, file: Path) -> None:
     status.total, status.note = plan.runs[name].steps, "preparing the data"
     status.write(file)
     store = Store(plan.store, train=True)
-    ensure(spec, store, device=plan.device, on_step=on_step, on_image=on_image, checkpoint_seconds=plan.checkpoint_seconds)
+    ensure(
+        spec, store, device=plan.device, on_step=on_step, on_image=on_image, checkpoint_seconds=plan.checkpoint_seconds
+    )
     publish([spec], store)
     _mark(plan.runs[name].stamp, name)
 

@@ -12,6 +12,15 @@ from depthlib.course.notebooks.key import Key, notebook_key
 from depthlib.course.notebooks.parameters import declared_parameters
 
 __all__ = [
-    "Key", "NotebookFailed", "check_executed", "check_source", "declared_parameters", "execute", "is_current",
-    "notebook_key", "strip", "strip_file", "student_copy",
+    "Key",
+    "NotebookFailed",
+    "check_executed",
+    "check_source",
+    "declared_parameters",
+    "execute",
+    "is_current",
+    "notebook_key",
+    "strip",
+    "strip_file",
+    "student_copy",
 ]

@@ -12,8 +12,8 @@ from nbformat import NotebookNode
 from depthlib.base.paths import atomic_write
 
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
-CELL_METADATA = ("tags", "jupyter", "slideshow")        # all other metadata of a cell comes from runs or editors
-NOTEBOOK_METADATA = ("course", "depthlib")              # lesson front matter; the stamp of an executed notebook
+CELL_METADATA = ("tags", "jupyter", "slideshow")  # all other metadata of a cell comes from runs or editors
+NOTEBOOK_METADATA = ("course", "depthlib")  # lesson front matter; the stamp of an executed notebook
 INJECTED = "injected-parameters"
 
 

@@ -11,14 +11,22 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from depthlib.course.notebooks.cells import code_cells, keep_metadata, label, read_notebook, syntax_tree, tags, write_notebook
+from depthlib.course.notebooks.cells import (
+    code_cells,
+    keep_metadata,
+    label,
+    read_notebook,
+    syntax_tree,
+    tags,
+    write_notebook,
+)
 from depthlib.course.notebooks.parameters import declared_parameters
 
 MAX_LINES = 25
 READABLE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 # random ids of editors
 RANDOM = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?=[a-f]*[0-9])[0-9a-f]{6,}")
-MAX_ID = 64                                                                                       # nbformat's limit
+MAX_ID = 64  # nbformat's limit
 
 
 def strip(notebook: NotebookNode) -> NotebookNode:
@@ -33,7 +41,7 @@ def strip(notebook: NotebookNode) -> NotebookNode:
     """
     clean = copy.deepcopy(notebook)
     keep_metadata(clean)
-    clean.metadata.pop("depthlib", None)                # the stamp of a run
+    clean.metadata.pop("depthlib", None)  # the stamp of a run
     taken = [cell.id for cell in clean.cells if is_readable(cell.get("id", ""))]
     if twice := sorted({name for name in taken if taken.count(name) > 1}):
         raise ValueError(f"cell id {', '.join(twice)}: found twice, expected once; rename one of the cells")
@@ -43,8 +51,10 @@ def strip(notebook: NotebookNode) -> NotebookNode:
         section = _slug(heading[1]) if heading else section
         if not is_readable(cell.get("id", "")):
             if not section:
-                raise ValueError(f"cell {number}: found the id {cell.get('id')!r} and no heading above to make a readable one "
-                                 "from; expected words with hyphens, for example 'first-steps'")
+                raise ValueError(
+                    f"cell {number}: found the id {cell.get('id')!r} and no heading above to make a readable one "
+                    "from; expected words with hyphens, for example 'first-steps'"
+                )
             kind = "" if heading else "-code" if cell.cell_type == "code" else "-text"
             cell["id"] = _unused(section + kind, used)
         used.add(cell.id)
@@ -83,14 +93,18 @@ def check_source(path: str | os.PathLike[str]) -> list[str]:
     problems = []
     try:
         if nbformat.writes(strip(notebook)).strip() != Path(path).read_text(encoding="utf-8").strip():
-            problems.append("has outputs, counts, volatile metadata or random cell ids: `depthlib notebooks strip` mends it")
+            problems.append(
+                "has outputs, counts, volatile metadata or random cell ids: `depthlib notebooks strip` mends it"
+            )
         declared_parameters(notebook)
         problems += _long_sources(syntax_tree(notebook))
     except (ValueError, SyntaxError) as error:
         problems.append(str(error))
     for cell in code_cells(notebook):
         if (lines := len(cell.source.strip().splitlines())) > MAX_LINES:
-            problems.append(f"{label(notebook, cell)} has {lines} lines, expected at most {MAX_LINES}: move code into depthlib")
+            problems.append(
+                f"{label(notebook, cell)} has {lines} lines, expected at most {MAX_LINES}: move code into depthlib"
+            )
     return problems
 
 
@@ -101,7 +115,7 @@ def is_readable(name: str) -> bool:
 
 def _slug(heading: str) -> str:
     words = re.findall(r"[a-z0-9]+", re.sub(r"\$[^$]*\$", " ", heading.lower()))
-    while words and not words[0][0].isalpha():          # "3. The loss" -> "the-loss"
+    while words and not words[0][0].isalpha():  # "3. The loss" -> "the-loss"
         words.pop(0)
     return "-".join(words[:5])[: MAX_ID - 10].rstrip("-")
 
@@ -122,16 +136,24 @@ def _long_sources(tree: ast.Module) -> list[str]:
 
     origin = {
         alias.asname or alias.name: (node.module, alias.name)
-        for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("depthlib")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("depthlib")
         for alias in node.names
     }
     shown = [
-        node.args[0].id for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "show_source"
-        and node.args and isinstance(node.args[0], ast.Name) and node.args[0].id in origin
+        node.args[0].id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and getattr(node.func, "id", "") == "show_source"
+        and node.args
+        and isinstance(node.args[0], ast.Name)
+        and node.args[0].id in origin
     ]
-    counts = {name: len(source_text(getattr(import_module(origin[name][0]), origin[name][1])).splitlines()) for name in shown}
+    counts = {
+        name: len(source_text(getattr(import_module(origin[name][0]), origin[name][1])).splitlines()) for name in shown
+    }
     return [
         f"show_source({name}) shows {lines} lines, expected at most {MAX_LINES}: split the function"
-        for name, lines in counts.items() if lines > MAX_LINES
+        for name, lines in counts.items()
+        if lines > MAX_LINES
     ]

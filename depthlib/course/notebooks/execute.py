@@ -16,11 +16,19 @@ from typing import Any
 import psutil
 from nbformat import NotebookNode
 
-from depthlib.course.notebooks.cells import INJECTED, code_cells, keep_metadata, label, read_notebook, tags, write_notebook
+from depthlib.course.notebooks.cells import (
+    INJECTED,
+    code_cells,
+    keep_metadata,
+    label,
+    read_notebook,
+    tags,
+    write_notebook,
+)
 from depthlib.course.notebooks.key import notebook_key
 from depthlib.course.notebooks.parameters import checked_parameters, declared_parameters
 
-Progress = Callable[[int, int, str], None]      # cells done, cells in all, id of the cell that runs now ("" at the end)
+Progress = Callable[[int, int, str], None]  # cells done, cells in all, id of the cell that runs now ("" at the end)
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 VERSIONS = ("depthlib", "torch", "torchvision", "numpy", "matplotlib", "pandas")
 
@@ -40,16 +48,21 @@ class NotebookFailed(RuntimeError):
 
 
 def execute(
-    source: str | os.PathLike[str], output: str | os.PathLike[str], parameters: Mapping[str, object] | None = None, *,
-    runs: str | None = None, progress: Progress | None = None, threads: int | None = None,
+    source: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    parameters: Mapping[str, object] | None = None,
+    *,
+    runs: str | None = None,
+    progress: Progress | None = None,
+    threads: int | None = None,
     cell_timeout: float | None = None,
 ) -> Path:
     """Execute `source` into `output`, which appears only when the last cell is done.
 
     The kernel is this interpreter, started in the folder of `output`; the current folder has no effect.
-    The result carries `depthlib: {key, parts, parameters, profile, versions, runs}` in its metadata and no times, so that
-    two runs of a notebook that prints no times are equal, byte for byte. An older result stays until the new one replaces
-    it.
+    The result carries `depthlib: {key, parts, parameters, profile, versions, runs}` in its metadata and no times, so
+    that two runs of a notebook that prints no times are equal, byte for byte. An older result stays until the new one
+    replaces it.
 
     Args:
         source: a notebook without outputs.
@@ -77,7 +90,7 @@ def execute(
         try:
             _papermill(source, partial, values, running, threads, cell_timeout, cwd=output.parent)
         except Exception as error:
-            if not partial.exists():                    # the kernel did not even start
+            if not partial.exists():  # the kernel did not even start
                 raise
             write_notebook(_clean(read_notebook(partial)), failed)
             raise NotebookFailed(source.name, running.cell, _message(error), failed) from error
@@ -107,7 +120,7 @@ class _Running:
         self.report = progress or (lambda done, total, cell: None)
 
     def start(self, cell: NotebookNode, cell_index: int) -> None:
-        if INJECTED in tags(cell):                      # made by papermill; the author's notebook does not have it
+        if INJECTED in tags(cell):  # made by papermill; the author's notebook does not have it
             self.cell = "the cell with the given parameters"
             return
         self.done += 1
@@ -119,7 +132,13 @@ class _Running:
 
 
 def _papermill(
-    source: Path, target: Path, values: dict[str, Any], running: _Running, threads: int | None, timeout: float | None, cwd: Path,
+    source: Path,
+    target: Path,
+    values: dict[str, Any],
+    running: _Running,
+    threads: int | None,
+    timeout: float | None,
+    cwd: Path,
 ) -> None:
     import papermill
     from traitlets.config import Config
@@ -130,13 +149,18 @@ def _papermill(
         # there.
         ipc = {"KernelManager": {"transport": "ipc", "ip": str(Path(sockets) / "kernel")}} if os.name == "posix" else {}
         papermill.execute_notebook(
-            _literal(source), _literal(target), values, kernel_name="python3", language="python", progress_bar=False,
+            _literal(source),
+            _literal(target),
+            values,
+            kernel_name="python3",
+            language="python",
+            progress_bar=False,
             execution_timeout=timeout,
             # what follows is passed on to nbclient
             kernel_manager_class=_kernel_manager(threads),
             config=Config(ipc),
             resources={"metadata": {"path": str(cwd)}},
-            coalesce_streams=True,                      # a progress bar is stored as its last line
+            coalesce_streams=True,  # a progress bar is stored as its last line
             # all results are in the notebook; a regular shutdown of the kernel takes seconds
             shutdown_kernel="immediate",
             on_cell_execute=running.start,
@@ -170,7 +194,9 @@ def _stamp(notebook: NotebookNode, values: dict[str, Any]) -> dict[str, Any]:
     key = notebook_key(notebook, values)
     versions = {name: importlib.metadata.version(name) for name in VERSIONS}
     return {
-        "key": key.digest, "parts": asdict(key), "parameters": values,
+        "key": key.digest,
+        "parts": asdict(key),
+        "parameters": values,
         "profile": {**declared_parameters(notebook), **values}.get("profile"),
         "versions": {"python": platform.python_version(), **versions},
     }
@@ -180,7 +206,7 @@ def _clean(notebook: NotebookNode) -> NotebookNode:
     keep_metadata(notebook)
     for cell in notebook.cells:
         if INJECTED in tags(cell):
-            cell["id"] = INJECTED                       # papermill draws a new one each time
+            cell["id"] = INJECTED  # papermill draws a new one each time
     return notebook
 
 

@@ -36,7 +36,10 @@ def check_executed(executed: str | os.PathLike[str], source: str | os.PathLike[s
 
 
 def is_current(
-    source: str | os.PathLike[str], output: str | os.PathLike[str], parameters: Mapping[str, object] | None = None, *,
+    source: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    parameters: Mapping[str, object] | None = None,
+    *,
     runs: str | None = None,
 ) -> bool:
     """Whether `output` is a finished execution of the current `source` with exactly these parameters and runs."""
@@ -51,7 +54,9 @@ def _unfinished(notebook: NotebookNode) -> list[str]:
     cells = code_cells(notebook)
     for number, cell in enumerate(cells, start=1):
         if cell.execution_count != number:
-            found = "was never executed" if cell.execution_count is None else f"has execution count {cell.execution_count}"
+            found = (
+                "was never executed" if cell.execution_count is None else f"has execution count {cell.execution_count}"
+            )
             return [f"unfinished or out of order: {label(notebook, cell)} {found}, expected {number} of {len(cells)}"]
     return []
 
@@ -59,14 +64,16 @@ def _unfinished(notebook: NotebookNode) -> list[str]:
 def _raised(notebook: NotebookNode) -> list[str]:
     return [
         f"error output: {label(notebook, cell)} raised {output.ename}: {output.evalue}"
-        for cell in code_cells(notebook) for output in cell.outputs if output.output_type == "error"
+        for cell in code_cells(notebook)
+        for output in cell.outputs
+        if output.output_type == "error"
     ]
 
 
 def _stale(result: NotebookNode, origin: NotebookNode) -> list[str]:
     own = [cell for cell in result.cells if INJECTED not in tags(cell)]
     if [cell.source for cell in own] != [cell.source for cell in origin.cells]:
-        return [f"stale: {MEANING['source']}"]          # the key would only repeat it
+        return [f"stale: {MEANING['source']}"]  # the key would only repeat it
     stamp = result.metadata.get("depthlib")
     if not stamp:
         return ["no key: this file was not made by `depthlib reproduce`"]
@@ -82,5 +89,6 @@ def _local_paths(notebook: NotebookNode) -> list[str]:
     places = {str(paths.REPOSITORY), str(Path.home())} - {"/"}
     return [
         f"{label(notebook, cell)} shows a path of this machine: print paths relative to the repository"
-        for cell in code_cells(notebook) if any(place in str(cell.outputs) for place in places)
+        for cell in code_cells(notebook)
+        if any(place in str(cell.outputs) for place in places)
     ]

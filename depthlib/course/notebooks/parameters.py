@@ -26,8 +26,10 @@ def declared_parameters(notebook: NotebookNode) -> dict[str, Any]:
     """
     found = [cell for cell in notebook.cells if cell.cell_type == "code" and "parameters" in tags(cell)]
     if len(found) > 1:
-        raise ValueError(f"found {len(found)} cells tagged 'parameters', expected one: "
-                         + ", ".join(label(notebook, cell) for cell in found))
+        raise ValueError(
+            f"found {len(found)} cells tagged 'parameters', expected one: "
+            + ", ".join(label(notebook, cell) for cell in found)
+        )
     declared: dict[str, Any] = {}
     for cell in found:
         for statement in ast.parse(cell.source).body:
@@ -60,8 +62,10 @@ def plain(value: object, name: str) -> Any:
         return [plain(item, f"{name}[{i}]") for i, item in enumerate(value)]
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
         return {str(key): plain(item, f"{name}[{key!r}]") for key, item in value.items()}
-    raise TypeError(f"parameter {name}: found {type(value).__module__}.{type(value).__name__}, expected None, bool, int, "
-                    "float, str, path, list or dict with string keys")
+    raise TypeError(
+        f"parameter {name}: found {type(value).__module__}.{type(value).__name__}, expected None, bool, int, "
+        "float, str, path, list or dict with string keys"
+    )
 
 
 def checked_parameters(notebook: NotebookNode, parameters: Mapping[str, object]) -> dict[str, Any]:
@@ -81,6 +85,8 @@ def checked_parameters(notebook: NotebookNode, parameters: Mapping[str, object])
         default = declared[name]
         fits = value is None or default is None or type(value) is type(default)
         if not fits and not (type(default) is float and type(value) is int):
-            raise TypeError(f"parameter {name}: found {value!r} ({type(value).__name__}), "
-                            f"expected {type(default).__name__} like its default {default!r}")
+            raise TypeError(
+                f"parameter {name}: found {value!r} ({type(value).__name__}), "
+                f"expected {type(default).__name__} like its default {default!r}"
+            )
     return values

@@ -169,7 +169,9 @@ def _matrix(path: Path, entries: dict[str, list[str]], key: str, rows: int, colu
     try:
         values = torch.tensor([float(text) for text in entries[key]], dtype=torch.float64)
     except ValueError:
-        raise DataError(f"{path}: {key}: found {' '.join(entries[key])[:60]!r}, expected {rows * columns} numbers") from None
+        raise DataError(
+            f"{path}: {key}: found {' '.join(entries[key])[:60]!r}, expected {rows * columns} numbers"
+        ) from None
     if values.numel() != rows * columns or not bool(torch.isfinite(values).all()):
         raise DataError(f"{path}: {key}: found {values.numel()} numbers, expected {rows * columns} finite ones")
     return values.reshape(rows, columns)
@@ -186,12 +188,20 @@ def _checked(calibration: Calibration) -> Calibration:
     """Rotations are rotations, cameras look forward, the laser's x axis is the cameras' z axis."""
     source = calibration.source
     if not {2, 3} <= set(calibration.projections):
-        raise DataError(f"{source}: found projections of cameras {sorted(calibration.projections)}, expected 2 and 3 among them")
+        raise DataError(
+            f"{source}: found projections of cameras {sorted(calibration.projections)}, expected 2 and 3 among them"
+        )
     for camera, P in calibration.projections.items():
-        if not (float(P[0, 0]) > 0 and float(P[1, 1]) > 0 and P[2, :3].tolist() == [0, 0, 1] and abs(float(P[1, 0])) < 1e-9):
+        if not (
+            float(P[0, 0]) > 0 and float(P[1, 1]) > 0 and P[2, :3].tolist() == [0, 0, 1] and abs(float(P[1, 0])) < 1e-9
+        ):
             found = f"the projection {P[:, :3].tolist()} of camera {camera}"
             raise DataError(f"{source}: found {found}, expected [fx 0 cx; 0 fy cy; 0 0 1]")
-    poses = {"rectification": calibration.rectification, "laser": calibration.T_cam0_velo, "IMU": calibration.T_velo_imu}
+    poses = {
+        "rectification": calibration.rectification,
+        "laser": calibration.T_cam0_velo,
+        "IMU": calibration.T_velo_imu,
+    }
     for name, pose in poses.items():
         if pose is None:
             continue

@@ -24,8 +24,16 @@ SPLITS = {"val": "val_selection_cropped", "test": "test_depth_prediction_anonymo
 
 def annotated_candidates(root: Path, frame: RawFrame) -> list[Path]:
     """Possible paths of the annotated map of a frame: below train or val, the benchmark's division of the drives."""
-    return [root / part / frame.drive / "proj_depth" / "groundtruth" / f"image_{frame.camera:02d}" / f"{frame.number:010d}.png"
-            for part in ("train", "val")]
+    return [
+        root
+        / part
+        / frame.drive
+        / "proj_depth"
+        / "groundtruth"
+        / f"image_{frame.camera:02d}"
+        / f"{frame.number:010d}.png"
+        for part in ("train", "val")
+    ]
 
 
 def read_annotated(path: Path, size: tuple[int, int] | None = None) -> tuple[Tensor, Tensor]:

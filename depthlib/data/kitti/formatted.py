@@ -17,7 +17,7 @@ from depthlib.data.kitti.depth import read_intrinsics
 from depthlib.data.maps import checked_map
 from depthlib.data.video import VIEWS
 
-DEPTH_RANGE = (0.2, 130.0)      # reduced maps keep returns close to the car
+DEPTH_RANGE = (0.2, 130.0)  # reduced maps keep returns close to the car
 
 
 class KittiFormatted(RealDataset[dict[str, Path]]):
@@ -40,7 +40,11 @@ class KittiFormatted(RealDataset[dict[str, Path]]):
     """
 
     def __init__(
-        self, root: str | os.PathLike[str], split: str | Sequence[str] = "train", *, depth: Literal["none", "stored"] = "none",
+        self,
+        root: str | os.PathLike[str],
+        split: str | Sequence[str] = "train",
+        *,
+        depth: Literal["none", "stored"] = "none",
         views: Sequence[str] = ("current",),
     ) -> None:
         one_of("depth", depth, ("none", "stored"))
@@ -52,9 +56,13 @@ class KittiFormatted(RealDataset[dict[str, Path]]):
             folder = require_folder(top / drive, f"a drive of split {split}")
             images = sorted(folder.glob("*.jpg"))
             for position, path in enumerate(images):
-                files = {"current": path, "K": folder / "cam.txt", "depth": path.with_suffix(".npy"),
-                         "previous": images[position - 1] if position else None,
-                         "next": images[position + 1] if position + 1 < len(images) else None}
+                files = {
+                    "current": path,
+                    "K": folder / "cam.txt",
+                    "depth": path.with_suffix(".npy"),
+                    "previous": images[position - 1] if position else None,
+                    "next": images[position + 1] if position + 1 < len(images) else None,
+                }
                 kept = {key: files[key] for key in (*views, "K", *(("depth",) if depth == "stored" else ()))}
                 if None not in kept.values() and (depth == "none" or kept["depth"].is_file()):
                     entries.append(kept)
@@ -64,7 +72,11 @@ class KittiFormatted(RealDataset[dict[str, Path]]):
         path = entry["current"]
         image = read_image(path)
         size = (image.shape[1], image.shape[2])
-        item: dict[str, Any] = {"image": image, "K": read_intrinsics(entry["K"]), "name": f"{path.parent.name}/{path.stem}"}
+        item: dict[str, Any] = {
+            "image": image,
+            "K": read_intrinsics(entry["K"]),
+            "name": f"{path.parent.name}/{path.stem}",
+        }
         item |= {view: read_image(entry[view], size) for view in ("previous", "next") if view in entry}
         if "depth" in entry:
             (depth,) = read_arrays(entry["depth"], "array")

@@ -44,8 +44,13 @@ class KittiOdometry(RealDataset[SequenceFrame]):
     """
 
     def __init__(
-        self, root: str | os.PathLike[str], split: str | os.PathLike[str] | Sequence[str] = ("09", "10"), *,
-        lists: str | os.PathLike[str] | None = None, depth: Literal["none", "velodyne"] = "none", along: Along = "velodyne-x",
+        self,
+        root: str | os.PathLike[str],
+        split: str | os.PathLike[str] | Sequence[str] = ("09", "10"),
+        *,
+        lists: str | os.PathLike[str] | None = None,
+        depth: Literal["none", "velodyne"] = "none",
+        along: Along = "velodyne-x",
         views: Sequence[str] = ("current",),
     ) -> None:
         one_of("depth", depth, ("none", "velodyne"))
@@ -62,7 +67,7 @@ class KittiOdometry(RealDataset[SequenceFrame]):
         for sequence in dict.fromkeys(frame.sequence for frame in frames):
             path = self.root / "poses" / f"{sequence}.txt"
             self._poses[sequence] = read_poses(path) if path.is_file() else None
-        for frame in frames:                # poses of the frame and of its neighbours, if the sequence has any
+        for frame in frames:  # poses of the frame and of its neighbours, if the sequence has any
             steps, poses = [frame.number + step for step in (0, *self._steps)], self._poses[frame.sequence]
             if poses is not None and not 0 <= min(steps) <= max(steps) < len(poses):
                 path = self.root / "poses" / f"{frame.sequence}.txt"
@@ -70,11 +75,19 @@ class KittiOdometry(RealDataset[SequenceFrame]):
         super().__init__(self.root, str(split), frames, f"split {split}")
 
     def _image(self, frame: SequenceFrame, step: int = 0, camera: int | None = None) -> Path:
-        return self.root / "sequences" / frame.sequence / f"image_{camera or frame.camera}" / f"{frame.number + step:06d}.png"
+        return (
+            self.root
+            / "sequences"
+            / frame.sequence
+            / f"image_{camera or frame.camera}"
+            / f"{frame.number + step:06d}.png"
+        )
 
     def _sequence_frames(self, sequence: str) -> list[SequenceFrame]:
         """All frames of a sequence, without the first or last one if those lack a neighbour."""
-        folder = require_folder(self.root / "sequences" / sequence / "image_2", f"the left colour images of sequence {sequence}")
+        folder = require_folder(
+            self.root / "sequences" / sequence / "image_2", f"the left colour images of sequence {sequence}"
+        )
         numbers = sorted(int(path.stem) for path in folder.glob("*.png"))
         there = set(numbers)
         return [SequenceFrame(sequence, n, "l") for n in numbers if all(n + step in there for step in self._steps)]
@@ -94,7 +107,9 @@ class KittiOdometry(RealDataset[SequenceFrame]):
         item: dict[str, Any] = {"image": image, "K": K.float(), "name": frame.name}
         if self.depth == "velodyne":
             path = self.files(frame)[-1]
-            depth = project_scan(read_scan(path), calibration.T_camera_velo(frame.camera), K, height, width, along=self.along)
+            depth = project_scan(
+                read_scan(path), calibration.T_camera_velo(frame.camera), K, height, width, along=self.along
+            )
             item["depth"], item["valid"] = checked_map(path, depth[0], depth[0] > 0, DEPTH_RANGE)
         if "right" in self.views:
             item["right"] = read_image(self._image(frame, camera=3), (height, width))

@@ -12,7 +12,7 @@ from depthlib.data.errors import DataError
 from depthlib.data.files import read_lines, read_numbers
 from depthlib.geometry import make_pose
 
-EARTH_RADIUS = 6378137.0    # metres, of the Mercator projection
+EARTH_RADIUS = 6378137.0  # metres, of the Mercator projection
 
 
 def read_oxts(path: Path) -> Tensor:
@@ -56,7 +56,9 @@ def read_poses(path: Path) -> Tensor:
     """
     lines = read_lines(path)
     if wrong := next((number for number, line in enumerate(lines, 1) if len(line) != 12), None):
-        raise DataError(f"{path}, line {wrong}: found {len(lines[wrong - 1])} values, expected 12 (the rows of [R | t])")
+        raise DataError(
+            f"{path}, line {wrong}: found {len(lines[wrong - 1])} values, expected 12 (the rows of [R | t])"
+        )
     rows = torch.from_numpy(read_numbers(path, (len(lines), 3, 4)))
     R = rows[:, :, :3]
     rigid = (R @ R.transpose(1, 2) - torch.eye(3, dtype=R.dtype)).abs().amax((1, 2)) < 1e-3

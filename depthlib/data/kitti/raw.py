@@ -60,11 +60,19 @@ class KittiRaw(Dataset):
     """
 
     def __init__(
-        self, root: str | os.PathLike[str], split: str | os.PathLike[str] | Sequence[RawFrame] = "eigen_zhou/train", *,
-        lists: str | os.PathLike[str] | None = None, depth: Depth = "velodyne", along: Along = "velodyne-x",
-        pixels: Pixels = "matlab", views: Sequence[str] = ("current",), poses: bool = False,
+        self,
+        root: str | os.PathLike[str],
+        split: str | os.PathLike[str] | Sequence[RawFrame] = "eigen_zhou/train",
+        *,
+        lists: str | os.PathLike[str] | None = None,
+        depth: Depth = "velodyne",
+        along: Along = "velodyne-x",
+        pixels: Pixels = "matlab",
+        views: Sequence[str] = ("current",),
+        poses: bool = False,
         sides: Literal["both", "left", "right"] = "both",
-        annotated: str | os.PathLike[str] | None = None, static: str | os.PathLike[str] | None = None,
+        annotated: str | os.PathLike[str] | None = None,
+        static: str | os.PathLike[str] | None = None,
         missing: Literal["error", "skip"] = "error",
     ) -> None:
         one_of("depth", depth, get_args(Depth))
@@ -75,7 +83,9 @@ class KittiRaw(Dataset):
             wanted = "the folder of annotated depth just for 'annotated'"
             raise DataError(f"annotated: found {annotated!r} for depth={depth!r}, expected {wanted}")
         self.root = require_folder(root, "the raw data of KITTI, with folders such as 2011_09_26")
-        self.annotated = None if annotated is None else require_folder(annotated, "annotated depth, with folders train and val")
+        self.annotated = (
+            None if annotated is None else require_folder(annotated, "annotated depth, with folders train and val")
+        )
         self.depth, self.along, self.pixels, self.poses = depth, along, pixels, poses
         if isinstance(split, Sequence) and not isinstance(split, str):
             frames = list(split)
@@ -84,15 +94,20 @@ class KittiRaw(Dataset):
         frames = [frame for frame in frames if sides == "both" or frame.side == sides[0]]
         if "right" in self.views and any(frame.side == "r" for frame in frames):
             raise DataError("views: found 'right' for frames of the right camera, expected sides='left'")
-        moving = frames if static is None else without_static(frames, parse_static(*chosen_lines("kitti", static, lists)))
+        moving = (
+            frames if static is None else without_static(frames, parse_static(*chosen_lines("kitti", static, lists)))
+        )
         self.static_removed = len(frames) - len(moving)
         self._calibrations: dict[str, Calibration] = {}
         self.frames: list[RawFrame] = []
         self.skipped: list[str] = []
-        names = functools.cache(_names)         # lists each folder once instead of testing each file
+        names = functools.cache(_names)  # lists each folder once instead of testing each file
         for frame in moving:
-            absent = [choices[0] for choices in self._needed(frame)
-                      if not any(path.name in names(path.parent) for path in choices)]
+            absent = [
+                choices[0]
+                for choices in self._needed(frame)
+                if not any(path.name in names(path.parent) for path in choices)
+            ]
             if not absent:
                 self.frames.append(frame)
             elif missing == "skip":
@@ -122,7 +137,13 @@ class KittiRaw(Dataset):
         if self.depth == "velodyne":
             return [self._drive(frame) / "velodyne_points" / "data" / f"{frame.number:010d}.bin"]
         if self.depth == "projected":
-            return [self._drive(frame) / "proj_depth" / "velodyne" / f"image_{frame.camera:02d}" / f"{frame.number:010d}.npz"]
+            return [
+                self._drive(frame)
+                / "proj_depth"
+                / "velodyne"
+                / f"image_{frame.camera:02d}"
+                / f"{frame.number:010d}.npz"
+            ]
         assert self.annotated is not None
         return annotated_candidates(self.annotated, frame)
 
@@ -196,8 +217,12 @@ def drive_frames(root: str | os.PathLike[str], drive: str, side: str = "l") -> l
         DataError: no such drive, or no image in it.
     """
     probe = RawFrame(drive, 0, side)
-    folder = require_folder(Path(root) / probe.date / drive / f"image_{probe.camera:02d}" / "data", f"the images of {drive}")
-    numbers = sorted({int(path.stem) for path in folder.iterdir() if path.suffix in (".png", ".jpg") and path.stem.isdigit()})
+    folder = require_folder(
+        Path(root) / probe.date / drive / f"image_{probe.camera:02d}" / "data", f"the images of {drive}"
+    )
+    numbers = sorted(
+        {int(path.stem) for path in folder.iterdir() if path.suffix in (".png", ".jpg") and path.stem.isdigit()}
+    )
     if not numbers:
         raise DataError(f"{folder}: found no image, expected 0000000000.png and so on")
     return [RawFrame(drive, number, side) for number in numbers]

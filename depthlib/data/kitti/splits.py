@@ -68,7 +68,9 @@ def split_lines(dataset: str, split: str, lists: str | os.PathLike[str]) -> list
     return read_list(Path(lists) / entry.list, entry)
 
 
-def chosen_lines(dataset: str, split: str | os.PathLike[str], lists: str | os.PathLike[str] | None) -> tuple[list[str], str]:
+def chosen_lines(
+    dataset: str, split: str | os.PathLike[str], lists: str | os.PathLike[str] | None
+) -> tuple[list[str], str]:
     """Lines of a split and their origin: a file (.txt) is read directly, a name is looked up in the manifest.
 
     Raises:
@@ -100,7 +102,9 @@ def parse_raw(lines: Iterable[str], source: str) -> list[RawFrame]:
             continue
         drive = fields[0].rsplit("/", 1)[-1] if fields else ""
         if len(fields) != 3 or not _DRIVE.fullmatch(drive) or not fields[1].isdigit() or fields[2] not in ("l", "r"):
-            raise DataError(f"{source}, line {number}: found {line!r}, expected 'date/drive number l|r' or the path of an image")
+            raise DataError(
+                f"{source}, line {number}: found {line!r}, expected 'date/drive number l|r' or the path of an image"
+            )
         frames.append(RawFrame(drive, int(fields[1]), fields[2]))
     return frames
 

@@ -52,10 +52,16 @@ class KittiStereo2015(RealDataset[dict[str, Path]]):
     """
 
     def __init__(
-        self, root: str | os.PathLike[str], split: str | os.PathLike[str] = "training", *, occluded: bool = True,
+        self,
+        root: str | os.PathLike[str],
+        split: str | os.PathLike[str] = "training",
+        *,
+        occluded: bool = True,
         semantics: bool = False,
     ) -> None:
-        folder = require_folder(Path(root) / "training", "image_2, image_3, disp_occ_0 and calib_cam_to_cam of stereo 2015")
+        folder = require_folder(
+            Path(root) / "training", "image_2, image_3, disp_occ_0 and calib_cam_to_cam of stereo 2015"
+        )
         if split == "training":
             names = sorted(path.stem for path in (folder / "image_2").glob("*_10.png"))
         elif str(split).endswith(".txt"):
@@ -64,9 +70,12 @@ class KittiStereo2015(RealDataset[dict[str, Path]]):
             raise DataError(f"split: found {split!r}, expected 'training' or the path of a list (.txt)")
         entries = []
         for name in names:
-            files = {"image": folder / "image_2" / f"{name}.png", "right": folder / "image_3" / f"{name}.png",
-                     "disparity": folder / ("disp_occ_0" if occluded else "disp_noc_0") / f"{name}.png",
-                     "calibration": folder / "calib_cam_to_cam" / f"{name.split('_')[0]}.txt"}
+            files = {
+                "image": folder / "image_2" / f"{name}.png",
+                "right": folder / "image_3" / f"{name}.png",
+                "disparity": folder / ("disp_occ_0" if occluded else "disp_noc_0") / f"{name}.png",
+                "calibration": folder / "calib_cam_to_cam" / f"{name.split('_')[0]}.txt",
+            }
             entries.append(files | ({"semantics": folder / "semantic" / f"{name}.png"} if semantics else {}))
         super().__init__(folder, str(split), entries, "image_2/*_10.png" if split == "training" else str(split))
 
@@ -78,9 +87,14 @@ class KittiStereo2015(RealDataset[dict[str, Path]]):
         disparity, valid = read_disparity(entry["disparity"], size)
         baseline, K = calibration.baseline(), calibration.K(2).float()
         item: dict[str, Any] = {
-            "image": image, "right": read_image(entry["right"], size), "disparity": disparity, "valid": valid, "K": K,
+            "image": image,
+            "right": read_image(entry["right"], size),
+            "disparity": disparity,
+            "valid": valid,
+            "K": K,
             "depth": metres_from_disparity(disparity, float(K[0, 0]), baseline),
-            "baseline": torch.tensor(baseline, dtype=torch.float32), "name": entry["image"].stem,
+            "baseline": torch.tensor(baseline, dtype=torch.float32),
+            "name": entry["image"].stem,
         }
         if "semantics" in entry:
             item["semantics"] = train_ids(read_png(entry["semantics"], 8, size), entry["semantics"])

@@ -50,7 +50,9 @@ def write_submission(folder: str | os.PathLike[str], index: int, depth: Tensor) 
     metres = np.asarray(depth.detach().cpu(), dtype=np.float64)
     metres = metres[0] if metres.ndim == 3 and metres.shape[0] == 1 else metres
     if metres.ndim != 2 or not 0 <= index < TEST_COUNT:
-        raise ValueError(f"found index {index} and depth of shape {list(depth.shape)}, expected 0 to {TEST_COUNT - 1} and [H, W]")
+        raise ValueError(
+            f"found index {index} and depth of shape {list(depth.shape)}, expected 0 to {TEST_COUNT - 1} and [H, W]"
+        )
     if not np.isfinite(metres).all() or metres.min() < 0:
         raise ValueError("depth: found negative or non-finite values, expected metres >= 0")
     stored = np.where(metres > 0, np.clip(np.rint(metres * PREDICTED.scale), 1, 65535), 0).astype(np.uint16)
@@ -69,7 +71,9 @@ def read_submission(path: str | os.PathLike[str], size: tuple[int, int] | None =
     return read_map(Path(path), PREDICTED, size)
 
 
-def check_submission(folder: str | os.PathLike[str], count: int = TEST_COUNT, size: tuple[int, int] = TEST_SIZE) -> Submission:
+def check_submission(
+    folder: str | os.PathLike[str], count: int = TEST_COUNT, size: tuple[int, int] = TEST_SIZE
+) -> Submission:
     """Read every file as the benchmark does, and summarise the folder.
 
     Raises:

@@ -15,7 +15,7 @@ from depthlib.geometry import MIN_DEPTH, project, transform_points
 
 Along = Literal["velodyne-x", "z"]
 Pixels = Literal["matlab", "nearest"]
-SCAN_RANGE = 150.0      # metres; the scanner reaches 120
+SCAN_RANGE = 150.0  # metres; the scanner reaches 120
 
 
 def read_scan(path: Path) -> Tensor:
@@ -38,7 +38,13 @@ def read_scan(path: Path) -> Tensor:
 
 
 def project_scan(
-    points: Tensor, T_camera_velo: Tensor, K: Tensor, height: int, width: int, *, along: Along = "velodyne-x",
+    points: Tensor,
+    T_camera_velo: Tensor,
+    K: Tensor,
+    height: int,
+    width: int,
+    *,
+    along: Along = "velodyne-x",
     pixels: Pixels = "matlab",
 ) -> Tensor:
     """The sparse depth map of a scan; of several points in a pixel, the nearest counts.
@@ -89,5 +95,7 @@ def read_projected(path: Path) -> Tensor:
     if depth.ndim != 2 or depth.dtype.kind != "f":
         raise DataError(f"{path}: found {depth.dtype} {list(depth.shape)}, expected [H, W] of floating metres")
     if not np.isfinite(depth).all() or depth.min() < 0:
-        raise DataError(f"{path}: found values that are negative or not finite, expected metres >= 0 with 0 for invalid")
+        raise DataError(
+            f"{path}: found values that are negative or not finite, expected metres >= 0 with 0 for invalid"
+        )
     return torch.from_numpy(depth.astype(np.float32))[None]

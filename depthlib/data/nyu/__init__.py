@@ -6,6 +6,17 @@ from depthlib.data.nyu.labelled import CAMERA, NYULabelled, read_split
 from depthlib.data.nyu.raw import NYURaw, read_kinect_pgm
 
 __all__ = [
-    "CAMERA", "MAP4", "MAP13", "NAMES4", "NAMES13", "NYU48K", "NYULabelled", "NYURaw", "class_table", "coarsen",
-    "read_kinect_pgm", "read_mapping40", "read_split",
+    "CAMERA",
+    "MAP4",
+    "MAP13",
+    "NAMES4",
+    "NAMES13",
+    "NYU48K",
+    "NYULabelled",
+    "NYURaw",
+    "class_table",
+    "coarsen",
+    "read_kinect_pgm",
+    "read_mapping40",
+    "read_split",
 ]

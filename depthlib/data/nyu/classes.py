@@ -16,17 +16,105 @@ from depthlib.data.files import read_arrays
 
 LABELS = 894
 NAMES13 = (
-    "bed", "books", "ceiling", "chair", "floor", "furniture", "objects", "picture", "sofa", "table", "tv", "wall", "window",
+    "bed",
+    "books",
+    "ceiling",
+    "chair",
+    "floor",
+    "furniture",
+    "objects",
+    "picture",
+    "sofa",
+    "table",
+    "tv",
+    "wall",
+    "window",
 )
 NAMES4 = ("floor", "structure", "furniture", "prop")
 # Position i - 1 holds the coarser class, counted from 1, of the i-th of the 40 classes, as in the mapping files.
 MAP13 = (
-    12, 5, 6, 1, 4, 9, 10, 12, 13, 6, 8, 6, 13, 10, 6, 13, 6, 7, 7, 5,
-    7, 3, 2, 6, 11, 7, 7, 7, 7, 7, 7, 6, 7, 7, 7, 7, 7, 7, 6, 7,
+    12,
+    5,
+    6,
+    1,
+    4,
+    9,
+    10,
+    12,
+    13,
+    6,
+    8,
+    6,
+    13,
+    10,
+    6,
+    13,
+    6,
+    7,
+    7,
+    5,
+    7,
+    3,
+    2,
+    6,
+    11,
+    7,
+    7,
+    7,
+    7,
+    7,
+    7,
+    6,
+    7,
+    7,
+    7,
+    7,
+    7,
+    7,
+    6,
+    7,
 )
 MAP4 = (
-    2, 1, 3, 3, 3, 3, 3, 2, 2, 3, 4, 2, 2, 3, 3, 2, 3, 4, 4, 4,
-    4, 2, 4, 3, 4, 4, 4, 2, 4, 2, 4, 3, 3, 4, 4, 3, 4, 2, 3, 4,
+    2,
+    1,
+    3,
+    3,
+    3,
+    3,
+    3,
+    2,
+    2,
+    3,
+    4,
+    2,
+    2,
+    3,
+    3,
+    2,
+    3,
+    4,
+    4,
+    4,
+    4,
+    2,
+    4,
+    3,
+    4,
+    4,
+    4,
+    2,
+    4,
+    2,
+    4,
+    3,
+    3,
+    4,
+    4,
+    3,
+    4,
+    2,
+    3,
+    4,
 )
 COARSER = {13: MAP13, 4: MAP4}
 
@@ -40,7 +128,9 @@ def read_mapping40(path: Path) -> Tensor:
     """
     classes = read_arrays(path, "mapClass")[0].ravel()
     if classes.size != LABELS or classes.dtype.kind != "u" or classes.min() < 1 or classes.max() > 40:
-        raise DataError(f"{path}: found mapClass with {classes.size} {classes.dtype} values, expected {LABELS} classes, 1 to 40")
+        raise DataError(
+            f"{path}: found mapClass with {classes.size} {classes.dtype} values, expected {LABELS} classes, 1 to 40"
+        )
     return torch.from_numpy(np.concatenate([[0], classes]).astype(np.int64))
 
 

@@ -24,8 +24,10 @@ KEYS = {"filled": "depths", "raw": "rawDepths"}
 # Field names of the two files in circulation; the second counts images from 5001.
 SPLIT_KEYS = {"train": "trainNdxs", "test": "testNdxs"}
 SPLIT_KEYS_5000 = {"train": "train", "val": "val", "trainval": "trainval", "test": "test"}
-DEPTH = {name: Encoding("mat", "float32", "metre", scale=1, invalid=(0,), along="z", range=(0.4, 12), key=key)
-         for name, key in KEYS.items()}
+DEPTH = {
+    name: Encoding("mat", "float32", "metre", scale=1, invalid=(0,), along="z", range=(0.4, 12), key=key)
+    for name, key in KEYS.items()
+}
 
 
 class NYULabelled(torch.utils.data.Dataset):
@@ -48,8 +50,14 @@ class NYULabelled(torch.utils.data.Dataset):
     """
 
     def __init__(
-        self, root: str | os.PathLike[str], split: str, *, depth: str = "filled", classes: int | None = None,
-        split_file: str = "splits.mat", camera: Camera = CAMERA,
+        self,
+        root: str | os.PathLike[str],
+        split: str,
+        *,
+        depth: str = "filled",
+        classes: int | None = None,
+        split_file: str = "splits.mat",
+        camera: Camera = CAMERA,
     ) -> None:
         one_of("depth", depth, tuple(KEYS))
         one_of("classes", classes, (None, 40, 13, 4))
@@ -60,8 +68,12 @@ class NYULabelled(torch.utils.data.Dataset):
         count = self._check_layout()
         self.numbers = np.arange(1, count + 1) if split == "all" else read_split(self.root / split_file, split)
         if self.numbers[-1] > count:
-            raise DataError(f"{self.root / split_file}: found image {self.numbers[-1]}, expected 1 to {count} as {FILE} has them")
-        self._table = None if classes is None else class_table(read_mapping40(self.root / "classMapping40.mat"), classes)
+            raise DataError(
+                f"{self.root / split_file}: found image {self.numbers[-1]}, expected 1 to {count} as {FILE} has them"
+            )
+        self._table = (
+            None if classes is None else class_table(read_mapping40(self.root / "classMapping40.mat"), classes)
+        )
 
     def _check_layout(self) -> int:
         """The number of images, after the axes of every array in use were checked."""
@@ -83,7 +95,7 @@ class NYULabelled(torch.utils.data.Dataset):
     def _file(self) -> Any:
         import h5py
 
-        if self._open is None or self._open[0] != os.getpid():     # a handle must not cross into a worker process
+        if self._open is None or self._open[0] != os.getpid():  # a handle must not cross into a worker process
             try:
                 self._open = os.getpid(), h5py.File(self.path, "r")
             except FileNotFoundError:
@@ -101,7 +113,9 @@ class NYULabelled(torch.utils.data.Dataset):
     def __getitem__(self, position: int) -> dict[str, Any]:
         number = int(self.numbers[range(len(self))[position]])
         where = self.path.with_name(f"{FILE}[{number}]")
-        image = torch.from_numpy(np.ascontiguousarray(self._slice("images", number).swapaxes(1, 2), dtype=np.float32) / 255)
+        image = torch.from_numpy(
+            np.ascontiguousarray(self._slice("images", number).swapaxes(1, 2), dtype=np.float32) / 255
+        )
         depth = decoded(where, self._slice(self.encoding.key, number).T, self.encoding)
         item = frame(where, f"{number:04d}", image, depth, self._camera)
         if self._table is not None:
@@ -115,7 +129,9 @@ class NYULabelled(torch.utils.data.Dataset):
         try:
             return self._file()[key][number - 1]
         except (OSError, RuntimeError) as error:
-            raise DataError(f"{self.path}: {key} of image {number} is damaged or cut off ({one_line(error)})") from error
+            raise DataError(
+                f"{self.path}: {key} of image {number} is damaged or cut off ({one_line(error)})"
+            ) from error
 
     def fingerprint(self) -> str:
         """SHA-256 over the file's name and size, the split's numbers, and the options `depth` and `classes`."""

@@ -40,13 +40,19 @@ class NYURaw(RealDataset[tuple[Path, Path]]):
     """
 
     def __init__(
-        self, root: str | os.PathLike[str], split: str, *, list_file: str | os.PathLike[str] | None = None,
+        self,
+        root: str | os.PathLike[str],
+        split: str,
+        *,
+        list_file: str | os.PathLike[str] | None = None,
         camera: Camera = CAMERA,
     ) -> None:
         one_of("split", split, tuple(LISTS))
         root, self._camera = require_folder(root, "the folder that the list's paths start from"), pinhole(camera)
         path = root / LISTS[split] if list_file is None else Path(list_file)
-        pairs = [(root / image.lstrip("/"), root / depth.lstrip("/")) for image, depth, *_ in read_lines(path, fields=2)]
+        pairs = [
+            (root / image.lstrip("/"), root / depth.lstrip("/")) for image, depth, *_ in read_lines(path, fields=2)
+        ]
         super().__init__(root, split, pairs, str(path))
 
     def read(self, entry: tuple[Path, Path]) -> dict[str, Any]:
@@ -71,10 +77,14 @@ def read_kinect_pgm(path: Path) -> tuple[Tensor, Tensor]:
         raise DataError(f"{path}: found another file, expected a 16-bit binary PGM")
     width, height = int(header[1]), int(header[2])
     if len(data) - header.end() != 2 * width * height:
-        raise DataError(f"{path}: found {len(data) - header.end()} bytes of pixels, expected {2 * width * height}: cut off?")
+        raise DataError(
+            f"{path}: found {len(data) - header.end()} bytes of pixels, expected {2 * width * height}: cut off?"
+        )
     stored = np.frombuffer(data, dtype="<u2", offset=header.end()).reshape(height, width)
     if (beyond := float((stored > 2047).mean())) > 0.01:
-        raise DataError(f"{path}: found {beyond:.0%} of the values above 2047, expected 11 bits: are the bytes in another order?")
+        raise DataError(
+            f"{path}: found {beyond:.0%} of the values above 2047, expected 11 bits: are the bytes in another order?"
+        )
     disparity = torch.from_numpy(stored.astype(np.float64))
     depth = 351.3 / (1092.5 - disparity)
     # 2047 means no measurement, and beyond some 17 m (disparity 1072) the fit is not valid.

@@ -18,7 +18,24 @@ from depthlib.data.transforms.move import RandomRotate, RandomTranslate
 from depthlib.data.transforms.resize import Resize, resize
 
 __all__ = [
-    "CenterCrop", "ColourJitter", "Compose", "Drop", "RandomCrop", "RandomFlip", "RandomRotate", "RandomScaleCrop",
-    "RandomScaleDepth", "RandomTranslate", "Resize", "StepSampler", "Transform", "Transformed", "collate", "crop",
-    "generator_of", "generators", "mirror", "resize",
+    "CenterCrop",
+    "ColourJitter",
+    "Compose",
+    "Drop",
+    "RandomCrop",
+    "RandomFlip",
+    "RandomRotate",
+    "RandomScaleCrop",
+    "RandomScaleDepth",
+    "RandomTranslate",
+    "Resize",
+    "StepSampler",
+    "Transform",
+    "Transformed",
+    "collate",
+    "crop",
+    "generator_of",
+    "generators",
+    "mirror",
+    "resize",
 ]

@@ -51,7 +51,7 @@ class ColourJitter(Transform):
             raise ValueError(f"p: found {self.p!r}, expected a probability, 0 to 1")
 
     def apply(self, batch: Sample, draw: Draw) -> Sample:
-        numbers = draw(13)              # 1 whether, 4 factors, 3 gains, 5 the order
+        numbers = draw(13)  # 1 whether, 4 factors, 3 gains, 5 the order
         chosen = (numbers[:, 0] < self.p).tolist()
         ranges = (self.brightness, self.contrast, self.saturation, self.hue)
         factors = torch.stack([between(numbers[:, 1 + i], *ranges[i]) for i in range(4)], dim=1).tolist()
@@ -74,7 +74,8 @@ class ColourJitter(Transform):
         from torchvision.transforms.v2 import functional
 
         brightness, contrast, saturation, hue = factors
-        for which in order:             # a step whose range is a single neutral value is skipped: hue costs a conversion
+        # a step whose range is a single neutral value is skipped: hue costs a conversion
+        for which in order:
             if which == 0 and self.brightness != SAME:
                 strip = functional.adjust_brightness(strip, brightness)
             elif which == 1 and self.contrast != SAME:

@@ -114,8 +114,10 @@ class RandomScaleDepth(Transform):
     def apply(self, batch: Sample, draw: Draw) -> Sample:
         for key in batch:
             if key in ("previous", "next") or (is_pose(key) and key != "T_right_current"):
-                raise ValueError(f"{key}: found a neighbour in time, whose motion is not rigid in a scene compressed "
-                                 "along the axis, expected a sample without it (take it out with Drop)")
+                raise ValueError(
+                    f"{key}: found a neighbour in time, whose motion is not rigid in a scene compressed "
+                    "along the axis, expected a sample without it (take it out with Drop)"
+                )
         height, width = batch["image"].shape[-2:]
         numbers = draw(3)
         sizes = [(round(height * s), round(width * s)) for s in between(numbers[:, 0], *self.scale).tolist()]
@@ -158,7 +160,7 @@ def _nearer(batch: Sample, s: float) -> Sample:
             out[key] = F.normalize(value * value.new_tensor([1, 1, s]).view(3, 1, 1), dim=1)
         elif key in CAMERAS:
             out[key] = value / value.new_tensor([[s, s, 1], [s, s, 1], [1, 1, 1]])
-        elif key == "T_right_current":      # the shift of rectified cameras may have a few millimetres along the axis
+        elif key == "T_right_current":  # the shift of rectified cameras may have a few millimetres along the axis
             out[key] = value / value.new_tensor([[1, 1, 1, 1], [1, 1, 1, 1], [1, 1, 1, s], [1, 1, 1, 1]])
     return out
 
@@ -172,7 +174,9 @@ def _slack(batch: Sample, size: Size) -> Size:
     """Rows and columns by which the image exceeds the window."""
     height, width = batch["image"].shape[-2:]
     if size[0] > height or size[1] > width:
-        raise ValueError(f"size: found a window of {size[0]} x {size[1]} for images of {height} x {width}, expected no larger")
+        raise ValueError(
+            f"size: found a window of {size[0]} x {size[1]} for images of {height} x {width}, expected no larger"
+        )
     return height - size[0], width - size[1]
 
 

@@ -27,16 +27,16 @@ class Transformed(Dataset):
         self.dataset, self.transform, self.seed = dataset, transform, seed
 
     def __len__(self) -> int:
-        return len(self.dataset)        # type: ignore[arg-type]
+        return len(self.dataset)  # type: ignore[arg-type]
 
     def __getitem__(self, index: int | tuple[int, int]) -> Sample:
         position, step = index if isinstance(index, tuple) else (index, 0)
-        position = range(len(self))[position]       # -1 is the last item, with the last item's draw
+        position = range(len(self))[position]  # -1 is the last item, with the last item's draw
         return self.transform(self.dataset[position], generator_of(self.seed, step, position))
 
     def fingerprint(self) -> str:
         """SHA-256 of the data, the transform's settings and the seed."""
-        text = f"{self.dataset.fingerprint()} {self.transform!r} {self.seed}"    # type: ignore[attr-defined]
+        text = f"{self.dataset.fingerprint()} {self.transform!r} {self.seed}"  # type: ignore[attr-defined]
         return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -52,7 +52,7 @@ class StepSampler:
         self.batches, self.first = batches, first
 
     def __len__(self) -> int:
-        return len(self.batches)        # type: ignore[arg-type]
+        return len(self.batches)  # type: ignore[arg-type]
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         for step, batch in enumerate(self.batches, start=self.first):

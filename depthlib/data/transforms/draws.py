@@ -45,12 +45,16 @@ def draws(source: Generators, count: int) -> Draw:
 
     def draw(n: int) -> Tensor:
         if source is None:
-            raise ValueError("generator: found None, expected a torch.Generator, or one for each image, for a random transform")
+            raise ValueError(
+                "generator: found None, expected a torch.Generator, or one for each image, for a random transform"
+            )
         each = [source] * count if isinstance(source, torch.Generator) else list(source)
         if len(each) != count:
             raise ValueError(f"generator: found {len(each)} generators, expected one for each of the {count} images")
         if any(generator.device.type != "cpu" for generator in each):
-            raise ValueError("generator: found one that is not on the CPU, expected CPU generators: the same draw on any device")
+            raise ValueError(
+                "generator: found one that is not on the CPU, expected CPU generators: the same draw on any device"
+            )
         return torch.stack([torch.rand(n, generator=generator, dtype=torch.float64) for generator in each])
 
     return draw

@@ -15,14 +15,14 @@ from depthlib.geometry.warp import inside
 Sample = dict[str, Any]
 
 IMAGES = ("image", "right", "previous", "next")
-MAPS = ("depth", "depth_true", "disparity", "relative")      # measured values, some of which are invalid
-FLOWS = ("flow_next", "flow_previous")                       # [2, H, W], pixels to the right and down
+MAPS = ("depth", "depth_true", "disparity", "relative")  # measured values, some of which are invalid
+FLOWS = ("flow_next", "flow_previous")  # [2, H, W], pixels to the right and down
 OCCLUDED = {"occluded_next": "flow_next", "occluded_previous": "flow_previous"}
 LABELS = ("valid", "disparity_valid", "defect", "semantics", "instances", "moving", *OCCLUDED)
-GRID = (*IMAGES, *MAPS, *LABELS, *FLOWS, "normals")         # all per-pixel fields
+GRID = (*IMAGES, *MAPS, *LABELS, *FLOWS, "normals")  # all per-pixel fields
 CAMERAS = ("K", "K_right")
 POINTS = ("pairs", "pairs_valid")
-FLAT = ("semantics", "instances")                           # [H, W], without an axis of channels
+FLAT = ("semantics", "instances")  # [H, W], without an axis of channels
 
 
 def is_pose(key: str) -> bool:
@@ -75,10 +75,14 @@ def per_image(batch: Sample, change: Callable[[Sample, int], Sample]) -> Sample:
     count = batch["image"].shape[0]
     if count == 1:
         return change(batch, 0)
-    parts = [change({key: value[i : i + 1] if isinstance(value, Tensor) else value for key, value in batch.items()}, i)
-             for i in range(count)]
-    return {key: torch.cat([part[key] for part in parts]) if isinstance(value, Tensor) else value
-            for key, value in parts[0].items()}
+    parts = [
+        change({key: value[i : i + 1] if isinstance(value, Tensor) else value for key, value in batch.items()}, i)
+        for i in range(count)
+    ]
+    return {
+        key: torch.cat([part[key] for part in parts]) if isinstance(value, Tensor) else value
+        for key, value in parts[0].items()
+    }
 
 
 def choose(chosen: Tensor, yes: Sample, no: Sample) -> Sample:
@@ -87,8 +91,12 @@ def choose(chosen: Tensor, yes: Sample, no: Sample) -> Sample:
         return yes
     if not bool(chosen.any()):
         return no
-    return {key: torch.where(chosen.to(value.device).view(-1, *[1] * (value.ndim - 1)), yes[key], value)
-            if isinstance(value, Tensor) else value for key, value in no.items()}
+    return {
+        key: torch.where(chosen.to(value.device).view(-1, *[1] * (value.ndim - 1)), yes[key], value)
+        if isinstance(value, Tensor)
+        else value
+        for key, value in no.items()
+    }
 
 
 def with_lost_points(batch: Sample) -> Sample:
@@ -101,8 +109,10 @@ def with_lost_points(batch: Sample) -> Sample:
     for mask, flow in OCCLUDED.items():
         if mask in batch:
             if flow not in batch:
-                raise ValueError(f"{mask}: found without {flow}, which tells the points that leave the image, expected "
-                                 "both or none (take it out with Drop)")
+                raise ValueError(
+                    f"{mask}: found without {flow}, which tells the points that leave the image, expected "
+                    "both or none (take it out with Drop)"
+                )
             ends = batch[flow] + pixel_grid(*size, dtype=batch[flow].dtype, device=batch[flow].device)
             out[mask] = batch[mask] | ~inside(ends, *size)
     return out
@@ -128,13 +138,17 @@ def _check(key: str, value: Tensor, count: int, height: int, width: int) -> None
     elif key in POINTS:
         expected = (count, None, 5) if key == "pairs" else (count, None)
     elif value.ndim > 2:
-        raise ValueError(f"sample: found the tensor {key!r} {list(value.shape)}, expected keys whose change is known "
-                         f"({', '.join((*GRID, *CAMERAS, *POINTS))}, T_*); named resolutions come last")
+        raise ValueError(
+            f"sample: found the tensor {key!r} {list(value.shape)}, expected keys whose change is known "
+            f"({', '.join((*GRID, *CAMERAS, *POINTS))}, T_*); named resolutions come last"
+        )
     else:
         expected = (count, *[None] * max(value.ndim - 1, 0))
     fits = value.ndim == len(expected) and all(w is None or h == w for h, w in zip(value.shape, expected, strict=True))
     if not fits:
         words = "any" if None in expected else ""
         shape = str([words if size is None else size for size in expected]).replace("'", "")
-        raise ValueError(f"{key}: found shape {list(value.shape)}, expected {shape} (counting the batch) beside an image of "
-                         f"{height} x {width}")
+        raise ValueError(
+            f"{key}: found shape {list(value.shape)}, expected {shape} (counting the batch) beside an image of "
+            f"{height} x {width}"
+        )

@@ -51,15 +51,23 @@ class RandomFlip(Transform):
         if self.swap_views:
             if "right" not in batch:
                 raise ValueError("swap_views: found a sample without 'right', expected a stereo pair")
-            bound = [key for key in batch if (key in GRID or is_pose(key) or key == "pairs") and key not in OF_BOTH_VIEWS]
+            bound = [
+                key for key in batch if (key in GRID or is_pose(key) or key == "pairs") and key not in OF_BOTH_VIEWS
+            ]
             if bound:
-                raise ValueError(f"swap_views: found {', '.join(bound)}, which belong to the left view alone, expected a sample "
-                                 "without them (take them out with Drop)")
+                raise ValueError(
+                    f"swap_views: found {', '.join(bound)}, which belong to the left view alone, expected a sample "
+                    "without them (take them out with Drop)"
+                )
         elif "right" in batch:
-            raise ValueError("right: found a stereo pair, whose cameras a mirror exchanges; expected swap_views=True or p=0")
+            raise ValueError(
+                "right: found a stereo pair, whose cameras a mirror exchanges; expected swap_views=True or p=0"
+            )
         elif disparity_in_pixels(batch):
-            raise ValueError("disparity: found disparity in pixels, which a mirror would turn negative; expected a sample "
-                             "without it (take it out with Drop)")
+            raise ValueError(
+                "disparity: found disparity in pixels, which a mirror would turn negative; expected a sample "
+                "without it (take it out with Drop)"
+            )
 
 
 def mirror(batch: Sample) -> Sample:
@@ -69,7 +77,7 @@ def mirror(batch: Sample) -> Sample:
         if key in GRID:
             out[key] = value.flip(-1)
             if key == "normals" or key in FLOWS:
-                out[key][:, 0].neg_()       # flip has copied
+                out[key][:, 0].neg_()  # flip has copied
         elif key in CAMERAS:
             out[key] = flip_intrinsics(value, width)
         elif is_pose(key):

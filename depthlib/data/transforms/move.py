@@ -88,11 +88,15 @@ class RandomTranslate(Transform):
 def rotate(batch: Sample, degrees: Tensor) -> Sample:
     """Every image of a batch turned counter-clockwise by its `degrees` [B]; see `RandomRotate`."""
     if "right" in batch:
-        raise ValueError("right: found a stereo pair, whose rows a rotation takes apart, expected a sample without it "
-                         "(take it out with Drop)")
+        raise ValueError(
+            "right: found a stereo pair, whose rows a rotation takes apart, expected a sample without it "
+            "(take it out with Drop)"
+        )
     if disparity_in_pixels(batch):
-        raise ValueError("disparity: found disparity in pixels, which runs along rows, expected a sample without it "
-                         "(take it out with Drop)")
+        raise ValueError(
+            "disparity: found disparity in pixels, which runs along rows, expected a sample without it "
+            "(take it out with Drop)"
+        )
     out, (height, width) = dict(batch), batch["image"].shape[-2:]
     # float64, so that a CPU and a GPU round to the same nearest pixels; y points down: counter-clockwise is negative
     angle = -torch.deg2rad(degrees.to(batch["image"].device, torch.float64))
@@ -123,7 +127,7 @@ def rotate(batch: Sample, degrees: Tensor) -> Sample:
             roll = _roll(cos, sin, 4)
             out[key] = (roll @ value.double() @ roll.mT).to(value.dtype)
         elif key == "pairs":
-            ends = value[..., :4].double().unflatten(-1, (2, 2)).flip(-1) - centre      # [B,P,2,(x, y)]
+            ends = value[..., :4].double().unflatten(-1, (2, 2)).flip(-1) - centre  # [B,P,2,(x, y)]
             ends = torch.einsum("bij,bpej->bpei", _pixels(batch.get("K"), cos, sin), ends) + centre
             points = (ends + 0.5).floor().flip(-1).flatten(-2).to(value.dtype)
             out |= within(batch, points, (height, width))
@@ -157,7 +161,7 @@ def translate(batch: Sample, down: int, right: int) -> Sample:
 
 
 def _affine(
-    A: Tensor, origin: tuple[float, float], size: tuple[int, int], dtype: torch.dtype = torch.float64,
+    A: Tensor, origin: tuple[float, float], size: tuple[int, int], dtype: torch.dtype = torch.float64
 ) -> Tensor:
     """A (p - c) + origin for every pixel p of an image with centre c, (x, y) [2,B,H,W] of A [B,2,2] float64.
 

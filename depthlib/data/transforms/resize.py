@@ -108,7 +108,9 @@ def nearest(value: Tensor, size: Size) -> Tensor:
     old = value.shape[-2:]
     if tuple(old) == tuple(size):
         return value
-    rows, columns = ((2 * torch.arange(n, device=value.device) + 1) * was // (2 * n) for was, n in zip(old, size, strict=True))
+    rows, columns = (
+        (2 * torch.arange(n, device=value.device) + 1) * was // (2 * n) for was, n in zip(old, size, strict=True)
+    )
     return value.index_select(-2, rows).index_select(-1, columns)
 
 
@@ -129,7 +131,7 @@ def _area(value: Tensor, axis: int, new: int) -> Tensor:
     old = value.shape[axis]
     edges = torch.arange(new + 1, dtype=torch.float64, device=value.device) * (old / new)
     first, total = edges[:-1].floor(), torch.zeros((), dtype=value.dtype, device=value.device)
-    for tap in range(int(old / new) + 2):           # the pixels that an interval can touch
+    for tap in range(int(old / new) + 2):  # the pixels that an interval can touch
         pixel = first + tap
         share = (torch.minimum(edges[1:], pixel + 1) - torch.maximum(edges[:-1], pixel)).clamp(min=0) * (new / old)
         share = share.to(value.dtype).view(-1, *[1] * (-1 - axis))
@@ -152,7 +154,7 @@ def _masks(key: str) -> tuple[str, ...]:
 def _mean(value: Tensor, known: Tensor, size: Size) -> Tensor:
     total = _resize_image(torch.where(known, value, 0), size, "bilinear")
     weight = _resize_image(known.to(value.dtype), size, "bilinear")
-    return total / weight.clamp(min=1e-6)       # where the nearest pixel is known the weight is far larger
+    return total / weight.clamp(min=1e-6)  # where the nearest pixel is known the weight is far larger
 
 
 def _resize_pairs(pairs: Tensor, old: Size, new: Size) -> tuple[Tensor, Tensor]:

@@ -41,7 +41,9 @@ WEIGHTED_POOL = Exercise(
         "the scores are not normalised: apply a softmax over the image.": _pooled,
         "this is the plain average: the scores do not enter.": lambda f, s: f.mean(dim=(2, 3)),
         "the softmax runs over one axis only: flatten the image first.": lambda f, s: _pooled(f, s.softmax(dim=-1)),
-        "this is a softmax over the channels: with one score a pixel it is 1 everywhere.": lambda f, s: _pooled(f, s.softmax(dim=1)),
+        "this is a softmax over the channels: with one score a pixel it is 1 everywhere.": lambda f, s: _pooled(
+            f, s.softmax(dim=1)
+        ),
         "the weights already sum to 1: do not divide by the number of pixels as well.": lambda f, s: (
             f * s.flatten(2).softmax(dim=2).view_as(s)
         ).mean(dim=(2, 3)),

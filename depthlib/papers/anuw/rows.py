@@ -38,10 +38,10 @@ TABLE1 = ("a", "b", "c", "d", "e", "d-masked")
 TABLE2 = ("unet", "a", "fcrn", "e")
 LOSS_TERMS = ("e-l1", "e-no-ssim", "e-literal")
 VARIANTS = tuple(dict.fromkeys(TABLE1 + TABLE2 + LOSS_TERMS))
-IN_ROOMS = ("unet", "e")        # of "quick" on rooms: the paper's network and the plainest one
+IN_ROOMS = ("unet", "e")  # of "quick" on rooms: the paper's network and the plainest one
 FLOOR_ROWS = ("floor-constant", "floor-map")
-MAX_MAI = 65.535        # metres; the largest depth that the 16-bit files of the Mobile AI set can hold
-DEFECT_SHARE = 0.2      # of the labelled pixels; the sky has no label either and is not counted here
+MAX_MAI = 65.535  # metres; the largest depth that the 16-bit files of the Mobile AI set can hold
+DEFECT_SHARE = 0.2  # of the labelled pixels; the sky has no label either and is not counted here
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,12 @@ class Scale:
 # 2e-2, FCRN up to 1e-2). 96 scenes at batch 4 are seen five times each: a soft label improves only at later visits.
 # With 80 steps 8 of 17 trainings on streets missed the scale (abs_rel .41 to .86).
 QUICK = Scale(
-    {"steps": 120, "batch_size": 4, "train_scenes": 96}, (64, 128), (64, 208), (96, 128), psnl_stride=4, lr=1e-2,
+    {"steps": 120, "batch_size": 4, "train_scenes": 96},
+    (64, 128),
+    (64, 208),
+    (96, 128),
+    psnl_stride=4,
+    lr=1e-2,
     fcrn_lr=6e-3,
 )
 SCALES = {
@@ -130,17 +135,27 @@ def _paper_recipe(spec: RunSpec) -> Recipe:
     model, options = _model(spec.variant, profile, SCALES["full"], MAX_MAI)
     held_out = Build.of(real, name="mai", split="verification")
     return Recipe(
-        model=model, model_options=options, task=_task(spec.variant, MAX_MAI),
+        model=model,
+        model_options=options,
+        task=_task(spec.variant, MAX_MAI),
         train=Build.of(real, name="mai", split="train"),
         tests={"mai": (held_out, "anuw-mai"), "mai-median": (held_out, "anuw-mai+scaling=median")},
-        plan=_plan(spec.variant, profile, SCALES["full"]), pictures={"mai": 3}, ship_weights=False,
+        plan=_plan(spec.variant, profile, SCALES["full"]),
+        pictures={"mai": 3},
+        ship_weights=False,
     )
 
 
 def _plan(variant: str, profile: Profile, scale: Scale) -> Plan:
     return Plan(
-        steps=profile.steps, batch_size=profile.batch_size, lr=scale.fcrn_lr if variant == "fcrn" else scale.lr,
-        betas=(0.9, 0.99), eps=1e-8, schedule="poly", power=1.5, flip=0.0,
+        steps=profile.steps,
+        batch_size=profile.batch_size,
+        lr=scale.fcrn_lr if variant == "fcrn" else scale.lr,
+        betas=(0.9, 0.99),
+        eps=1e-8,
+        schedule="poly",
+        power=1.5,
+        flip=0.0,
     )
 
 
@@ -201,7 +216,9 @@ def _tests(data: str, sets: dict[str, dict[str, int]], scale: Scale, count: int)
     other = {"height": scale.other[0], "width": scale.other[1], "thin_structures": 2.0, "depth_tail": 2.0}
     tests = {}
     for name, family, knobs in (
-        ("streets", "streets", sets["streets"]), ("streets-other", "streets", other), ("rooms", "rooms", sets["rooms"]),
+        ("streets", "streets", sets["streets"]),
+        ("streets-other", "streets", other),
+        ("rooms", "rooms", sets["rooms"]),
     ):
         dataset = Build.of(scenes, family=family, split="test", count=count, **knobs)
         tests |= {name: (dataset, f"anuw-{family}"), f"{name}-median": (dataset, f"anuw-{family}-median")}

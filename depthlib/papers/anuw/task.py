@@ -53,8 +53,13 @@ class SoftLabels(BaseTask):
     """
 
     def __init__(
-        self, loss: str, options: dict[str, Any] | None = None, *,
-        max_depth: float, min_depth: float = 1e-3, literal_zeros: bool = False,
+        self,
+        loss: str,
+        options: dict[str, Any] | None = None,
+        *,
+        max_depth: float,
+        min_depth: float = 1e-3,
+        literal_zeros: bool = False,
     ) -> None:
         if not 0 < min_depth < max_depth <= torch.finfo(torch.float16).max:
             raise ValueError(
@@ -65,12 +70,13 @@ class SoftLabels(BaseTask):
         self._forget()
 
     def _forget(self) -> None:
-        self.best: dict[str, float] = {}        # image -> lowest loss outside W so far
-        self.soft: dict[str, Tensor] = {}       # image -> depth of the pixels of W in reading order, half precision, on the CPU
-        self.where: dict[str, int] = {}         # image -> checksum of W
+        self.best: dict[str, float] = {}  # image -> lowest loss outside W so far
+        # image -> depth of the pixels of W in reading order, half precision, on the CPU
+        self.soft: dict[str, Tensor] = {}
+        self.where: dict[str, int] = {}  # image -> checksum of W
 
     def prepare(self, model: nn.Module, dataset: Dataset) -> None:
-        self._forget()      # soft labels of an earlier training belong to another network
+        self._forget()  # soft labels of an earlier training belong to another network
 
     def loss(self, model: nn.Module, batch: dict[str, Any]) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss on the filled labels. Besides its own terms: `outside`, the mean loss outside W, and `updated`, the
@@ -80,13 +86,14 @@ class SoftLabels(BaseTask):
         """
         prediction = model(batch["image"]).float()
         target, counted = self.targets(batch)
-        if not counted.any():       # a batch without any label
+        if not counted.any():  # a batch without any label
             return 0 * prediction.sum(), {}
         total, terms = self._evaluate(prediction, target, counted)
         losses, updated = self._update(prediction.detach(), batch)
         finite = [value for value in losses if math.isfinite(value)]
         terms = terms | {
-            "outside": torch.tensor(sum(finite) / max(1, len(finite))), "updated": torch.tensor(sum(updated) / len(updated)),
+            "outside": torch.tensor(sum(finite) / max(1, len(finite))),
+            "updated": torch.tensor(sum(updated) / len(updated)),
         }
         return total, terms
 
@@ -137,7 +144,7 @@ class SoftLabels(BaseTask):
         try:
             return float(self._evaluate(prediction, depth, valid)[0])
         except ValueError:
-            if valid.all():         # then the gaps are not the reason
+            if valid.all():  # then the gaps are not the reason
                 raise
             return math.inf
 

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from depthlib.runs.store import RunRecord
 
 TEST, METRIC = "median", "abs_rel"
-LEVEL, MARGIN = 0.05, 0.02                  # of any false answer; share of the higher error below which nothing matters
-LEARNED, LEARNED_FROM_VIDEO = 0.85, 0.9     # error of a network that has learned, at most, in errors of the floor
+LEVEL, MARGIN = 0.05, 0.02  # of any false answer; share of the higher error below which nothing matters
+LEARNED, LEARNED_FROM_VIDEO = 0.85, 0.9  # error of a network that has learned, at most, in errors of the floor
 BETTER, UNRESOLVED, UNMEASURABLE = "better", "not resolved", "not measurable"
 
 
@@ -57,7 +57,8 @@ class Pair:
 
 
 def has_learned(runs: Sequence[RunRecord], floors: Sequence[RunRecord]) -> bool:
-    """Whether a method is far enough below the stronger floor; a single training, which has no interval, by its mean.
+    """Whether a method is far enough below the stronger floor; a single training, which has no interval, by its
+    mean.
     """
     floor = floor_of(floors, "streets", TEST, METRIC)
     share = LEARNED_FROM_VIDEO if METHODS[runs[0].result["spec"]["variant"]].from_video else LEARNED
@@ -91,9 +92,7 @@ def judge_pairs(found: Mapping[str, np.ndarray]) -> list[Pair]:
     """
     order = sorted(found, key=lambda name: found[name].mean())
     names = list(combinations(order, 2))
-    asked = [
-        compare(found[a], found[b], level=LEVEL, margin=MARGIN * float(found[b].mean())) for a, b in names
-    ]
+    asked = [compare(found[a], found[b], level=LEVEL, margin=MARGIN * float(found[b].mean())) for a, b in names]
     each = [ways([one]) for one in asked]
     adjusted = holm([min(p for p, _ in levels.values()) for levels in each], level=LEVEL)
     pairs = []

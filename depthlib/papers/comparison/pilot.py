@@ -29,8 +29,8 @@ TRIALS = {
     "synergy": (3e-3, 1e-2, 3e-2),
     "lr-net": (1.5e-4, 5e-4, 1.5e-3),
 }
-SHARE = 1 / 3           # of the steps of the profile
-FRAMES = 128            # of "val"
+SHARE = 1 / 3  # of the steps of the profile
+FRAMES = 128  # of "val"
 
 
 class Trial(NamedTuple):
@@ -53,7 +53,9 @@ def trials(profile: str, seeds: Sequence[int], *, steps: int | None = None, fram
         steps = max(1, round(SHARE * whole))
     return [
         Trial(variant, rate, seed, profile, steps, frames)
-        for seed in seeds for variant, rates in TRIALS.items() for rate in rates
+        for seed in seeds
+        for variant, rates in TRIALS.items()
+        for rate in rates
     ]
 
 
@@ -85,15 +87,19 @@ def read(path: Path) -> dict[Trial, float]:
         return {}
     with path.open(newline="", encoding="utf-8") as file:
         return {
-            Trial(row["variant"], float(row["rate"]), int(row["seed"]), row["profile"], int(row["steps"]),
-                  int(row["frames"])): float(row["abs_rel"])
+            Trial(
+                row["variant"],
+                float(row["rate"]),
+                int(row["seed"]),
+                row["profile"],
+                int(row["steps"]),
+                int(row["frames"]),
+            ): float(row["abs_rel"])
             for row in csv.DictReader(file)
         }
 
 
-def make(
-    asked: Sequence[Trial], path: Path, train: Callable[[Trial], float] = run,
-) -> Iterator[tuple[Trial, float]]:
+def make(asked: Sequence[Trial], path: Path, train: Callable[[Trial], float] = run) -> Iterator[tuple[Trial, float]]:
     """Each trial with its error, in order; one that the file lacks is trained, and a row added to the file."""
     done = read(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -131,7 +137,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--device", default="auto")
     given = parser.parse_args(argv)
     asked = [
-        trial for trial in trials(given.profile, given.seeds, steps=given.steps, frames=given.frames)
+        trial
+        for trial in trials(given.profile, given.seeds, steps=given.steps, frames=given.frames)
         if trial.variant in given.methods
     ]
     file, found = given.csv or file_in(paths.results_dir(given.profile)), {}

@@ -48,10 +48,10 @@ FLOORS = ("floor-constant", "floor-map")
 FAR = MAX_DEPTH["streets"]
 HEAD = {"activation": "log", "min_depth": 0.3, "max_depth": FAR}
 TRUNK = "efficientnet_lite0"
-TRUNK_RATE = 0.1        # of a trunk with ImageNet weights, in rates of the rest
-VIDEO = 2               # steps from video in steps of the others, and parts of their batch
-ALONE = {"classes": 0, "sharing": "none", "head_bias": True, **HEAD}       # `SynergyNet` for depth alone
-CELLS = {"trunk": TRUNK, "output_stride": 16, "width": 0.125, "pretrained": True}      # 6x12 of them; 8x10 in the paper
+TRUNK_RATE = 0.1  # of a trunk with ImageNet weights, in rates of the rest
+VIDEO = 2  # steps from video in steps of the others, and parts of their batch
+ALONE = {"classes": 0, "sharing": "none", "head_bias": True, **HEAD}  # `SynergyNet` for depth alone
+CELLS = {"trunk": TRUNK, "output_stride": 16, "width": 0.125, "pretrained": True}  # 6x12 of them; 8x10 in the paper
 OWN_TRUNK = {"trunk": "resnet50", "output_stride": 32, "width": 1.0, "pretrained": False}
 
 
@@ -77,56 +77,64 @@ METHODS = {
     "lite": Method("lite_depth", {"pretrained": True}, Build.of(Supervised, loss=log_depth_loss)),
     "unet": Method("unet", {"width": 8, **HEAD}, Build.of(Supervised, loss=scale_invariant_log_loss), {"width": 32}),
     "fcrn": Method(
-        "synergy", {**ALONE, **CELLS, "up": "projection", "skips": False},
-        Build.of(Supervised, loss=berhu_loss), OWN_TRUNK,
+        "synergy",
+        {**ALONE, **CELLS, "up": "projection", "skips": False},
+        Build.of(Supervised, loss=berhu_loss),
+        OWN_TRUNK,
     ),
     "anuw": Method(
-        "anu", {"width": 8, "awca": True, "psnl": True, "psnl_stride": 4, **HEAD},
-        Build.of(Supervised, loss=anuw_loss, options={"max_depth": FAR}), {"width": 32, "psnl_stride": 1},
+        "anu",
+        {"width": 8, "awca": True, "psnl": True, "psnl_stride": 4, **HEAD},
+        Build.of(Supervised, loss=anuw_loss, options={"max_depth": FAR}),
+        {"width": 32, "psnl_stride": 1},
     ),
     "dacnn": Method(
         "dacnn",
         {
-            "backbone": TRUNK, "pretrained": True, "width": 0.25, "dilations": [1, 2, 4, 6], "guidance_channels": 16,
+            "backbone": TRUNK,
+            "pretrained": True,
+            "width": 0.25,
+            "dilations": [1, 2, 4, 6],
+            "guidance_channels": 16,
             **HEAD,
         },
         Build.of(Distillation, weights={"pixel": 1.0, "smooth": 0.01}),
         {
-            "backbone": "resnest50d", "pretrained": False, "width": 1.0, "dilations": [1, 6, 12, 18],
+            "backbone": "resnest50d",
+            "pretrained": False,
+            "width": 1.0,
+            "dilations": [1, 6, 12, 18],
             "guidance_channels": 32,
         },
     ),
     "synergy": Method(
-        "synergy", {**ALONE, **CELLS},
+        "synergy",
+        {**ALONE, **CELLS},
         Build.of(
-            DepthStage, stage={"name": "depth", "rates": {}}, weights={"depth_aware": 1.0, "joint_gradient": 0.125},
-            max_depth=FAR, gradient_mode="none",
+            DepthStage,
+            stage={"name": "depth", "rates": {}},
+            weights={"depth_aware": 1.0, "joint_gradient": 0.125},
+            max_depth=FAR,
+            gradient_mode="none",
         ),
         OWN_TRUNK,
     ),
     "lr-net": Method(
         "video",
         {
-            "depth": "lr_net", "depth_options": {"encoder": TRUNK, "pretrained": True, "width": 0.5},
+            "depth": "lr_net",
+            "depth_options": {"encoder": TRUNK, "pretrained": True, "width": 0.5},
             "pose_options": DUAL.pose,
         },
         Build.of(
-            FromVideo, weights={"photometric": 1.0, "smoothness": 1e-3}, motion="known", options={"rule": "full_res"},
+            FromVideo, weights={"photometric": 1.0, "smoothness": 1e-3}, motion="known", options={"rule": "full_res"}
         ),
         {"depth_options": {"encoder": "resnet50"}, "pose_options": {}},
     ),
 }
 VARIANTS = (*METHODS, *FLOORS)
 
-RATES = {
-    "lite": 1e-3,
-    "unet": 3e-3,
-    "fcrn": 1e-2,
-    "anuw": 3e-3,
-    "dacnn": 3e-3,
-    "synergy": 3e-3,
-    "lr-net": 5e-4,
-}
+RATES = {"lite": 1e-3, "unet": 3e-3, "fcrn": 1e-2, "anuw": 3e-3, "dacnn": 3e-3, "synergy": 3e-3, "lr-net": 5e-4}
 
 
 @dataclass(frozen=True)
@@ -191,9 +199,16 @@ def _plan(method: Method, rate: float, scale: Scale, profile: Profile) -> Plan:
     pretrained = method.options.get("depth_options", method.options).get("pretrained", False)
     learned_before = pretrained and not (scale.wide and method.wide)
     return Plan(
-        steps=steps, batch_size=batch_size, optimizer="adamw", lr=scale.pace * rate,
-        trunk_rate=TRUNK_RATE if learned_before else 1.0, schedule="cosine", warmup=steps // 6, clip=1.0,
-        median_start=not method.from_video, colour=0.2,
+        steps=steps,
+        batch_size=batch_size,
+        optimizer="adamw",
+        lr=scale.pace * rate,
+        trunk_rate=TRUNK_RATE if learned_before else 1.0,
+        schedule="cosine",
+        warmup=steps // 6,
+        clip=1.0,
+        median_start=not method.from_video,
+        colour=0.2,
     )
 
 
@@ -202,5 +217,6 @@ def runs(profile: str, *, seeds: list[int] | None = None) -> list[RunSpec]:
     seeds = list(get_profile(profile).seeds if seeds is None else seeds)
     return [
         RunSpec("comparison", variant, "streets", profile, seed)
-        for variant in VARIANTS for seed in (seeds[:1] if variant in FLOORS else seeds)
+        for variant in VARIANTS
+        for seed in (seeds[:1] if variant in FLOORS else seeds)
     ]

@@ -23,8 +23,10 @@ def grown(mask: Tensor, reach: int) -> Tensor:
 def depth_borders(depth: Tensor, instances: Tensor, *, jump: float = JUMP) -> Tensor:
     """Pixels at the border of two objects of different depth, bool [B,1,H,W].
 
-    A pixel and one of its four neighbours show different objects, and their depths differ by more than the factor `jump`.
-    Without the objects the road would be full of borders: far away its depth, too, grows by such factors from row to row.
+    A pixel and one of its four neighbours show different objects, and their depths differ by more than the factor
+    `jump`.
+    Without the objects the road would be full of borders: far away its depth, too, grows by such factors from row to
+        row.
 
     Args:
         depth: [B,1,H,W] metres, 0 where there is none. instances: ids of objects, [B,1,H,W].
@@ -32,7 +34,9 @@ def depth_borders(depth: Tensor, instances: Tensor, *, jump: float = JUMP) -> Te
     Raises ValueError for other shapes or a jump that is not above 1.
     """
     if depth.shape != instances.shape or depth.ndim != 4 or depth.shape[1] != 1:
-        raise ValueError(f"depth, instances: found shapes {list(depth.shape)} and {list(instances.shape)}, expected [B,1,H,W]")
+        raise ValueError(
+            f"depth, instances: found shapes {list(depth.shape)} and {list(instances.shape)}, expected [B,1,H,W]"
+        )
     if jump <= 1:
         raise ValueError(f"jump: found {jump}, expected a factor above 1")
     found = torch.zeros_like(depth, dtype=torch.bool)
@@ -50,7 +54,8 @@ def depth_borders(depth: Tensor, instances: Tensor, *, jump: float = JUMP) -> Te
 def regions(depth: Tensor, instances: Tensor, *, jump: float = JUMP, reach: int = REACH) -> tuple[Tensor, Tensor]:
     """The band along depth borders, and the inside of surfaces: two bool maps [B,1,H,W]. Arguments as `depth_borders`.
 
-    The band is what lies within `reach` pixels of a border pixel. What lies as near, and one pixel more, to a pixel without
+    The band is what lies within `reach` pixels of a border pixel. What lies as near, and one pixel more, to a pixel
+    without
     depth (the sky) is in neither: how large that jump is nobody knows.
     """
     band = grown(depth_borders(depth, instances, jump=jump), reach)
@@ -61,8 +66,9 @@ def regions(depth: Tensor, instances: Tensor, *, jump: float = JUMP, reach: int 
 def missing_step(prediction: Tensor, depth: Tensor, band: Tensor, *, reach: int = REACH) -> Tensor:
     """How much of the step at a border a prediction lacks, [B]: 0 if all is there, 1 if it is flat. NaN without a band.
 
-    The step is the range of log depth within `reach` + 1 pixels of a pixel of the band, which is where both sides of its border
-    are seen; a share of it, so that the scale of the prediction plays no role. Too large a step counts as a whole one.
+    The step is the range of log depth within `reach` + 1 pixels of a pixel of the band, which is where both sides of
+    its border are seen; a share of it, so that the scale of the prediction plays no role. Too large a step counts as a
+    whole one.
 
     Args:
         prediction, depth: [B,1,H,W] metres, positive where `band` and its surroundings are. band: bool, from `regions`.
@@ -79,8 +85,8 @@ def missing_step(prediction: Tensor, depth: Tensor, band: Tensor, *, reach: int 
 class BorderErrors(Measure):
     """A measure: abs_rel in the band along depth borders and inside surfaces, and how much of the steps is missing.
 
-    Metrics of an image: `border_abs_rel`, `inside_abs_rel`, both signs of their difference (a claim needs the one that should
-    be smaller), and `missing_step`. Images without a band or an inside are skipped. Items need `instances`.
+    Metrics of an image: `border_abs_rel`, `inside_abs_rel`, both signs of their difference (a claim needs the one that
+    should be smaller), and `missing_step`. Images without a band or an inside are skipped. Items need `instances`.
 
     Args:
         protocol: which pixels count and how a prediction is prepared.
@@ -89,7 +95,7 @@ class BorderErrors(Measure):
     """
 
     def __init__(
-        self, protocol: str, window: Sequence[int] | None = None, *, jump: float = JUMP, reach: int = REACH,
+        self, protocol: str, window: Sequence[int] | None = None, *, jump: float = JUMP, reach: int = REACH
     ) -> None:
         self.protocol, self.window, self.jump, self.reach = load_protocol(protocol), window, jump, reach
         self.title = f"borders of {self.protocol.name}"
@@ -102,7 +108,9 @@ class BorderErrors(Measure):
 
     def compute(self) -> Evaluation:
         if not self.found.images:
-            raise ValueError(f"{self.title}: found no image with both a depth border and an inside of a surface, expected one")
+            raise ValueError(
+                f"{self.title}: found no image with both a depth border and an inside of a surface, expected one"
+            )
         return self.found
 
     def score(self, prediction: Tensor, depth: Tensor, instances: Tensor) -> dict[str, Tensor]:
@@ -110,8 +118,13 @@ class BorderErrors(Measure):
         prediction, target, counted = self.protocol.prepare(prediction, depth, depth > 0)
         band, inside = (region & counted for region in regions(target, instances, jump=self.jump, reach=self.reach))
         error = (prediction - target).abs() / target.clamp(min=1e-3)
-        at, off = (torch.where(region, error, 0).sum(dim=(1, 2, 3)) / region.sum(dim=(1, 2, 3)) for region in (band, inside))
+        at, off = (
+            torch.where(region, error, 0).sum(dim=(1, 2, 3)) / region.sum(dim=(1, 2, 3)) for region in (band, inside)
+        )
         return {
-            "border_abs_rel": at, "inside_abs_rel": off, "border_minus_inside": at - off, "inside_minus_border": off - at,
+            "border_abs_rel": at,
+            "inside_abs_rel": off,
+            "border_minus_inside": at - off,
+            "inside_minus_border": off - at,
             "missing_step": missing_step(prediction, target, band, reach=self.reach),
         }

@@ -52,8 +52,13 @@ def half_of_taps(height: int, width: int, dilation: int) -> Iterator[tuple[int, 
 
 
 def depth_aware_conv(
-    features: Tensor, guidance: Tensor, weight: Tensor, bias: Tensor | None = None, *,
-    dilation: int | Sequence[int] = 1, normalize: bool = False,
+    features: Tensor,
+    guidance: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    *,
+    dilation: int | Sequence[int] = 1,
+    normalize: bool = False,
 ) -> Tensor:
     """3x3 convolution with taps weighted by K of the guidance: sum_o w(o) K(g(p), g(p+o)) f(p+o). DACNN Eq. 2.
 
@@ -90,10 +95,10 @@ def sum_of_taps(features: Tensor, kernel: Tensor, weight: Tensor, dilations: Seq
     f, w, k = positions(features), matrices(weight, len(dilations)), kernel.flatten(2).flatten(0, 1).unbind()
     total = kernel.new_zeros(len(dilations), len(weight) // len(dilations), len(f))
     for strip, shifts in strips(features, weight, dilations):
-        products = (w @ f[strip].T).unflatten(0, (len(k), -1)).unbind()        # w(o) f(q) of each tap
+        products = (w @ f[strip].T).unflatten(0, (len(k), -1)).unbind()  # w(o) f(q) of each tap
         for tap, (p, q) in enumerate(shifts):
             total[tap // 9, :, p].addcmul_(k[tap][p], products[tap][:, q])
-        del products        # before those of the next strip are made
+        del products  # before those of the next strip are made
     return image(total.flatten(0, 1).T, features)
 
 
@@ -158,7 +163,7 @@ class _SumOfTaps(torch.autograd.Function):
         f, w, k = positions(features), matrices(weight, len(dilations)), kernel.flatten(2).flatten(0, 1).unbind()
         of_total = positions(of_total).T.contiguous().unflatten(0, (len(dilations), -1))
         of_f, of_w = torch.empty_like(f), torch.zeros_like(w, dtype=kernel.dtype)
-        force = torch.empty_like(kernel).flatten(2)     # K times its gradient, at q
+        force = torch.empty_like(kernel).flatten(2)  # K times its gradient, at q
         for strip, shifts in strips(features, weight, dilations):
             products = w @ f[strip].T
             of_products = torch.zeros_like(products)
@@ -173,7 +178,7 @@ class _SumOfTaps(torch.autograd.Function):
         for each, own, mass, dilation in zip(kernel, force.view_as(kernel), of_mass.unbind(1), dilations, strict=True):
             for tap, p, q in half_of_taps(*guidance.shape[2:], dilation):
                 pull = own[tap][q] + own[-1 - tap][p] + each[tap][p] * (mass[p] + mass[q])
-                pull = pull.unsqueeze(1) * (guidance[p] - guidance[q])      # K decreases as g(p) and g(q) move apart
+                pull = pull.unsqueeze(1) * (guidance[p] - guidance[q])  # K decreases as g(p) and g(q) move apart
                 of_guidance[p] -= pull
                 of_guidance[q] += pull
         of_weight = of_w.unflatten(0, (len(dilations), 9, -1)).permute(0, 2, 3, 1).reshape(weight.shape)
@@ -181,7 +186,13 @@ class _SumOfTaps(torch.autograd.Function):
 
 
 def depth_aware_conv_unfold(
-    features: Tensor, guidance: Tensor, weight: Tensor, bias: Tensor | None = None, *, dilation: int = 1, normalize: bool = False
+    features: Tensor,
+    guidance: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    *,
+    dilation: int = 1,
+    normalize: bool = False,
 ) -> Tensor:
     """The same as `depth_aware_conv` in the usual implementation, with nine shifted copies of features and guidance."""
     check_arguments(features, guidance, weight, [dilation])
@@ -199,7 +210,9 @@ def check_arguments(features: Tensor, guidance: Tensor, weight: Tensor, dilation
     """Raise TypeError or ValueError unless the arguments of `depth_aware_conv` fit together."""
     features = require_tensor("features", features, (None, None, None, None), "[B,C,H,W] features")
     batch, channels, height, width = features.shape
-    require_tensor("guidance", guidance, (batch, None, height, width), f"[{batch},G,{height},{width}], size as features")
+    require_tensor(
+        "guidance", guidance, (batch, None, height, width), f"[{batch},G,{height},{width}], size as features"
+    )
     require_tensor("weight", weight, (None, channels, 3, 3), f"[C',{channels},3,3], as many input channels as features")
     if not dilations or min(dilations) < 1 or len(weight) % len(dilations):
         found = ", ".join(map(str, dilations))
@@ -278,7 +291,9 @@ class DepthAwareBlock(nn.Module):
                 f"channels: found {channels}, expected a multiple of the number of dilations, {len(dilations)}"
             )
         part = channels // len(dilations)
-        self.branches = nn.ModuleList(DepthAwareConv2d(channels, part, dilation=d, normalize=normalize) for d in dilations)
+        self.branches = nn.ModuleList(
+            DepthAwareConv2d(channels, part, dilation=d, normalize=normalize) for d in dilations
+        )
         self.mix = conv_before_relu(channels, channels, 1)
         self.depth_aware, self.normalize = depth_aware, normalize
 

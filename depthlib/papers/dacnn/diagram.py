@@ -25,22 +25,42 @@ def dacnn_diagram() -> Figure:
         axis.axis("off")
         for y, views, source in ((TOP, "left,\nright", "correlation"), (BOTTOM, "left", "pyramid\nnon-local")):
             labels = {
-                "image": views, "encoder": "ResNeSt\n+ ASPP", "source": source, "guidance": "guidance\n$g_1, g_2, g_3$",
-                "blocks": "depth-aware\nblocks", "depth": "depth",
+                "image": views,
+                "encoder": "ResNeSt\n+ ASPP",
+                "source": source,
+                "guidance": "guidance\n$g_1, g_2, g_3$",
+                "blocks": "depth-aware\nblocks",
+                "depth": "depth",
             }
             for name, label in labels.items():
                 plain = name in ("image", "depth")
-                _box(axis, COLUMNS[name], y, label, "white" if plain else ORANGE if name == "source" else "#DDEBF5", frame=not plain)
+                _box(
+                    axis,
+                    COLUMNS[name],
+                    y,
+                    label,
+                    "white" if plain else ORANGE if name == "source" else "#DDEBF5",
+                    frame=not plain,
+                )
             for first, second in pairwise(COLUMNS):
                 start = COLUMNS[first] + (0.5 if first == "image" else 0.9)
                 _arrow(axis, (start, y), (COLUMNS[second] - (0.5 if second == "depth" else 0.9), y))
-            side = 1 if y == TOP else -1        # the long way round, on the side where the other network is not
+            side = 1 if y == TOP else -1  # the long way round, on the side where the other network is not
             _arrow(axis, (COLUMNS["encoder"], y + 0.42 * side), (COLUMNS["blocks"], y + 0.42 * side), bend=-0.14 * side)
-            axis.text((COLUMNS["encoder"] + COLUMNS["blocks"]) / 2, y + 1.13 * side, "features", color="#555555", fontsize=8,
-                      ha="center", va="center")
+            axis.text(
+                (COLUMNS["encoder"] + COLUMNS["blocks"]) / 2,
+                y + 1.13 * side,
+                "features",
+                color="#555555",
+                fontsize=8,
+                ha="center",
+                va="center",
+            )
         for name, label in (("guidance", "guidance loss"), ("depth", "proxy loss")):
             _arrow(axis, (COLUMNS[name], TOP - 0.5), (COLUMNS[name], BOTTOM + 0.5), colour=BLUE, dashed=True)
-            axis.text(COLUMNS[name] - 0.12, (TOP + BOTTOM) / 2 - 0.1, label, color=BLUE, ha="right", va="center", fontsize=8)
+            axis.text(
+                COLUMNS[name] - 0.12, (TOP + BOTTOM) / 2 - 0.1, label, color=BLUE, ha="right", va="center", fontsize=8
+            )
         for y, name in ((TOP, "teacher"), (BOTTOM, "student")):
             axis.text(-0.8, y + 0.72, name, fontsize=9, fontweight="bold", va="center")
     return figure
@@ -54,9 +74,25 @@ def _box(axis: Axes, x: float, y: float, label: str, colour: str, *, frame: bool
 
 
 def _arrow(
-    axis: Axes, a: tuple[float, float], b: tuple[float, float], *, colour: str = GREY, bend: float = 0.0, dashed: bool = False,
+    axis: Axes,
+    a: tuple[float, float],
+    b: tuple[float, float],
+    *,
+    colour: str = GREY,
+    bend: float = 0.0,
+    dashed: bool = False,
 ) -> None:
-    axis.add_patch(FancyArrowPatch(
-        a, b, arrowstyle="-|>", mutation_scale=8, shrinkA=1, shrinkB=1, color=colour, linewidth=1,
-        linestyle="--" if dashed else "-", connectionstyle=f"arc3,rad={bend}",
-    ))
+    axis.add_patch(
+        FancyArrowPatch(
+            a,
+            b,
+            arrowstyle="-|>",
+            mutation_scale=8,
+            shrinkA=1,
+            shrinkB=1,
+            color=colour,
+            linewidth=1,
+            linestyle="--" if dashed else "-",
+            connectionstyle=f"arc3,rad={bend}",
+        )
+    )

@@ -22,7 +22,9 @@ KERNEL = Exercise(
     cases=_pair_of_guidances,
     mistakes={
         "the half in the exponent is missing.": lambda g, h: (-_squares(g, h)).exp(),
-        "the squares are averaged over the channels: K sums them.": lambda g, h: (-(g - h).square().mean(1, keepdim=True) / 2).exp(),
+        "the squares are averaged over the channels: K sums them.": lambda g, h: (
+            -(g - h).square().mean(1, keepdim=True) / 2
+        ).exp(),
         "this is the distance, not its square: take no root.": lambda g, h: (-_squares(g, h).sqrt() / 2).exp(),
         "the sign is missing: equal guidance must give the largest K.": lambda g, h: (_squares(g, h) / 2).exp(),
         "K is one number per position: sum the squares over the channels before exp.": lambda g, h: (
@@ -49,10 +51,12 @@ CORRELATION = Exercise(
         ),
         "the products are summed: divide by the number of channels.": lambda left, right, d: 3 * _match(left, right, d),
         "values shifted out on one side reappear on the other: they must be 0.": lambda left, right, d: (
-            (left * right.roll(d, -1)).mean(1, keepdim=True)
-        ),
+            left * right.roll(d, -1)
+        ).mean(1, keepdim=True),
         "the right view is not shifted.": lambda left, right, d: (left * right).mean(1, keepdim=True),
-        "the result starts d columns too early: the zeros belong to its left.": lambda left, right, d: _match(left, right, d).roll(-d, -1),
+        "the result starts d columns too early: the zeros belong to its left.": lambda left, right, d: _match(
+            left, right, d
+        ).roll(-d, -1),
     },
 )
 

@@ -28,7 +28,9 @@ def mixing(guidance: Tensor, instances: Tensor, dilation: int = 1) -> Tensor:
     Raises ValueError for sizes that differ.
     """
     if guidance.shape[-2:] != instances.shape[-2:]:
-        raise ValueError(f"guidance, instances: found {list(guidance.shape)} and {list(instances.shape)}, expected one size")
+        raise ValueError(
+            f"guidance, instances: found {list(guidance.shape)} and {list(instances.shape)}, expected one size"
+        )
     kernel = gaussian_kernel(guidance, dilation)
     foreign = torch.zeros_like(kernel[:, :1])
     for tap, p, q in taps(*guidance.shape[-2:], dilation):

@@ -86,8 +86,13 @@ def _resnest(name: str, width: float, pretrained: bool) -> nn.Module:
     if pretrained and width != 1:
         raise ValueError(f"width: found {width}, expected 1 with pretrained=True")
     return timm_model(
-        name, pretrained=pretrained, features_only=True, out_indices=(0, 1, 4), output_stride=8,
-        channels=tuple(scaled(planes, width) for planes in (64, 128, 256, 512)), stem_width=scaled(32, width),
+        name,
+        pretrained=pretrained,
+        features_only=True,
+        out_indices=(0, 1, 4),
+        output_stride=8,
+        channels=tuple(scaled(planes, width) for planes in (64, 128, 256, 512)),
+        stem_width=scaled(32, width),
     )
 
 
@@ -137,11 +142,13 @@ class DepthBranch(nn.Module):
         wide, narrow, last = (scaled(channels, width) for channels in (128, 64, 32))
         self.stem = conv_norm_relu(features.top, wide)
         self.blocks = nn.ModuleList(DepthAwareBlock(channels, **block) for channels in (wide, wide, narrow))
-        self.fuse = nn.ModuleList([
-            conv_before_relu(wide + features.quarter, wide, 3),
-            conv_before_relu(wide + features.half, narrow, 3),
-            conv_before_relu(narrow, last, 3),
-        ])
+        self.fuse = nn.ModuleList(
+            [
+                conv_before_relu(wide + features.quarter, wide, 3),
+                conv_before_relu(wide + features.half, narrow, 3),
+                conv_before_relu(narrow, last, 3),
+            ]
+        )
         self.head = DepthHead(last, kernel_size=3, **head)
 
     def forward(self, features: Features, guidance: tuple[Tensor, Tensor, Tensor]) -> Tensor:
@@ -230,7 +237,7 @@ class DACNNTeacher(_Body):
     Raises ValueError as `DACNN` does, and for views of different shapes.
     """
 
-    inputs = ("image", "right")     # names of its inputs in an evaluation
+    inputs = ("image", "right")  # names of its inputs in an evaluation
 
     def __init__(self, *, max_displacement: int = MAX_DISPLACEMENT, **options: Any) -> None:
         super().__init__(**options)

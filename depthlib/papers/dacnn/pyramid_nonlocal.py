@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-GRIDS = (1, 3, 6, 8)        # 1 + 9 + 36 + 64 = 110 anchors
+GRIDS = (1, 3, 6, 8)  # 1 + 9 + 36 + 64 = 110 anchors
 
 
 class PyramidNonLocal(nn.Module):

@@ -71,18 +71,26 @@ class Scale:
 # The dilations are the paper's divided by three, as the features are. The teacher takes twice the steps of a student,
 # so that it is better than the students; `long` takes as many and shows how much of that the second view brings.
 QUICK = Scale(
-    {"batch_size": 4, "train_scenes": 96}, (96, 192), (80, 160),
+    {"batch_size": 4, "train_scenes": 96},
+    (96, 192),
+    (80, 160),
     {"backbone": "resnest14d", "width": 0.25, "dilations": [1, 2, 4, 6], "guidance_channels": 16},
-    max_displacement=6, teacher_steps=2, lr=1e-3, beams=16,
+    max_displacement=6,
+    teacher_steps=2,
+    lr=1e-3,
+    beams=16,
 )
 SCALES = {
     "smoke": replace(
-        QUICK, profile={}, frame=(48, 96), crop=(40, 80),
+        QUICK,
+        profile={},
+        frame=(48, 96),
+        crop=(40, 80),
         network=QUICK.network | {"width": 0.125, "guidance_channels": 8},
     ),
     "quick": QUICK,
     "full": Scale(
-        {"batch_size": 6}, (192, 384), (160, 320), {}, max_displacement=12, teacher_steps=1, lr=1e-4, beams=32,
+        {"batch_size": 6}, (192, 384), (160, 320), {}, max_displacement=12, teacher_steps=1, lr=1e-4, beams=32
     ),
 }
 
@@ -121,8 +129,13 @@ def recipe(spec: RunSpec) -> Recipe:
         train=Build.of(LidarLabels, dataset=train, beams=scale.beams),
         tests=_tests(scale, profile.test_scenes, size),
         plan=Plan(
-            steps=own["steps"](profile.steps), batch_size=profile.batch_size, lr=scale.lr, schedule="poly", power=0.9,
-            flip=0.0, colour=0.1,
+            steps=own["steps"](profile.steps),
+            batch_size=profile.batch_size,
+            lr=scale.lr,
+            schedule="poly",
+            power=0.9,
+            flip=0.0,
+            colour=0.1,
         ),
         pictures={"whole": 4},
         ship_weights=spec.profile == "quick" and spec.seed == 0 and spec.variant in ("teacher", "full", "no-distill"),
@@ -135,8 +148,8 @@ def runs(profile: str, *, variants: tuple[str, ...] | None = None, seeds: list[i
 
     Args:
         variants: default: the rows of the tables, the teacher and the floors; in "full" also `long` and the loss terms.
-        seeds: default: those of the profile. The students share one teacher. It is trained with every seed all the same,
-            since one training says little about how good a teacher is.
+        seeds: default: those of the profile. The students share one teacher. It is trained with every seed all the
+            same, since one training says little about how good a teacher is.
     """
     repetitions = seeds or list(get_profile(profile).seeds)
     rows = variants or ("teacher", *FLOOR_ROWS, *TABLE3, *(("long", *MORE) if profile == "full" else ()))
@@ -153,7 +166,8 @@ def _student(spec: RunSpec, scale: Scale) -> dict[str, Any]:
         common |= {"steps": lambda steps: round(scale.teacher_steps * steps)}
     if variant == "teacher":
         return common | {
-            "model": "dacnn_teacher", "options": options | {"max_displacement": scale.max_displacement},
+            "model": "dacnn_teacher",
+            "options": options | {"max_displacement": scale.max_displacement},
             "task": Build.of(StereoTeacher, crop=crop),
         }
     undistilled = ("plain", "no-distill", "long")
@@ -168,7 +182,8 @@ def _student(spec: RunSpec, scale: Scale) -> dict[str, Any]:
         options = options | {"guidance_scale": 1.0}
     teacher = RunSpec("dacnn", "teacher", spec.data, spec.profile, TEACHER_SEED, spec.overrides)
     return common | {
-        "options": options, "task": Build.of(Distillation, **loss),
+        "options": options,
+        "task": Build.of(Distillation, **loss),
         "networks": {} if variant in undistilled else {"teacher": teacher},
     }
 

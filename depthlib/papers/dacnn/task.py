@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 from depthlib.papers.dacnn.loss import WEIGHTS, dacnn_loss, pixel_loss
 from depthlib.training.tasks import BaseTask
 
-MAPS = ("image", "right", "depth", "valid")       # what a crop cuts
+MAPS = ("image", "right", "depth", "valid")  # what a crop cuts
 
 
 def random_crop(batch: dict[str, Any], size: Sequence[int] | None) -> dict[str, Any]:
@@ -45,7 +45,7 @@ class StereoTeacher(BaseTask):
 
     def loss(self, model: nn.Module, batch: dict[str, Any]) -> tuple[Tensor, dict[str, Tensor]]:
         batch = random_crop(batch, self.crop)
-        depth = model(batch["image"], batch["right"]).float()      # losses in float32 also under autocast
+        depth = model(batch["image"], batch["right"]).float()  # losses in float32 also under autocast
         return pixel_loss(depth, batch["depth"], batch["valid"]), {}
 
 
@@ -60,8 +60,12 @@ class Distillation(BaseTask):
     """
 
     def __init__(
-        self, teacher: nn.Module | None = None, weights: dict[str, float] | None = None, crop: Sequence[int] | None = None,
-        axis: str = "channel", reduction: str = "element",
+        self,
+        teacher: nn.Module | None = None,
+        weights: dict[str, float] | None = None,
+        crop: Sequence[int] | None = None,
+        axis: str = "channel",
+        reduction: str = "element",
     ) -> None:
         self.weights = dict(WEIGHTS if weights is None else weights)
         if teacher is None and (self.weights.get("proxy") or self.weights.get("guidance")):
@@ -85,6 +89,12 @@ class Distillation(BaseTask):
         own = model.estimate(image)
         guidance = [g.float() for g in own.guidance]
         return dacnn_loss(
-            own.depth.float(), batch["depth"], batch["valid"], image,
-            guidance=guidance, weights=self.weights, **taught, **self.options,
+            own.depth.float(),
+            batch["depth"],
+            batch["valid"],
+            image,
+            guidance=guidance,
+            weights=self.weights,
+            **taught,
+            **self.options,
         )

@@ -70,8 +70,8 @@ FAR_ERROR = Exercise(
             _abs_rel(_scaled(p, t, t > 20), t, t > 20)
         ),
         "there is no scale: depth from video needs one.": lambda p, t: _abs_rel(p, t, t > 20),
-        "these are all pixels: only those of more than 20 m count.": lambda p, t: (
-            _abs_rel(_scaled(p, t, _everywhere(t)), t, t > 0)
+        "these are all pixels: only those of more than 20 m count.": lambda p, t: _abs_rel(
+            _scaled(p, t, _everywhere(t)), t, t > 0
         ),
         "far is decided by the prediction: use the true depth.": lambda p, t: _abs_rel(
             _scaled(p, t, _everywhere(t)), t, _scaled(p, t, _everywhere(t)) > 20

@@ -29,7 +29,12 @@ def feature_reconstruction_loss(target: Tensor, sources: Tensor, pixels: Tensor,
     Raises:
         TypeError, ValueError: as `sample_sources`; shapes that do not agree.
     """
-    if target.ndim != 4 or sources.ndim != 5 or sources.shape[0] != target.shape[0] or sources.shape[2:] != target.shape[1:]:
+    if (
+        target.ndim != 4
+        or sources.ndim != 5
+        or sources.shape[0] != target.shape[0]
+        or sources.shape[2:] != target.shape[1:]
+    ):
         shapes = f"{list(target.shape)} and {list(sources.shape)}"
         raise ValueError(f"target, sources: found shapes {shapes}, expected [B,C,H,W] and [B,S,C,H,W] of one size")
     if detach:

@@ -36,7 +36,9 @@ def warped(item: Mapping[str, Any], depth: Tensor, ratio: int = 1) -> tuple[Tens
     return images, photometric_error(target.expand_as(images), images)[:, 0]
 
 
-def plane_errors(item: Mapping[str, Any], pixels: Sequence[tuple[int, int]], depths: Sequence[float], ratio: int = 1) -> Tensor:
+def plane_errors(
+    item: Mapping[str, Any], pixels: Sequence[tuple[int, int]], depths: Sequence[float], ratio: int = 1
+) -> Tensor:
     """Error at single pixels (row, column of the large frame) with a constant depth: [pixels, depths, neighbours]."""
     height, width = (side // ratio for side in item["image"].shape[-2:])
     found = []
@@ -71,16 +73,31 @@ def dual_diagram(parts: Mapping[str, str]) -> Figure:
     from matplotlib import pyplot
 
     boxes = {
-        "image": (0.0, 1.2, 1.5, 0.9, "large frame", "#EEEEEE"), "small": (0.0, 0.0, 1.5, 0.7, "small frame", "#EEEEEE"),
-        "LR-Net": (2.3, -0.1, 2.2, 0.9, "LR-Net", "#BFD7EA"), "SA": (5.2, 0.45, 1.9, 0.8, "SA-Attention", "#F3D9A4"),
-        "HR-Net": (5.0, 1.75, 2.4, 0.9, "HR-Net", "#BFD7EA"), "low": (5.4, -0.75, 1.5, 0.6, "small depth", "#EEEEEE"),
-        "high": (8.3, 1.85, 1.5, 0.7, "large depth", "#EEEEEE"), "PoseNet": (2.3, -1.7, 2.2, 0.8, "PoseNet", "#DDDDDD"),
-        "triplet": (0.0, -1.65, 1.5, 0.7, "small triplet", "#EEEEEE"), "motion": (5.4, -1.6, 1.5, 0.6, "motion", "#EEEEEE"),
+        "image": (0.0, 1.2, 1.5, 0.9, "large frame", "#EEEEEE"),
+        "small": (0.0, 0.0, 1.5, 0.7, "small frame", "#EEEEEE"),
+        "LR-Net": (2.3, -0.1, 2.2, 0.9, "LR-Net", "#BFD7EA"),
+        "SA": (5.2, 0.45, 1.9, 0.8, "SA-Attention", "#F3D9A4"),
+        "HR-Net": (5.0, 1.75, 2.4, 0.9, "HR-Net", "#BFD7EA"),
+        "low": (5.4, -0.75, 1.5, 0.6, "small depth", "#EEEEEE"),
+        "high": (8.3, 1.85, 1.5, 0.7, "large depth", "#EEEEEE"),
+        "PoseNet": (2.3, -1.7, 2.2, 0.8, "PoseNet", "#DDDDDD"),
+        "triplet": (0.0, -1.65, 1.5, 0.7, "small triplet", "#EEEEEE"),
+        "motion": (5.4, -1.6, 1.5, 0.6, "motion", "#EEEEEE"),
         "loss": (8.3, -0.2, 1.5, 1.0, "warp,\ncompare", "#F0C8C0"),
     }
     arrows = (
-        ("image", "small"), ("small", "LR-Net"), ("LR-Net", "SA"), ("SA", "HR-Net"), ("image", "HR-Net"), ("HR-Net", "high"),
-        ("LR-Net", "low"), ("triplet", "PoseNet"), ("PoseNet", "motion"), ("motion", "loss"), ("low", "loss"), ("high", "loss"),
+        ("image", "small"),
+        ("small", "LR-Net"),
+        ("LR-Net", "SA"),
+        ("SA", "HR-Net"),
+        ("image", "HR-Net"),
+        ("HR-Net", "high"),
+        ("LR-Net", "low"),
+        ("triplet", "PoseNet"),
+        ("PoseNet", "motion"),
+        ("motion", "loss"),
+        ("low", "loss"),
+        ("high", "loss"),
     )
     with style():
         figure, axis = pyplot.subplots(figsize=(FULL_WIDTH, 3.4))
@@ -89,13 +106,36 @@ def dual_diagram(parts: Mapping[str, str]) -> Figure:
         centre = {name: (x + w / 2, y + h / 2) for name, (x, y, w, h, _, _) in boxes.items()}
         patches = {}
         for name, (x, y, w, h, text, colour) in boxes.items():
-            patches[name] = axis.add_patch(FancyBboxPatch((x, y), w, h, boxstyle="round,pad=0.02", facecolor=colour,
-                                                          edgecolor="#555555", linewidth=0.8, zorder=2))
+            patches[name] = axis.add_patch(
+                FancyBboxPatch(
+                    (x, y),
+                    w,
+                    h,
+                    boxstyle="round,pad=0.02",
+                    facecolor=colour,
+                    edgecolor="#555555",
+                    linewidth=0.8,
+                    zorder=2,
+                )
+            )
             note = parts.get(name)
-            axis.text(*centre[name], text + (f"\n{note}" if note else ""), ha="center", va="center", fontsize=7.5, zorder=3)
+            axis.text(
+                *centre[name], text + (f"\n{note}" if note else ""), ha="center", va="center", fontsize=7.5, zorder=3
+            )
         for start, end in arrows:
-            axis.add_patch(FancyArrowPatch(centre[start], centre[end], arrowstyle="-|>", mutation_scale=9, color="#555555",
-                                           patchA=patches[start], patchB=patches[end], linewidth=1, zorder=1))
+            axis.add_patch(
+                FancyArrowPatch(
+                    centre[start],
+                    centre[end],
+                    arrowstyle="-|>",
+                    mutation_scale=9,
+                    color="#555555",
+                    patchA=patches[start],
+                    patchB=patches[end],
+                    linewidth=1,
+                    zorder=1,
+                )
+            )
     return figure
 
 

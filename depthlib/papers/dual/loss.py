@@ -22,10 +22,21 @@ SMOOTH_ON = ("disparity", "depth")
 
 
 def video_loss(
-    disparities: Sequence[Tensor], target: Tensor, sources: Tensor, K: Tensor, poses: Tensor, *,
-    features: tuple[Tensor, Tensor] | None = None, weights: Mapping[str, float] = WEIGHTS, rule: str = "full_res",
-    normalise: bool = True, smooth_on: str = "disparity", automask: bool = False, detach_features: bool = True,
-    alpha: float = ALPHA, over_sources: str = "min",
+    disparities: Sequence[Tensor],
+    target: Tensor,
+    sources: Tensor,
+    K: Tensor,
+    poses: Tensor,
+    *,
+    features: tuple[Tensor, Tensor] | None = None,
+    weights: Mapping[str, float] = WEIGHTS,
+    rule: str = "full_res",
+    normalise: bool = True,
+    smooth_on: str = "disparity",
+    automask: bool = False,
+    detach_features: bool = True,
+    alpha: float = ALPHA,
+    over_sources: str = "min",
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """lambda_1 L_ph + lambda_2 L_smooth + lambda_3 L_fr, Eq. 9 of the dual networks; without features for HR-Net.
 
@@ -57,7 +68,9 @@ def video_loss(
         ValueError, TypeError: unknown weights or options; as the parts do.
     """
     _check(disparities, features, weights, rule, smooth_on)
-    sums = dict.fromkeys((name for name in WEIGHTS if weights.get(name) and (name != "features" or features is not None)), 0.0)
+    sums = dict.fromkeys(
+        (name for name in WEIGHTS if weights.get(name) and (name != "features" or features is not None)), 0.0
+    )
     view = whole = (target, sources, K)
     for scale, disparity in enumerate(disparities):
         if normalise:
@@ -105,7 +118,9 @@ def cell_means(images: Tensor, ratio: int) -> Tensor:
 
 def _check(disparities: object, features: object, weights: Mapping[str, float], rule: str, smooth_on: str) -> None:
     if isinstance(disparities, Tensor) or not disparities:
-        raise ValueError("disparities: found none or a single tensor, expected a list of [B,1,H,W] tensors, finest first")
+        raise ValueError(
+            "disparities: found none or a single tensor, expected a list of [B,1,H,W] tensors, finest first"
+        )
     if not weights or not weights.keys() <= WEIGHTS.keys() or not any(weights.values()):
         raise ValueError(f"weights: found {dict(weights)}, expected some of {', '.join(WEIGHTS)}, not all 0")
     if features is None and not any(weights.get(name) for name in ("photometric", "smoothness")):

@@ -38,7 +38,9 @@ class HRNet(nn.Module):
         min_depth, max_depth: see `DisparityDecoder`.
     """
 
-    def __init__(self, message: int, *, width: float = 1.0, min_depth: float = NEAREST, max_depth: float = 100.0) -> None:
+    def __init__(
+        self, message: int, *, width: float = 1.0, min_depth: float = NEAREST, max_depth: float = 100.0
+    ) -> None:
         super().__init__()
         widths = scaled(HR_WIDTHS, width)
         self.encoder = nn.ModuleList(
@@ -46,7 +48,10 @@ class HRNet(nn.Module):
             for i, o, kernel in zip([3, *widths[:-1]], widths, (7, 3, 3, 3, 3), strict=True)
         )
         self.decoder = DisparityDecoder(
-            [*widths[:-1], widths[-1] + message], scaled(HR_DECODER_WIDTHS, width), min_depth=min_depth, max_depth=max_depth
+            [*widths[:-1], widths[-1] + message],
+            scaled(HR_DECODER_WIDTHS, width),
+            min_depth=min_depth,
+            max_depth=max_depth,
         )
 
     def forward(self, image: Tensor, message: Tensor) -> Prediction:

@@ -1,7 +1,7 @@
 """Errors in one part of each image (Tables 4 and 6 of the dual networks), and how sharp a depth map is (Table 5).
 
-The scale of a prediction is found once, on all valid pixels of the image; only then the part is cut out. Scaling each part by
-itself would hide that one part is too far relative to another.
+The scale of a prediction is found once, on all valid pixels of the image; only then the part is cut out. Scaling each
+part by itself would hide that one part is too far relative to another.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ from depthlib.metrics.sharpness import sobel_magnitude
 from depthlib.protocols.inference import Batch, Measure, true_depth
 from depthlib.protocols.protocol import Protocol, load_protocol
 
-SPLIT = 20.0        # metres, between "near" and "far" in Table 4
-CLASSES = {"road": (0,), "plants": (3,), "poles": (4,)}     # of the streets; Cityscapes has 0, (8, 9), (5, 6, 7)
+SPLIT = 20.0  # metres, between "near" and "far" in Table 4
+CLASSES = {"road": (0,), "plants": (3,), "poles": (4,)}  # of the streets; Cityscapes has 0, (8, 9), (5, 6, 7)
 REGIONS = ("near", "far", *CLASSES)
-THRESHOLDS = (0, 25, 50, 100)                               # of Tenengrad, metres: eight times a slope per pixel
+THRESHOLDS = (0, 25, 50, 100)  # of Tenengrad, metres: eight times a slope per pixel
 
 
 def region_mask(name: str, depth: Tensor, semantics: Tensor) -> Tensor:
-    """Where a part of the image is, bool [B,1,H,W]: "near" and "far" by the true depth [B,1,H,W], else by class ids [B,H,W].
+    """Where a part of the image is, bool [B,1,H,W]: "near" and "far" by the true depth [B,1,H,W], else by class ids
+    [B,H,W].
 
     Raises ValueError for a name that is not in `REGIONS`.
     """
@@ -84,10 +85,11 @@ class RegionGap(_ImageByImage):
 
 
 class Sharpness(_ImageByImage):
-    """Tenengrad of surfaces (`surface_tenengrad`) of the scaled prediction, at the size of the truth: `tenengrad_T` for each T.
+    """Tenengrad of surfaces (`surface_tenengrad`) of the scaled prediction, at the size of the truth: `tenengrad_T` for
+    each T.
 
-    `missing_T` is the share of the truth's Tenengrad that the prediction lacks: 1 for a plane, 0 for the truth, below 0 for too
-    many edges. Images whose truth has no slope above the largest threshold are skipped.
+    `missing_T` is the share of the truth's Tenengrad that the prediction lacks: 1 for a plane, 0 for the truth, below 0
+    for too many edges. Images whose truth has no slope above the largest threshold are skipped.
     """
 
     metrics = tuple(f"{kind}_{threshold}" for kind in ("tenengrad", "missing") for threshold in THRESHOLDS)
@@ -108,10 +110,12 @@ class Sharpness(_ImageByImage):
 def surface_tenengrad(depth: Tensor, valid: Tensor, threshold: float) -> float:
     """Tenengrad of one map, Eqs. 10 and 11, over the pixels whose 3x3 Sobel window has a depth everywhere; DN-10.
 
-    The sky has no depth. Filled with any number, its border would be the strongest edge of a street, and nobody's merit.
+    The sky has no depth. Filled with any number, its border would be the strongest edge of a street, and nobody's
+    merit.
 
     Args:
-        depth: [1,1,H,W], metres. valid: bool [1,1,H,W], where the TRUTH has a depth: one mask for all maps that are compared.
+        depth: [1,1,H,W], metres. valid: bool [1,1,H,W], where the TRUTH has a depth: one mask for all maps that are
+            compared.
         threshold: of the slope, metres per pixel times 8.
     """
     whole = F.max_pool2d((~valid).float(), 3, 1, 1) == 0
@@ -119,7 +123,9 @@ def surface_tenengrad(depth: Tensor, valid: Tensor, threshold: float) -> float:
     return magnitude[whole & (magnitude > threshold)].sum().item()
 
 
-def errors_in(protocol: Protocol, region: str, prediction: Tensor, depth: Tensor, semantics: Tensor) -> dict[str, float] | None:
+def errors_in(
+    protocol: Protocol, region: str, prediction: Tensor, depth: Tensor, semantics: Tensor
+) -> dict[str, float] | None:
     """Errors of one image, [1,1,h,w] and [1,1,H,W], in a region; None where it has no valid pixel."""
     mask = region_mask(region, depth, semantics)
     if not (protocol.truth(depth, depth > 0)[1] & mask).any():

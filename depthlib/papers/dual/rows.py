@@ -36,10 +36,10 @@ STAGE_TWO = {"dual": "sa", "dual-no-sa": "features", "hr-alone": "none"}
 HIGH = {"resnet18": {"encoder": "resnet18", "bottleneck": True}, "mobilenet": {"encoder": "mobilenet_v2"}}
 LOW = ("lr", "lr-longer", "lr-flat", "lr-shrink-first", "lr-mean", "lr-own", "monodepth2")
 VARIANTS = (*LOW, *STAGE_TWO, *HIGH)
-DRIVE, DRIVE_PARTS = "kitti-drive", 4       # `data` of the runs on real frames, see `depthlib.data.kitti_drive`
+DRIVE, DRIVE_PARTS = "kitti-drive", 4  # `data` of the runs on real frames, see `depthlib.data.kitti_drive`
 FLOOR_ROWS = ("floor-constant", "floor-map", "floor-drive")
 VIEWS = ("current", "previous", "next")
-FLAT = {"texture_contrast": 0.2}            # a fifth of the usual contrast
+FLAT = {"texture_contrast": 0.2}  # a fifth of the usual contrast
 
 
 @dataclass(frozen=True)
@@ -78,21 +78,42 @@ class Scale:
 # initial weights; with those of `depthlib.models.disparity` the seeds of LR-Net hardly differ). Both stages have equal
 # numbers of steps, as in the paper.
 QUICK = Scale(
-    {"train_scenes": 48, "test_scenes": 24, "steps": 100, "batch_size": 4}, (128, 256), 2, "resnet18", 0.25, "known",
-    {"width": 8, "reflect": False, "contrast": 5.0, "scale": 0.1}, 1e-3, 0.02, 0.01,
+    {"train_scenes": 48, "test_scenes": 24, "steps": 100, "batch_size": 4},
+    (128, 256),
+    2,
+    "resnet18",
+    0.25,
+    "known",
+    {"width": 8, "reflect": False, "contrast": 5.0, "scale": 0.1},
+    1e-3,
+    0.02,
+    0.01,
     {"lr-own": 200, DRIVE: 80},
-    left_out=("mobilenet",), clip=1.0,
+    left_out=("mobilenet",),
+    clip=1.0,
 )
 SCALES = {
     "smoke": replace(
-        QUICK, profile={"train_scenes": 4, "test_scenes": 2, "steps": 2, "batch_size": 2}, width=0.125,
-        steps=dict.fromkeys(VARIANTS, 2) | {DRIVE: 2}, left_out=(),
+        QUICK,
+        profile={"train_scenes": 4, "test_scenes": 2, "steps": 2, "batch_size": 2},
+        width=0.125,
+        steps=dict.fromkeys(VARIANTS, 2) | {DRIVE: 2},
+        left_out=(),
     ),
     "quick": QUICK,
     # The paper has 40 epochs in each stage. The profile's steps, at batch 4, are 20 epochs of 2000 triplets.
     "full": Scale(
-        {"train_scenes": 2000, "batch_size": 4, "width": 1}, (384, 1248), 3, "resnet50", 1.0, "learned", {}, 2e-4, 1e-3,
-        0.1, {DRIVE: 80},
+        {"train_scenes": 2000, "batch_size": 4, "width": 1},
+        (384, 1248),
+        3,
+        "resnet50",
+        1.0,
+        "learned",
+        {},
+        2e-4,
+        1e-3,
+        0.1,
+        {DRIVE: 80},
     ),
 }
 
@@ -125,7 +146,10 @@ def recipe(spec: RunSpec) -> Recipe:
     size = {"height": scale.frames[0], "width": scale.frames[1]}
     knobs = size | (FLAT if spec.variant == "lr-flat" else {})
     return Recipe(
-        model="video", model_options=_model(spec.variant, scale), task=_task(spec.variant, scale), start=_start(spec),
+        model="video",
+        model_options=_model(spec.variant, scale),
+        task=_task(spec.variant, scale),
+        start=_start(spec),
         train=Build.of(scenes, family="streets", split="train", count=profile.train_scenes, views=VIEWS, **knobs),
         tests=_tests(size, profile.test_scenes),
         plan=_plan(spec.variant, scale, profile),
@@ -162,8 +186,10 @@ def _start(spec: RunSpec) -> RunSpec | None:
 
 def _model(variant: str, scale: Scale) -> dict[str, Any]:
     options: dict[str, Any] = {
-        "depth": "lr_net", "depth_options": {"encoder": scale.encoder, "width": scale.width},
-        "pose_options": scale.pose, "ratio": scale.ratio,
+        "depth": "lr_net",
+        "depth_options": {"encoder": scale.encoder, "width": scale.width},
+        "pose_options": scale.pose,
+        "ratio": scale.ratio,
     }
     if variant == "monodepth2":
         own = {"pose": "pose_resnet", "pose_options": {"width": scale.width}}
@@ -192,7 +218,9 @@ def _task(variant: str, scale: Scale) -> Build:
     if variant == "lr-mean":
         options["over_sources"] = "mean"
     return Build.of(
-        FromVideo, weights=weights, options=options,
+        FromVideo,
+        weights=weights,
+        options=options,
         order="shrink first" if variant == "lr-shrink-first" else "augment first",
         motion="learned" if variant in ("lr-own", "monodepth2") else scale.motion,
     )
@@ -202,10 +230,17 @@ def _plan(variant: str, scale: Scale, profile: Profile) -> Plan:
     """Eq. 12: half the rate after 10 of 40 epochs, a quarter after 20; short runs keep the first rate twice as long."""
     milestones = (0.25, 0.5) if scale.motion == "learned" else (0.5, 0.75)
     plan = Plan(
-        steps=scale.steps.get(variant, profile.steps), batch_size=profile.batch_size, lr=scale.lr, schedule="step",
-        milestones=milestones, drop=0.5, clip=scale.clip, flip=0.5, colour=0.1,
+        steps=scale.steps.get(variant, profile.steps),
+        batch_size=profile.batch_size,
+        lr=scale.lr,
+        schedule="step",
+        milestones=milestones,
+        drop=0.5,
+        clip=scale.clip,
+        flip=0.5,
+        colour=0.1,
     )
-    if variant == "lr-longer":      # stage two starts new layers at the full rate; these layers are trained already
+    if variant == "lr-longer":  # stage two starts new layers at the full rate; these layers are trained already
         return replace(plan, lr=plan.lr * plan.drop ** len(milestones), schedule="constant", milestones=())
     return plan
 
@@ -228,8 +263,10 @@ def _tests(size: dict[str, int], count: int) -> dict[str, tuple[Build, str | Bui
         "far-minus-near": (streets, Build.of(RegionGap, worse="far", better="near")),
         "road-minus-plants": (streets, Build.of(RegionGap, worse="road", better="plants")),
         "sharpness": (streets, Build.of(Sharpness)),
-        "flat": (flat, "scenes-median"), "flat-road": (flat, region("road")),
-        "thin": (thin, "scenes-median"), "thin-poles": (thin, region("poles")),
+        "flat": (flat, "scenes-median"),
+        "flat-road": (flat, region("road")),
+        "thin": (thin, "scenes-median"),
+        "thin-poles": (thin, region("poles")),
         "rooms": (frames("rooms", few), "scenes-median"),
     }
     for length in (3, 5):
@@ -262,8 +299,11 @@ def _on_the_drive(spec: RunSpec, scale: Scale, profile: Profile) -> Recipe:
         },
         start=replace(spec, data=f"{DRIVE}-{part - 1}", seed=spec.seed - 1) if part else streets,
         plan=replace(
-            recipe.plan, steps=scale.steps[DRIVE] if part else 0, lr=recipe.plan.lr * 0.5 ** max(0, part - 1),
+            recipe.plan,
+            steps=scale.steps[DRIVE] if part else 0,
+            lr=recipe.plan.lr * 0.5 ** max(0, part - 1),
             schedule="constant",
         ),
-        pictures={"drive": 2}, ship_weights=False,
+        pictures={"drive": 2},
+        ship_weights=False,
     )

@@ -23,9 +23,11 @@ FRAMES = (3, 5)
 
 
 class StreetSnippets(Dataset):
-    """Snippets of 3 or 5 frames of test streets: the scenes' triplet, and for 5 one frame more on each side, same motion.
+    """Snippets of 3 or 5 frames of test streets: the scenes' triplet, and for 5 one frame more on each side, same
+    motion.
 
-    An item: name, frames float32 [N,3,H,W] in [0,1], T_first_frame float64 [N,4,4] (poses in the frame of the first camera).
+    An item: name, frames float32 [N,3,H,W] in [0,1], T_first_frame float64 [N,4,4] (poses in the frame of the first
+        camera).
 
     Args:
         frames: 3 or 5. count: snippets. height, width: pixels. split: of the scenes.
@@ -41,7 +43,7 @@ class StreetSnippets(Dataset):
             item = triplets[index]
             images = [item[view] for view in ("previous", "image", "next")]
             step = [np.asarray(item[f"T_{view}_current"], dtype=np.float64) for view in ("previous", "next")]
-            poses = [step[0] @ np.linalg.inv(t) for t in (step[0], np.eye(4), step[1])]     # in the frame of "previous"
+            poses = [step[0] @ np.linalg.inv(t) for t in (step[0], np.eye(4), step[1])]  # in the frame of "previous"
             if frames == 5:
                 images, poses = _longer(distribution, split, index, images)
             self.items.append({"name": item["name"], "frames": torch.stack(images), "T_first_frame": np.stack(poses)})
@@ -61,14 +63,17 @@ class StreetSnippets(Dataset):
         return digest.hexdigest()
 
 
-def _longer(distribution: SceneDistribution, split: str, index: int, images: list[Tensor]) -> tuple[list[Tensor], list[np.ndarray]]:
+def _longer(
+    distribution: SceneDistribution, split: str, index: int, images: list[Tensor]
+) -> tuple[list[Tensor], list[np.ndarray]]:
     """Five frames and their poses: the camera of the scene drives one step more, backwards and forwards."""
     scene = make_scene(distribution, split, index)
     cameras = scene.cameras
     ends = {}
     for name, beside in (("first", "previous"), ("last", "next")):
         here, there = (np.array(cameras[view].position) for view in ("current", beside))
-        turned = np.array(cameras[beside].axes) @ np.array(cameras["current"].axes).T        # one step's turn, made twice
+        # one step's turn, made twice
+        turned = np.array(cameras[beside].axes) @ np.array(cameras["current"].axes).T
         axes = turned @ np.array(cameras[beside].axes)
         ends[name] = type(cameras["current"])(tuple(2 * there - here), tuple(map(tuple, axes)))
     scene.cameras |= ends

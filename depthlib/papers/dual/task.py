@@ -16,7 +16,7 @@ from depthlib.training.tasks import BaseTask
 NEIGHBOURS = ("previous", "next")
 ORDERS = ("augment first", "shrink first")
 MOTIONS = ("learned", "known")
-UNIT = 11.0     # metres; the inverse of the mean inverse depth of a street, which normalisation maps to 1
+UNIT = 11.0  # metres; the inverse of the mean inverse depth of a street, which normalisation maps to 1
 
 
 class FromVideo(BaseTask):
@@ -63,12 +63,20 @@ class FromVideo(BaseTask):
         disparities = [disparity.float() for disparity in prediction.disparities]
         guessed = model.poses(target, sources)
         loss, terms = video_loss(
-            disparities, target, sources, frames["K"], true_poses(batch) if self.motion == "known" else guessed,
-            features=self.features(model, prediction.features, sources), weights=self.weights, **self.options,
+            disparities,
+            target,
+            sources,
+            frames["K"],
+            true_poses(batch) if self.motion == "known" else guessed,
+            features=self.features(model, prediction.features, sources),
+            weights=self.weights,
+            **self.options,
         )
         if self.motion == "known":
-            half = [disparities[1].detach()]        # half the size, a quarter of the cost
-            pose, _ = video_loss(half, target, sources, frames["K"], guessed, weights={"photometric": 1.0}, rule="per_scale")
+            half = [disparities[1].detach()]  # half the size, a quarter of the cost
+            pose, _ = video_loss(
+                half, target, sources, frames["K"], guessed, weights={"photometric": 1.0}, rule="per_scale"
+            )
             loss, terms = loss + pose, terms | {"pose": pose.detach()}
         return loss, terms
 

@@ -29,8 +29,8 @@ class VideoDepth(nn.Module):
     Args:
         depth, depth_options: a name of `DEPTH` and the keyword arguments of its class.
         pose, pose_options: a name of `POSE` and the keyword arguments of its class.
-        ratio: the network wants images so many times smaller than they come: LR-Net by itself has 3, the dual networks 1.
-            `forward` shrinks the image; `predict` and `poses` take it at the size that the network wants.
+        ratio: the network wants images so many times smaller than they come: LR-Net by itself has 3, the dual networks
+            1. `forward` shrinks the image; `predict` and `poses` take it at the size that the network wants.
         pose_ratio: the pose network sees images so many times smaller than that; 3 for the dual networks: 128x416 (R).
 
     Raises ValueError for an unknown name or a ratio below 1, else as the parts do.
@@ -69,11 +69,15 @@ class VideoDepth(nn.Module):
         return self.depth_net(self.shrunk(image))
 
     def shrunk(self, image: Tensor) -> Tensor:
-        """An image [...,3,H,W] as it comes -> at the size that the network wants, means over cells of ratio x ratio pixels."""
+        """An image [...,3,H,W] as it comes -> at the size that the network wants, means over cells of ratio x ratio
+        pixels.
+        """
         return F.avg_pool2d(image, self.ratio) if self.ratio > 1 else image
 
     def load_from(self, earlier: VideoDepth) -> None:
-        """Go on from what `earlier` has learned. Dual networks take over an LR-Net and the pose network, all else everything."""
+        """Go on from what `earlier` has learned. Dual networks take over an LR-Net and the pose network, all else
+        everything.
+        """
         self.pose_net.load_state_dict(earlier.pose_net.state_dict())
         stage_two = isinstance(self.depth_net, DualNet) and not isinstance(earlier.depth_net, DualNet)
         body = self.depth_net.low if stage_two else self.depth_net

@@ -54,8 +54,7 @@ class Critic(nn.Module):
     def forward(self, depth: Tensor, image: Tensor | None = None) -> Tensor:
         if depth.ndim != 4 or depth.shape[1] != 1 or min(depth.shape[-2:]) < self.smallest:
             raise ValueError(
-                f"depth: found shape {list(depth.shape)}, "
-                f"expected [B, 1, H, W] with sides of at least {self.smallest}"
+                f"depth: found shape {list(depth.shape)}, expected [B, 1, H, W] with sides of at least {self.smallest}"
             )
         if self.image != (image is not None):
             raise ValueError(

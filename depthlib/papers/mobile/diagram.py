@@ -10,7 +10,7 @@ from depthlib.report.diagrams import BLUE, GREY, ORANGE
 from depthlib.report.style import FULL_WIDTH, style
 
 PALE, GREEN = "#DDEBF5", "#009E73"
-SKIPS = (16, 24, 32, 64, 96)            # channels of MobileNetV2's five stages, and their strides
+SKIPS = (16, 24, 32, 64, 96)  # channels of MobileNetV2's five stages, and their strides
 STRIDES = (2, 4, 8, 16, 16)
 
 
@@ -59,16 +59,28 @@ def _bar(axis: Axes, x: float, height: float, colour: str, label: str) -> None:
     axis.text(x, 0, label, ha="center", va="center", fontsize=7)
 
 
-def _label(axis: Axes, x: float, y: float, label: str, colour: str, *, edge: str = "#333333", wide: float = 1.6) -> None:
+def _label(
+    axis: Axes, x: float, y: float, label: str, colour: str, *, edge: str = "#333333", wide: float = 1.6
+) -> None:
     look = {"boxstyle": "round,pad=0.05", "facecolor": colour, "edgecolor": edge, "linewidth": 0.9}
     axis.add_patch(FancyBboxPatch((x - wide / 2, y - 0.37), wide, 0.74, **look))
     axis.text(x, y, label, ha="center", va="center", fontsize=7)
 
 
 def _arrow(
-    axis: Axes, a: tuple[float, float], b: tuple[float, float], colour: str, *, bend: float = 0.0, dashed: bool = False,
+    axis: Axes, a: tuple[float, float], b: tuple[float, float], colour: str, *, bend: float = 0.0, dashed: bool = False
 ) -> None:
-    axis.add_patch(FancyArrowPatch(
-        a, b, arrowstyle="-|>", mutation_scale=7, shrinkA=1, shrinkB=1, color=colour, linewidth=0.9,
-        linestyle="--" if dashed else "-", connectionstyle=f"arc3,rad={bend}",
-    ))
+    axis.add_patch(
+        FancyArrowPatch(
+            a,
+            b,
+            arrowstyle="-|>",
+            mutation_scale=7,
+            shrinkA=1,
+            shrinkB=1,
+            color=colour,
+            linewidth=0.9,
+            linestyle="--" if dashed else "-",
+            connectionstyle=f"arc3,rad={bend}",
+        )
+    )

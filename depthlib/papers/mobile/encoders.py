@@ -50,7 +50,8 @@ BACKBONES = {
 
 
 class Features(NamedTuple):
-    """Maps of an encoder. `skips`: finest first, at the strides of its `Backbone`; `deepest`: at 1/32, after the head.
+    """Maps of an encoder. `skips`: finest first, at the strides of its `Backbone`; `deepest`: at 1/32, after the
+    head.
     """
 
     skips: list[Tensor]

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from depthlib.report.exercise import Exercise
 
-EVENT = 2.0                 # lambda of the exercise
+EVENT = 2.0  # lambda of the exercise
 
 
 def _pairs(generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
@@ -48,7 +48,9 @@ WRONG_ORDER = Exercise(
         "this is the share that is right.": lambda a, b, r: (r * (a - b) > 0).double().mean(),
         "the order is reversed: r = +1 means that A is farther.": lambda a, b, r: (r * (a - b) >= 0).double().mean(),
         "this is their number: divide by the number of pairs.": lambda a, b, r: (r * (a - b) <= 0).double().sum(),
-        "a tie counts as half right here: it is wrong.": lambda a, b, r: ((r * (a - b) < 0) + 0.5 * (a == b)).double().mean(),
+        "a tie counts as half right here: it is wrong.": lambda a, b, r: (
+            ((r * (a - b) < 0) + 0.5 * (a == b)).double().mean()
+        ),
     },
 )
 

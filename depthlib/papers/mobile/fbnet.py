@@ -41,7 +41,9 @@ class FBNetBlock(nn.Module):
     ) -> None:
         super().__init__()
         mid = max(8, round(expansion * (in_channels if middle == "input" else out_channels) / 8) * 8)
-        self.expand = nn.Sequential(nn.Conv2d(in_channels, mid, 1, bias=False), nn.BatchNorm2d(mid), nn.ReLU(inplace=True))
+        self.expand = nn.Sequential(
+            nn.Conv2d(in_channels, mid, 1, bias=False), nn.BatchNorm2d(mid), nn.ReLU(inplace=True)
+        )
         self.project = nn.Sequential(
             nn.Conv2d(mid, mid, kernel, padding=kernel // 2, groups=mid, bias=False),
             nn.BatchNorm2d(mid),
@@ -94,7 +96,11 @@ class FBNetDecoder(nn.Module):
         shortcut: bool = True,
     ) -> None:
         super().__init__()
-        for option, value, known in (("fuse", fuse, FUSIONS), ("enlarge", enlarge, ENLARGE), ("middle", middle, MIDDLES)):
+        for option, value, known in (
+            ("fuse", fuse, FUSIONS),
+            ("enlarge", enlarge, ENLARGE),
+            ("middle", middle, MIDDLES),
+        ):
             if value not in known:
                 raise ValueError(f"{option}: found {value!r}, expected one of {', '.join(known)}")
         if min(blocks, expansion) < 1 or kernel < 1 or kernel % 2 == 0:

@@ -13,8 +13,8 @@ from depthlib.base.colour import as_image
 from depthlib.report.style import FULL_WIDTH, LINES, style
 
 FARTHER, NEARER = "#F0E442", "#D55E00"
-MARKS = "osD^vPX"           # one for each of the colours `LINES`
-Point = tuple[str, float, float]            # name, parameters in millions, WHDR
+MARKS = "osD^vPX"  # one for each of the colours `LINES`
+Point = tuple[str, float, float]  # name, parameters in millions, WHDR
 
 
 def marked_pairs(images: Sequence[Tensor], pairs: Sequence[Tensor]) -> Figure:
@@ -26,7 +26,11 @@ def marked_pairs(images: Sequence[Tensor], pairs: Sequence[Tensor]) -> Figure:
     with style():
         height, width = images[0].shape[-2:]
         figure, axes = pyplot.subplots(
-            1, len(images), figsize=(FULL_WIDTH, FULL_WIDTH / len(images) * height / width + 0.1), squeeze=False, layout="constrained",
+            1,
+            len(images),
+            figsize=(FULL_WIDTH, FULL_WIDTH / len(images) * height / width + 0.1),
+            squeeze=False,
+            layout="constrained",
         )
         for axis, image, rows in zip(axes[0], images, pairs, strict=True):
             axis.imshow(as_image(image))
@@ -40,7 +44,9 @@ def marked_pairs(images: Sequence[Tensor], pairs: Sequence[Tensor]) -> Figure:
     return figure
 
 
-def size_against_whdr(panels: Mapping[str, Mapping[str, Sequence[Point]]], floors: Mapping[str, tuple[str, float]]) -> Figure:
+def size_against_whdr(
+    panels: Mapping[str, Mapping[str, Sequence[Point]]], floors: Mapping[str, tuple[str, float]]
+) -> Figure:
     """Parameters against WHDR, one panel per title, one colour and mark per kind: {title: {kind: [(name, millions,
     whdr)]}}.
 
@@ -56,7 +62,16 @@ def size_against_whdr(panels: Mapping[str, Mapping[str, Sequence[Point]]], floor
             if title in floors:
                 name, value = floors[title]
                 axis.axhline(value, color="#777777", linestyle="--", linewidth=1)
-                axis.text(0.99, value, name, transform=axis.get_yaxis_transform(), ha="right", va="bottom", fontsize=7, color="#555555")
+                axis.text(
+                    0.99,
+                    value,
+                    name,
+                    transform=axis.get_yaxis_transform(),
+                    ha="right",
+                    va="bottom",
+                    fontsize=7,
+                    color="#555555",
+                )
             axis.set_xscale("log")
             axis.set(title=title, xlabel="parameters (millions)", ylabel="WHDR")
             _plain_log(axis, [p[1] for points in kinds.values() for p in points])
@@ -74,7 +89,8 @@ def _plain_log(axis: Axes, values: Sequence[float]) -> None:
 
 
 def search_rounds(rounds: Sequence[tuple[str, int, float]], marks: Mapping[str, int]) -> Figure:
-    """A search: (block, parameters, score) per round, round 0 first. marks: name -> parameters of a budget, as a line.
+    """A search: (block, parameters, score) per round, round 0 first. marks: name -> parameters of a budget, as a
+    line.
     """
     from matplotlib import pyplot
 
@@ -84,9 +100,20 @@ def search_rounds(rounds: Sequence[tuple[str, int, float]], marks: Mapping[str, 
         axis.plot(millions, [score for *_, score in rounds], "o-", color=LINES[0])
         for name, budget in marks.items():
             axis.axvline(budget / 1e6, color="#777777", linestyle="--", linewidth=1)
-            axis.text(budget / 1e6, 1.0, f" {name}", transform=axis.get_xaxis_transform(), fontsize=7.5, va="top", color="#555555")
+            axis.text(
+                budget / 1e6,
+                1.0,
+                f" {name}",
+                transform=axis.get_xaxis_transform(),
+                fontsize=7.5,
+                va="top",
+                color="#555555",
+            )
         axis.invert_xaxis()
-        axis.set(xlabel="parameters (millions), the search goes to the right", ylabel="1 - WHDR on validation,\nafter short tuning")
+        axis.set(
+            xlabel="parameters (millions), the search goes to the right",
+            ylabel="1 - WHDR on validation,\nafter short tuning",
+        )
     return figure
 
 
@@ -99,7 +126,9 @@ def ratio_dots(ratios: Mapping[str, Mapping[str, float]], reference: str) -> Fig
         machines = list(next(iter(ratios.values())))
         for colour, mark, (index, machine) in zip(LINES, MARKS, enumerate(machines), strict=False):
             places = [place + 0.2 * (index / max(1, len(machines) - 1) - 0.5) for place in range(len(ratios))]
-            axis.plot([own[machine] for own in ratios.values()], places, mark, color=colour, label=machine, markersize=5)
+            axis.plot(
+                [own[machine] for own in ratios.values()], places, mark, color=colour, label=machine, markersize=5
+            )
         axis.set_xscale("log")
         axis.set_xticks([0.2, 0.5, 1, 2, 5, 10, 20, 50, 100])
         axis.xaxis.set_major_formatter(FormatStrFormatter("%g"))

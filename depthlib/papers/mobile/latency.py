@@ -24,8 +24,8 @@ from depthlib.papers.mobile.surgery import blocks_of, shrink
 if TYPE_CHECKING:
     from depthlib.report.claims import PublishedPaper
 
-SIZE = (256, 256)       # of Table 8
-FEWEST = 5              # timed images of a network that is too slow for all rounds
+SIZE = (256, 256)  # of Table 8
+FEWEST = 5  # timed images of a network that is too slow for all rounds
 OURS = "Ours"
 RIVALS = {"MiDaS small": "midas", "DIW hourglass": "diw_hourglass", OURS: "mobile"}
 CPUS = {"s10": "S10+ CPU", "s21": "S21 CPU"}
@@ -53,13 +53,19 @@ def at_full_size(pruned: nn.Module) -> nn.Module:
     full = create_model("mobile", encoder="mobilenet_v2" if encoder.startswith("mobilenet_v2_") else encoder).eval()
     now, before = blocks_of(_without_heads(pruned), image), blocks_of(create_model("mobile", encoder=encoder), image)
     widths = {
-        name: min(width, max(8, round(width * now[name] / before[name] / 8) * 8)) for name, width in blocks_of(full, image).items()
+        name: min(width, max(8, round(width * now[name] / before[name] / 8) * 8))
+        for name, width in blocks_of(full, image).items()
     }
     return shrink(full, image, widths)
 
 
 def time_networks(
-    networks: Mapping[str, nn.Module], *, size: Sequence[int] = SIZE, runs: int = 50, warm_up: int = 5, threads: int = 1,
+    networks: Mapping[str, nn.Module],
+    *,
+    size: Sequence[int] = SIZE,
+    runs: int = 50,
+    warm_up: int = 5,
+    threads: int = 1,
     seconds: float = math.inf,
 ) -> pd.DataFrame:
     """One row per network: the cost of an image with ONNX Runtime on the CPU, in float32, batch 1.
@@ -106,7 +112,11 @@ def time_networks(
         low, median, high = np.percentile(times[label], (25, 50, 75))
         count = sum(p.numel() for name, p in network.named_parameters() if not name.startswith(HEADS))
         rows[label] = {
-            "parameters": count, "GMACs": macs(network, image) / 1e9, "milliseconds": median, "low": low, "high": high,
+            "parameters": count,
+            "GMACs": macs(network, image) / 1e9,
+            "milliseconds": median,
+            "low": low,
+            "high": high,
             "runs": len(times[label]),
         }
     table = pd.DataFrame(rows).T.astype({"parameters": int, "runs": int})

@@ -50,7 +50,10 @@ def mobile_terms(
 
     Raises ValueError or TypeError as the losses do, and ValueError for missing arguments.
     """
-    for names, pair in (("points, relation", (points, relation)), ("features, teacher_features", (features, teacher_features))):
+    for names, pair in (
+        ("points, relation", (points, relation)),
+        ("features, teacher_features", (features, teacher_features)),
+    ):
         if (pair[0] is None) != (pair[1] is None):
             raise ValueError(f"{names}: found one of them, expected both or none")
     losses: dict[str, Callable[[Tensor], Tensor]] = {}

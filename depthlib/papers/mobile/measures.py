@@ -19,7 +19,7 @@ OUTPUTS = ("log", "metres")
 
 
 def ramp(height: int, width: int) -> Tensor:
-    """"What is higher up is farther", [1,H,W]: what anyone knows who has never seen the image."""
+    """Higher up is farther, [1,H,W]: what anyone knows who has never seen the image."""
     return torch.arange(height, 0, -1, dtype=torch.float64).view(1, -1, 1).expand(1, height, width).contiguous()
 
 
@@ -38,10 +38,11 @@ class _MapByMap(Measure):
 
 
 class PairOrder(_MapByMap):
-    """Share of pairs whose order is wrong. DIW has one pair an image; a set with many gives each image a share of its own.
+    """Share of pairs whose order is wrong. DIW has one pair an image; a set with many gives each image a share of its
+    own.
 
-    Metrics, one value an image: whdr, ties count as wrong; whdr_ramp, that of `ramp` when a coin decides its ties, for it says nothing
-    about two points of one row. The mean over images with equally many pairs is WHDR of the paper.
+    Metrics, one value an image: whdr, ties count as wrong; whdr_ramp, that of `ramp` when a coin decides its ties, for
+    it says nothing about two points of one row. The mean over images with equally many pairs is WHDR of the paper.
     """
 
     title = "order of pairs, ties wrong"
@@ -55,11 +56,13 @@ class PairOrder(_MapByMap):
 
 
 class ScaleInvariant(_MapByMap):
-    """Deviation of d = log prediction - log truth over the valid pixels: SI-RMSE of Mannequin Challenge, in its three forms.
+    """Deviation of d = log prediction - log truth over the valid pixels: SI-RMSE of Mannequin Challenge, in its three
+    forms.
 
-    Metrics, one value an image: si_mse, the variance of d; si_rmse, its root; si_rmse_pairs, the root of twice it. Each also with
-    "_constant" and "_ramp": of a map that is the same everywhere, and of `ramp` taken for log depth, as steep as suits the image best.
-    Which form the paper prints is not stated (MB-5).
+    Metrics, one value an image: si_mse, the variance of d; si_rmse, its root; si_rmse_pairs, the root of twice it. Each
+        also with
+    "_constant" and "_ramp": of a map that is the same everywhere, and of `ramp` taken for log depth, as steep as suits
+    the image best. Which form the paper prints is not stated (MB-5).
 
     Args:
         output: what the network's map is: "log", log depth, as that of a ranking network is taken (MB-6); or "metres".
@@ -81,19 +84,26 @@ class ScaleInvariant(_MapByMap):
         steep = (up * truth).sum() / up.square().sum().clamp_min(1e-12)
         differences = {"": own - truth, "_constant": truth, "_ramp": steep * up - truth}
         return {
-            name + of: value.item() for of, variance in ((of, d.var(correction=0)) for of, d in differences.items())
-            for name, value in (("si_mse", variance), ("si_rmse", variance.sqrt()), ("si_rmse_pairs", (2 * variance).sqrt()))
+            name + of: value.item()
+            for of, variance in ((of, d.var(correction=0)) for of, d in differences.items())
+            for name, value in (
+                ("si_mse", variance),
+                ("si_rmse", variance.sqrt()),
+                ("si_rmse_pairs", (2 * variance).sqrt()),
+            )
         }
 
 
 class MetresOfRelative(_MapByMap):
-    """RMSE in metres of maps without a unit: each gets the mean and deviation of a training set of rooms. Chen et al. 2016.
+    """RMSE in metres of maps without a unit: each gets the mean and deviation of a training set of rooms. Chen et al.
+    2016.
 
-    With NYU's two numbers this is protocol "chen2016-nyu"; rooms have others, so they are measured: means over the images of `reference`
-    of the mean and the deviation of depth. A border of 1/30 of the height is left out, 16 of 480 pixels there.
+    With NYU's two numbers this is protocol "chen2016-nyu"; rooms have others, so they are measured: means over the
+    images of `reference` of the mean and the deviation of depth. A border of 1/30 of the height is left out, 16 of 480
+    pixels there.
 
-    Metrics, one value an image: rmse, and mse, whose mean over the images and then the root is the number of Chen et al.; both also with
-    "_ramp", of `ramp`, and with "_constant", of the mean everywhere.
+    Metrics, one value an image: rmse, and mse, whose mean over the images and then the root is the number of Chen et
+    al.; both also with "_ramp", of `ramp`, and with "_constant", of the mean everywhere.
 
     Args:
         reference: frames with depth and valid.
@@ -106,7 +116,9 @@ class MetresOfRelative(_MapByMap):
         self.title = f"metres by z-score, {self.mean:.4f} m and {self.deviation:.4f} m"
 
     def in_metres(self, predicted: Tensor) -> Tensor:
-        """[1,H,W] -> the same with the reference's mean and deviation, over all its pixels; a constant map becomes the mean."""
+        """[1,H,W] -> the same with the reference's mean and deviation, over all its pixels; a constant map becomes the
+        mean.
+        """
         centred = predicted - predicted.mean()
         return centred / centred.std(correction=0).clamp_min(1e-12) * self.deviation + self.mean
 

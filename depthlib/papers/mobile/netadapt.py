@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from depthlib.papers.mobile.surgery import blocks_of, conv_weights, shrink
 
-LEAST_SAVING = 1e-3      # smallest saving of a round, as a share of the current network
+LEAST_SAVING = 1e-3  # smallest saving of a round, as a share of the current network
 
 
 class Proposal(NamedTuple):
@@ -163,5 +163,7 @@ def _shuffled(blocks: dict[str, int], shuffle: bool, seed: int, iteration: int) 
     return [items[i] for i in torch.randperm(len(items), generator=generator)]
 
 
-def _with_width(model: nn.Module, example: Tensor, block: str, multiple: int, keep: tuple[str, ...], multiples: int) -> nn.Module:
+def _with_width(
+    model: nn.Module, example: Tensor, block: str, multiple: int, keep: tuple[str, ...], multiples: int
+) -> nn.Module:
     return shrink(model, example, {block: multiples * multiple}, keep)

@@ -79,11 +79,17 @@ class MobileDepth(nn.Module):
         last = [i for i, stride in enumerate(strides) if stride not in strides[i + 1 :]]
         self.skips = last if skips == 4 else list(range(len(strides)))
         self.decoder = FBNetDecoder(
-            [channels[i] for i in self.skips], [strides[i] for i in self.skips], self.encoder.channels, full=full, **decoder
+            [channels[i] for i in self.skips],
+            [strides[i] for i in self.skips],
+            self.encoder.channels,
+            full=full,
+            **decoder,
         )
         self.out = Output(nn.Conv2d(self.decoder.widths[-1], 1, 3, padding=1))
         he_normal(self.out)
-        self.block_options = {key: decoder[key] for key in ("expansion", "middle", "kernel", "shortcut", "enlarge") if key in decoder}
+        self.block_options = {
+            key: decoder[key] for key in ("expansion", "middle", "kernel", "shortcut", "enlarge") if key in decoder
+        }
         self.attach_intermediate(intermediate)
 
     @property
@@ -111,15 +117,16 @@ class MobileDepth(nn.Module):
             ) from error
 
     def attach_intermediate(self, intermediate: int) -> MobileDepth:
-        """New heads for 0, 1 or 2 intermediate predictions, for the current, perhaps pruned widths; returns the model.
+        """New heads for 0, 1 or 2 intermediate predictions, for the current, perhaps pruned widths; returns the
+        model.
         """
         if intermediate not in BEHIND:
             raise ValueError(f"intermediate: found {intermediate!r}, expected 0, 1 or 2")
         inputs = {level: self.decoder.levels[level + 1][0].expand[0].in_channels for level in BEHIND[intermediate]}
         with self.out[0].weight.device:
-            self.intermediate = nn.ModuleDict({
-                str(level): FBNetBlock(width, 1, up=True, **self.block_options) for level, width in inputs.items()
-            })
+            self.intermediate = nn.ModuleDict(
+                {str(level): FBNetBlock(width, 1, up=True, **self.block_options) for level, width in inputs.items()}
+            )
             he_normal(self.intermediate)
         return self
 

@@ -59,7 +59,8 @@ class NNConv5(nn.Module):
         joined = list(skip_channels) if skips == "concat" else [0, 0, 0]
         inputs = [in_channels, widths[0], *(width + more for width, more in zip(widths[1:4], joined, strict=True))]
         self.blocks = nn.ModuleList(
-            nn.Sequential(_conv_bn_relu(i, i, 5, groups=i), _conv_bn_relu(i, o, 1)) for i, o in zip(inputs, widths, strict=True)
+            nn.Sequential(_conv_bn_relu(i, i, 5, groups=i), _conv_bn_relu(i, o, 1))
+            for i, o in zip(inputs, widths, strict=True)
         )
         self.last = Output(*(_conv_bn_relu(widths[-1], 1, 1) if output == "relu" else [nn.Conv2d(widths[-1], 1, 1)]))
         for module in self.modules():

@@ -60,7 +60,9 @@ class PrunedMobile(MobileDepth):
         """
         for name, module in self.named_modules():
             if isinstance(module, nn.Conv2d | nn.BatchNorm2d):
-                narrow(module, {key: state_dict[f"{name}.{key}"] for key in TENSORS if f"{name}.{key}" in state_dict}, name)
+                narrow(
+                    module, {key: state_dict[f"{name}.{key}"] for key in TENSORS if f"{name}.{key}" in state_dict}, name
+                )
         if "rounds" in state_dict:
             self.rounds = torch.empty_like(self.rounds).new_empty(_shape_of_rounds(state_dict["rounds"]))
         result = super().load_state_dict(state_dict, strict, assign)
@@ -85,7 +87,9 @@ class PrunedMobile(MobileDepth):
         """The rounds of the search; empty for a network that was not pruned."""
         names = conv_names(self)
         rows = ([*map(int, row[:3]), row[3]] for row in self.rounds.tolist())
-        return [Narrowing(names[block] if block >= 0 else "", width, count, score) for block, width, count, score in rows]
+        return [
+            Narrowing(names[block] if block >= 0 else "", width, count, score) for block, width, count, score in rows
+        ]
 
     def remember(self, history: list[Narrowing]) -> None:
         """Set `history`."""
@@ -109,7 +113,11 @@ def narrow(module: nn.Conv2d | nn.BatchNorm2d, tensors: Mapping[str, Tensor], na
         if present is None or present.shape == tensor.shape:
             continue
         fits = present.ndim == tensor.ndim and present.shape[2:] == tensor.shape[2:]
-        if not fits or tensor.numel() == 0 or any(new > old for new, old in zip(tensor.shape, present.shape, strict=True)):
+        if (
+            not fits
+            or tensor.numel() == 0
+            or any(new > old for new, old in zip(tensor.shape, present.shape, strict=True))
+        ):
             found, most = list(tensor.shape), list(present.shape)
             raise ValueError(f"{name}.{key}: found shape {found}, expected {most} or fewer channels")
         empty = torch.empty(tensor.shape, dtype=present.dtype, device=present.device)
@@ -125,7 +133,9 @@ def narrow(module: nn.Conv2d | nn.BatchNorm2d, tensors: Mapping[str, Tensor], na
 
 def conv_names(model: nn.Module) -> list[str]:
     """The names of the convolutions outside intermediate heads, in an order that pruning does not change."""
-    return [name for name, module in model.named_modules() if isinstance(module, nn.Conv2d) and not name.startswith(HEADS)]
+    return [
+        name for name, module in model.named_modules() if isinstance(module, nn.Conv2d) and not name.startswith(HEADS)
+    ]
 
 
 def _shape_of_rounds(tensor: Tensor) -> tuple[int, int]:

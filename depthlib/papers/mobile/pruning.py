@@ -23,7 +23,7 @@ from depthlib.papers.mobile.pruning_task import Search
 from depthlib.runs.recipe import Recipe
 from depthlib.runs.spec import RunSpec
 
-UNPRUNED = 2_561_665        # parameters of the paper's network, as `MobileDepth` counts them
+UNPRUNED = 2_561_665  # parameters of the paper's network, as `MobileDepth` counts them
 SIZES = {"1.9": 1_900_000, "1.5": 1_500_000, "1.0": 1_000_000}
 SEARCHES = tuple(f"search-{size}" for size in SIZES)
 PRUNED = tuple(f"pruned-{size}" for size in SIZES)
@@ -82,14 +82,26 @@ def pruned_recipe(spec: RunSpec, student: Recipe) -> Recipe:
     # Weights of the loss are fixed, since so few steps are less than an epoch.
     inner = {"target": student.task.target, "options": {"terms": student.task.options["terms"]}}
     search = Build.of(
-        Search, task=inner, share=SIZES[size_of(spec.variant)] / UNPRUNED,
-        validation=_validation(pairs, effort.validation), measure=order, short=effort.short, tries=effort.tries,
-        first=effort.first, decay=effort.decay,
+        Search,
+        task=inner,
+        share=SIZES[size_of(spec.variant)] / UNPRUNED,
+        validation=_validation(pairs, effort.validation),
+        measure=order,
+        short=effort.short,
+        tries=effort.tries,
+        first=effort.first,
+        decay=effort.decay,
     )
     return replace(
-        student, model="mobile_pruned", model_options={**student.model_options, "intermediate": 0}, start=start,
-        task=search, tests={"diw": student.tests["diw"]} | measured, plan=replace(student.plan, steps=0),
-        ship_weights=False, pictures={},
+        student,
+        model="mobile_pruned",
+        model_options={**student.model_options, "intermediate": 0},
+        start=start,
+        task=search,
+        tests={"diw": student.tests["diw"]} | measured,
+        plan=replace(student.plan, steps=0),
+        ship_weights=False,
+        pictures={},
     )
 
 

@@ -30,7 +30,8 @@ class Size(Measure):
 
 
 class Rounds(Measure):
-    """The rounds of the search for widths, as the network remembers them. One entry a round: its number and the block it narrowed.
+    """The rounds of the search for widths, as the network remembers them. One entry a round: its number and the block
+    it narrowed.
 
     Metrics: width, channels left in that block; parameters of the network; score, 1 - WHDR after the short fine-tuning.
     Entry 0 is the network before the search, with width 0.

@@ -15,12 +15,17 @@ from torch import Tensor
 
 ORDERS = ("hard_to_easy", "easy_to_hard")
 LOWEST, HIGHEST = 0.5, 2.0  # range of the factor of one event
-SMALLEST = 1e-12            # a loss below it counts as this much
+SMALLEST = 1e-12  # a loss below it counts as this much
 
 
 def rebalanced(
-    weights: Mapping[str, float], losses: Mapping[str, float], before: Mapping[str, float], total_before: float, lam: float,
-    *, clip: bool = True,
+    weights: Mapping[str, float],
+    losses: Mapping[str, float],
+    before: Mapping[str, float],
+    total_before: float,
+    lam: float,
+    *,
+    clip: bool = True,
 ) -> dict[str, float]:
     """w_i (1 + lam ((T / T') (l'_i / l_i) - 1)), the factor clipped to [1/2, 2]. T = sum of w_i l_i.
 
@@ -144,8 +149,12 @@ class LossRebalancer:
     def state_dict(self) -> dict[str, Any]:
         """The mutable state as numbers, for an exact resume."""
         return {
-            "weights": dict(self.weights), "before": self.before and dict(self.before), "total_before": self.total_before,
-            "step": self.step, "sums": dict(self._sums), "samples": self._samples,
+            "weights": dict(self.weights),
+            "before": self.before and dict(self.before),
+            "total_before": self.total_before,
+            "step": self.step,
+            "sums": dict(self._sums),
+            "samples": self._samples,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:

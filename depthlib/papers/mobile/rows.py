@@ -66,7 +66,7 @@ from depthlib.runs.spec import RunSpec
 from depthlib.training.fit import Plan
 from depthlib.training.tasks import Supervised
 
-FLOOR_ROWS = {"floor-constant": "rooms", "floor-map": "rooms", "floor-rank": "diw", "floor-log": "diw"}     # -> data
+FLOOR_ROWS = {"floor-constant": "rooms", "floor-map": "rooms", "floor-rank": "diw", "floor-log": "diw"}  # -> data
 
 
 def recipe(spec: RunSpec) -> Recipe:
@@ -141,10 +141,18 @@ def _design(spec: RunSpec, scale: Scale, profile: Profile) -> Recipe:
         task=Build.of(Supervised, loss=l1_loss),
         train=_train(spec.data, scale, profile),
         tests={"rooms": (_test("rooms", scale, profile), "scenes")} | _tests(scale, profile, "metres"),
-        plan=_plan(spec.data, scale, profile, {
-            "lr": scale.rates["rooms"], "optimizer": "sgd", "weight_decay": 1e-4, "milestones": scale.milestones,
-            "drop": 0.1,
-        }),
+        plan=_plan(
+            spec.data,
+            scale,
+            profile,
+            {
+                "lr": scale.rates["rooms"],
+                "optimizer": "sgd",
+                "weight_decay": 1e-4,
+                "milestones": scale.milestones,
+                "drop": 0.1,
+            },
+        ),
     )
 
 
@@ -160,9 +168,12 @@ def _student(spec: RunSpec, scale: Scale, profile: Profile) -> Recipe:
         task=_task(variant, scale, profile),
         train=_train(spec.data, scale, profile),
         tests=_tests(scale, profile, "log"),
-        plan=_plan(spec.data, scale, profile, {
-            "lr": scale.rates[variant.data], "optimizer": variant.optimizer, "milestones": drops, "drop": 0.5,
-        }),
+        plan=_plan(
+            spec.data,
+            scale,
+            profile,
+            {"lr": scale.rates[variant.data], "optimizer": variant.optimizer, "milestones": drops, "drop": 0.5},
+        ),
         ship_weights=spec.profile == "quick" and spec.seed == 0 and spec.variant in SHOWN,
         start=replace(before, seed=0) if variant.before == "trunk" else before,
         networks={"teacher": replace(spec, variant="teacher", data=DATA["teacher"], seed=0)} if distilled else {},
@@ -226,9 +237,9 @@ def _hourglass(spec: RunSpec, scale: Scale, profile: Profile) -> Recipe:
         task=_task(VARIANTS["diw"], scale, profile),
         train=_train(spec.data, scale, profile),
         tests=_tests(scale, profile, "log"),
-        plan=_plan(spec.data, scale, profile, {
-            "lr": scale.rates["diw"], "milestones": (0.2, 0.4, 0.6, 0.8), "drop": 0.5,
-        }),
+        plan=_plan(
+            spec.data, scale, profile, {"lr": scale.rates["diw"], "milestones": (0.2, 0.4, 0.6, 0.8), "drop": 0.5}
+        ),
     )
 
 

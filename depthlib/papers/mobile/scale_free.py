@@ -15,7 +15,13 @@ EPSILON = 1e-6
 
 
 def mannequin_loss(
-    log_depth: Tensor, target: Tensor, valid: Tensor, image: Tensor, *, weights: dict[str, float] | None = None, order: int = 1
+    log_depth: Tensor,
+    target: Tensor,
+    valid: Tensor,
+    image: Tensor,
+    *,
+    weights: dict[str, float] | None = None,
+    order: int = 1,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """L_mse + a1 L_grad + a2 L_sm. Eq. 1 of the mobile paper; Li et al. 2019.
 
@@ -64,7 +70,9 @@ def si_mse_loss(residual: Tensor, valid: Tensor) -> Tensor:
     return (masked(residual - mean, valid).square() / n).sum(dim=(1, 2, 3)).mean()
 
 
-def multiscale_gradient_loss(residual: Tensor, valid: Tensor, *, scales: int = GRADIENT_SCALES, step: int = 2) -> Tensor:
+def multiscale_gradient_loss(
+    residual: Tensor, valid: Tensor, *, scales: int = GRADIENT_SCALES, step: int = 2
+) -> Tensor:
     """Sum over the scales of the mean |R(x) - R(x + step)|, along x and y, over the pairs of valid pixels of the batch.
 
     Scale s keeps every 2^s-th row and column. The step of 2 pixels is that of the published code. A scale that is too
@@ -119,8 +127,10 @@ def _roughness(p: Tensor, image: Tensor, order: int) -> Tensor:
     if order == 2:
         lap_p, lap_i = laplacian(p).abs(), laplacian(image).abs().mean(1, keepdim=True)
         return (lap_p * (-lap_i).exp()).mean()
-    along = [x.diff(dim=axis).abs() * (-i.abs().mean(1, keepdim=True)).exp()
-             for axis, x, i in ((3, p, image.diff(dim=3)), (2, p, image.diff(dim=2)))]
+    along = [
+        x.diff(dim=axis).abs() * (-i.abs().mean(1, keepdim=True)).exp()
+        for axis, x, i in ((3, p, image.diff(dim=3)), (2, p, image.diff(dim=2)))
+    ]
     return (along[0][..., :-1, :] + along[1][..., :-1]).mean()
 
 

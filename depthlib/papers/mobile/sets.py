@@ -29,7 +29,7 @@ WILD = {"rooms": {"depth_tail": 2.0}, "streets": {"depth_tail": 2.0, "thin_struc
 # The others are plain `Frames`.
 KINDS = {"mc": ScaleFreeFrames, "rw": RelativeFrames, "diw": OrdinalFrames, "y3d": RelativeFrames}
 Sizes = Mapping[str, tuple[int, int]]
-Part = tuple[str, dict[str, Any], int, int]         # family, knobs, first scene, number of scenes
+Part = tuple[str, dict[str, Any], int, int]  # family, knobs, first scene, number of scenes
 
 
 def training_set(data: str, count: int, sizes: Sizes, size: tuple[int, int]) -> Build:
@@ -65,8 +65,12 @@ def test_set(data: str, count: int, sizes: Sizes, size: tuple[int, int], pairs: 
 def _frames(parts: list[Part], split: str, sizes: Sizes, size: tuple[int, int]) -> Build:
     named = [
         {
-            "family": family, "first": first, "count": count,
-            "height": sizes[family][0], "width": sizes[family][1], **knobs,
+            "family": family,
+            "first": first,
+            "count": count,
+            "height": sizes[family][0],
+            "width": sizes[family][1],
+            **knobs,
         }
         for family, knobs, first, count in parts
     ]

@@ -20,15 +20,21 @@ if TYPE_CHECKING:
 
 # Networks of Table 7 that are no variants, by the beginning of the row's label.
 RIVALS = {
-    "Chen et al. (RW": ("enc_dec_resnet", {}), "Chen et al.": ("diw_hourglass", {}), "Li ": ("diw_hourglass", {}),
-    "Xian": ("enc_dec_resnet", {}), "Mertan": ("enc_dec_resnet", {}),
-    "Ranftl et al. (5": ("midas", {"variant": "large"}), "Ranftl et al. (10": ("midas", {}),
+    "Chen et al. (RW": ("enc_dec_resnet", {}),
+    "Chen et al.": ("diw_hourglass", {}),
+    "Li ": ("diw_hourglass", {}),
+    "Xian": ("enc_dec_resnet", {}),
+    "Mertan": ("enc_dec_resnet", {}),
+    "Ranftl et al. (5": ("midas", {"variant": "large"}),
+    "Ranftl et al. (10": ("midas", {}),
 }
 FITS = {"rounded": lambda millions: round(millions, 1), "cut": lambda millions: math.floor(10 * millions) / 10}
 REMARKS = {
-    "GhostNet + FBNet": "this decoder does not reach the printed number; decoder C, which takes in the head of the encoder, does",
+    "GhostNet + FBNet": "this decoder does not reach the printed number; decoder C, which takes in the head of the "
+    "encoder, does",
     "GhostNet": "no standard width with a head of 1280 channels has the printed number",
-    "MixNet M + FBNet": "its skips are about as wide as those of EfficientNet ES, and the decoder has half of what that one's has in print",
+    "MixNet M + FBNet": "its skips are about as wide as those of EfficientNet ES, and the decoder has half of what "
+    "that one's has in print",
     "EfNet ES + FBNet": "the other rows are rounded; rounded it fits without the shortcuts of the blocks",
     "FastDepth": "quoted from FastDepth, which does not count norms; the other rows are rounded",
 }
@@ -78,7 +84,9 @@ def size_table(paper: PublishedPaper, key: str) -> pd.DataFrame:
             continue
         millions = counted(network[0], **network[1]) / 1e6
         fit = fit_of(millions, row.values[place])
-        remark = next((text for start, text in REMARKS.items() if row.label == start or row.label.startswith(f"{start} +")), "")
+        remark = next(
+            (text for start, text in REMARKS.items() if row.label == start or row.label.startswith(f"{start} +")), ""
+        )
         rows[row.label] = {"in print (M)": row.values[place], "counted (M)": millions, "fits": fit, "remark": remark}
     frame = pd.DataFrame(rows).T.astype({"in print (M)": float, "counted (M)": float})
     frame.index.name = "row"

@@ -38,7 +38,9 @@ def shrink(model: nn.Module, example: Tensor, widths: Mapping[str, int], keep: t
     present = dict(graph.blocks())
     for name, width in widths.items():
         if not 1 <= width <= present.get(name, 0):
-            raise ValueError(f"block {name!r}: found width {width}, expected 1 to {present.get(name, 'nothing: no such block')}")
+            raise ValueError(
+                f"block {name!r}: found width {width}, expected 1 to {present.get(name, 'nothing: no such block')}"
+            )
         graph.narrow(name, width)
     return model
 

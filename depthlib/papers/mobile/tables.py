@@ -20,7 +20,11 @@ FLOOR = "floor: higher up is farther"
 
 
 def printed_and_ours(
-    paper: PublishedPaper, key: str, records: Sequence[RunRecord], more: Mapping[str, str] | None = None, floor: bool = True,
+    paper: PublishedPaper,
+    key: str,
+    records: Sequence[RunRecord],
+    more: Mapping[str, str] | None = None,
+    floor: bool = True,
 ) -> pd.DataFrame:
     """One row per method; for each column of the table, two: in print, and here, "mean ± standard deviation over
     seeds".
@@ -48,8 +52,10 @@ def printed_and_ours(
         for column in table.columns:
             test, ramp = paper.stand_ins.get(column.data), f"{column.metric}_ramp"
             known = test in some.result["tests"] and ramp in some.result["tests"][test]["metrics"]
-            rows[FLOOR] |= {f"{_title(column)}, print": NOTHING,
-                            f"{_title(column)}, here": f"{some.means(test)[ramp]:.3f}" if known else NOTHING}
+            rows[FLOOR] |= {
+                f"{_title(column)}, print": NOTHING,
+                f"{_title(column)}, here": f"{some.means(test)[ramp]:.3f}" if known else NOTHING,
+            }
     frame = pd.DataFrame(rows).T
     frame.index.name = "method"
     return frame
@@ -57,10 +63,12 @@ def printed_and_ours(
 
 def parameters_of(record: RunRecord) -> int:
     """Parameters for inference, without heads for intermediate predictions."""
-    if "size" in record.result["tests"]:            # of a pruned network: measured
+    if "size" in record.result["tests"]:  # of a pruned network: measured
         return round(record.means("size")["parameters"])
     recipe = record.result["recipe"]
-    return counted(recipe["model"], **{key: value for key, value in recipe["model_options"].items() if key != "intermediate"})
+    return counted(
+        recipe["model"], **{key: value for key, value in recipe["model_options"].items() if key != "intermediate"}
+    )
 
 
 def _decimals(value: float | None) -> int:

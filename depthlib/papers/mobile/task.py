@@ -21,7 +21,7 @@ from depthlib.training.tasks import BaseTask
 
 TERMS = ("ranking", "rmse", "pairwise", "holistic")
 CRITIC_LR = 4e-4
-HOLISTIC = 0.05                 # weight of the holistic loss; the critic is trained at every second step (Sec. 4.3.1)
+HOLISTIC = 0.05  # weight of the holistic loss; the critic is trained at every second step (Sec. 4.3.1)
 
 
 def predictions_of(model: nn.Module, image: Tensor) -> MobilePrediction:
@@ -33,7 +33,8 @@ def predictions_of(model: nn.Module, image: Tensor) -> MobilePrediction:
 
 
 class ScaleFreeDepth(BaseTask):
-    """Log depth from dense maps of unknown scale: Eq. 1 for all predictions. Items with `image`, `depth` and `valid`.
+    """Log depth from dense maps of unknown scale: Eq. 1 for all predictions. Items with `image`, `depth` and
+    `valid`.
     """
 
     def loss(self, model: nn.Module, batch: dict[str, Any]) -> tuple[Tensor, dict[str, Tensor]]:
@@ -79,8 +80,12 @@ class PairsAndTeacher(BaseTask):
     """
 
     def __init__(
-        self, terms: Sequence[str], teacher: nn.Module | None = None, rebalance: dict[str, Any] | None = None,
-        separate: bool = False, critic: dict[str, Any] | None = None,
+        self,
+        terms: Sequence[str],
+        teacher: nn.Module | None = None,
+        rebalance: dict[str, Any] | None = None,
+        separate: bool = False,
+        critic: dict[str, Any] | None = None,
     ) -> None:
         if not terms or not set(terms) <= set(TERMS):
             raise ValueError(f"terms: found {', '.join(terms) or 'none'}, expected some of {', '.join(TERMS)}")
@@ -109,7 +114,9 @@ class PairsAndTeacher(BaseTask):
         if not self.separate:
             return list(self.terms)
         heads = range(1 + len(model.intermediate))
-        return [name for term in self.terms for name in ([term] if term == "pairwise" else [f"{term}_{i}" for i in heads])]
+        return [
+            name for term in self.terms for name in ([term] if term == "pairwise" else [f"{term}_{i}" for i in heads])
+        ]
 
     def loss(self, model: nn.Module, batch: dict[str, Any]) -> tuple[Tensor, dict[str, Tensor]]:
         image = batch["image"]
@@ -147,7 +154,7 @@ class PairsAndTeacher(BaseTask):
             own.backward()
             self.moving.step()
             terms["critic"] = own.detach()
-        self.critic.requires_grad_(False)               # the student's loss must not train the critic
+        self.critic.requires_grad_(False)  # the student's loss must not train the critic
         return {"holistic": holistic_loss(self.critic(student))} | terms
 
     def state_dict(self) -> dict[str, Any]:

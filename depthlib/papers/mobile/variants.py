@@ -9,13 +9,21 @@ from typing import Any
 from depthlib.papers.mobile.pruning import PRUNED, SEARCHES
 
 ENCODERS = (
-    "shufflenet_v2", "mnasnet", "mobilenet_v2", "mobilenet_v3", "efficientnet_es", "efficientnet_b0", "ghostnet",
-    "mixnet_m", "mixnet_s", "mobilenet_v1",
+    "shufflenet_v2",
+    "mnasnet",
+    "mobilenet_v2",
+    "mobilenet_v3",
+    "efficientnet_es",
+    "efficientnet_b0",
+    "ghostnet",
+    "mixnet_m",
+    "mixnet_s",
+    "mobilenet_v1",
 )
-TABLE2 = ("efficientnet_es", "mixnet_m", "ghostnet", "mobilenet_v2")     # encoders that also have an FBNet decoder
+TABLE2 = ("efficientnet_es", "mixnet_m", "ghostnet", "mobilenet_v2")  # encoders that also have an FBNet decoder
 DESIGN = (*(f"{name}-nnconv5" for name in ENCODERS), *(f"{name}-fbnet" for name in TABLE2), "mobilenet_v2-x112")
 EASY, HARD = {"order": "easy_to_hard"}, {"order": "hard_to_easy"}
-FAMILIES = {"rooms": 0, "streets": 13}      # family -> its first class for the trunk; 8 more follow
+FAMILIES = {"rooms": 0, "streets": 13}  # family -> its first class for the trunk; 8 more follow
 
 
 @dataclass(frozen=True)
@@ -41,13 +49,19 @@ class Variant:
 
 KD = ("ranking", "rmse", "pairwise")
 CHAINS = {
-    "mc": Variant("mc"), "rw": Variant("rw"), "diw": Variant(), "mc-rw": Variant("rw", "mc"),
-    "rw-diw": Variant(before="rw"), "mc-diw": Variant(before="mc"), "mc-rw-diw": Variant(before="mc-rw"),
+    "mc": Variant("mc"),
+    "rw": Variant("rw"),
+    "diw": Variant(),
+    "mc-rw": Variant("rw", "mc"),
+    "rw-diw": Variant(before="rw"),
+    "mc-diw": Variant(before="mc"),
+    "mc-rw-diw": Variant(before="mc-rw"),
 }
 # The same chain with intermediate heads in all three stages.
 CHAINS |= {
     f"{name}-{heads}ip": replace(CHAINS[name], heads=heads, before=f"{before}-{heads}ip" if before else "trunk")
-    for heads in (1, 2) for name, before in (("mc", ""), ("mc-rw", "mc"), ("mc-rw-diw", "mc-rw"))
+    for heads in (1, 2)
+    for name, before in (("mc", ""), ("mc-rw", "mc"), ("mc-rw-diw", "mc-rw"))
 }
 FINAL = Variant(heads=2, terms=KD)
 TAUGHT = {
@@ -65,7 +79,7 @@ TAUGHT = {
     "no-fip": replace(FINAL, rebalance=HARD, separate=True),
 }
 VARIANTS = CHAINS | TAUGHT
-OTHERS = {"trunk": "classes", "teacher": "y3d", "hourglass": "diw"}      # variant -> its data
+OTHERS = {"trunk": "classes", "teacher": "y3d", "hourglass": "diw"}  # variant -> its data
 DATA = {**dict.fromkeys(DESIGN, "rooms"), **{name: variant.data for name, variant in VARIANTS.items()}, **OTHERS}
 DATA |= dict.fromkeys((*SEARCHES, *PRUNED), "diw")
 
@@ -73,11 +87,23 @@ DATA |= dict.fromkeys((*SEARCHES, *PRUNED), "diw")
 IN_QUICK = ("mobilenet_v2-nnconv5", "shufflenet_v2-nnconv5", "mobilenet_v2-fbnet", "mobilenet_v2-x112")
 LEFT_OUT = (
     *(name for name in DESIGN if name not in IN_QUICK),
-    "rw-diw", "mc-diw", "mc-1ip", "mc-2ip", "mc-rw-1ip", "mc-rw-2ip", "mc-rw-diw-1ip", "mc-rw-diw-2ip",
-    "ranking-pi", "kd-1ip", "kd-gan", "wi-fip", "no-fip", "hourglass",
+    "rw-diw",
+    "mc-diw",
+    "mc-1ip",
+    "mc-2ip",
+    "mc-rw-1ip",
+    "mc-rw-2ip",
+    "mc-rw-diw-1ip",
+    "mc-rw-diw-2ip",
+    "ranking-pi",
+    "kd-1ip",
+    "kd-gan",
+    "wi-fip",
+    "no-fip",
+    "hourglass",
 )
-SHOWN = ("diw", "mc-rw-diw", "kd-2ip", "hard-easy")          # whose weights are shipped for the lesson
-PAIRS_TESTED = 400          # per test image; DIW has one
+SHOWN = ("diw", "mc-rw-diw", "kd-2ip", "hard-easy")  # whose weights are shipped for the lesson
+PAIRS_TESTED = 400  # per test image; DIW has one
 
 
 @dataclass(frozen=True)
@@ -121,15 +147,36 @@ SHARES = {"classes": 2.0, "y3d": 3.0, "mc": 1.0, "rw": 1.0, "diw": 1.0, "rooms":
 QUICK_RATES = {"classes": 3e-3, "y3d": 4e-3, "mc": 0.01, "rw": 0.01, "diw": 0.01, "rooms": 0.02}
 # Five epochs of 20 steps on pairs, as many epochs as in the paper: the rebalancing changes its lambda at each epoch.
 QUICK = Scale(
-    {"steps": 100, "batch_size": 8, "train_scenes": 160}, SHARES, {"rooms": (96, 128), "streets": (64, 128)}, (64, 96),
-    "mobilenet_v2_050", {"width": 1 / 8}, {"width": 16, "extra": 0}, QUICK_RATES, milestones=(2 / 3, 8 / 9), pairs=1000,
+    {"steps": 100, "batch_size": 8, "train_scenes": 160},
+    SHARES,
+    {"rooms": (96, 128), "streets": (64, 128)},
+    (64, 96),
+    "mobilenet_v2_050",
+    {"width": 1 / 8},
+    {"width": 16, "extra": 0},
+    QUICK_RATES,
+    milestones=(2 / 3, 8 / 9),
+    pairs=1000,
 )
 SMOKE = replace(
-    QUICK, profile={}, shares=dict.fromkeys(SHARES, 1.0), frames=dict.fromkeys(FAMILIES, (32, 64)), size=(32, 64),
-    encoder="mobilenet_v2_035", teacher={"width": 1 / 32}, critic={"width": 4, "extra": 0}, pairs=100,
+    QUICK,
+    profile={},
+    shares=dict.fromkeys(SHARES, 1.0),
+    frames=dict.fromkeys(FAMILIES, (32, 64)),
+    size=(32, 64),
+    encoder="mobilenet_v2_035",
+    teacher={"width": 1 / 32},
+    critic={"width": 4, "extra": 0},
+    pairs=100,
 )
 FULL = Scale(
-    {"batch_size": 8}, dict.fromkeys(SHARES, 1.0), dict.fromkeys(FAMILIES, (96, 192)), (96, 192), "mobilenet_v2", {},
-    {"extra": 1}, RATES,
+    {"batch_size": 8},
+    dict.fromkeys(SHARES, 1.0),
+    dict.fromkeys(FAMILIES, (96, 192)),
+    (96, 192),
+    "mobilenet_v2",
+    {},
+    {"extra": 1},
+    RATES,
 )
 SCALES = {"smoke": SMOKE, "quick": QUICK, "full": FULL}

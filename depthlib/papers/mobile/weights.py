@@ -11,10 +11,11 @@ from depthlib.runs.profiles import get_profile
 if TYPE_CHECKING:
     from depthlib.runs.store import RunRecord
 
-CURVES = {"ranking": "weight_ranking", "pixelwise": "weight_rmse", "pairwise": "weight_pairwise"}      # name -> curve of a record
-PRINTED = {"ranking": 0.9, "pixelwise": 0.285, "pairwise": 0.1}     # Sec. 4.3.1; all three begin at 0.33
+# name -> curve of a record
+CURVES = {"ranking": "weight_ranking", "pixelwise": "weight_rmse", "pairwise": "weight_pairwise"}
+PRINTED = {"ranking": 0.9, "pixelwise": 0.285, "pairwise": 0.1}  # Sec. 4.3.1; all three begin at 0.33
 START = 1 / 3
-CLAIMED = {"ranking": "rises", "pairwise": "falls"}                 # claim weights-move
+CLAIMED = {"ranking": "rises", "pairwise": "falls"}  # claim weights-move
 OPPOSITE = {"rises": "falls", "falls": "rises"}
 
 
@@ -39,7 +40,10 @@ def judge_course(ends: Mapping[str, Sequence[float]], profile: str, min_seeds: i
     """
     seeds = len(ends["ranking"])
     ways = {name: direction(ends[name]) for name in CLAIMED}
-    why = ", ".join(f"the {name} weight {way}" for name, way in ways.items()) + f" ({seeds} seed{'s' if seeds > 1 else ''})"
+    why = (
+        ", ".join(f"the {name} weight {way}" for name, way in ways.items())
+        + f" ({seeds} seed{'s' if seeds > 1 else ''})"
+    )
     if not get_profile(profile).meaningful:
         return NOT_RUN, f"profile {profile} only proves that the code runs"
     if not get_profile(profile).decides:

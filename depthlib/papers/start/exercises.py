@@ -27,13 +27,18 @@ ABS_REL = Exercise(
         "invalid pixels are included: their target is 0, so the ratio is infinite. Use the mask.": lambda p, t, v: (
             (p - t).abs() / t
         ).mean(dim=(1, 2, 3)),
-        "you divide by the prediction; the ground truth belongs there.": lambda p, t, v: _per_image((p - t).abs() / p, v),
+        "you divide by the prediction; the ground truth belongs there.": lambda p, t, v: _per_image(
+            (p - t).abs() / p, v
+        ),
         "errors of opposite sign cancel: take the absolute value.": lambda p, t, v: _per_image((p - t) / t, v),
-        "this is the absolute error in metres: divide it by the true depth.": lambda p, t, v: _per_image((p - t).abs(), v),
-        "you average over the whole batch: each image gets its own number.": lambda p, t, v: (((p - t).abs() / t)[v].mean()).expand(len(p)),
-        "invalid pixels count as zero error: divide by the number of valid pixels, not by all of them.": lambda p, t, v: torch.where(
-            v, (p - t).abs() / t, 0.0
-        ).mean(dim=(1, 2, 3)),
+        "this is the absolute error in metres: divide it by the true depth.": lambda p, t, v: _per_image(
+            (p - t).abs(), v
+        ),
+        "you average over the whole batch: each image gets its own number.": lambda p, t, v: (
+            ((p - t).abs() / t)[v].mean()
+        ).expand(len(p)),
+        "invalid pixels count as zero error: divide by the number of valid pixels, not by all of "
+        "them.": lambda p, t, v: torch.where(v, (p - t).abs() / t, 0.0).mean(dim=(1, 2, 3)),
     },
 )
 

@@ -41,7 +41,7 @@ def validated_steps(record: RunRecord, metric: str) -> tuple[np.ndarray, np.ndar
 
 
 def learning_figure(
-    networks: Mapping[str, Sequence[RunRecord]], floors: Mapping[str, float], *, metric: str = "abs_rel",
+    networks: Mapping[str, Sequence[RunRecord]], floors: Mapping[str, float], *, metric: str = "abs_rel"
 ) -> Figure:
     """`metric` on the validation images over steps (left) and over the seconds of the run (right).
 
@@ -66,8 +66,16 @@ def learning_figure(
             for name, value in floors.items():
                 axis.axhline(value, color=FLOOR, linestyle="--", linewidth=1.1)
                 if axis is axes[0]:
-                    axis.text(1.0, value, f"{name} ", transform=axis.get_yaxis_transform(), ha="right", va="bottom",
-                              fontsize=8, color=FLOOR)
+                    axis.text(
+                        1.0,
+                        value,
+                        f"{name} ",
+                        transform=axis.get_yaxis_transform(),
+                        ha="right",
+                        va="bottom",
+                        fontsize=8,
+                        color=FLOOR,
+                    )
             axis.set(xlabel=label, xlim=(0, None), ylim=(0, 1.5 * max(floors.values())))
         axes[0].set_ylabel(f"{metric} on the validation images")
         axes[1].legend(loc="upper right")

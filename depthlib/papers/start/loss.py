@@ -8,7 +8,7 @@ from torch import Tensor
 from depthlib.losses.gradient import gradient_loss
 from depthlib.losses.regression import scale_invariant_log_loss
 
-EDGES = 0.5                 # weight of the gradient term
+EDGES = 0.5  # weight of the gradient term
 
 
 def log_depth_loss(pred: Tensor, target: Tensor, valid: Tensor) -> tuple[Tensor, dict[str, Tensor]]:

@@ -12,8 +12,8 @@ from depthlib.data.dataset_base import pinhole
 from depthlib.data.images import read_image
 from depthlib.data.real_samples import RealFrame, skimage_photographs
 
-CAMERA = (994.978, 994.978, 311.193, 254.877)       # fx, fy, cx, cy in pixels
-OFFSET, BASELINE = 31.086, 0.193001                 # pixels between the principal points; metres
+CAMERA = (994.978, 994.978, 311.193, 254.877)  # fx, fy, cx, cy in pixels
+OFFSET, BASELINE = 31.086, 0.193001  # pixels between the principal points; metres
 SOURCE = "Middlebury 2014, Motorcycle (Scharstein et al.), as shipped with scikit-image"
 
 

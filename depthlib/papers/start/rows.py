@@ -28,7 +28,7 @@ from depthlib.training.tasks import Supervised
 FLOORS = ("floor-constant", "floor-map", "floor-ground")
 VARIANTS = ("lite", "unet", *FLOORS)
 
-SHORT = 1 / 3           # of the steps, see `short_run`
+SHORT = 1 / 3  # of the steps, see `short_run`
 
 
 @dataclass(frozen=True)
@@ -80,8 +80,16 @@ def recipe(spec: RunSpec) -> Recipe:
         tests={"metric": (test, "scenes"), "median": (test, "scenes-median")},
         pictures={"metric": 4},
         plan=Plan(
-            steps=profile.steps, batch_size=profile.batch_size, optimizer="adamw", lr=1e-3, trunk_rate=0.1,
-            schedule="cosine", warmup=profile.steps // 6, clip=1.0, median_start=True, colour=0.2,
+            steps=profile.steps,
+            batch_size=profile.batch_size,
+            optimizer="adamw",
+            lr=1e-3,
+            trunk_rate=0.1,
+            schedule="cosine",
+            warmup=profile.steps // 6,
+            clip=1.0,
+            median_start=True,
+            colour=0.2,
             validate_every=scale.validate_every,
         ),
         ship_weights=ships and not spec.overrides,
@@ -90,17 +98,18 @@ def recipe(spec: RunSpec) -> Recipe:
         return lite
     if spec.variant in FLOORS:
         grounded = replace(
-            lite, train=Build.of(WithGround, dataset=lite.train),
+            lite,
+            train=Build.of(WithGround, dataset=lite.train),
             tests={name: (Build.of(WithGround, dataset=data), measure) for name, (data, measure) in lite.tests.items()},
         )
         return floor_recipe(grounded if spec.variant == "floor-ground" else lite, spec.variant)
     return replace(
-        lite, model="unet",
+        lite,
+        model="unet",
         model_options={"width": profile.width, "activation": "log", "min_depth": 0.3, "max_depth": max_depth},
         task=Build.of(Supervised, loss=scale_invariant_log_loss),
         plan=Plan(
-            steps=profile.steps, batch_size=profile.batch_size, lr=3e-3, colour=0.2,
-            validate_every=scale.validate_every,
+            steps=profile.steps, batch_size=profile.batch_size, lr=3e-3, colour=0.2, validate_every=scale.validate_every
         ),
     )
 

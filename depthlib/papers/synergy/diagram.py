@@ -9,8 +9,8 @@ from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch
 from depthlib.report.style import FULL_WIDTH, style
 
 TRUNK, DEPTH, CLASSES, SHARE, LINE = "#CC79A7", "#56B4E9", "#E69F00", "#009E73", "#555555"
-UPS = (3.3, 4.9, 6.5, 8.1)      # where the four up-convolutions stand
-RAIL = 2.35                     # height of the line on which the up-skips run
+UPS = (3.3, 4.9, 6.5, 8.1)  # where the four up-convolutions stand
+RAIL = 2.35  # height of the line on which the up-skips run
 DASHED = {"color": LINE, "linewidth": 0.8, "linestyle": (0, (3, 2)), "marker": ""}
 
 
@@ -32,7 +32,10 @@ def synergy_diagram() -> Figure:
             _branch(axis, side, colour, output)
         for left, right in zip(UPS[:3], UPS[1:], strict=True):
             _unit(axis, (left + right) / 2)
-        keys = ((SHARE, "LSU: each branch keeps its own and adds a learned share of both"), (LINE, "dashed: up-skip, resize and 3 x 3"))
+        keys = (
+            (SHARE, "LSU: each branch keeps its own and adds a learned share of both"),
+            (LINE, "dashed: up-skip, resize and 3 x 3"),
+        )
         for row, (colour, text) in enumerate(keys):
             axis.add_patch(Circle((0.0, -2.75 - 0.38 * row), 0.11, facecolor=colour, edgecolor="none"))
             axis.text(0.25, -2.75 - 0.38 * row, text, va="center", fontsize=7.5)
@@ -58,22 +61,50 @@ def _branch(axis: Axes, side: int, colour: str, output: str) -> None:
 
 def _unit(axis: Axes, x: float) -> None:
     for side in (1, -1):
-        axis.add_patch(FancyArrowPatch(
-            (x, 0.2 * side), (x, 1.1 * side), arrowstyle="<|-|>", mutation_scale=7, color=SHARE, linewidth=1.2, shrinkA=0, shrinkB=0,
-        ))
+        axis.add_patch(
+            FancyArrowPatch(
+                (x, 0.2 * side),
+                (x, 1.1 * side),
+                arrowstyle="<|-|>",
+                mutation_scale=7,
+                color=SHARE,
+                linewidth=1.2,
+                shrinkA=0,
+                shrinkB=0,
+            )
+        )
     _box(axis, x, 0, "LSU", SHARE, 0.75, height=0.42)
 
 
 def _box(axis: Axes, x: float, y: float, text: str, colour: str, width: float, height: float = 0.62) -> None:
-    axis.add_patch(FancyBboxPatch(
-        (x - width / 2 + 0.05, y - height / 2 + 0.05), width - 0.1, height - 0.1, boxstyle="round,pad=0.05", facecolor=colour,
-        edgecolor="#333333", linewidth=0.8, alpha=0.85, zorder=2,
-    ))
+    axis.add_patch(
+        FancyBboxPatch(
+            (x - width / 2 + 0.05, y - height / 2 + 0.05),
+            width - 0.1,
+            height - 0.1,
+            boxstyle="round,pad=0.05",
+            facecolor=colour,
+            edgecolor="#333333",
+            linewidth=0.8,
+            alpha=0.85,
+            zorder=2,
+        )
+    )
     axis.text(x, y, text, ha="center", va="center", fontsize=7, zorder=3)
 
 
 def _arrow(axis: Axes, a: tuple[float, float], b: tuple[float, float], dashed: bool = False) -> None:
-    axis.add_patch(FancyArrowPatch(
-        a, b, arrowstyle="-|>", mutation_scale=7, shrinkA=0, shrinkB=0, color=LINE, linewidth=0.8 if dashed else 1.0,
-        linestyle=(0, (3, 2)) if dashed else "-", zorder=1,
-    ))
+    axis.add_patch(
+        FancyArrowPatch(
+            a,
+            b,
+            arrowstyle="-|>",
+            mutation_scale=7,
+            shrinkA=0,
+            shrinkB=0,
+            color=LINE,
+            linewidth=0.8 if dashed else 1.0,
+            linestyle=(0, (3, 2)) if dashed else "-",
+            zorder=1,
+        )
+    )

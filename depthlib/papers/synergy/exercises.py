@@ -27,7 +27,9 @@ PIXEL_WEIGHT = Exercise(
     right=lambda p, t: _far(t) + _state(p.log1p(), t.log1p()),
     cases=_depths,
     mistakes={
-        "this is Eq. 2 as printed: its logarithm is 0 at one metre. Use ln(1 + depth).": lambda p, t: _far(t) + _state(p.log(), t.log()),
+        "this is Eq. 2 as printed: its logarithm is 0 at one metre. Use ln(1 + depth).": lambda p, t: (
+            _far(t) + _state(p.log(), t.log())
+        ),
         "lambda compares logarithms of (1 + depth), not the depths.": lambda p, t: _far(t) + _state(p, t),
         "lambda is missing: a near pixel would have hardly any weight, however wrong it is.": lambda p, t: _far(t),
         "alpha is missing: this weighs errors, and near and far alike.": lambda p, t: _state(p.log1p(), t.log1p()),
@@ -54,9 +56,13 @@ SHARED_DEPTH = Exercise(
     right=lambda d, s, phi_d, phi_s: d + (phi_d * d + phi_s * s),
     cases=_features,
     mistakes={
-        "this is a cross-stitch unit: without the identity, weights of 0 cut the branch off.": lambda d, s, a, b: a * d + b * s,
+        "this is a cross-stitch unit: without the identity, weights of 0 cut the branch off.": lambda d, s, a, b: (
+            a * d + b * s
+        ),
         "phi_D belongs to the depth features, phi_S to the semantic ones.": lambda d, s, a, b: d + (b * d + a * s),
-        "this is what the semantic branch gets: the identity here is that of the depth.": lambda d, s, a, b: s + (a * d + b * s),
+        "this is what the semantic branch gets: the identity here is that of the depth.": lambda d, s, a, b: (
+            s + (a * d + b * s)
+        ),
         "both features are added with weight 1: only the branch's own has an identity.": lambda d, s, a, b: (
             d + s + (a * d + b * s)
         ),

@@ -18,7 +18,13 @@ def class_shares(counts: Mapping[str, Mapping[str, float]]) -> Figure:
     with style():
         widths = [max(len(own), 4) for own in counts.values()]
         figure, axes = pyplot.subplots(
-            1, len(counts), figsize=(FULL_WIDTH, 2.3), width_ratios=widths, sharey=True, layout="constrained", squeeze=False,
+            1,
+            len(counts),
+            figsize=(FULL_WIDTH, 2.3),
+            width_ratios=widths,
+            sharey=True,
+            layout="constrained",
+            squeeze=False,
         )
         for axis, (title, own) in zip(axes[0], counts.items(), strict=True):
             names = sorted(own, key=own.get, reverse=True)
@@ -42,10 +48,20 @@ def row_dots(rows: Mapping[str, Mapping[str, Sequence[float]]], floors: Mapping[
 
     with style():
         names = list(next(iter(rows.values())))
-        figure, axes = pyplot.subplots(1, len(rows), figsize=(FULL_WIDTH, 0.55 + 0.27 * len(names)), sharey=True, layout="constrained")
+        figure, axes = pyplot.subplots(
+            1, len(rows), figsize=(FULL_WIDTH, 0.55 + 0.27 * len(names)), sharey=True, layout="constrained"
+        )
         for axis, (metric, own) in zip(np.atleast_1d(axes), rows.items(), strict=True):
             for place, name in enumerate(names):
-                axis.plot(own[name], [place] * len(own[name]), "o", color=PALETTE[0], alpha=0.55, markeredgewidth=0, markersize=5)
+                axis.plot(
+                    own[name],
+                    [place] * len(own[name]),
+                    "o",
+                    color=PALETTE[0],
+                    alpha=0.55,
+                    markeredgewidth=0,
+                    markersize=5,
+                )
                 axis.plot([np.mean(own[name])] * 2, [place - 0.28, place + 0.28], "-", color="#1a1a1a", linewidth=1.4)
             if metric in floors:
                 axis.axvline(floors[metric], color=PALETTE[5], linewidth=1, linestyle="--")
@@ -86,7 +102,8 @@ def by_range(values: Mapping[str, np.ndarray], shares: np.ndarray, edges: Sequen
 
 
 def gain_over_tail(gains: Mapping[str, Mapping[str, np.ndarray]], shares: Mapping[str, float]) -> Figure:
-    """Relative gain in per cent over the share of far pixels, one dot per seed, and means: {metric: {data: [seeds]}}.
+    """Relative gain in per cent over the share of far pixels, one dot per seed, and means: {metric: {data:
+    [seeds]}}.
     """
     from matplotlib import pyplot
 
@@ -95,12 +112,18 @@ def gain_over_tail(gains: Mapping[str, Mapping[str, np.ndarray]], shares: Mappin
         for axis, (metric, own) in zip(np.atleast_1d(axes), gains.items(), strict=True):
             at = [100 * shares[name] for name in own]
             for x, values in zip(at, own.values(), strict=True):
-                axis.plot([x] * len(values), 100 * values, "o", color=PALETTE[0], alpha=0.55, markeredgewidth=0, markersize=5)
-            axis.plot(at, [100 * values.mean() for values in own.values()], "-", color="#1a1a1a", linewidth=1.2, marker="")
+                axis.plot(
+                    [x] * len(values), 100 * values, "o", color=PALETTE[0], alpha=0.55, markeredgewidth=0, markersize=5
+                )
+            axis.plot(
+                at, [100 * values.mean() for values in own.values()], "-", color="#1a1a1a", linewidth=1.2, marker=""
+            )
             axis.axhline(0, color="#777777", linewidth=0.8)
             axis.set(title=metric, xlabel="% of the pixels beyond 5 m")
             for x, name in zip(at, own, strict=True):
-                axis.annotate(name, (x, 0.02), xycoords=("data", "axes fraction"), fontsize=7.5, ha="center", color="#555555")
+                axis.annotate(
+                    name, (x, 0.02), xycoords=("data", "axes fraction"), fontsize=7.5, ha="center", color="#555555"
+                )
             axis.margins(x=0.18, y=0.16)
         np.atleast_1d(axes)[0].set_ylabel("relative gain of L_DA (%)")
     return figure
@@ -120,7 +143,14 @@ def tail_histograms(depths: Mapping[str, np.ndarray]) -> Figure:
             for share, dashes, height in ((0.5, "-", 0.98), (0.95, "--", 0.84)):
                 at = np.quantile(metres, share)
                 axis.axvline(at, color="#333333", linestyle=dashes, linewidth=1)
-                axis.text(at, height, f" {100 * share:.0f} %: {at:.1f} m", transform=axis.get_xaxis_transform(), va="top", fontsize=7.5)
+                axis.text(
+                    at,
+                    height,
+                    f" {100 * share:.0f} %: {at:.1f} m",
+                    transform=axis.get_xaxis_transform(),
+                    va="top",
+                    fontsize=7.5,
+                )
             axis.set(title=title, xlabel="depth (m)", xlim=(0, None))
         axes[0, 0].set_ylabel("% of the pixels")
     return figure

@@ -69,7 +69,9 @@ def semantic_gradient_loss(
         classes = logits.argmax(dim=1, keepdim=True).to(pred.dtype) / (logits.shape[1] - 1)
         return sobel_loss(pred, classes, valid, normalized=normalized)
     bends = (edge.abs() / max_depth for edge in sobel(masked(pred, valid), normalized=normalized))
-    difference = [(bend - edge).abs() for bend, edge in zip(bends, class_edges(logits, normalized=normalized), strict=True)]
+    difference = [
+        (bend - edge).abs() for bend, edge in zip(bends, class_edges(logits, normalized=normalized), strict=True)
+    ]
     return _mean(sum(difference), valid)
 
 

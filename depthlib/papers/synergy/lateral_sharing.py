@@ -66,7 +66,9 @@ class LateralSharing(nn.Module):
     @torch.no_grad()
     def weights(self) -> dict[str, Tensor]:
         """The learned weights by name, each [1] or [C], for display."""
-        return {name: getattr(self, name).detach().flatten().clone() for name in ("phi_d", "phi_s", "gamma_d", "gamma_s")}
+        return {
+            name: getattr(self, name).detach().flatten().clone() for name in ("phi_d", "phi_s", "gamma_d", "gamma_s")
+        }
 
     def extra_repr(self) -> str:
         return self.kind

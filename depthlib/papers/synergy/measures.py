@@ -1,4 +1,6 @@
-"""What the synergy network says besides a depth map, measured on each image: its classes, its errors by depth, its attention."""
+"""What the synergy network says besides a depth map, measured on each image: its classes, its errors by depth, its
+attention.
+"""
 
 from __future__ import annotations
 
@@ -14,18 +16,22 @@ from depthlib.metrics.semantic import class_accuracy, confusion_matrix, mean_iou
 from depthlib.protocols.inference import Batch, Evaluation, Measure
 from depthlib.scenes.labels import scene_labels
 
-SCORES = {"pixel": ("pixel_accuracy", pixel_accuracy), "class": ("class_accuracy", class_accuracy), "iou": ("mean_iou", mean_iou)}
+SCORES = {
+    "pixel": ("pixel_accuracy", pixel_accuracy),
+    "class": ("class_accuracy", class_accuracy),
+    "iou": ("mean_iou", mean_iou),
+}
 
 
 class ClassScores(Measure):
     """Semantic scores of `depthlib.metrics.semantic` with all that one pooled confusion matrix of the data set needs.
 
     Metrics, one value an image:
-        pixel_accuracy, class_accuracy, mean_iou: of this image alone; pixel_error, class_error, iou_error: 1 minus these, for
-            rules that take the lower for the better.
-        right_k, labelled_k, given_k for each class k: the diagonal, row sum and column sum of the image's confusion matrix, as
-            shares of its labelled pixels. Images of one size: their sums over the images are those of the pooled matrix, from
-            which `pooled_scores` makes the scores that papers print.
+        pixel_accuracy, class_accuracy, mean_iou: of this image alone; pixel_error, class_error, iou_error: 1 minus
+            these, for rules that take the lower for the better.
+        right_k, labelled_k, given_k for each class k: the diagonal, row sum and column sum of the image's confusion
+            matrix, as shares of its labelled pixels. Images of one size: their sums over the images are those of the
+            pooled matrix, from which `pooled_scores` makes the scores that papers print.
 
     Args:
         classes: 4, 8 or 13, see `scene_labels`.
@@ -48,23 +54,31 @@ class ClassScores(Measure):
         values |= {f"{short}_error": 1 - values[name] for short, (name, _) in SCORES.items()}
         shares = matrix.double() / matrix.sum()
         for k in range(self.classes):
-            values |= {f"right_{k}": shares[k, k].item(), f"labelled_{k}": shares[k].sum().item(), f"given_{k}": shares[:, k].sum().item()}
+            values |= {
+                f"right_{k}": shares[k, k].item(),
+                f"labelled_{k}": shares[k].sum().item(),
+                f"given_{k}": shares[:, k].sum().item(),
+            }
         return values
 
 
 def pooled_scores(metrics: dict[str, Sequence[float]]) -> dict[str, Any]:
     """The scores of a whole data set from the metrics that `ClassScores` stored for its images.
 
-    Returns: pixel_accuracy, class_accuracy, mean_iou in [0, 1], and iou [K], NaN for a class that neither truth nor prediction has.
+    Returns: pixel_accuracy, class_accuracy, mean_iou in [0, 1], and iou [K], NaN for a class that neither truth nor
+        prediction has.
     """
     classes = sum(name.startswith("right_") for name in metrics)
     right, labelled, given = (
-        torch.tensor([sum(metrics[f"{kind}_{k}"]) for k in range(classes)], dtype=torch.float64) for kind in ("right", "labelled", "given")
+        torch.tensor([sum(metrics[f"{kind}_{k}"]) for k in range(classes)], dtype=torch.float64)
+        for kind in ("right", "labelled", "given")
     )
     iou = right / (labelled + given - right)
     return {
-        "pixel_accuracy": (right.sum() / labelled.sum()).item(), "class_accuracy": (right / labelled).nanmean().item(),
-        "mean_iou": iou.nanmean().item(), "iou": iou.tolist(),
+        "pixel_accuracy": (right.sum() / labelled.sum()).item(),
+        "class_accuracy": (right / labelled).nanmean().item(),
+        "mean_iou": iou.nanmean().item(),
+        "iou": iou.tolist(),
     }
 
 
@@ -72,8 +86,8 @@ class DepthRanges(Measure):
     """Errors by the true depth: does a network fall short where it is far?
 
     Metrics, one value an image, means over all its valid pixels of something that is 0 outside the range:
-        share_i, error_i, bias_i: how many pixels lie in range i, their |pred - true| and pred - true in metres. The sum of error_i over the
-            images divided by that of share_i is the mean error of the range.
+        share_i, error_i, bias_i: how many pixels lie in range i, their |pred - true| and pred - true in metres. The sum
+            of error_i over the images divided by that of share_i is the mean error of the range.
         bias_far, shortfall_far: pred - true, and true - pred, where the truth is beyond `far`.
 
     Args:
@@ -103,12 +117,14 @@ class DepthRanges(Measure):
 
 
 class AttentionOnDepth(Measure):
-    """Does the network look at what is far? Look Deeper Sec. 3.4: spatial attention of the first up-convolution, and the trunk.
+    """Does the network look at what is far? Look Deeper Sec. 3.4: spatial attention of the first up-convolution, and
+    the trunk.
 
     Metrics, one value an image, Pearson correlations over its pixels:
-        depth: attention of the depth branch with the true depth. nearness: its negative, for rules that take the lower for the better.
-        depth_elsewhere: the same attention with the mean depth of all other images. What is far lies in the upper middle of most
-            pictures of rooms; who only knows this correlates with any room.
+        depth: attention of the depth branch with the true depth. nearness: its negative, for rules that take the lower
+            for the better.
+        depth_elsewhere: the same attention with the mean depth of all other images. What is far lies in the upper
+            middle of most pictures of rooms; who only knows this correlates with any room.
         backbone: attention of the trunk with the true depth.
     """
 
@@ -131,8 +147,10 @@ class AttentionOnDepth(Measure):
         elsewhere = [(total - truth) / max(1, len(self.truths) - 1) for truth in self.truths]
         depth, backbone = (correlations(self.maps[name], self.truths) for name in ("depth", "backbone"))
         self.found.metrics = {
-            "depth": depth, "nearness": [-value for value in depth],
-            "depth_elsewhere": correlations(self.maps["depth"], elsewhere), "backbone": backbone,
+            "depth": depth,
+            "nearness": [-value for value in depth],
+            "depth_elsewhere": correlations(self.maps["depth"], elsewhere),
+            "backbone": backbone,
         }
         return self.found
 

@@ -1,4 +1,6 @@
-"""The synergy network of Look Deeper: one trunk, a branch for depth, one for semantics, and what they tell each other."""
+"""The synergy network of Look Deeper: one trunk, a branch for depth, one for semantics, and what they tell each
+other.
+"""
 
 from __future__ import annotations
 
@@ -37,11 +39,7 @@ class UpConv(nn.Sequential):
     """[B,I,h,w] -> [B,O,2h,2w]: zero un-pooling, 5x5 convolution, batch norm, ReLU. Look Deeper Sec. 3.2."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
-        super().__init__(
-            UnpoolConv(in_channels, out_channels),
-            nn.BatchNorm2d(out_channels),
-            nn.ReLU(inplace=True),
-        )
+        super().__init__(UnpoolConv(in_channels, out_channels), nn.BatchNorm2d(out_channels), nn.ReLU(inplace=True))
 
 
 class Branch(nn.Module):
@@ -70,11 +68,12 @@ class SynergyNet(nn.Module):
     """Trunk (ResNet-50 in the paper), 1x1 convolution, two equal decoders that share features after each of their first
     three up-convolutions. Look Deeper Sec. 3.2, Fig. 2.
 
-    62,715,536 parameters with 4 classes (103,806,096 with up-projections); depth alone without skips 43,017,728, which is FCRN
-    with up-convolutions (63,563,008: FCRN itself).
+    62,715,536 parameters with 4 classes (103,806,096 with up-projections); depth alone without skips 43,017,728, which
+    is FCRN with up-convolutions (63,563,008: FCRN itself).
 
-    forward: image [B,3,H,W], RGB in [0,1], any size -> depth [B,1,H,W] in metres. The network normalises the image. A 228x304
-    image is 8x10 after the trunk and 128x160 after the decoders, where `outputs` leaves it and the losses want it.
+    forward: image [B,3,H,W], RGB in [0,1], any size -> depth [B,1,H,W] in metres. The network normalises the image. A
+    228x304 image is 8x10 after the trunk and 128x160 after the decoders, where `outputs` leaves it and the losses want
+    it.
 
     Args:
         trunk: an encoder of `ImageNetEncoder`.
@@ -88,8 +87,8 @@ class SynergyNet(nn.Module):
         per_channel: see `LateralSharing`.
         up: "conv" or "projection", the up-projection of FCRN.
         max_depth, min_depth, activation: see `DepthHead`. "relu" makes no use of max_depth.
-        head_bias: whether the depth head has a bias. The paper's has none, but only with it depth can start at the median
-            of the labels, see `DepthHead.start_at`.
+        head_bias: whether the depth head has a bias. The paper's has none, but only with it depth can start at the
+            median of the labels, see `DepthHead.start_at`.
         pretrained: load ImageNet weights into the trunk, see `ImageNetEncoder`.
 
     Raises ValueError for values that are not those above, for sharing without both branches, and as `ImageNetEncoder`.
@@ -119,7 +118,7 @@ class SynergyNet(nn.Module):
         self.normalise, self.trunk = encoder.normalise, encoder.trunk
         # Stored with the weights: a network that was trained without sharing must not begin to share when it is loaded.
         self.register_buffer("bypassed", torch.tensor(False))
-        channels = [4 * max(1, round(512 * width)) // 2**step for step in range(1, 6)]     # halves of ResNet-50's 2048
+        channels = [4 * max(1, round(512 * width)) // 2**step for step in range(1, 6)]  # halves of ResNet-50's 2048
         reduce = nn.Conv2d(encoder.channels[-1], channels[0], 1, bias=False)
         nn.init.kaiming_normal_(reduce.weight, mode="fan_out", nonlinearity="relu")
         self.bridge = nn.Sequential(reduce, nn.BatchNorm2d(channels[0]))
@@ -130,8 +129,12 @@ class SynergyNet(nn.Module):
             heads["depth"] = DepthHead(channels[-1], kernel_size=3, bias=head_bias, **options)
         if classes:
             heads["semantics"] = nn.Conv2d(channels[-1], classes, 3, padding=1)
-        self.branches = nn.ModuleDict({task: Branch(channels, head, up=up, skips=skips) for task, head in heads.items()})
-        units = [] if sharing == "none" else [LateralSharing(c, sharing, per_channel=per_channel) for c in channels[1:-1]]
+        self.branches = nn.ModuleDict(
+            {task: Branch(channels, head, up=up, skips=skips) for task, head in heads.items()}
+        )
+        units = (
+            [] if sharing == "none" else [LateralSharing(c, sharing, per_channel=per_channel) for c in channels[1:-1]]
+        )
         self.sharing = nn.ModuleList(units)
         self.frozen: tuple[str, ...] = ()
 
@@ -148,7 +151,8 @@ class SynergyNet(nn.Module):
         Args:
             image: [B,3,H,W], RGB in [0,1].
             tasks: "depth", "semantics"; by default every branch there is.
-            full_size: resize to the image, bilinearly, instead of leaving the size of the decoders, 16 times the trunk's.
+            full_size: resize to the image, bilinearly, instead of leaving the size of the decoders, 16 times the
+                trunk's.
 
         Raises ValueError for a branch that the network does not have, and as `check_image` does.
         """
@@ -159,12 +163,14 @@ class SynergyNet(nn.Module):
         made = {task: self.branches[task].finish(levels[task]) for task in asked}
         if full_size:
             made = {
-                task: F.interpolate(x, size=image.shape[-2:], mode="bilinear", align_corners=False) for task, x in made.items()
+                task: F.interpolate(x, size=image.shape[-2:], mode="bilinear", align_corners=False)
+                for task, x in made.items()
             }
         return Outputs(made.get("depth"), made.get("semantics"))
 
     def levels(self, image: Tensor, tasks: Sequence[str]) -> tuple[Tensor, dict[str, list[Tensor]]]:
-        """The trunk's output, and f_in, f_1, ..., f_4 of each branch, before sharing: what a branch remembers is its own.
+        """The trunk's output, and f_in, f_1, ..., f_4 of each branch, before sharing: what a branch remembers is its
+        own.
 
         A branch that was not asked for runs only if the others listen to it, and only as far as they do, to f_3.
         """
@@ -184,7 +190,9 @@ class SynergyNet(nn.Module):
     # Training in stages
 
     def part(self, name: str) -> list[nn.Module]:
-        """The modules of one of `PARTS`; none for what the network does not have. The bridge belongs to the backbone."""
+        """The modules of one of `PARTS`; none for what the network does not have. The bridge belongs to the
+        backbone.
+        """
         if name not in PARTS:
             raise ValueError(f"part: found {name!r}, expected one of {', '.join(PARTS)}")
         if name == "backbone":
@@ -192,10 +200,11 @@ class SynergyNet(nn.Module):
         return [self.sharing] if name == "sharing" else [self.branches[name]] if name in self.branches else []
 
     def enter(self, stage: Stage) -> list[dict[str, Any]]:
-        """Freeze and bypass as the stage says; returns its parameter groups, {"params", "lr", "name"}, for an optimiser.
+        """Freeze and bypass as the stage says; returns its parameter groups, {"params", "lr", "name"}, for an
+        optimiser.
 
-        The parts that the stage does not name have no gradients and stay in evaluation mode, also after `train()`, so that
-        neither their weights nor the statistics of their batch norms move.
+        The parts that the stage does not name have no gradients and stay in evaluation mode, also after `train()`, so
+        that neither their weights nor the statistics of their batch norms move.
 
         Raises ValueError if the stage names a part that there is not.
         """
@@ -208,13 +217,18 @@ class SynergyNet(nn.Module):
                 module.requires_grad_(name not in self.frozen)
         self.train(self.training)
         parameters = {name: [p for module in self.part(name) for p in module.parameters()] for name in stage.rates}
-        return [{"params": parameters[name], "lr": rate, "name": name} for name, rate in stage.rates.items() if parameters[name]]
+        return [
+            {"params": parameters[name], "lr": rate, "name": name}
+            for name, rate in stage.rates.items()
+            if parameters[name]
+        ]
 
     def load_from(self, earlier: SynergyNet) -> None:
-        """Take over what an earlier stage learned: the backbone, each branch that both have, sharing units of the same kind.
+        """Take over what an earlier stage learned: the backbone, each branch that both have, sharing units of the same
+        kind.
 
-        What the earlier network lacks stays as it was drawn, such as the semantic branch after the first stage, or one of
-        another number of classes. Raises RuntimeError, from torch, if the two differ in width, skips or up.
+        What the earlier network lacks stays as it was drawn, such as the semantic branch after the first stage, or one
+        of another number of classes. Raises RuntimeError, from torch, if the two differ in width, skips or up.
         """
         self.trunk.load_state_dict(earlier.trunk.state_dict())
         self.bridge.load_state_dict(earlier.bridge.state_dict())
@@ -234,7 +248,9 @@ class SynergyNet(nn.Module):
 
     @torch.no_grad()
     def attention_maps(self, image: Tensor, power: float = 2.0) -> dict[str, Tensor]:
-        """Where the trunk ("backbone") and the first up-convolution of each branch look: name -> [B,1,H,W] in [0, 1]. Fig. 5."""
+        """Where the trunk ("backbone") and the first up-convolution of each branch look: name -> [B,1,H,W] in [0, 1].
+        Fig. 5.
+        """
         trunk, levels = self.levels(image, tuple(self.branches))
         features = {"backbone": trunk, **{task: levels[task][1] for task in self.branches}}
         return {name: for_display(activation_attention(x, power), image.shape[-2:]) for name, x in features.items()}

@@ -43,7 +43,7 @@ BERHU, AWARE = {"berhu": 1.0}, {"depth_aware": 1.0}
 # 1/8 undoes the gain of the Sobel kernels; at the paper's 1 the gradient term dominates a short run (erratum LD-15).
 EDGES = AWARE | {"joint_gradient": 1 / 8}
 ENTROPY, FOCAL = {"cross_entropy": 1.0}, {"semantic_focal": 1.0}
-FAR = 5.0       # metres; beyond it a pixel of a room counts as far
+FAR = 5.0  # metres; beyond it a pixel of a room counts as far
 
 
 @dataclass(frozen=True)
@@ -82,10 +82,10 @@ VARIANTS = {
     "classes-balanced": Variant(LABELS, {}, FOCAL, balanced=True),
 }
 TABLE1 = ("depth", "suc", "suc-da", "sem", "cs", "lsu", "proposed")
-SHOWN = ("suc", "suc-da", "cs", "lsu", "proposed", "proposed-13")      # whose weights are shipped for the lesson
-TAIL = ("suc", "suc-da")        # the pair of the experiment on the depth tail; only the loss differs
-FLOOR_ROWS = {"floor-constant": "suc", "floor-map": "suc", "floor-classes": "classes"}      # -> row with the same tests
-TAILS = {"rooms-short": 0.25, "rooms": 1.0, "rooms-long": 2.0}      # data -> `depth_tail` of the scenes
+SHOWN = ("suc", "suc-da", "cs", "lsu", "proposed", "proposed-13")  # whose weights are shipped for the lesson
+TAIL = ("suc", "suc-da")  # the pair of the experiment on the depth tail; only the loss differs
+FLOOR_ROWS = {"floor-constant": "suc", "floor-map": "suc", "floor-classes": "classes"}  # -> row with the same tests
+TAILS = {"rooms-short": 0.25, "rooms": 1.0, "rooms-long": 2.0}  # data -> `depth_tail` of the scenes
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,10 @@ class Scale:
 # ReLU of FCRN (two bounded heads tried), half the width for twice the batch. From random weights its test error stays
 # near that of a constant.
 QUICK = Scale(
-    {"steps": 80, "batch_size": 8, "train_scenes": 128}, (4.0, 1.0, 0.4, 0.6), 1 / 16, 3.0,
+    {"steps": 80, "batch_size": 8, "train_scenes": 128},
+    (4.0, 1.0, 0.4, 0.6),
+    1 / 16,
+    3.0,
     {"schedule": "poly", "power": 0.9},
 )
 SCALES = {
@@ -119,7 +122,10 @@ SCALES = {
     "quick": QUICK,
     # The rate drops to a tenth every 20 of 60 epochs; the paper does not give the number of epochs of a stage.
     "full": Scale(
-        {"batch_size": 12}, (1.0, 1.0, 1.0, 1.0), 1.0, 1.0,
+        {"batch_size": 12},
+        (1.0, 1.0, 1.0, 1.0),
+        1.0,
+        1.0,
         {"schedule": "step", "milestones": (1 / 3, 2 / 3), "drop": 0.1},
     ),
 }
@@ -178,7 +184,10 @@ def _trunk(spec: RunSpec) -> Recipe:
         model="synergy",
         model_options={"classes": 8, "depth": False, "sharing": "none", "width": scale.width},
         task=Build.of(
-            StagedTask, stage={"name": "trunk", "rates": rates}, weights=ENTROPY, classes=8,
+            StagedTask,
+            stage={"name": "trunk", "rates": rates},
+            weights=ENTROPY,
+            classes=8,
             max_depth=MAX_DEPTH["streets"],
         ),
         train=Build.of(scenes, family="streets", split="train", count=profile.train_scenes, **size),
@@ -230,7 +239,9 @@ def runs(profile: str, *, variants: tuple[str, ...] | None = None, seeds: list[i
         chained |= {(run, data, s): None for run in stages_of(name) for s in seeds or get_profile(profile).seeds}
     trunk = RunSpec("synergy", "trunk", "streets", profile, 0)
     floors = [
-        RunSpec("synergy", name, data, profile) for name, row in FLOOR_ROWS.items() for data in TAILS
+        RunSpec("synergy", name, data, profile)
+        for name, row in FLOOR_ROWS.items()
+        for data in TAILS
         if variants is None and (row == "suc" or data == "rooms")
     ]
     return [trunk, *(RunSpec("synergy", run, data, profile, seed) for run, data, seed in chained), *floors]
@@ -239,15 +250,20 @@ def runs(profile: str, *, variants: tuple[str, ...] | None = None, seeds: list[i
 def _task(variant: Variant, number: int, classes: int, pace: float) -> Build:
     """What a stage minimises: those terms of the stage that the variant has."""
     stage: Stage = STAGES[number - 1]
-    if not variant.depth and number == 1:       # classes alone: nothing to freeze
+    if not variant.depth and number == 1:  # classes alone: nothing to freeze
         stage = Stage("classes", {"backbone": 1e-3, "semantics": 1e-3})
     weights = {1: variant.depth or variant.classes, 2: variant.classes, 3: {**variant.depth, **variant.classes}}[number]
     rates = {part: pace * rate for part, rate in stage.rates.items()}
     # The first stage predicts no classes yet whose edges the depth could follow.
     options = {"gradient_mode": "none"} if number == 1 else {}
     return Build.of(
-        StagedTask, stage={"name": stage.name, "rates": rates, "bypass": stage.bypass}, weights=weights,
-        max_depth=MAX_DEPTH["rooms"], classes=classes, balanced=variant.balanced, **options,
+        StagedTask,
+        stage={"name": stage.name, "rates": rates, "bypass": stage.bypass},
+        weights=weights,
+        max_depth=MAX_DEPTH["rooms"],
+        classes=classes,
+        balanced=variant.balanced,
+        **options,
     )
 
 

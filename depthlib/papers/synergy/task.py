@@ -38,15 +38,24 @@ class StagedTask(BaseTask):
     """
 
     def __init__(
-        self, stage: Mapping[str, Any], weights: Mapping[str, float], *, max_depth: float, classes: int = 0,
-        balanced: bool = False, gradient_mode: str = "prob_edge", semantic_weight: float = 0.1,
+        self,
+        stage: Mapping[str, Any],
+        weights: Mapping[str, float],
+        *,
+        max_depth: float,
+        classes: int = 0,
+        balanced: bool = False,
+        gradient_mode: str = "prob_edge",
+        semantic_weight: float = 0.1,
     ) -> None:
         if not weights or not weights.keys() <= set(TERMS):
             raise ValueError(f"weights: found {', '.join(weights) or 'none'}, expected some of {', '.join(TERMS)}")
         self.stage, self.weights, self.max_depth, self.classes = Stage(**stage), dict(weights), max_depth, classes
         self.balanced, self.gradient = balanced, {"gradient_mode": gradient_mode, "semantic_weight": semantic_weight}
         self.alpha: float | Tensor = 0.25
-        self.tasks = tuple(task for task, asked in (("depth", self._about_depth()), ("semantics", self._about_classes())) if asked)
+        self.tasks = tuple(
+            task for task, asked in (("depth", self._about_depth()), ("semantics", self._about_classes())) if asked
+        )
         if "semantics" in self.tasks and not classes:
             raise ValueError(f"classes: found 0, expected the number of classes, which {', '.join(weights)} needs")
 
@@ -59,7 +68,10 @@ class StagedTask(BaseTask):
 
     def prepare(self, model: SynergyNet, dataset: Dataset) -> None:
         if self.balanced:
-            counts = sum(label_counts(scene_labels(dataset[i]["semantics"], self.classes), self.classes) for i in range(len(dataset)))
+            counts = sum(
+                label_counts(scene_labels(dataset[i]["semantics"], self.classes), self.classes)
+                for i in range(len(dataset))
+            )
             self.alpha = inverse_frequency(counts)
 
     def parameter_groups(self, model: SynergyNet) -> list[dict[str, Any]]:
@@ -68,7 +80,7 @@ class StagedTask(BaseTask):
     def loss(self, model: SynergyNet, batch: dict[str, Any]) -> tuple[Tensor, dict[str, Tensor]]:
         """The weighted sum of the terms at the size of the decoder, and each term before weighting."""
         out = model.outputs(batch["image"], tasks=self.tasks)
-        out = Outputs(*(None if x is None else x.float() for x in out))        # losses in float32 also under autocast
+        out = Outputs(*(None if x is None else x.float() for x in out))  # losses in float32 also under autocast
         size = next(x for x in out if x is not None).shape[-2:]
         target, valid = labels_at(size, batch["depth"], batch["valid"])
         labels = labels_at(size, scene_labels(batch["semantics"], self.classes))[0] if self.classes else None
@@ -81,7 +93,15 @@ class StagedTask(BaseTask):
             total = total + self.weights[name] * term
         if attended := {name: self.weights[name] for name in WEIGHTS if name in self.weights}:
             more, named = attention_driven_loss(
-                out.depth, out.logits, target, valid, labels, max_depth=self.max_depth, weights=attended, alpha=self.alpha, **self.gradient,
+                out.depth,
+                out.logits,
+                target,
+                valid,
+                labels,
+                max_depth=self.max_depth,
+                weights=attended,
+                alpha=self.alpha,
+                **self.gradient,
             )
             total, terms = total + more, terms | named
         return total, terms

@@ -21,9 +21,9 @@ from depthlib.scenes.writers.pictures import numbers, save_array, save_lines, sa
 from depthlib.scenes.writers.samples import Folder, Samples, each
 
 LATITUDE, LONGITUDE = 49.0, 8.4
-COLOUR_SHIFT = 0.06                     # metres from camera 0 to camera 2
+COLOUR_SHIFT = 0.06  # metres from camera 0 to camera 2
 STEPS = {"previous": -1, "next": 1}
-MIDDLE = 1                              # number of the sample's own frame in its drive
+MIDDLE = 1  # number of the sample's own frame in its drive
 
 
 def _pose(angles: Sequence[float], translation: Sequence[float]) -> Tensor:
@@ -62,11 +62,17 @@ def write_kitti_raw(root: Folder, samples: Samples, *, date: str = "2011_09_26")
             if view in sample:
                 folder = "image_03" if view == "right" else "image_02"
                 save_picture(drive / folder / "data" / f"{MIDDLE + step:010d}.png", sample[view])
-        write_scan(drive / "velodyne_points" / "data" / f"{MIDDLE:010d}.bin", scan_points(sample["depth"], K, T_camera_velo(K)))
+        write_scan(
+            drive / "velodyne_points" / "data" / f"{MIDDLE:010d}.bin", scan_points(sample["depth"], K, T_camera_velo(K))
+        )
         T_imu_camera = invert_pose(T_camera_velo(K) @ T_VELO_IMU)
         for view in (None, *STEPS):
             if view is None or f"T_{view}_current" in sample:
-                T = torch.eye(4, dtype=torch.float64) if view is None else invert_pose(sample[f"T_{view}_current"].double())
+                T = (
+                    torch.eye(4, dtype=torch.float64)
+                    if view is None
+                    else invert_pose(sample[f"T_{view}_current"].double())
+                )
                 record = _oxts_record(T_imu_camera @ T @ invert_pose(T_imu_camera))
                 save_lines(drive / "oxts" / "data" / f"{MIDDLE + STEPS.get(view or '', 0):010d}.txt", [record])
         lines.append(f"{date}/{drive.name} {MIDDLE} l")
@@ -108,7 +114,9 @@ def write_kitti_odometry(root: Folder, samples: Samples) -> list[str]:
             save_picture(folder / "image_3" / f"{middle:06d}.png", sample["right"])
         # Tr of the odometry files leads into rectified camera 0.
         T_rect0_velo = RECTIFICATION @ T_CAM0_VELO
-        write_scan(folder / "velodyne" / f"{middle:06d}.bin", scan_points(sample["depth"], K, T_cam2_cam0 @ T_rect0_velo))
+        write_scan(
+            folder / "velodyne" / f"{middle:06d}.bin", scan_points(sample["depth"], K, T_cam2_cam0 @ T_rect0_velo)
+        )
         cameras = {f"P{camera}": P for camera, P in enumerate(projections(K, baseline))}
         write_entries(folder / "calib.txt", cameras | {"Tr": T_rect0_velo[:3]})
         save_lines(Path(root) / "poses" / f"{name}.txt", rows)
@@ -142,8 +150,11 @@ def write_cameras(path: Path, K: Tensor, baseline: float, size: tuple[int, int])
     """A calib_cam_to_cam.txt with the four rectified cameras; `size` is (height, width)."""
     entries: dict[str, Any] = {}
     for camera, projection in enumerate(projections(K, baseline)):
-        entries |= {f"S_rect_{camera:02d}": [size[1], size[0]], f"R_rect_{camera:02d}": RECTIFICATION[:3, :3],
-                    f"P_rect_{camera:02d}": projection}
+        entries |= {
+            f"S_rect_{camera:02d}": [size[1], size[0]],
+            f"R_rect_{camera:02d}": RECTIFICATION[:3, :3],
+            f"P_rect_{camera:02d}": projection,
+        }
     write_entries(path, entries)
 
 
@@ -158,8 +169,14 @@ def _shift(x: float) -> Tensor:
 
 def _shared(samples: Sequence[Mapping[str, Any]]) -> tuple[Tensor, float, tuple[int, int]]:
     """K float64, baseline in metres (0.54 where the samples have none), (height, width)."""
-    cameras = {(tuple(sample["K"].flatten().tolist()), tuple(sample["image"].shape[-2:]),
-                round(float(sample.get("baseline", 0.54)), 6)) for sample in samples}
+    cameras = {
+        (
+            tuple(sample["K"].flatten().tolist()),
+            tuple(sample["image"].shape[-2:]),
+            round(float(sample.get("baseline", 0.54)), 6),
+        )
+        for sample in samples
+    }
     if len(cameras) > 1:
         raise ValueError(f"samples: found {len(cameras)} combinations of K, size and baseline, expected one for all")
     K, first = samples[0]["K"].double(), samples[0]

@@ -18,7 +18,16 @@ from depthlib.scenes.writers.kitti import write_cameras
 from depthlib.scenes.writers.pictures import numbers, save_lines, save_picture, write_map
 from depthlib.scenes.writers.samples import Folder, Samples, each
 
-_CITY_NAMES = {"road": 7, "walk": 8, "building": 11, "vegetation": 21, "pole": 17, "vehicle": 26, "person": 24, "sky": 23}
+_CITY_NAMES = {
+    "road": 7,
+    "walk": 8,
+    "building": 11,
+    "vegetation": 21,
+    "pole": 17,
+    "vehicle": 26,
+    "person": 24,
+    "sky": 23,
+}
 CITYSCAPES_OF_STREETS = np.array([_CITY_NAMES[name] for name in STREET_CLASSES], dtype=np.uint8)
 assert set(_CITY_NAMES.values()) <= set(LABEL_IDS)
 
@@ -41,7 +50,9 @@ def write_kitti_depth(root: Folder, samples: Samples, split: str = "val") -> lis
     folder = Path(root) / SPLITS[split]
     names = []
     for number, sample in enumerate(each(samples)):
-        name = f"{number:010d}" if split == "test" else f"2011_09_26_drive_{number + 1:04d}_sync_image_{1:010d}_image_02"
+        name = (
+            f"{number:010d}" if split == "test" else f"2011_09_26_drive_{number + 1:04d}_sync_image_{1:010d}_image_02"
+        )
         save_picture(folder / "image" / f"{name}.png", sample["image"])
         save_lines(folder / "intrinsics" / f"{name}.txt", [numbers(sample["K"])])
         if split == "val":

@@ -17,7 +17,7 @@ from depthlib.scenes.writers.pictures import bytes_of, save_array, save_h5, save
 from depthlib.scenes.writers.samples import Folder, Samples, each, safe_name
 
 HEADER = b"MATLAB 7.3 MAT-file, written from rendered scenes"
-USER_BLOCK = 512        # MATLAB keeps its own header in front of the HDF5 data
+USER_BLOCK = 512  # MATLAB keeps its own header in front of the HDF5 data
 
 
 def write_nyu(root: Folder, train: Samples, test: Samples) -> None:
@@ -40,7 +40,9 @@ def write_nyu(root: Folder, train: Samples, test: Samples) -> None:
         with h5py.File(temporary, "w", userblock_size=USER_BLOCK) as file:
             # MATLAB writes columns first, so every array has its axes reversed.
             images = file.create_dataset("images", (count, 3, width, height), np.uint8)
-            arrays = {key: file.create_dataset(key, (count, width, height), np.float32) for key in ("depths", "rawDepths")}
+            arrays = {
+                key: file.create_dataset(key, (count, width, height), np.float32) for key in ("depths", "rawDepths")
+            }
             labels = file.create_dataset("labels", (count, width, height), np.uint16)
             for number, sample in enumerate(samples):
                 images[number] = bytes_of(sample["image"]).transpose(2, 1, 0)
@@ -51,7 +53,7 @@ def write_nyu(root: Folder, train: Samples, test: Samples) -> None:
         with open(temporary, "r+b") as file:
             file.write(HEADER.ljust(124) + b"\0\2IM")
     numbers = np.arange(1, count + 1, dtype=np.uint16)[:, None]
-    split = {"trainNdxs": numbers[:len(train)], "testNdxs": numbers[len(train):]}            # type: ignore[arg-type]
+    split = {"trainNdxs": numbers[: len(train)], "testNdxs": numbers[len(train) :]}  # type: ignore[arg-type]
     classes = np.where(np.arange(1, LABELS + 1) <= 40, np.arange(1, LABELS + 1), 40).astype(np.uint8)[None]
     save_array(root / "splits.mat", savemat, split)
     save_array(root / "classMapping40.mat", savemat, {"mapClass": classes})
@@ -60,7 +62,9 @@ def write_nyu(root: Folder, train: Samples, test: Samples) -> None:
 def _labels40(semantics: Tensor) -> Tensor:
     """Labels 1 to 40 of the 13 classes of the rooms; 0 for what is ignored."""
     if bool(((semantics > 12) & (semantics != IGNORE)).any()):
-        raise ValueError(f"semantics: found {int(semantics[semantics != IGNORE].max())}, expected 13 classes from 0 to 12")
+        raise ValueError(
+            f"semantics: found {int(semantics[semantics != IGNORE].max())}, expected 13 classes from 0 to 12"
+        )
     table = torch.zeros(256, dtype=torch.int64)
     table[:13] = torch.tensor([MAP13.index(number + 1) + 1 for number in range(13)])
     return table[semantics]

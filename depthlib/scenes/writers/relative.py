@@ -13,7 +13,7 @@ from depthlib.scenes.degrade import ordinal_pairs
 from depthlib.scenes.writers.pictures import bytes_of, numbers, save_array, save_h5, save_lines, save_picture
 from depthlib.scenes.writers.samples import Folder, Samples, each, safe_name
 
-TIME = 10_000_000       # microseconds
+TIME = 10_000_000  # microseconds
 
 
 def write_diw(root: Folder, samples: Samples, split: str = "train", seed: int = 0) -> None:
@@ -30,7 +30,7 @@ def write_diw(root: Folder, samples: Samples, split: str = "train", seed: int = 
 
 
 def write_mannequin(
-    root: Folder, samples: Samples, split: str = "train", *, suffix: str = ".npz", scale: float = 1.0,
+    root: Folder, samples: Samples, split: str = "train", *, suffix: str = ".npz", scale: float = 1.0
 ) -> None:
     """One clip of one frame per sample: its arrays and cameras; `scale` multiplies depth, which is arbitrary."""
     for sample in each(samples):

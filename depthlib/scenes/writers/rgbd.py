@@ -16,7 +16,7 @@ from depthlib.geometry import backproject, matrix_to_quaternion
 from depthlib.scenes.writers.pictures import numbers, save_array, save_lines, save_picture, write_map
 from depthlib.scenes.writers.samples import Folder, Samples, each, safe_name
 
-START, STEP, LAG = 1305031452.0, 1 / 30, 0.013      # seconds of TUM's clocks; depth is taken a little after colour
+START, STEP, LAG = 1305031452.0, 1 / 30, 0.013  # seconds of TUM's clocks; depth is taken a little after colour
 
 
 def write_diode(root: Folder, samples: Samples, split: str = "val", kind: str = "indoors") -> None:
@@ -47,13 +47,13 @@ def write_make3d(root: Folder, samples: Samples, split: str = "test") -> None:
         height, width = sample["image"].shape[-2:]
         columns = min(width, height * 3 // 4)
         left = (width - columns) // 2
-        points = backproject(sample["depth"][None].double(), sample["K"][None].double())[0, :, :, left:left + columns]
+        points = backproject(sample["depth"][None].double(), sample["K"][None].double())[0, :, :, left : left + columns]
         sizes = ((height, make3d.GRID[0]), (columns, make3d.GRID[1]))
         rows, cols = (torch.linspace(0, size - 1, count).round().long() for size, count in sizes)
         x, y, z = points[:, rows][:, :, cols]
         grid = torch.stack((y, x, z, torch.sqrt(x * x + y * y + z * z)), dim=-1).numpy()
         image, depth = (Path(root) / folder for folder in make3d.FOLDERS[split])
-        save_picture(image / f"img-{safe_name(sample)}.jpg", sample["image"][..., left:left + columns])
+        save_picture(image / f"img-{safe_name(sample)}.jpg", sample["image"][..., left : left + columns])
         save_array(depth / f"depth_sph_corr-{safe_name(sample)}.mat", savemat, {"Position3DGrid": grid})
 
 
@@ -77,7 +77,7 @@ def write_sunrgbd(root: Folder, samples: Samples, split: str = "train") -> None:
 def write_sevenscenes(root: Folder, samples: Samples, split: str = "train", scene: str = "chess") -> None:
     """One sequence a sample (see `as_frames`) and the split's list; the other list is left as it is."""
     folder, lines = Path(root) / scene, []
-    first = 1 if split == "train" else 501          # sequences of the two lists do not share folders
+    first = 1 if split == "train" else 501  # sequences of the two lists do not share folders
     for sequence, sample in enumerate(each(samples), first):
         for number, (image, depth, pose) in enumerate(as_frames(sample)):
             stem = folder / f"seq-{sequence:02d}" / f"frame-{number:06d}"

@@ -15,9 +15,9 @@ Folder = str | os.PathLike[str]
 
 def each(samples: Samples) -> Iterator[Mapping[str, Any]]:
     """The items in their order; raises ValueError if there is none."""
-    if not len(samples):                                    # type: ignore[arg-type]
+    if not len(samples):  # type: ignore[arg-type]
         raise ValueError("samples: found none, expected at least one item")
-    return (samples[position] for position in range(len(samples)))   # type: ignore[index, arg-type]
+    return (samples[position] for position in range(len(samples)))  # type: ignore[index, arg-type]
 
 
 def safe_name(sample: Mapping[str, Any]) -> str:

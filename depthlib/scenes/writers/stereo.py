@@ -31,7 +31,8 @@ def write_cityscapes(root: Folder, samples: Samples, *, split: str = "val", city
         K = sample["K"].double()
         camera = {
             "intrinsic": {"fx": K[0, 0].item(), "fy": K[1, 1].item(), "u0": K[0, 2].item(), "v0": K[1, 2].item()},
-            "extrinsic": {"baseline": float(sample["baseline"])} | dict.fromkeys(("pitch", "roll", "yaw", "x", "y", "z"), 0.0),
+            "extrinsic": {"baseline": float(sample["baseline"])}
+            | dict.fromkeys(("pitch", "roll", "yaw", "x", "y", "z"), 0.0),
         }
         save_lines(Path(root) / "camera" / split / city / f"{name}_camera.json", [json.dumps(camera, indent=1)])
         names.append(name)
@@ -88,6 +89,16 @@ def _calibration(sample: Mapping[str, Any]) -> list[str]:
     camera = "[" + "; ".join(" ".join(f"{value:.9g}" for value in row) for row in K) + "]"
     height, width = sample["image"].shape[-2:]
     ndisp = int(sample["disparity"].max()) + 1
-    entries = {"cam0": camera, "cam1": camera, "doffs": 0, "baseline": f"{float(sample['baseline']) * 1000:.9g}", "width": width,
-               "height": height, "ndisp": ndisp, "isint": 0, "vmin": 0, "vmax": ndisp}
+    entries = {
+        "cam0": camera,
+        "cam1": camera,
+        "doffs": 0,
+        "baseline": f"{float(sample['baseline']) * 1000:.9g}",
+        "width": width,
+        "height": height,
+        "ndisp": ndisp,
+        "isint": 0,
+        "vmin": 0,
+        "vmax": ndisp,
+    }
     return [f"{key}={value}" for key, value in entries.items()]

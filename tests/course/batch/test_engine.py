@@ -46,10 +46,18 @@ def test_scores_alone_are_made_anew(copied):
     before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in unet.rglob("*.*") if path.is_file()}
     (unet / "scores" / "median.json").unlink()
     status, text, plan = batch(copied)
-    assert status == 0 and f"0 to train, 1 to score, {RUNS - 1} in the store" in text and f"1/1  {unet.name}  scored" in text
+    assert (
+        status == 0
+        and f"0 to train, 1 to score, {RUNS - 1} in the store" in text
+        and f"1/1  {unet.name}  scored" in text
+    )
     assert {path: path.read_bytes() for path in before} == {path: content for path, (content, _) in before.items()}
     kept = [path for path, (_, time) in before.items() if path.stat().st_mtime_ns == time]
-    assert unet / "record.json" in kept and unet / "weights.safetensors" in kept and unet / "scores" / "metric.json" in kept
+    assert (
+        unet / "record.json" in kept
+        and unet / "weights.safetensors" in kept
+        and unet / "scores" / "metric.json" in kept
+    )
 
 
 @pytest.mark.slow
@@ -71,7 +79,9 @@ def test_a_failing_run_is_told_with_its_log_and_the_others_go_on(copied):
 
 @pytest.mark.slow
 def test_what_is_damaged_is_set_aside_and_made_again_and_the_others_go_on(made, copied, caplog):
-    """A record and a file of tensors before the batch, a checkpoint found by a job: a line each, in the end the same files."""
+    """A record and a file of tensors before the batch, a checkpoint found by a job: a line each, in the end the same
+    files.
+    """
     (unet,), (floor,) = copied.root.glob("start-unet-*"), copied.root.glob("start-floor-constant-*")
     record = (unet / "record.json").read_text()
     (unet / "record.json").write_text(record.replace("0.", "1.", 1))
@@ -81,7 +91,10 @@ def test_what_is_damaged_is_set_aside_and_made_again_and_the_others_go_on(made, 
     assert status == engine.DONE and len(plan.runs) == RUNS
     named = [record.getMessage().split(": ")[0] for record in caplog.records]
     assert named == [str(unet / "record.json"), str(floor / "scores/median.json")]
-    assert f"{unet}/checkpoint.pt: damaged (found another content than that of its checksum); set aside as checkpoint.pt.damaged-1" in text
+    assert (
+        f"{unet}/checkpoint.pt: damaged (found another content than that of its checksum); set aside as "
+        f"checkpoint.pt.damaged-1" in text
+    )
     assert (unet / "record.json").read_text() == record
     for folder in (unet, floor):
         for path in (made[-1].root / folder.name).rglob("*.json"):
@@ -92,7 +105,9 @@ def test_what_is_damaged_is_set_aside_and_made_again_and_the_others_go_on(made, 
 
 @pytest.mark.slow
 def test_a_full_disk_fails_the_run_and_loses_nothing(copied):
-    """Files above 20 kB cannot be written, which fails as a full disk does. With room again the same command finishes."""
+    """Files above 20 kB cannot be written, which fails as a full disk does. With room again the same command
+    finishes.
+    """
     broken = next(copied.root.glob("start-unet-*"))
     shutil.rmtree(broken)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -103,7 +118,9 @@ def test_a_full_disk_fails_the_run_and_loses_nothing(copied):
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert status == engine.FAILED and f"failed {broken.name}: {broken}/" in text and ": File too large" in text
     assert "Traceback" not in text
-    assert not (broken / "record.json").exists() and not list(broken.glob(".*.safetensors")), "something half written was left"
+    assert not (broken / "record.json").exists() and not list(broken.glob(".*.safetensors")), (
+        "something half written was left"
+    )
     assert batch(copied)[0] == engine.DONE
 
 
@@ -150,7 +167,9 @@ def test_a_dry_run_says_what_would_be_made_and_makes_nothing(copied, tmp_path, m
     runs = len(pick_lessons(["00"])[0].runs("smoke"))
     assert result.exit_code == 0 and len(lines) <= 10 and max(map(len, lines)) <= 80
     assert lines[0] == f"  00_start_here      {runs - 1:3} to train,   0 to score,   1 in the store"
-    result = CliRunner().invoke(cli.main, ["reproduce", "00", "--dry-run", "--verbose", "--profile", "smoke", "--device", "cpu"])
+    result = CliRunner().invoke(
+        cli.main, ["reproduce", "00", "--dry-run", "--verbose", "--profile", "smoke", "--device", "cpu"]
+    )
     output = "".join(capfd.readouterr())
     assert result.exit_code == 0 and output.count("rule train:") == runs - 1 and output.count("rule notebook:") == 1
     assert before == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
@@ -169,7 +188,10 @@ def test_all_runs_of_a_seed_are_made_before_those_of_the_next(tmp_path, monkeypa
         return engine.DONE if len(begun) < 3 else engine.OUT_OF_TIME
 
     monkeypatch.setattr(engine, "run_batch", stand_in)
-    assert reproduce(["00"], profile="smoke", device="cpu", max_minutes=5, console=Console(quiet=True)) == engine.OUT_OF_TIME
+    assert (
+        reproduce(["00"], profile="smoke", device="cpu", max_minutes=5, console=Console(quiet=True))
+        == engine.OUT_OF_TIME
+    )
     assert [seeds for seeds, *_ in begun] == [{0}, {1}, {2}] and not any(notebooks for _, notebooks, _ in begun)
     assert 5 > begun[0][2] > begun[1][2] > begun[2][2] > 4
     monkeypatch.setattr(engine, "run_batch", lambda plan, **_: begun.append((set(plan.notebooks),)) or engine.DONE)
@@ -199,6 +221,9 @@ def test_a_finished_run_is_published_at_once(made, monkeypatch, tmp_path):
     for spec in SPECS:
         published = tmp_path / "results/smoke/runs" / spec.name
         assert runs_digest([published]) == runs_digest([store.root / spec.name])
-        assert not (published / "weights.safetensors").exists() and (store.root / spec.name / "weights.safetensors").exists()
+        assert (
+            not (published / "weights.safetensors").exists()
+            and (store.root / spec.name / "weights.safetensors").exists()
+        )
     again = Store(tmp_path / "elsewhere", reference=[tmp_path / "results/smoke/runs"], train=True)
     assert all(again.get(spec) is not None for spec in SPECS), "the next evening it is not made again"

@@ -27,7 +27,9 @@ def alive(process):
 
 @pytest.mark.slow
 def test_runs_are_forked_from_a_process_that_has_everything_loaded(made, copied, tmp_path):
-    """The same bits as a process of its own makes. A job that is killed takes its fork along, and without a server none is begun."""
+    """The same bits as a process of its own makes. A job that is killed takes its fork along, and without a server none
+    is begun.
+    """
     names = sorted(made[2].runs)
     for name in names:
         shutil.rmtree(copied.root / name)
@@ -54,7 +56,9 @@ def test_runs_are_forked_from_a_process_that_has_everything_loaded(made, copied,
         assert not alive(fork), "the fork outlived its job"
         for name in names:
             assert subprocess.run([*job, name]).returncode == 0
-            assert (copied.root / name / "record.json").read_bytes() == (made[-1].root / name / "record.json").read_bytes()
+            assert (copied.root / name / "record.json").read_bytes() == (
+                made[-1].root / name / "record.json"
+            ).read_bytes()
         assert subprocess.run([*job, "unknown"], stderr=log).returncode == 1, "what goes wrong in a fork must be told"
         server.terminate()
         server.communicate(timeout=30)
@@ -85,7 +89,9 @@ def test_notebooks_are_forked_too_and_no_kernel_outlives_them(copied, tmp_path, 
         for name in plan.missing_runs():
             command = [sys.executable, "-m", "depthlib.course.batch.worker", "run", str(path), name]
             assert subprocess.run(command, stderr=log).returncode == 0
-        job = subprocess.Popen([sys.executable, "-m", "depthlib.course.batch.worker", "notebook", str(path), notebook], stderr=log)
+        job = subprocess.Popen(
+            [sys.executable, "-m", "depthlib.course.batch.worker", "notebook", str(path), notebook], stderr=log
+        )
         family = []
         while len(family) < 2 and time.monotonic() < deadline:
             time.sleep(0.05)

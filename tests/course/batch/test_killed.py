@@ -19,7 +19,9 @@ from depthlib.training.checkpoint import Checkpoint
 
 @pytest.mark.slow
 def test_killed_at_random_moments_it_ends_in_the_same_bits(tmp_path):
-    """SIGKILL for the whole process group; `python tests/support/kill_batch.py --kills 20` is the long form, with notebooks."""
+    """SIGKILL for the whole process group; `python tests/support/kill_batch.py --kills 20` is the long form, with
+    notebooks.
+    """
     wrong, told = torture(tmp_path, start_few, kills=3, longest=12, seed=1)
     assert wrong == [] and told.startswith("3 kills")
 
@@ -61,17 +63,27 @@ for name in ("a", "b", "c"):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("fault", "found"), [
-    ("none", None), ("makes everything again", "was finished, and made again"), ("writes in place", "has other bits"),
-    ("leaves a file", "was left behind"), ("leaves a process", "outlived the kill"), ("other bits", "has other bits"),
-])
+@pytest.mark.parametrize(
+    ("fault", "found"),
+    [
+        ("none", None),
+        ("makes everything again", "was finished, and made again"),
+        ("writes in place", "has other bits"),
+        ("leaves a file", "was left behind"),
+        ("leaves a process", "outlived the kill"),
+        ("other bits", "has other bits"),
+    ],
+)
 def test_the_torture_finds_what_is_wrong_with_a_batch(tmp_path, monkeypatch, fault, found):
     """A stand-in for the batch, three files that take a while, with a fault that the torture exists to find."""
+
     def start(folder):
         folder.mkdir(exist_ok=True)
         environment = {"DEPTHLIB_STORE": str(folder / "runs"), "PATH": "/usr/bin:/bin"}
         with open(folder / "batch.txt", "wb") as output:
-            return subprocess.Popen([sys.executable, "-SE", "-c", STAND_IN, fault], start_new_session=True, stderr=output, env=environment)
+            return subprocess.Popen(
+                [sys.executable, "-SE", "-c", STAND_IN, fault], start_new_session=True, stderr=output, env=environment
+            )
 
     monkeypatch.setattr("kill_batch.PATIENCE", 1.0)
     wrong, _ = torture(tmp_path, start, kills=8, longest=5)
@@ -86,7 +98,9 @@ def test_a_stopped_batch_saves_its_trainings(copied, number):
     """For the whole group, as a terminal sends Ctrl-C: no process is left, and the state of the training is on disk."""
     command = [sys.executable, "-c", ENDLESS]
     environment = os.environ | {"DEPTHLIB_STORE": str(copied.root), "OMP_NUM_THREADS": "1"}
-    batch = subprocess.Popen(command, env=environment, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    batch = subprocess.Popen(
+        command, env=environment, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
     training, deadline = False, time.monotonic() + 200
     while not training and time.monotonic() < deadline:
         time.sleep(0.1)

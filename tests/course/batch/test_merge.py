@@ -50,6 +50,9 @@ def test_merging_takes_whole_runs_only(made, copied, tmp_path):
     for path in (floor / "scores").iterdir():
         path.unlink()
     (unet / "record.json").write_text("{")
-    assert len(merge(copied.root, Store(tmp_path / "other", reference=[])).damaged) == 2 and not (tmp_path / "other").exists()
+    assert (
+        len(merge(copied.root, Store(tmp_path / "other", reference=[])).damaged) == 2
+        and not (tmp_path / "other").exists()
+    )
     assert merge(made[-1].root, copied).copied == [unet.name] and (unet / "record.json.damaged-1").exists()
     assert copied.get(SPECS[0]) is not None

@@ -35,7 +35,9 @@ def test_the_longest_chain_is_told_to_the_workflow_until_it_is_made(tmp_path):
     for job in plan.runs.values():
         Path(job.stamp).parent.mkdir(exist_ok=True, parents=True)
         Path(job.stamp).touch()
-    assert plan.last_of_longest_chain() is None and "--prioritize" not in engine._command(plan, tmp_path / "plan.json", 2, [])
+    assert plan.last_of_longest_chain() is None and "--prioritize" not in engine._command(
+        plan, tmp_path / "plan.json", 2, []
+    )
 
 
 @pytest.mark.slow

@@ -46,7 +46,7 @@ def test_without_a_terminal_a_batch_gives_signs_of_life(plan, monkeypatch):
     watch.look()
     time.sleep(0.1)
     watch.look()
-    lines = out.file.getvalue()[len(quiet):].splitlines()
+    lines = out.file.getvalue()[len(quiet) :].splitlines()
     assert lines[:3] == ["  1/4  a  123 s", "  2/4  b  123 s", "  x: damaged"]
     assert " 2 of 4 done, about 10 min left, until " in lines[3] and lines[3].endswith("; at work:")
     assert "step 1280 of 4000, loss 0.1234" in lines[4] and lines[4].startswith("    synergy-lateral-sharin..ts-s13  ")
@@ -63,4 +63,8 @@ def test_on_a_terminal_each_job_is_a_line_of_80_columns(plan):
     plain = console()
     plain.print(watch._now())
     lines = plain.file.getvalue().splitlines()
-    assert len(lines) == 3 and "1280/4000  loss 0.1234, 105.2 images/s" in lines[0] and lines[0].startswith("synergy-lateral-sh..ts-s13 ")
+    assert (
+        len(lines) == 3
+        and "1280/4000  loss 0.1234, 105.2 images/s" in lines[0]
+        and lines[0].startswith("synergy-lateral-sh..ts-s13 ")
+    )

@@ -22,8 +22,13 @@ def executed(tmp_path_factory) -> tuple[Path, Path]:
     seen, before = [], os.getcwd()
     os.chdir(root)
     try:
-        execute("lesson.ipynb", "out{seeds}/lesson.ipynb", {"seeds": (np.int64(3), 4), "folder": Path("a/b")}, threads=3,
-                progress=lambda *state: seen.append(state))
+        execute(
+            "lesson.ipynb",
+            "out{seeds}/lesson.ipynb",
+            {"seeds": (np.int64(3), 4), "folder": Path("a/b")},
+            threads=3,
+            progress=lambda *state: seen.append(state),
+        )
     finally:
         os.chdir(before)
     names = ("parameters", "settings", "numbers", "bar", "exact", "divide")

@@ -29,11 +29,16 @@ def test_strip_removes_all_traces_and_only_them(executed, tmp_path):
 
 
 def test_strip_makes_readable_ids(tmp_path):
-    notebook = new_notebook(cells=[
-        new_markdown_cell("## 2. What the loss $L_1$ pulls at\ntext", id="1a2b3c4d"), new_code_cell("1", id="deadbeef0"),
-        new_code_cell("2", id="0f0f0f0f-1111-2222-3333-444455556666"), new_markdown_cell("more", id="Bad_Id"),
-        new_code_cell("3", id="first-steps"), new_code_cell("4", id="decade"),
-    ])
+    notebook = new_notebook(
+        cells=[
+            new_markdown_cell("## 2. What the loss $L_1$ pulls at\ntext", id="1a2b3c4d"),
+            new_code_cell("1", id="deadbeef0"),
+            new_code_cell("2", id="0f0f0f0f-1111-2222-3333-444455556666"),
+            new_markdown_cell("more", id="Bad_Id"),
+            new_code_cell("3", id="first-steps"),
+            new_code_cell("4", id="decade"),
+        ]
+    )
     names = [item.id for item in strip(notebook).cells]
     stem = "what-the-loss-pulls-at"
     assert names == [stem, f"{stem}-code", f"{stem}-code-2", f"{stem}-text", "first-steps", "decade"]
@@ -48,12 +53,17 @@ def test_strip_makes_readable_ids(tmp_path):
 
 
 def test_check_source_finds_long_cells_and_long_shown_functions(tmp_path):
-    long = lesson(numbers="\n".join(f"a{i} = {i}" for i in range(26)), exact="1 +",
-                  settings="from depthlib.course.notebooks import execute\nshow_source(execute)")
+    long = lesson(
+        numbers="\n".join(f"a{i} = {i}" for i in range(26)),
+        exact="1 +",
+        settings="from depthlib.course.notebooks import execute\nshow_source(execute)",
+    )
     write_notebook(long, tmp_path / "long.ipynb")
     problems = " ".join(check_source(tmp_path / "long.ipynb"))
     assert "(numbers) has 26 lines" in problems and "cell 6 (exact)" in problems
-    write_notebook(lesson(settings="from depthlib.course.notebooks import execute\nshow_source(execute)"), tmp_path / "long.ipynb")
+    write_notebook(
+        lesson(settings="from depthlib.course.notebooks import execute\nshow_source(execute)"), tmp_path / "long.ipynb"
+    )
     (problem,) = check_source(tmp_path / "long.ipynb")
     assert re.match(r"show_source\(execute\) shows \d\d lines", problem)
 

@@ -22,7 +22,11 @@ def test_a_result_is_complete_stamped_and_free_of_traces(executed):
     assert [path.name for path in output.parent.iterdir()] == ["lesson.ipynb"]
     assert outputs(result, "bar")[0].text == "step 2"
     stamp = result.metadata.depthlib
-    assert stamp.profile == "smoke" and stamp.parameters == {"seeds": [3, 4], "folder": "a/b"} and "torch" in stamp.versions
+    assert (
+        stamp.profile == "smoke"
+        and stamp.parameters == {"seeds": [3, 4], "folder": "a/b"}
+        and "torch" in stamp.versions
+    )
     text = output.read_text()
     assert not re.search(r"papermill|start_time|iopub|" + re.escape(str(output.parent)), text)
     assert set(result.metadata) == {"depthlib", "kernelspec", "language_info"}
@@ -49,7 +53,9 @@ def test_a_failing_cell_is_named_and_keeps_the_old_result(tmp_path):
     write_notebook(lesson(), source)
     output.parent.mkdir()
     output.write_text("the old result")
-    with pytest.raises(NotebookFailed, match=r"lesson.ipynb, cell 7 \(divide\): ZeroDivisionError: division by zero") as failure:
+    with pytest.raises(
+        NotebookFailed, match=r"lesson.ipynb, cell 7 \(divide\): ZeroDivisionError: division by zero"
+    ) as failure:
         execute(source, output, {"steps": 0})
     assert output.read_text() == "the old result"
     partial = read_notebook(failure.value.partial)
@@ -73,7 +79,7 @@ def test_is_current(executed, tmp_path):
     source, output = executed
     given = {"seeds": [3, 4], "folder": "a/b"}
     assert is_current(source, output, given)
-    assert is_current(source, output, given | {"steps": 2})          # the default, spelt out
+    assert is_current(source, output, given | {"steps": 2})  # the default, spelt out
     assert not is_current(source, output, given | {"steps": 3})
     assert not is_current(source, tmp_path / "missing.ipynb", given)
     write_notebook(lesson(title="# Another"), tmp_path / "lesson.ipynb")

@@ -44,12 +44,19 @@ def local_path(nb):
     nb.cells[-1].outputs = [new_output("stream", name="stdout", text=f"{paths.REPOSITORY}/file")]
 
 
-@pytest.mark.parametrize(("spoil", "expected"), [
-    (unrun, r"cell 8 \(divide\) was never executed, expected 7 of 7"), (twice, "execution count 8, expected 7"),
-    (error, r"raised ValueError: bad"), (edited, "stale: the notebook changed"), (unstamped, "no key"),
-    (older_code, "stale: depthlib's code changed"), (renamed_parameter, "no longer fit.*sedes"),
-    (local_path, "path of this machine"),
-])
+@pytest.mark.parametrize(
+    ("spoil", "expected"),
+    [
+        (unrun, r"cell 8 \(divide\) was never executed, expected 7 of 7"),
+        (twice, "execution count 8, expected 7"),
+        (error, r"raised ValueError: bad"),
+        (edited, "stale: the notebook changed"),
+        (unstamped, "no key"),
+        (older_code, "stale: depthlib's code changed"),
+        (renamed_parameter, "no longer fit.*sedes"),
+        (local_path, "path of this machine"),
+    ],
+)
 def test_the_gate_refuses(executed, tmp_path, spoil, expected):
     source, output = executed
     notebook = read_notebook(output)

@@ -15,7 +15,7 @@ def test_the_key_says_what_changed(tmp_path, monkeypatch):
     assert notebook_key(lesson(title="# New"), {}).differences(vars(old)) == ["source"]
     tagged = lesson()
     tagged.cells[3].metadata = {}
-    assert notebook_key(tagged, {}).differences(vars(old)) == ["source"]     # a tag says how a cell is compared
+    assert notebook_key(tagged, {}).differences(vars(old)) == ["source"]  # a tag says how a cell is compared
     other = notebook_key(lesson(settings="from depthlib.course.notebooks import gate"), {})
     assert set(other.differences(vars(old))) == {"source", "code"}
     (tmp_path / "rooms.json").write_text("{}")

@@ -20,10 +20,18 @@ def test_the_kernel_gets_values_threads_and_the_folder_of_the_result(executed):
     assert outputs(read_notebook(executed[1]), "settings")[0].text == "3 [3, 4] a/b out{seeds}\n"
 
 
-@pytest.mark.parametrize(("value", "expected"), [
-    (np.float32(0.5), 0.5), (np.bool_(True), True), ((1, (2, 3)), [1, [2, 3]]), (Path("a") / "b", "a/b"), ("x", "x"),
-    ({"k": np.int8(1)}, {"k": 1}), (None, None),
-])
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (np.float32(0.5), 0.5),
+        (np.bool_(True), True),
+        ((1, (2, 3)), [1, [2, 3]]),
+        (Path("a") / "b", "a/b"),
+        ("x", "x"),
+        ({"k": np.int8(1)}, {"k": 1}),
+        (None, None),
+    ],
+)
 def test_plain_values(value, expected):
     found = plain(value, "p")
     assert found == expected and json.loads(json.dumps(found)) == expected and type(found) is type(expected)

@@ -32,7 +32,8 @@ def test_depth_selection_and_stereo2015_come_back(scenes: SceneDataset, tmp_path
     assert torch.equal(image_bytes(item["right"]), image_bytes(sample["right"]))
     inside = KittiStereo2015(tmp_path / "stereo", occluded=False)[0]["valid"]
     assert bool((inside <= item["valid"]).all()) and int(inside.sum()) < int(item["valid"].sum())
-    # Writing went over label ids; reading gives training ids, which keep classes apart and put road first and sky eleventh.
+    # Writing went over label ids; reading gives training ids, which keep classes apart and put road first and sky
+    # eleventh.
     road, sky = (label == CITYSCAPES_OF_STREETS for label in (7, 23))
     assert torch.equal(item["semantics"] == 0, torch.from_numpy(road)[sample["semantics"]])
     assert torch.equal(item["semantics"] == 10, torch.from_numpy(sky)[sample["semantics"]])
@@ -42,4 +43,9 @@ def test_loaders_and_manifests_say_the_same() -> None:
     depth, stereo = load_manifest("kitti-depth"), load_manifest("kitti-stereo2015")
     for stated, used in ((depth.encodings["annotated"], ANNOTATED), (stereo.encodings["disparity"], DISPARITY)):
         assert (stated.dtype, stated.scale, stated.offset, stated.invalid, stated.range) == (
-            used.dtype, used.scale, used.offset, used.invalid, used.range)
+            used.dtype,
+            used.scale,
+            used.offset,
+            used.invalid,
+            used.range,
+        )

@@ -16,7 +16,9 @@ from depthlib.scenes.writers.kitti import write_kitti_odometry
 
 
 def test_odometry_comes_back(scenes: SceneDataset, tmp_path: Path) -> None:
-    """The poses on file are of camera 0: a reader that takes them for camera 2's is off by the lever arm when the car turns."""
+    """The poses on file are of camera 0: a reader that takes them for camera 2's is off by the lever arm when the car
+    turns.
+    """
     names = write_kitti_odometry(tmp_path, scenes)
     data = KittiOdometry(tmp_path, names, depth="velodyne", along="z", views=("current", "previous", "next"))
     for item, sample in zip(data, scenes, strict=True):

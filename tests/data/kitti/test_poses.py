@@ -13,7 +13,9 @@ from depthlib.data.kitti import oxts_pose, read_poses
 
 
 def test_oxts_pose_moves_as_the_earth_is_large() -> None:
-    """One arc second to the north is 30.9 m, to the east that times the cosine of the latitude; yaw turns x towards north."""
+    """One arc second to the north is 30.9 m, to the east that times the cosine of the latitude; yaw turns x towards
+    north.
+    """
     base = torch.tensor([49.0, 8.0, 100, 0, 0, 0] + [0] * 24, dtype=torch.float64)
     north, east = base.clone(), base.clone()
     north[0] += 1 / 3600
@@ -25,9 +27,9 @@ def test_oxts_pose_moves_as_the_earth_is_large() -> None:
     assert (oxts_pose(east, 49.0) - origin)[:3, 3].tolist() == pytest.approx([shrunk, 0, 0], abs=1e-6)
     base[5] = math.pi / 2
     assert oxts_pose(base, 49.0)[:3, 0].tolist() == pytest.approx([0, 1, 0], abs=1e-12)
-    base[5], base[4] = 0, 0.1           # nose down
+    base[5], base[4] = 0, 0.1  # nose down
     assert oxts_pose(base, 49.0)[2, 0].item() == pytest.approx(-math.sin(0.1))
-    base[4], base[3] = 0, 0.1           # left side up: y points up
+    base[4], base[3] = 0, 0.1  # left side up: y points up
     assert oxts_pose(base, 49.0)[2, 1].item() == pytest.approx(math.sin(0.1))
 
 

@@ -28,16 +28,20 @@ def drive(root: Path, number: int = 1) -> Path:
 
 @pytest.mark.slow
 def test_raw_comes_back(raw: Path, scenes: SceneDataset) -> None:
-    """Camera z at the nearest pixel is the scene's depth; a wrong transform (rectification, laser, order) misplaces it."""
+    """Camera z at the nearest pixel is the scene's depth; a wrong transform (rectification, laser, order) misplaces
+    it.
+    """
     data = KittiRaw(raw, raw / "list.txt", along="z", pixels="nearest", views=VIEWS, poses=True)
     assert len(data) == len(scenes) and data.skipped == []
     for item, sample in zip(data, scenes, strict=True):
-        assert {item[key].dtype for key in ("image", "depth", "K")} == {torch.float32} and item["valid"].dtype == torch.bool
+        assert {item[key].dtype for key in ("image", "depth", "K")} == {torch.float32} and item[
+            "valid"
+        ].dtype == torch.bool
         assert torch.equal(image_bytes(item["image"]), image_bytes(sample["image"]))
         assert torch.equal(image_bytes(item["right"]), image_bytes(sample["right"]))
         assert torch.equal(image_bytes(item["previous"]), image_bytes(sample["previous"]))
         assert torch.equal(item["valid"], sample["valid"])
-        torch.testing.assert_close(item["depth"], sample["depth"], rtol=1e-5, atol=1e-4)    # float32 points
+        torch.testing.assert_close(item["depth"], sample["depth"], rtol=1e-5, atol=1e-4)  # float32 points
         torch.testing.assert_close(item["K"], sample["K"])
         torch.testing.assert_close(item["baseline"], sample["baseline"])
         for view in ("previous", "next"):
@@ -114,14 +118,19 @@ DAMAGE = {
     "resized image": (lambda r: Image.new("RGB", (64, 32)).save(image(r)), "found 64 x 32 pixels, expected 96 x 48"),
     "swapped cameras": (lambda r: swap_lines(calib(r), "P_rect_02", "P_rect_03"), "found a baseline of -0.540 m"),
     "missing camera": (lambda r: change(calib(r), "P_rect_03", "P_rect_x"), r"cameras \[0, 1, 2\]"),
-    "text in calibration": (lambda r: change(calib(r), "R_rect_00: ", "R_rect_00: nonsense "), "R_rect_00: found 'nonsense"),
+    "text in calibration": (
+        lambda r: change(calib(r), "R_rect_00: ", "R_rect_00: nonsense "),
+        "R_rect_00: found 'nonsense",
+    ),
     "no rotation": (lambda r: laser(r).write_text("R: 2 0 0 0 1 0 0 0 1\nT: 0 0 0\n"), "laser, expected a rotation"),
     "laser the wrong way": (lambda r: laser(r).write_text("R: 0 0 1 -1 0 0 0 -1 0\nT: 0 0 0\n"), "forward axis"),
 }
 
 
 def annotated(root: Path) -> Path:
-    return root / "annotated" / "train" / drive(root).name / "proj_depth" / "groundtruth" / "image_02" / "0000000001.png"
+    return (
+        root / "annotated" / "train" / drive(root).name / "proj_depth" / "groundtruth" / "image_02" / "0000000001.png"
+    )
 
 
 def image(root: Path) -> Path:
@@ -150,17 +159,21 @@ def write_rgb16(path: Path) -> None:
 
     rows = b"".join(b"\0" + b"\x12\x34" * 3 * 96 for _ in range(48))
     header = struct.pack(">IIBBBBB", 96, 48, 16, 2, 0, 0, 0)
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    )
 
 
 @pytest.mark.parametrize("name", DAMAGE)
 def test_damage_is_named(copy: Path, name: str) -> None:
     spoil, message = DAMAGE[name]
     spoil(copy)
-    data = KittiRaw(copy, copy / "list.txt", depth="annotated", annotated=copy / "annotated", views=("current", "right"))
+    data = KittiRaw(
+        copy, copy / "list.txt", depth="annotated", annotated=copy / "annotated", views=("current", "right")
+    )
     with pytest.raises(DataError, match=message) as caught:
         data[0]
-    assert str(copy) in str(caught.value)       # the file is named
+    assert str(copy) in str(caught.value)  # the file is named
 
 
 def test_missing_files_are_an_error_or_counted(copy: Path) -> None:
@@ -178,15 +191,21 @@ def test_missing_files_are_an_error_or_counted(copy: Path) -> None:
 
 
 def test_written_files_are_what_the_manifests_say(raw: Path, scenes: SceneDataset, tmp_path: Path) -> None:
-    """Every file is found under the manifest's templates and decodes as it says; the list's own entries are complete."""
+    """Every file is found under the manifest's templates and decodes as it says; the list's own entries are
+    complete.
+    """
     write_kitti_odometry(tmp_path / "odometry", scenes)
     write_kitti_stereo2015(tmp_path / "stereo", scenes)
     write_kitti_depth(tmp_path / "depth" / "depth_selection", scenes)
     write_kitti_depth(tmp_path / "depth" / "depth_selection", scenes, "test")
     frames = parse_raw((raw / "list.txt").read_text().splitlines(), "list")
     write_kitti_annotated(tmp_path / "depth" / "annotated", scenes, frames)
-    for name, root, absent in (("kitti", raw, ""), ("kitti-odometry", tmp_path / "odometry", "layout times"),
-                               ("kitti-stereo2015", tmp_path / "stereo", ""), ("kitti-depth", tmp_path / "depth", "layout val")):
+    for name, root, absent in (
+        ("kitti", raw, ""),
+        ("kitti-odometry", tmp_path / "odometry", "layout times"),
+        ("kitti-stereo2015", tmp_path / "stereo", ""),
+        ("kitti-depth", tmp_path / "depth", "layout val"),
+    ):
         for finding in verify(load_manifest(name), root, full=True).findings:
             assert finding.damaged == 0, finding.offenders
             assert finding.found > 0 or finding.what == absent or finding.what.startswith("split"), finding.what

@@ -78,33 +78,48 @@ def edit(key: str, change: Callable[[np.ndarray], np.ndarray]) -> Callable[[Path
             array = change(file[key][...])
             del file[key]
             file[key] = array
+
     return apply
 
 
 def cut(name: str) -> Callable[[Path], None]:
-    return lambda root: (root / name).write_bytes((root / name).read_bytes()[:(root / name).stat().st_size // 3])
+    return lambda root: (root / name).write_bytes((root / name).read_bytes()[: (root / name).stat().st_size // 3])
 
 
-@pytest.mark.parametrize("damage, message", [
-    (edit("images", lambda a: a.swapaxes(2, 3)), "transposed"),
-    (edit("depths", lambda a: a.swapaxes(1, 2)), "transposed"),
-    (edit("depths", lambda a: a * 1000), "unit"),
-    (edit("depths", lambda a: a / 1000), "unit"),
-    (edit("depths", lambda a: np.where(a > 2, np.nan, a)), "not finite"),
-    (edit("depths", np.zeros_like), "no valid pixel"),
-    (edit("depths", lambda a: (a * 1000).astype(np.uint16)), "uint16"),
-    (edit("labels", lambda a: a + 1000), "label"),
-    (edit("images", lambda a: a[:1]), r"images|depths"),
-    (cut(nyu_labelled.FILE), "cut off"),
-    (lambda root: (root / nyu_labelled.FILE).unlink(), "no such file"),
-    (lambda root: (root / "splits.mat").unlink(), "splits.mat: no such file"),
-    (cut("classMapping40.mat"), "classMapping40.mat: damaged"),
-    (lambda root: savemat(root / "splits.mat", {"trainNdxs": [[1], [9]], "testNdxs": [[2]]}), "image 9, expected 1 to 3"),
-    (lambda root: savemat(root / "splits.mat", {"trainNdxs": [[0], [1]], "testNdxs": [[2]]}), "expected different ones from 1"),
-    (lambda root: savemat(root / "splits.mat", {"trainNdxs": [[1], [2]], "testNdxs": [[2]]}), "in 'train' and in 'test'"),
-    (lambda root: savemat(root / "splits.mat", {"other": [[1]]}), "expected trainNdxs"),
-])
-def test_labelled_refuses_damaged_files(labelled: Path, tmp_path: Path, damage: Callable[[Path], None], message: str) -> None:
+@pytest.mark.parametrize(
+    "damage, message",
+    [
+        (edit("images", lambda a: a.swapaxes(2, 3)), "transposed"),
+        (edit("depths", lambda a: a.swapaxes(1, 2)), "transposed"),
+        (edit("depths", lambda a: a * 1000), "unit"),
+        (edit("depths", lambda a: a / 1000), "unit"),
+        (edit("depths", lambda a: np.where(a > 2, np.nan, a)), "not finite"),
+        (edit("depths", np.zeros_like), "no valid pixel"),
+        (edit("depths", lambda a: (a * 1000).astype(np.uint16)), "uint16"),
+        (edit("labels", lambda a: a + 1000), "label"),
+        (edit("images", lambda a: a[:1]), r"images|depths"),
+        (cut(nyu_labelled.FILE), "cut off"),
+        (lambda root: (root / nyu_labelled.FILE).unlink(), "no such file"),
+        (lambda root: (root / "splits.mat").unlink(), "splits.mat: no such file"),
+        (cut("classMapping40.mat"), "classMapping40.mat: damaged"),
+        (
+            lambda root: savemat(root / "splits.mat", {"trainNdxs": [[1], [9]], "testNdxs": [[2]]}),
+            "image 9, expected 1 to 3",
+        ),
+        (
+            lambda root: savemat(root / "splits.mat", {"trainNdxs": [[0], [1]], "testNdxs": [[2]]}),
+            "expected different ones from 1",
+        ),
+        (
+            lambda root: savemat(root / "splits.mat", {"trainNdxs": [[1], [2]], "testNdxs": [[2]]}),
+            "in 'train' and in 'test'",
+        ),
+        (lambda root: savemat(root / "splits.mat", {"other": [[1]]}), "expected trainNdxs"),
+    ],
+)
+def test_labelled_refuses_damaged_files(
+    labelled: Path, tmp_path: Path, damage: Callable[[Path], None], message: str
+) -> None:
     root = tmp_path / "copy"
     shutil.copytree(labelled, root)
     damage(root)
@@ -114,7 +129,7 @@ def test_labelled_refuses_damaged_files(labelled: Path, tmp_path: Path, damage: 
 
 def test_wrong_camera_and_options_are_refused(labelled: Path) -> None:
     with pytest.raises(DataError, match="expected the camera of this image"):
-        NYULabelled(labelled, "train")[0]       # the camera of 640 x 480 pixels
+        NYULabelled(labelled, "train")[0]  # the camera of 640 x 480 pixels
     for options in ({"classes": 5}, {"depth": "inpainted"}):
         with pytest.raises(DataError, match=next(iter(options))):
             NYULabelled(labelled, "train", **options)

@@ -23,11 +23,14 @@ def test_synchronised_frames(rooms: SceneDataset, tmp_path: Path) -> None:
     item = dataset[1]
     assert len(dataset) == 3 and item["name"] == "rooms-val-000001/rgb_00000"
     assert (item["depth"] - rooms[1]["depth"]).abs().max() <= 0.0005001
-    assert (item["image"] - rooms[1]["image"]).abs().mean() < 0.01          # JPEG
+    assert (item["image"] - rooms[1]["image"]).abs().mean() < 0.01  # JPEG
     depth = tmp_path / "rooms-val-000001/sync_depth_00000.png"
     stored = read_png(depth, 16)
     for pixels, message in (
-        (stored // 256, "8 bits"), (stored * 0, "no valid pixel"), (stored // 5, "unit"), (stored[:, :40], "expected"),
+        (stored // 256, "8 bits"),
+        (stored * 0, "no valid pixel"),
+        (stored // 5, "unit"),
+        (stored[:, :40], "expected"),
     ):
         Image.fromarray(pixels.astype(np.uint8) if message == "8 bits" else pixels).save(depth)
         with pytest.raises(DataError, match=f"sync_depth_00000.png.*{message}"):
@@ -49,7 +52,7 @@ def test_kinect_file(tmp_path: Path) -> None:
     # Half a step of disparity is d^2 / 702.6 metres.
     assert ((found - depth).abs()[valid] <= 1.02 * depth[valid] ** 2 / 702.6).all()
     data = (tmp_path / "d.pgm").read_bytes()
-    swapped = data[:-48 * 64 * 2] + np.frombuffer(data[-48 * 64 * 2:], "<u2").astype(">u2").tobytes()
+    swapped = data[: -48 * 64 * 2] + np.frombuffer(data[-48 * 64 * 2 :], "<u2").astype(">u2").tobytes()
     other = b"P6\n1 1\n255\nabc"
     for content, message in ((swapped, "another order"), (data[:-5], "cut off"), (other, "expected a 16-bit")):
         (tmp_path / "d.pgm").write_bytes(content)

@@ -54,7 +54,7 @@ def test_real_labels_of_40_classes_map_to_the_13(number: str) -> None:
         labels = read_png(real(f"rgb_labels40/{number}_mask.png"), 8)
     with tarfile.open(real("meta/test_labels_13/nyuv2_test_class13.tgz")) as archive:
         thirteen = np.asarray(Image.open(archive.extractfile(f"new_nyu_class13_{int(number):04d}.png")))
-    if labels.shape == (468, 625):                      # rows 6 to 473, columns 7 to 631 of the frame, from 0
+    if labels.shape == (468, 625):  # rows 6 to 473, columns 7 to 631 of the frame, from 0
         thirteen = thirteen[6:474, 7:632]
     mapped = coarsen(torch.from_numpy(labels.copy()), 13).numpy()
     both = (mapped != 255) & (thirteen > 0)
@@ -64,13 +64,15 @@ def test_real_labels_of_40_classes_map_to_the_13(number: str) -> None:
 @pytest.mark.slow
 @needs_samples
 def test_real_synchronised_frames(tmp_path: Path) -> None:
-    (tmp_path / "list.txt").write_text("/rgb/rgb_00000.jpg /depth/sync_depth_00000.png 518.8579\n"
-                                       "rgb/rgb_00050.jpg depth/sync_depth_00050.png 518.8579\n")
+    (tmp_path / "list.txt").write_text(
+        "/rgb/rgb_00000.jpg /depth/sync_depth_00000.png 518.8579\n"
+        "rgb/rgb_00050.jpg depth/sync_depth_00050.png 518.8579\n"
+    )
     items = list(NYURaw(real("metric3d_demo"), "train", list_file=tmp_path / "list.txt"))
     assert [round(item["depth"].max().item(), 1) for item in items] == [6.6, 8.3]
     assert all(0.245 < 1 - item["valid"].float().mean() < 0.335 for item in items)
     border = items[0]["valid"][0].nonzero().aminmax(dim=0)
-    assert border.min.min() > 5 and items[0]["image"].shape == (3, 480, 640)    # the white border has no depth
+    assert border.min.min() > 5 and items[0]["image"].shape == (3, 480, 640)  # the white border has no depth
 
 
 @needs_samples
@@ -84,13 +86,18 @@ def test_real_kinect_file_and_the_synchronised_frame_show_one_place() -> None:
 
 @pytest.mark.slow
 @needs_samples
-@pytest.mark.parametrize("index, file, scale, expected", [
-    ("001", "labelled_index0/0_raw.png", 10000, (0.0525, 0.1762, 0.9974)),
-    ("182", "labelled_000464/depth_gt_000464.png", 5000, (0.0670, 0.2418, 0.9938)),
-    ("601", "unidepth_demo/depth.png", 1000, (0.1480, 0.9250, 0.8035)),
-])
+@pytest.mark.parametrize(
+    "index, file, scale, expected",
+    [
+        ("001", "labelled_index0/0_raw.png", 10000, (0.0525, 0.1762, 0.9974)),
+        ("182", "labelled_000464/depth_gt_000464.png", 5000, (0.0670, 0.2418, 0.9938)),
+        ("601", "unidepth_demo/depth.png", 1000, (0.1480, 0.9250, 0.8035)),
+    ],
+)
 def test_predictions_of_lee_and_kim(index: str, file: str, scale: int, expected: tuple[float, float, float]) -> None:
-    """Predictions of 2019 on rows 45 to 471 and columns 41 to 601; a crop off by one or a wrong scale moves every digit."""
+    """Predictions of 2019 on rows 45 to 471 and columns 41 to 601; a crop off by one or a wrong scale moves every
+    digit.
+    """
     stored = read_png(real(f"predictions_lee_cvpr2019/depth_test{index}.png"), 16).astype(np.float64)
     target = read_png(real(file), 16).astype(np.float64)[44:471, 40:601] / scale
     pred, target = (torch.from_numpy(values)[None, None] for values in (stored / 65535 * 10, target))

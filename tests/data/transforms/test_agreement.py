@@ -29,7 +29,7 @@ from depthlib.geometry import backproject, pixel_grid, project, viewing_rays, wa
 from depthlib.geometry.warp import sample_pixels
 
 SAME, MIRROR = torch.eye(3, dtype=torch.float64), torch.diag(torch.tensor([-1.0, 1, 1], dtype=torch.float64))
-NEARER = torch.diag(torch.tensor([1, 1, 72 / 94], dtype=torch.float64))     # 1.3 x 72 columns are 94
+NEARER = torch.diag(torch.tensor([1, 1, 72 / 94], dtype=torch.float64))  # 1.3 x 72 columns are 94
 
 
 class Case(NamedTuple):
@@ -55,9 +55,13 @@ class Case(NamedTuple):
 ALL = Compose((RandomScaleCrop((1.1, 1.2), independent=False), RandomCrop((41, 63)), Resize((27, 50))))
 MOVED = Compose((RandomRotate((12.0, 12.0)), RandomTranslate((0.1, 0.2)), RandomFlip(1.0), CenterCrop((30, 44))))
 CASES = {
-    "crop": Case(RandomCrop((31, 45))), "centre": Case(CenterCrop((30, 41))), "third": Case(Resize((16, 24))),
-    "smaller": Case(Resize((19, 25)), rounded=1), "larger": Case(Resize((61, 101)), rounded=1),
-    "scale": Case(RandomScaleCrop((1.05, 1.4)), rounded=1), "all": Case(ALL, rounded=2),
+    "crop": Case(RandomCrop((31, 45))),
+    "centre": Case(CenterCrop((30, 41))),
+    "third": Case(Resize((16, 24))),
+    "smaller": Case(Resize((19, 25)), rounded=1),
+    "larger": Case(Resize((61, 101)), rounded=1),
+    "scale": Case(RandomScaleCrop((1.05, 1.4)), rounded=1),
+    "all": Case(ALL, rounded=2),
     "translate": Case(RandomTranslate((0.2, 0.3))),
     "nearer": Case(RandomScaleDepth((1.3, 1.3)), pair, NEARER, 94 / 72),
     "flip": Case(RandomFlip(1.0), mono, MIRROR),
@@ -75,7 +79,7 @@ EACH = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_pixels_show_the_points_they_showed(case):
     before, after = case.sample(), case.transform(case.sample(), generator_of(0, 0, 0))
     known = after["instances"].flatten() > 0
-    came = after["instances"].flatten()[known] - 2**24                      # exact: no label went through float32
+    came = after["instances"].flatten()[known] - 2**24  # exact: no label went through float32
     height, width = after["image"].shape[-2:]
     assert known.sum() > (0.6 if known.min() == 0 else 1.0) * height * width - 1
     assert after["depth"].shape == (1, height, width) and after["semantics"].shape == (height, width)
@@ -88,7 +92,7 @@ def test_pixels_show_the_points_they_showed(case):
     outside = {"depth": 0, "depth_true": 0, "valid": 0, "defect": 0, "semantics": 255, "moving": 0}
     for key, value in outside.items():
         assert bool((after[key].flatten()[~known] == value).all()), key
-    normals = torch.linalg.solve(case.world.T, before["normals"].flatten(1)[:, came])       # planes move by the inverse
+    normals = torch.linalg.solve(case.world.T, before["normals"].flatten(1)[:, came])  # planes move by the inverse
     expected = torch.nn.functional.normalize(normals, dim=0)
     torch.testing.assert_close(after["normals"].flatten(1)[:, known], expected)
     assert bool((after["normals"].flatten(1)[:, ~known] == 0).all())
@@ -128,11 +132,14 @@ def test_warping_neighbours_agrees_as_before(case):
     sample = case.sample()
     before, after = _errors(sample), _errors(case.transform(sample, generator_of(1, 0, 0)))
     assert before and max(before.values()) < 0.002
-    assert max(after.values()) < 0.01, after        # a pose that is not mirrored, or a crop without K, gives 0.05 and more
+    assert max(after.values()) < 0.01, after  # a pose that is not mirrored, or a crop without K, gives 0.05 and more
 
 
-@pytest.mark.parametrize("case", [case for case in CASES.values() if case.sample is not pair],
-                         ids=[name for name, case in CASES.items() if case.sample is not pair])
+@pytest.mark.parametrize(
+    "case",
+    [case for case in CASES.values() if case.sample is not pair],
+    ids=[name for name, case in CASES.items() if case.sample is not pair],
+)
 def test_flow_leads_to_where_the_neighbour_shows_the_point(case):
     """In closed form, by depth, camera and pose, which the transforms change by other means; and in the pictures."""
     before, after = case.sample(), case.transform(case.sample(), generator_of(4, 0, 0))
@@ -160,8 +167,11 @@ def test_flow_leads_to_where_the_neighbour_shows_the_point(case):
         assert (seen - after["image"].flatten(1))[:, ~occluded].abs().mean() < 0.01
 
 
-@pytest.mark.parametrize("case", [case for case in CASES.values() if case.sample is not mono],
-                         ids=[name for name, case in CASES.items() if case.sample is not mono])
+@pytest.mark.parametrize(
+    "case",
+    [case for case in CASES.values() if case.sample is not mono],
+    ids=[name for name, case in CASES.items() if case.sample is not mono],
+)
 def test_disparity_still_matches_the_pair(case):
     sample = case.transform(case.sample(), generator_of(2, 0, 0))
     known = sample["depth_true"] > 0
@@ -185,10 +195,10 @@ def test_pairs_point_at_the_same_places(case):
     for end in (0, 2):
         where = old[kept, end] * W + old[kept, end + 1]
         point = case.world @ backproject(before["depth_true"][None], before["K"][None])[0].flatten(1)[:, where]
-        expected = project(point[None], after["K"][None])[0][0].flip(0).T            # row, column
+        expected = project(point[None], after["K"][None])[0][0].flip(0).T  # row, column
         off = (new[kept, end : end + 2] - expected).abs()
         assert bool((off <= 0.5 * (1.25 * case.rounded if case.chain else 1) + 1e-9).all())
-        if bool((scale > 0.999).all()) and not case.chain and not turned:       # nothing lost: exactly the same depth
+        if bool((scale > 0.999).all()) and not case.chain and not turned:  # nothing lost: exactly the same depth
             depth = after["depth_true"][0, new[kept, end], new[kept, end + 1]]
             expected = case.world[2, 2] * before["depth_true"].flatten()[where]
             torch.testing.assert_close(depth, expected, atol=0, rtol=1e-15)
@@ -211,34 +221,51 @@ def test_every_key_of_the_scenes_is_known(tmp_path, monkeypatch):
     small = SceneDistribution(family="streets", height=24, width=40, defect_share=0.2, antialias=1, moving_share=1.0)
     scenes = SceneDataset(small, "train", 2, views=VIEWS, extras=EXTRAS)
     batch = batch_of(*scenes)
-    after = Compose((RandomScaleCrop(), ColourJitter(brightness=(0.9, 1.1)), Resize((12, 20))))(batch, generators(0, 0, 2))
+    after = Compose((RandomScaleCrop(), ColourJitter(brightness=(0.9, 1.1)), Resize((12, 20))))(
+        batch, generators(0, 0, 2)
+    )
     assert after.keys() == batch.keys()
     length = (after["K"][:, 0, 0] * after["baseline"]).view(2, 1, 1, 1)
     torch.testing.assert_close(after["disparity"] * after["depth_true"], length * (after["depth_true"] > 0))
     assert torch.equal(after["valid"], after["depth"] > 0) and not bool((after["valid"] & after["defect"]).any())
 
 
-@pytest.mark.parametrize(("call", "message"), [
-    (lambda: RandomFlip(1.5), "p: found 1.5"),
-    (lambda: RandomCrop((0, 5)), "height: found 0"),
-    (lambda: RandomCrop((50, 60))(mono(), torch.Generator()), "size: found a window of 50 x 60 for images of 48 x 72"),
-    (lambda: RandomScaleCrop((0.9, 1.1)), "scale: found (0.9, 1.1)"),
-    (lambda: RandomScaleDepth((0.9, 1.1)), "scale: found (0.9, 1.1)"),
-    (lambda: RandomRotate((10.0, 5.0)), "degrees: found (10.0, 5.0)"),
-    (lambda: RandomTranslate((0.1, 0.6)), "share: found (0.1, 0.6)"),
-    (lambda: RandomCrop((5, 5))(mono()), "generator: found None"),
-    (lambda: RandomCrop((5, 5))(mono(), generators(0, 0, 2)), "generator: found 2 generators, expected one for each of the 1"),
-    (lambda: Resize((5, 5), depth="bilinear"), "depth: found 'bilinear', expected one of nearest, mean"),
-    (lambda: Resize((5, 5), {"2": (1, 1)}), "named: found '2'"),
-    (lambda: ColourJitter(contrast=(1.2, 0.8)), "contrast: found (1.2, 0.8)"),
-    (lambda: ColourJitter(hue=(-0.6, 0.5)), "hue: found (-0.6, 0.5)"),
-    (lambda: Drop("depth"), "keys: found 'depth'"),
-    (lambda: Resize((5, 5))({"depth": torch.ones(1, 4, 4)}), "image: found NoneType"),
-    (lambda: Resize((5, 5))(mono() | {"image": torch.zeros(3, H, W, dtype=torch.uint8)}), "image: found dtype torch.uint8"),
-    (lambda: Resize((5, 5))(mono() | {"depth": torch.ones(1, 4, 4)}), "depth: found shape [1, 1, 4, 4], expected [1, 1, 48, 72]"),
-    (lambda: Resize((5, 5))(mono() | {"teacher": torch.ones(1, H, W)}), "sample: found the tensor 'teacher'"),
-    (lambda: generator_of(0, 0.5, 0), "step: found 0.5"),
-])
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: RandomFlip(1.5), "p: found 1.5"),
+        (lambda: RandomCrop((0, 5)), "height: found 0"),
+        (
+            lambda: RandomCrop((50, 60))(mono(), torch.Generator()),
+            "size: found a window of 50 x 60 for images of 48 x 72",
+        ),
+        (lambda: RandomScaleCrop((0.9, 1.1)), "scale: found (0.9, 1.1)"),
+        (lambda: RandomScaleDepth((0.9, 1.1)), "scale: found (0.9, 1.1)"),
+        (lambda: RandomRotate((10.0, 5.0)), "degrees: found (10.0, 5.0)"),
+        (lambda: RandomTranslate((0.1, 0.6)), "share: found (0.1, 0.6)"),
+        (lambda: RandomCrop((5, 5))(mono()), "generator: found None"),
+        (
+            lambda: RandomCrop((5, 5))(mono(), generators(0, 0, 2)),
+            "generator: found 2 generators, expected one for each of the 1",
+        ),
+        (lambda: Resize((5, 5), depth="bilinear"), "depth: found 'bilinear', expected one of nearest, mean"),
+        (lambda: Resize((5, 5), {"2": (1, 1)}), "named: found '2'"),
+        (lambda: ColourJitter(contrast=(1.2, 0.8)), "contrast: found (1.2, 0.8)"),
+        (lambda: ColourJitter(hue=(-0.6, 0.5)), "hue: found (-0.6, 0.5)"),
+        (lambda: Drop("depth"), "keys: found 'depth'"),
+        (lambda: Resize((5, 5))({"depth": torch.ones(1, 4, 4)}), "image: found NoneType"),
+        (
+            lambda: Resize((5, 5))(mono() | {"image": torch.zeros(3, H, W, dtype=torch.uint8)}),
+            "image: found dtype torch.uint8",
+        ),
+        (
+            lambda: Resize((5, 5))(mono() | {"depth": torch.ones(1, 4, 4)}),
+            "depth: found shape [1, 1, 4, 4], expected [1, 1, 48, 72]",
+        ),
+        (lambda: Resize((5, 5))(mono() | {"teacher": torch.ones(1, H, W)}), "sample: found the tensor 'teacher'"),
+        (lambda: generator_of(0, 0.5, 0), "step: found 0.5"),
+    ],
+)
 def test_bad_arguments_say_what_is_wrong(call, message):
     with pytest.raises((TypeError, ValueError), match="^" + re.escape(message)):
         call()

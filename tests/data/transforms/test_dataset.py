@@ -22,7 +22,7 @@ class Walls(torch.utils.data.Dataset):
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:This DataLoader will create 4 worker")        # more than a small machine has cores
+@pytest.mark.filterwarnings("ignore:This DataLoader will create 4 worker")  # more than a small machine has cores
 def test_loaders_repeat_a_run_with_any_number_of_workers_and_from_any_step():
     """Two epochs of the training loop's order, the second one with other draws than the first."""
     data = Transformed(Walls(), RANDOM, seed=11)

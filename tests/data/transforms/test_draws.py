@@ -33,7 +33,7 @@ def test_items_and_batches_agree(device, transform, sample):
         if isinstance(value, Tensor):
             assert together[key].dtype == value.dtype and together[key].device.type == device
             torch.testing.assert_close(together[key].cpu(), value, atol=2e-5 if device == "cuda" else 1e-6, rtol=1e-5)
-    assert len({tuple(item["K"].flatten().tolist()) for item in items}) == 6         # every image has a draw of its own
+    assert len({tuple(item["K"].flatten().tolist()) for item in items}) == 6  # every image has a draw of its own
 
 
 @pytest.mark.slow
@@ -55,9 +55,11 @@ def test_draws_repeat_and_differ():
     first, again, other = run(3), run(3), run(4)
     assert all(torch.equal(first[k], again[k]) for k in first if isinstance(first[k], Tensor))
     assert not torch.equal(first["K"], other["K"]) and not torch.equal(first["image"], other["image"])
-    starts = {tuple(torch.rand(2, generator=generator_of(*n)).tolist()) for n in [(0, 0, 1), (0, 1, 0), (1, 0, 0), (0, 0, 0)]}
+    starts = {
+        tuple(torch.rand(2, generator=generator_of(*n)).tolist()) for n in [(0, 0, 1), (0, 1, 0), (1, 0, 0), (0, 0, 0)]
+    }
     assert len(starts) == 4
-    one = torch.Generator().manual_seed(0)                  # a single generator: images draw in turn
+    one = torch.Generator().manual_seed(0)  # a single generator: images draw in turn
     crops = RandomCrop((20, 20))(batch_of(*[mono()] * 8), one)
     assert len({tuple(K.flatten().tolist()) for K in crops["K"]}) > 4
 

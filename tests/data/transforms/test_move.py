@@ -29,9 +29,12 @@ def test_a_rotation_is_that_of_other_libraries():
 
 
 def test_quarter_turns_are_exact():
-    sample = {"image": torch.rand(3, 16, 16), "depth": 1 + torch.rand(1, 16, 16),
-              "semantics": torch.arange(256).view(16, 16) % 9,
-              "pairs": torch.tensor([[0, 3, 15, 15, 1], [7, 8, 8, 7, -1]])}
+    sample = {
+        "image": torch.rand(3, 16, 16),
+        "depth": 1 + torch.rand(1, 16, 16),
+        "semantics": torch.arange(256).view(16, 16) % 9,
+        "pairs": torch.tensor([[0, 3, 15, 15, 1], [7, 8, 8, 7, -1]]),
+    }
     for quarters, degrees in ((0, 0.0), (1, 90.0), (2, 180.0), (3, -90.0)):
         after = RandomRotate((degrees, degrees))(sample, torch.Generator())
         for key in ("depth", "semantics"):
@@ -44,7 +47,7 @@ def test_quarter_turns_are_exact():
 
 
 def test_the_principal_point_turns_with_the_picture():
-    K = torch.tensor([[60.0, 25, 50], [0, 40, 10], [0, 0, 1]], dtype=torch.float64)     # far from square and centred
+    K = torch.tensor([[60.0, 25, 50], [0, 40, 10], [0, 0, 1]], dtype=torch.float64)  # far from square and centred
     after = RandomRotate((33.0, 33.0))({"image": torch.rand(3, 20, 40), "K": K}, torch.Generator())["K"]
     affine, centre = K[:2, :2], torch.tensor([19.5, 9.5], dtype=torch.float64)
     expected = affine @ _turn(33)[:2, :2] @ affine.inverse() @ (K[:2, 2] - centre) + centre
@@ -54,7 +57,7 @@ def test_the_principal_point_turns_with_the_picture():
 def test_pairs_that_turn_out_of_the_image_or_into_one_pixel_are_lost():
     sample = {"image": torch.rand(3, 9, 31), "pairs": torch.tensor([[4, 1, 4, 20, 1], [4, 14, 4, 20, 1]])}
     after = RandomRotate((40.0, 40.0))(sample, torch.Generator())
-    assert after["pairs_valid"].tolist() == [False, True]           # 14 columns off the centre is below after the turn
+    assert after["pairs_valid"].tolist() == [False, True]  # 14 columns off the centre is below after the turn
     near = torch.tensor([[y, x, y, x + 1, 1] for y in range(2, 7) for x in range(12, 19)])
     kept = RandomRotate((45.0, 45.0))(sample | {"pairs": near}, torch.Generator())
     apart = (kept["pairs"][:, :2] != kept["pairs"][:, 2:4]).any(dim=1)

@@ -21,11 +21,11 @@ def test_image_filters():
     fractional = Resize((1, 7), image="area")({"image": row})["image"][:, 0]
     torch.testing.assert_close(fractional, torch.from_numpy(np.diff(np.array(sums)) * 7 / 20))
     ramp = torch.arange(20, dtype=torch.float64).expand(3, 12, 20) / 20
-    for how in ("bilinear", "area"):                        # a ramp keeps its values at the new centres: no shift
+    for how in ("bilinear", "area"):  # a ramp keeps its values at the new centres: no shift
         values = Resize((12, 10), image=how)({"image": ramp})["image"][0, 0, 1:-1] * 20
         torch.testing.assert_close(values, torch.arange(1, 9, dtype=torch.float64) * 2 + 0.5)
     noisy = Resize((3, 5))({"image": torch.rand(3, 96, 160)})["image"]
-    assert noisy.std() < 0.06                               # antialiased: 0.29 without
+    assert noisy.std() < 0.06  # antialiased: 0.29 without
     expected = torch.nn.functional.interpolate(sample["image"][None], (7, 33), mode="nearest-exact")[0]
     assert torch.equal(Resize((7, 33), image="nearest")(sample)["image"], expected)
 
@@ -40,6 +40,8 @@ def test_invalid_depth_stays_apart(depth, size):
     assert torch.equal(after["valid"].flatten(), sample["valid"].flatten()[came])
     assert torch.equal(after["valid"], after["depth"] > 0)
     low, high = sample["depth"][sample["valid"]].aminmax()
-    assert after["depth"][after["valid"]].min() >= low - 1e-9 and after["depth"].max() <= high + 1e-9     # zeros never mixed in
+    assert (
+        after["depth"][after["valid"]].min() >= low - 1e-9 and after["depth"].max() <= high + 1e-9
+    )  # zeros never mixed in
     if depth == "mean":
         assert (after["depth_true"] - after["K"][0, 0] * BASELINE / after["disparity"]).abs().mean() < 0.01

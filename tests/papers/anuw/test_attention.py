@@ -32,7 +32,9 @@ def test_awca_by_hand() -> None:
     v = 1 / (1 + np.exp([-z, z]))
     expected = features * torch.tensor(v).view(1, 2, 1, 1)
     torch.testing.assert_close(module(features), expected)
-    torch.testing.assert_close(module.spatial_weights(features).flatten(), torch.tensor([0.25, 0.75], dtype=torch.float64))
+    torch.testing.assert_close(
+        module.spatial_weights(features).flatten(), torch.tensor([0.25, 0.75], dtype=torch.float64)
+    )
 
 
 def test_awca_activation_is_relu_or_one_prelu_slope() -> None:
@@ -156,7 +158,7 @@ def test_narrow_psnl_keeps_two_channels() -> None:
 
 
 HEIGHT, WIDTH, CHANNELS = 64, 96, 16
-POSITIONS = HEIGHT // 2 * WIDTH // 2        # of a quadrant
+POSITIONS = HEIGHT // 2 * WIDTH // 2  # of a quadrant
 
 
 class LargestTensor(TorchDispatchMode):
@@ -168,7 +170,11 @@ class LargestTensor(TorchDispatchMode):
 
     def __torch_dispatch__(self, operation, types, arguments=(), options=None):
         result = operation(*arguments, **(options or {}))
-        sizes = [leaf.untyped_storage().nbytes() // leaf.itemsize for leaf in tree_leaves(result) if isinstance(leaf, torch.Tensor)]
+        sizes = [
+            leaf.untyped_storage().nbytes() // leaf.itemsize
+            for leaf in tree_leaves(result)
+            if isinstance(leaf, torch.Tensor)
+        ]
         self.largest = max([self.largest, *sizes])
         return result
 

@@ -18,7 +18,9 @@ def test_anuw_loss_is_the_weighted_sum_on_normalised_depth() -> None:
     assert terms["ssim"].item() == pytest.approx(ssim_loss(pred / 10, target / 10, valid, data_range=1.0).item())
     expected = 0.2 * terms["l1"] + 0.3 * terms["gradient"] + 0.5 * terms["ssim"]
     assert total.item() == pytest.approx(expected.item(), rel=1e-12)
-    assert not any(term.requires_grad for term in anuw_loss(pred.requires_grad_(), target, valid, max_depth=10.0)[1].values())
+    assert not any(
+        term.requires_grad for term in anuw_loss(pred.requires_grad_(), target, valid, max_depth=10.0)[1].values()
+    )
 
 
 def test_anuw_loss_by_hand_for_a_constant_error() -> None:
@@ -45,7 +47,8 @@ def test_anuw_loss_computes_only_the_terms_that_weigh() -> None:
     assert total.item() == pytest.approx(2 * 6 / 5)
     for weights, message in (
         ({"l2": 1.0}, "weights: found l2, expected some of l1, gradient, ssim"),
-        ({}, "found none"), ({"l1": 0}, "found only 0"),
+        ({}, "found none"),
+        ({"l1": 0}, "found only 0"),
     ):
         with pytest.raises(ValueError, match=message):
             anuw_loss(PRED, TARGET, VALID, max_depth=1.0, weights=weights)

@@ -30,9 +30,15 @@ TABLE2 = {
     ("diode", "si_rmse"): [0.831, 0.731, 0.682, 0.693, 0.621],
 }
 BOLD = {  # the method printed in bold, by column in the order above
-    ("mai", "ssim"): "ANUW", ("mai", "abs_rel"): "FCRN", ("mai", "si_rmse"): "ANUW",
-    ("kitti", "ssim"): "ANUW", ("kitti", "abs_rel"): "Monodepth2", ("kitti", "si_rmse"): "ANUW",
-    ("diode", "ssim"): "ANUW", ("diode", "abs_rel"): "ANUW", ("diode", "si_rmse"): "ANUW",
+    ("mai", "ssim"): "ANUW",
+    ("mai", "abs_rel"): "FCRN",
+    ("mai", "si_rmse"): "ANUW",
+    ("kitti", "ssim"): "ANUW",
+    ("kitti", "abs_rel"): "Monodepth2",
+    ("kitti", "si_rmse"): "ANUW",
+    ("diode", "ssim"): "ANUW",
+    ("diode", "abs_rel"): "ANUW",
+    ("diode", "si_rmse"): "ANUW",
 }
 
 
@@ -90,7 +96,7 @@ def test_every_claim_can_be_run_or_says_why_not():
 def test_a_claim_cannot_be_changed_unnoticed(tmp_path):
     """Direction, rival, metric and rule are under the lock; wording is not."""
     text = CLAIMS.read_text(encoding="utf-8")
-    assert yaml.safe_load(text)["lock"] == "ad4cb9efa96f"        # a second place to change on purpose
+    assert yaml.safe_load(text)["lock"] == "ad4cb9efa96f"  # a second place to change on purpose
 
     def load(change):
         changed = yaml.safe_load(text)
@@ -104,9 +110,13 @@ def test_a_claim_cannot_be_changed_unnoticed(tmp_path):
         c["claims"]["awca-helps"].update(better="a", than=["b"])
 
     for change in (
-        swap, lambda c: c["rule"].update(level=0.5), lambda c: c["claims"]["best-ssim"]["than"].pop(),
-        lambda c: c["claims"]["soft-labels-help"].update(metrics=["abs_rel"]), lambda c: c["claims"].pop("psnl-helps"),
-        lambda c: c["stand_ins"].update(kitti="streets"), lambda c: c["claims"]["psnl-is-small"].update(extra_parameters=0.5),
+        swap,
+        lambda c: c["rule"].update(level=0.5),
+        lambda c: c["claims"]["best-ssim"]["than"].pop(),
+        lambda c: c["claims"]["soft-labels-help"].update(metrics=["abs_rel"]),
+        lambda c: c["claims"].pop("psnl-helps"),
+        lambda c: c["stand_ins"].update(kitti="streets"),
+        lambda c: c["claims"]["psnl-is-small"].update(extra_parameters=0.5),
     ):
         with pytest.raises(ValueError, match="anuw/claims.yaml: lock is 'ad4cb9efa96f', but the claims are"):
             load(change)
@@ -130,7 +140,14 @@ def cited(text: str) -> set[str]:
 
 def test_citations_are_found():
     assert cited("Sec. 3, erratum A18. errata A7 and\n A10, errata A1, A2 and A3; (A15) (Eq. 12; A11) A4 A99") == {
-        "A18", "A7", "A10", "A1", "A2", "A3", "A15", "A11",
+        "A18",
+        "A7",
+        "A10",
+        "A1",
+        "A2",
+        "A3",
+        "A15",
+        "A11",
     }
 
 
@@ -145,7 +162,10 @@ def test_every_erratum_that_is_cited_is_listed():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda c: c["tables"]["table1"]["rows"][0].update(values=[0.6, 0.7]), "row A: found .0.6, 0.7., expected 1 numbers"),
+        (
+            lambda c: c["tables"]["table1"]["rows"][0].update(values=[0.6, 0.7]),
+            "row A: found .0.6, 0.7., expected 1 numbers",
+        ),
         (lambda c: c["tables"]["table1"]["rows"][0].update(bold=["mai/ssim"]), "row A: bold names .'mai/ssim'."),
         (lambda c: c["tables"]["table2"]["rows"][3].pop("gap"), "row Monodepth2: expected either a variant or"),
         (lambda c: c["claims"]["awca-helps"].update(metric="si_rmse"), "claim awca-helps: unknown entry metric"),
@@ -156,10 +176,19 @@ def test_every_erratum_that_is_cited_is_listed():
         (lambda c: c["rule"].update(seeds=3), "rule: seeds is 3, expected at least 4"),
         (lambda c: c["rule"].update(margin=2), "rule: margin is 2, expected a share"),
         (lambda c: c["announced"].append("nope"), "announced: found nope"),
-        (lambda c: c["announced"].append("psnl-is-small"), "claim psnl-is-small: is announced, expected that it is judged"),
-        (lambda c: c["claims"]["both-help"].update(after="best-ssim"), "claim both-help: after is 'best-ssim', expected a claim of its"),
+        (
+            lambda c: c["announced"].append("psnl-is-small"),
+            "claim psnl-is-small: is announced, expected that it is judged",
+        ),
+        (
+            lambda c: c["claims"]["both-help"].update(after="best-ssim"),
+            "claim both-help: after is 'best-ssim', expected a claim of its",
+        ),
         (lambda c: c["claims"]["both-help"].update(was="Words."), "claim both-help: expected both was and because"),
-        (lambda c: c["claims"]["both-help"].update(learned_by="ssim"), "claim both-help: learned_by is 'ssim', expected 'test/metric'"),
+        (
+            lambda c: c["claims"]["both-help"].update(learned_by="ssim"),
+            "claim both-help: learned_by is 'ssim', expected 'test/metric'",
+        ),
         (lambda c: c["errata"]["A3"].pop("why"), "erratum A3: no text for why"),
         (lambda c: c["errata"]["A3"].update(because="so"), "erratum A3: unknown entry because"),
     ],

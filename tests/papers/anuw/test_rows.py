@@ -16,9 +16,15 @@ def test_variants_differ_in_what_they_are_about():
     recipes = {variant: RunSpec("anuw", variant, "streets", "full").recipe for variant in anuw.VARIANTS}
     attention = {v: (r.model, r.model_options.get("awca"), r.model_options.get("psnl")) for v, r in recipes.items()}
     assert attention["a"] == ("unetpp", None, None)
-    assert attention["b"] == ("anu", True, False) and attention["c"] == ("anu", False, True) and attention["d"] == ("anu", True, True)
+    assert (
+        attention["b"] == ("anu", True, False)
+        and attention["c"] == ("anu", False, True)
+        and attention["d"] == ("anu", True, True)
+    )
     for first, second in (("d", "e"), ("d", "d-masked"), ("e", "e-literal"), ("e", "e-l1"), ("e", "e-no-ssim")):
-        assert recipes[first] == replace(recipes[second], task=recipes[first].task, ship_weights=recipes[first].ship_weights)
+        assert recipes[first] == replace(
+            recipes[second], task=recipes[first].task, ship_weights=recipes[first].ship_weights
+        )
         assert recipes[first].task != recipes[second].task
     for first, second in (("a", "b"), ("a", "c"), ("a", "d"), ("a", "unet")):
         assert recipes[first].task == recipes[second].task and recipes[first].plan == recipes[second].plan
@@ -38,13 +44,18 @@ def test_the_papers_own_training_runs_on_the_papers_own_files(tmp_path, monkeypa
     """Profile "paper" reads the Mobile AI set in place: here three steps on small files of its format."""
     monkeypatch.setenv("DEPTHLIB_CACHE", str(tmp_path))
     recipe = RunSpec("anuw", "e", "mai", "paper").recipe
-    assert (recipe.plan.steps, recipe.plan.batch_size, recipe.plan.lr, recipe.model_options["width"]) == (720_800, 1, 1e-4, 32)
+    assert (recipe.plan.steps, recipe.plan.batch_size, recipe.plan.lr, recipe.model_options["width"]) == (
+        720_800,
+        1,
+        1e-4,
+        32,
+    )
     assert recipe.plan.steps == 7208 * 100
     write_mai(default_root("mai"), scenes("rooms", "train", 4, height=32, width=48))
     spec = RunSpec("anuw", "e", "mai", "paper", overrides={"steps": 3, "width": 4})
     record = ensure(spec, Store(tmp_path / "runs", reference=[], train=True), device="cpu")
     assert len(record.result["curve"]["loss"]) == 3 and set(record.result["tests"]) == {"mai", "mai-median"}
-    assert len(record.per_image("mai", "si_rmse")) == 1     # of four pairs every 41st is held out: the first
+    assert len(record.per_image("mai", "si_rmse")) == 1  # of four pairs every 41st is held out: the first
     rows = [spec for spec in anuw.runs("paper", seeds=[0]) if not spec.variant.startswith("floor-")]
     assert [spec.data for spec in rows] == ["mai"] * len(anuw.VARIANTS)
     with pytest.raises(ValueError, match="expected mai"):

@@ -25,7 +25,14 @@ class Skies(torch.utils.data.Dataset):
         true = 10 * image[:1] + 0.5
         gap = image[2:] > 0.7
         depth = torch.where(gap, 0, true)
-        return {"image": image, "depth": depth, "valid": depth > 0, "depth_true": true, "defect": gap, "name": f"s{index}"}
+        return {
+            "image": image,
+            "depth": depth,
+            "valid": depth > 0,
+            "depth_true": true,
+            "defect": gap,
+            "name": f"s{index}",
+        }
 
 
 class Linear(nn.Module):
@@ -103,11 +110,11 @@ def test_soft_labels_are_learned_from_and_renewed_only_when_the_loss_outside_fal
 
     before = batch["depth"].clone()
     visit(1.0, 20.0)
-    loss, updated, gradient = visit(2.0, 30.0)          # worse outside: the soft label stays 20 and pulls down
+    loss, updated, gradient = visit(2.0, 30.0)  # worse outside: the soft label stays 20 and pulls down
     assert updated == 0
     assert loss == pytest.approx((2 * (~gap).sum() + 10 * gap.sum()).item() / gap.numel(), rel=1e-5)
     assert (gradient[gap] > 0).all()
-    loss, updated, _ = visit(0.5, 30.0)                 # better outside, although the whole loss is larger than the best
+    loss, updated, _ = visit(0.5, 30.0)  # better outside, although the whole loss is larger than the best
     assert updated == 1 and loss > 1
     torch.testing.assert_close(task.soft["s0"], torch.full_like(task.soft["s0"], 30.0))
     assert task.best["s0"] == pytest.approx(0.5, rel=1e-5)
@@ -134,7 +141,12 @@ def test_an_image_without_a_label_is_left_alone():
     task, batch = SoftLabels(L1, max_depth=50.0), batch_of(0, 1)
     batch["depth"][1], batch["valid"][1] = 0, False
     loss, terms = task.loss(Given(batch["depth_true"] + 1), batch)
-    assert loss.isfinite() and set(task.soft) == {"s0"} and terms["updated"] == 0.5 and terms["outside"] == pytest.approx(1)
+    assert (
+        loss.isfinite()
+        and set(task.soft) == {"s0"}
+        and terms["updated"] == 0.5
+        and terms["outside"] == pytest.approx(1)
+    )
 
 
 def test_moved_gaps_are_refused():

@@ -12,7 +12,7 @@ from depthlib.runs.store import RunRecord
 
 SEEDS, FRAMES = 6, 200
 rng = np.random.default_rng(0)
-DIFFICULTY = rng.gamma(4.0, 0.05, FRAMES)       # shared by all methods, mean 0.2
+DIFFICULTY = rng.gamma(4.0, 0.05, FRAMES)  # shared by all methods, mean 0.2
 
 
 def table(level, *, luck=0.001, noise=0.01, seed=0):
@@ -47,7 +47,7 @@ def test_holm_over_all_pairs_and_no_fewer():
     draw = np.random.default_rng(5)
     shift = draw.normal(0, 1, (SEEDS, 1))
     shift = (shift - shift.mean()) / shift.std(ddof=1)
-    close = base + 0.01 + 0.01 * shift * np.sqrt(SEEDS) / 3.0        # t of about 3 with 5 degrees of freedom: p of .03
+    close = base + 0.01 + 0.01 * shift * np.sqrt(SEEDS) / 3.0  # t of about 3 with 5 degrees of freedom: p of .03
     alone = judge_pairs({"a": base, "b": close})[0]
     assert alone.answer == "better" and 0.05 / 3 < alone.p_adjusted < 0.05
     wild = table(0.002, luck=0.2, seed=3)
@@ -102,17 +102,30 @@ def test_one_seed_is_refused():
 def records(variant, errors, seeds):
     images = [f"streets/{i}" for i in range(errors.shape[1])]
     return [
-        RunRecord(Path(f"{variant}-{seed}"), {
-            "spec": {"paper": "comparison", "variant": variant, "data": "streets", "seed": seed},
-            "tests": {"median": {"protocol": "p", "data": "d", "images": images, "metrics": {"abs_rel": list(row)}}},
-        }, {}) for seed, row in zip(range(seeds), errors, strict=True)
+        RunRecord(
+            Path(f"{variant}-{seed}"),
+            {
+                "spec": {"paper": "comparison", "variant": variant, "data": "streets", "seed": seed},
+                "tests": {
+                    "median": {"protocol": "p", "data": "d", "images": images, "metrics": {"abs_rel": list(row)}}
+                },
+            },
+            {},
+        )
+        for seed, row in zip(range(seeds), errors, strict=True)
     ]
 
 
-@pytest.mark.parametrize(("variant", "share", "luck", "learned"), [
-    ("lite", 0.80, 0.001, True), ("lite", 0.88, 0.001, False), ("lite", 0.80, 0.2, False),
-    ("lr-net", 0.88, 0.001, True), ("lr-net", 0.95, 0.001, False),
-])
+@pytest.mark.parametrize(
+    ("variant", "share", "luck", "learned"),
+    [
+        ("lite", 0.80, 0.001, True),
+        ("lite", 0.88, 0.001, False),
+        ("lite", 0.80, 0.2, False),
+        ("lr-net", 0.88, 0.001, True),
+        ("lr-net", 0.95, 0.001, False),
+    ],
+)
 def test_who_has_not_learned_is_not_asked(variant, share, luck, learned):
     """From video a little less is enough; a method whose seeds differ too much has not learned, whatever its mean."""
     floor = DIFFICULTY[None]
@@ -124,14 +137,15 @@ def test_who_has_not_learned_is_not_asked(variant, share, luck, learned):
         assert all_pairs.has_learned(records(variant, errors[:1], 1), floors) is learned, "one training: by its mean"
 
 
-
-
 def test_pairs_are_asked_of_those_that_have_learned_alone():
     floor = DIFFICULTY[None]
     found = [
-        *records("floor-map", floor, 1), *records("floor-constant", 1.5 * floor, 1),
-        *records("unet", 0.95 * table(0.0), SEEDS), *records("fcrn", 0.6 * table(0.0, seed=1), SEEDS),
-        *records("lite", 0.5 * table(0.0, seed=2), SEEDS), *records("anuw", 0.97 * table(0.0, seed=3), SEEDS),
+        *records("floor-map", floor, 1),
+        *records("floor-constant", 1.5 * floor, 1),
+        *records("unet", 0.95 * table(0.0), SEEDS),
+        *records("fcrn", 0.6 * table(0.0, seed=1), SEEDS),
+        *records("lite", 0.5 * table(0.0, seed=2), SEEDS),
+        *records("anuw", 0.97 * table(0.0, seed=3), SEEDS),
     ]
     able, unable = all_pairs.learned_first(found)
     assert able == ["lite", "fcrn"] and unable == ["unet", "anuw"]

@@ -31,8 +31,20 @@ def test_every_method_sees_the_same_frames_as_often(profile):
     assert [v for v, r in found.items() if "views" in r.train.options] == ["lr-net"], "only video looks at neighbours"
     labelled = [v for v in comparison.METHODS if v != "lr-net"]
     shared = {
-        tuple(getattr(found[v].plan, name) for name in (
-            "steps", "batch_size", "optimizer", "schedule", "warmup", "clip", "median_start", "flip", "colour"))
+        tuple(
+            getattr(found[v].plan, name)
+            for name in (
+                "steps",
+                "batch_size",
+                "optimizer",
+                "schedule",
+                "warmup",
+                "clip",
+                "median_start",
+                "flip",
+                "colour",
+            )
+        )
         for v in labelled
     }
     assert len(shared) == 1 and found["unet"].plan.median_start
@@ -69,7 +81,7 @@ def test_one_trunk_with_one_set_of_weights():
         if variant not in FROM_IMAGENET:
             continue
         trunk = create_model(recipe.model, **recipe.model_options).trunk
-        trunk = trunk[0] if isinstance(trunk, nn.ModuleList) else trunk      # of video: a list
+        trunk = trunk[0] if isinstance(trunk, nn.ModuleList) else trunk  # of video: a list
         found = getattr(trunk, "trunk", trunk).state_dict()
         assert found.keys() == weights.keys()
         assert all(torch.equal(found[name], weights[name]) for name in weights), variant

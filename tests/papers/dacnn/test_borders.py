@@ -22,8 +22,8 @@ def test_borders_are_where_objects_of_other_depth_meet():
     cross = ndimage.generate_binary_structure(2, 1)
     expected = (ndimage.binary_dilation(box, cross) & ~box) | (box & ~ndimage.binary_erosion(box, cross))
     np.testing.assert_array_equal(border, expected)
-    assert not depth_borders(depth, torch.ones_like(instances)).any()       # a slope of one object is no border
-    assert not depth_borders(torch.full_like(depth, 3.0), instances).any()      # nor are two objects of one depth
+    assert not depth_borders(depth, torch.ones_like(instances)).any()  # a slope of one object is no border
+    assert not depth_borders(torch.full_like(depth, 3.0), instances).any()  # nor are two objects of one depth
     assert not depth_borders(depth, instances, jump=4.5).any()
     with pytest.raises(ValueError, match="jump: found 1"):
         depth_borders(depth, instances, jump=1)
@@ -47,7 +47,13 @@ def test_missing_step():
     depth = frame.depth[None]
     band, _ = regions(depth, frame.instances[None, None])
     flat = torch.full_like(depth, 9.0)
-    for prediction, expected in ((depth, 0.0), (3 * depth, 0.0), (depth.square(), 0.0), (flat, 1.0), (depth.sqrt(), 0.5)):
+    for prediction, expected in (
+        (depth, 0.0),
+        (3 * depth, 0.0),
+        (depth.square(), 0.0),
+        (flat, 1.0),
+        (depth.sqrt(), 0.5),
+    ):
         assert missing_step(prediction, depth, band).item() == pytest.approx(expected, abs=1e-5)
     blurred = torch.from_numpy(ndimage.gaussian_filter(depth[0, 0].numpy(), 2.0))[None, None]
     assert 0.2 < missing_step(blurred, depth, band).item() < 0.9
@@ -69,9 +75,13 @@ class Painted(nn.Module):
 def test_border_errors():
     borders = BorderErrors("dacnn-streets+crop=none")
     result = measure(Painted(1.5), Frames(), {"borders": borders})["borders"]
-    assert result.images == ["f0"] and result.skipped == ["f1"]     # without a border there is nothing to say
-    assert result.metrics["border_abs_rel"] == pytest.approx([0.5]) and result.metrics["inside_abs_rel"] == pytest.approx([0.0], abs=1e-6)
-    assert result.metrics["border_minus_inside"] == pytest.approx([0.5]) and result.metrics["inside_minus_border"] == pytest.approx([-0.5])
+    assert result.images == ["f0"] and result.skipped == ["f1"]  # without a border there is nothing to say
+    assert result.metrics["border_abs_rel"] == pytest.approx([0.5]) and result.metrics[
+        "inside_abs_rel"
+    ] == pytest.approx([0.0], abs=1e-6)
+    assert result.metrics["border_minus_inside"] == pytest.approx([0.5]) and result.metrics[
+        "inside_minus_border"
+    ] == pytest.approx([-0.5])
     with pytest.raises(ValueError, match="both a depth border and an inside"):
         measure(Painted(1.5), torch.utils.data.Subset(Frames(), [1]), {"borders": borders})
 

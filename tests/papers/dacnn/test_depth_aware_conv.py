@@ -93,12 +93,13 @@ def test_several_dilations_share_the_outputs_and_strips_do_not_show(monkeypatch:
     features, guidance, weight, bias = random_arguments(7, 9)
     shares = zip(weight.split(2), bias.split(2), (1, 3), strict=True)
     expected = torch.cat([depth_aware_conv_unfold(features, guidance, w, b, dilation=d) for w, b, d in shares], dim=1)
-    for strip in (2**18, 9 * 4 * 5):        # the whole batch; five positions
+    for strip in (2**18, 9 * 4 * 5):  # the whole batch; five positions
         monkeypatch.setattr("depthlib.papers.dacnn.depth_aware_conv.STRIP", strip)
         result = depth_aware_conv(features, guidance, weight, bias, dilation=(1, 3))
         torch.testing.assert_close(result, expected)
         gradients, literal = (
-            torch.autograd.grad(x.sin().sum(), (features, guidance, weight), retain_graph=True) for x in (result, expected)
+            torch.autograd.grad(x.sin().sum(), (features, guidance, weight), retain_graph=True)
+            for x in (result, expected)
         )
         torch.testing.assert_close(gradients, literal)
 
@@ -116,7 +117,10 @@ def test_kernel_collapses_with_many_channels_and_the_scale_cures_it() -> None:
             expected = (1 + 2 * scale**2) ** (-channels / 2)
             assert off_centre == pytest.approx(expected, rel=0.05 if channels <= 8 or scale < 1 else 20)
             output = depth_aware_conv(torch.randn(size), guidance, weight)
-            kept[channels, scale < 1] = (off_centre, torch.autograd.grad(output.square().sum(), guidance)[0].abs().mean().item())
+            kept[channels, scale < 1] = (
+                off_centre,
+                torch.autograd.grad(output.square().sum(), guidance)[0].abs().mean().item(),
+            )
     assert kept[64, False][0] < 1e-9 < 0.36 < kept[64, True][0] < 0.42
     assert kept[64, False][1] < 1e-6 * kept[1, False][1]
     assert kept[64, True][1] > 1e-2 * kept[1, False][1]
@@ -131,7 +135,9 @@ def test_an_object_border_is_not_mixed() -> None:
     weight = torch.randn(4, 3, 3, 3)
     before, after = (depth_aware_conv(f, guidance, weight, dilation=2) for f in (features, changed))
     assert torch.equal(before[..., :5], after[..., :5])
-    assert not torch.equal(F.conv2d(features, weight, padding=1)[..., :5], F.conv2d(changed, weight, padding=1)[..., :5])
+    assert not torch.equal(
+        F.conv2d(features, weight, padding=1)[..., :5], F.conv2d(changed, weight, padding=1)[..., :5]
+    )
 
 
 def test_pictures_of_the_kernel() -> None:
@@ -174,7 +180,11 @@ def test_depth_aware_convolution_names_what_is_wrong() -> None:
         ((features, guidance[..., :4], weight), {}, r"guidance: found shape \[2, 1, 4, 4\], expected \[2,G,4,5\]"),
         ((features, guidance, weight[:, :2]), {}, r"weight: found shape \[6, 2, 3, 3\], expected \[C',3,3,3\]"),
         ((features, guidance, weight), {"dilation": 0}, "dilation: found 0, expected at least 1"),
-        ((features, guidance, weight), {"dilation": (1, 2, 3, 4)}, "dilation: found 1, 2, 3, 4, expected .* equal shares of 6 outputs"),
+        (
+            (features, guidance, weight),
+            {"dilation": (1, 2, 3, 4)},
+            "dilation: found 1, 2, 3, 4, expected .* equal shares of 6 outputs",
+        ),
     ):
         with pytest.raises(ValueError, match=message):
             depth_aware_conv(*arguments, **options)

@@ -26,14 +26,14 @@ def test_guidance_colours():
     teacher = torch.randn(2, 5, 6, 7)
     own, same, other = guidance_colours(teacher, [teacher + torch.randn(2, 1, 6, 7), torch.randn(2, 5, 6, 7)])
     assert own.shape == (2, 3, 6, 7) and own.min() == 0 and own.max() == 1
-    torch.testing.assert_close(own, same)       # a softmax does not see a shift of all channels
+    torch.testing.assert_close(own, same)  # a softmax does not see a shift of all channels
     assert (own - other).abs().mean() > 0.1
 
 
 def test_places():
     frame = Frames()
     row, column = border_pixel(frame.depth, frame.instances[None])
-    assert column == 29 and 8 <= row < 20       # the right edge of the box: near on its left, far on its right
+    assert column == 29 and 8 <= row < 20  # the right edge of the box: near on its left, far on its right
     with pytest.raises(ValueError, match="no step from near to far"):
         border_pixel(torch.full((1, 32, 48), 3.0), frame.instances[None])
     image = marked(torch.zeros(3, 8, 8), [(0, 0), (4, 6)])

@@ -17,7 +17,11 @@ PRED, TARGET, VALID = (
 
 def test_pixel_and_proxy_loss_by_hand() -> None:
     # pred - target: 0 -2 (3); 1 0 -3
-    for distance, labels, everywhere in (("absolute", 6 / 5, 9 / 6), ("squared", 14 / 5, 23 / 6), ("signed", -4 / 5, -1 / 6)):
+    for distance, labels, everywhere in (
+        ("absolute", 6 / 5, 9 / 6),
+        ("squared", 14 / 5, 23 / 6),
+        ("signed", -4 / 5, -1 / 6),
+    ):
         assert pixel_loss(PRED, TARGET, VALID.bool(), distance=distance).item() == pytest.approx(labels)
         assert proxy_loss(PRED, TARGET, distance=distance).item() == pytest.approx(everywhere)
     with pytest.raises(ValueError, match="distance: found 'l1', expected one of absolute, squared, signed"):
@@ -33,10 +37,15 @@ def random_guidance(channels: int = 32) -> tuple[list[Tensor], list[Tensor]]:
     return student, teacher
 
 
-@pytest.mark.parametrize(("axis", "reduction", "magnitude"), [
-    ("channel", "element", 0.029), ("channel", "distribution", 0.93),
-    ("spatial", "element", 0.00049), ("spatial", "distribution", 1.0),
-])
+@pytest.mark.parametrize(
+    ("axis", "reduction", "magnitude"),
+    [
+        ("channel", "element", 0.029),
+        ("channel", "distribution", 0.93),
+        ("spatial", "element", 0.00049),
+        ("spatial", "distribution", 1.0),
+    ],
+)
 def test_guidance_loss_is_the_kl_divergence(axis: str, reduction: str, magnitude: float) -> None:
     student, teacher = random_guidance()
     expected, per_scale = 0.0, []
@@ -75,10 +84,14 @@ def test_dacnn_loss_adds_its_weighted_terms() -> None:
     options = {"guidance": student, "teacher_depth": TARGET, "teacher_guidance": teacher}
     total, terms = dacnn_loss(PRED, TARGET, VALID.bool(), image, **options)
     assert WEIGHTS == {"pixel": 1, "smooth": 0.01, "proxy": 0.01, "guidance": 1000}
-    slopes = [(d.abs() * torch.exp(-i.abs().mean(dim=1, keepdim=True))).mean()
-              for d, i in ((PRED.diff(dim=k), image.diff(dim=k)) for k in (2, 3))]
+    slopes = [
+        (d.abs() * torch.exp(-i.abs().mean(dim=1, keepdim=True))).mean()
+        for d, i in ((PRED.diff(dim=k), image.diff(dim=k)) for k in (2, 3))
+    ]
     expected = {
-        "pixel": 6 / 5, "smooth": 0.01 * sum(slopes).item(), "proxy": 0.01 * 9 / 6,
+        "pixel": 6 / 5,
+        "smooth": 0.01 * sum(slopes).item(),
+        "proxy": 0.01 * 9 / 6,
         "guidance": 1000 * guidance_loss(student, teacher).item(),
     }
     assert {name: term.item() for name, term in terms.items()} == pytest.approx(expected)

@@ -59,7 +59,9 @@ def test_every_parameter_learns(name: str) -> None:
     model(*views(name, size=(64, 96), dtype=torch.float64)).square().sum().backward()
     unused = {n for n, p in model.named_parameters() if p.grad is None or p.grad.abs().max() < 1e-12}
     # K sees differences of the guidance only. A constant in front of a norm has no effect.
-    constants = {f"guidance.outputs.{i}.bias" for i in range(3)} | {f"source.{n}.bias" for n in ("query_key.0", "w", "merge.0")}
+    constants = {f"guidance.outputs.{i}.bias" for i in range(3)} | {
+        f"source.{n}.bias" for n in ("query_key.0", "w", "merge.0")
+    }
     assert {n for n in unused if ".fc1.bias" not in n} <= constants
 
 
@@ -88,7 +90,9 @@ def test_depth_follows_the_guidance_only_if_the_blocks_are_depth_aware() -> None
             model.guidance.scale = factor
             depths[depth_aware, factor] = settled(model, [image])(image)
     assert torch.equal(depths[False, 0.0], depths[False, 5.0])
-    torch.testing.assert_close(depths[True, 0.0], depths[False, 0.0], rtol=1e-5, atol=1e-5)  # no cues: ordinary convolutions
+    torch.testing.assert_close(
+        depths[True, 0.0], depths[False, 0.0], rtol=1e-5, atol=1e-5
+    )  # no cues: ordinary convolutions
     assert (depths[True, 0.0] - depths[True, 5.0]).abs().mean() > 0.1
     model.load_state_dict(small().state_dict())  # strict: the ablation has the same parameters
     assert small(guidance_scale=1.0).guidance.scale == 1
@@ -191,5 +195,8 @@ def test_pretrained_trunk_is_that_of_timm(monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.slow
 def test_importing_the_network_does_not_import_timm() -> None:
-    code = "import sys, depthlib.papers.dacnn.network, depthlib.protocols.sliding_window, depthlib.losses; assert 'timm' not in sys.modules"
+    code = (
+        "import sys, depthlib.papers.dacnn.network, depthlib.protocols.sliding_window, depthlib.losses; assert "
+        "'timm' not in sys.modules"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -14,11 +14,21 @@ from depthlib.report import claims as published
 from depthlib.report.claims import load_paper
 
 PAPER = load_paper("dacnn")
-LOCK = "bc69657b92db"       # a second place to change on purpose
+LOCK = "bc69657b92db"  # a second place to change on purpose
 CLAIMS = published.FOLDER / "dacnn" / "claims.yaml"
 
 # Typed anew from the paper, column by column.
-METHODS1 = ["Make3D", "Eigen et al.", "Liu et al.", "Godard et al.", "Kuznetsov et al.", "Gan et al.", "Yin et al.", "DORN", "DACNN"]
+METHODS1 = [
+    "Make3D",
+    "Eigen et al.",
+    "Liu et al.",
+    "Godard et al.",
+    "Kuznetsov et al.",
+    "Gan et al.",
+    "Yin et al.",
+    "DORN",
+    "DACNN",
+]
 TABLE1 = {
     "abs_rel": [0.280, 0.203, 0.202, 0.114, 0.113, 0.098, 0.072, 0.072, 0.073],
     "sq_rel": [3.012, 1.548, 1.614, 0.898, 0.741, 0.666, None, 0.307, 0.304],
@@ -77,14 +87,16 @@ def test_claims_agree_with_the_tables():
             assert ours < theirs, claim.key
     assert len(PAPER.printed(PAPER.claim("full-is-best"))) == 8
     assert PAPER.printed(PAPER.claim("blocks-help")) == [(0.073, 0.086)]
-    assert PAPER.printed(PAPER.claim("blocks-help-alone")) == []       # under that reading row 1 is another network
+    assert PAPER.printed(PAPER.claim("blocks-help-alone")) == []  # under that reading row 1 is another network
 
 
 def test_every_claim_can_be_run_or_says_why_not():
     measured = set(load_protocol("dacnn-streets").metrics)
-    known = {"streets": measured, "streets-online": set(load_protocol("dacnn-streets-online").metrics), "borders": {
-        "border_abs_rel", "inside_abs_rel", "border_minus_inside", "inside_minus_border", "missing_step",
-    }}
+    known = {
+        "streets": measured,
+        "streets-online": set(load_protocol("dacnn-streets-online").metrics),
+        "borders": {"border_abs_rel", "inside_abs_rel", "border_minus_inside", "inside_minus_border", "missing_step"},
+    }
     variants = {spec.variant for spec in dacnn.runs("full")}
     assert {spec.variant for spec in dacnn.runs("quick")} == {"teacher", *dacnn.FLOOR_ROWS, *dacnn.TABLE3} < variants
     for claim in PAPER.claims:
@@ -101,8 +113,10 @@ def test_a_claim_cannot_be_changed_unnoticed(tmp_path):
     text = CLAIMS.read_text(encoding="utf-8")
     assert yaml.safe_load(text)["lock"] == LOCK
     for change in (
-        lambda c: c["claims"]["blocks-help"].update(better="no-blocks", than=["full"]), lambda c: c["rule"].update(level=0.5),
-        lambda c: c["claims"]["blocks-help-at-borders"].update(metrics=["inside_abs_rel"]), lambda c: c["claims"].pop("both-help"),
+        lambda c: c["claims"]["blocks-help"].update(better="no-blocks", than=["full"]),
+        lambda c: c["rule"].update(level=0.5),
+        lambda c: c["claims"]["blocks-help-at-borders"].update(metrics=["inside_abs_rel"]),
+        lambda c: c["claims"].pop("both-help"),
         lambda c: c["stand_ins"].update(online="streets"),
     ):
         content = yaml.safe_load(text)
@@ -121,6 +135,8 @@ def test_every_erratum_that_is_cited_is_listed():
     cited = {}
     for path in [*folder.rglob("*.py"), CLAIMS]:
         text = path.read_text(encoding="utf-8")
-        cited[path.relative_to(folder).as_posix()] = {n for found in CITED.findall(text) for n in re.findall(r"D\d+", found)}
+        cited[path.relative_to(folder).as_posix()] = {
+            n for found in CITED.findall(text) for n in re.findall(r"D\d+", found)
+        }
     assert set.union(*cited.values()) <= known
     assert {"D7"} <= cited["papers/dacnn/network.py"] and {"D18"} <= cited["papers/dacnn/task.py"]

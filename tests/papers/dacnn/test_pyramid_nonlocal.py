@@ -22,7 +22,11 @@ def cells(length: int, grid: int) -> list[slice]:
 def test_pyramid_block_is_its_formula(size: tuple[int, int]) -> None:
     module = randomise(PyramidNonLocal(6, 4)).double().eval()
     x = 0.3 * torch.randn(2, 6, *size, dtype=torch.float64)
-    query = norm_relu(F.conv2d(x, module.query_key[0].weight, module.query_key[0].bias), module.query_key[1]).detach().numpy()
+    query = (
+        norm_relu(F.conv2d(x, module.query_key[0].weight, module.query_key[0].bias), module.query_key[1])
+        .detach()
+        .numpy()
+    )
     value = F.conv2d(x, module.value.weight, module.value.bias).detach().numpy()
 
     def anchors(a: np.ndarray) -> np.ndarray:

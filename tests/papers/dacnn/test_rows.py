@@ -39,17 +39,20 @@ def test_one_teacher_for_all():
     student = RunSpec("dacnn", "full", "streets", "quick").recipe
     assert teacher.train == student.train and teacher.plan.steps == 2 * student.plan.steps
     assert {k: v for k, v in teacher.model_options.items() if k != "max_displacement"} == student.model_options
-    assert RunSpec("dacnn", "full", "streets", "quick", overrides={"steps": 9}).recipe.networks["teacher"].overrides == {"steps": 9}
+    assert RunSpec("dacnn", "full", "streets", "quick", overrides={"steps": 9}).recipe.networks[
+        "teacher"
+    ].overrides == {"steps": 9}
 
 
 def test_the_papers_settings_at_full_size():
     recipe = RunSpec("dacnn", "full", "streets", "full").recipe
     plan = recipe.plan
     assert (plan.betas, plan.lr, plan.schedule, plan.power, plan.batch_size) == ((0.9, 0.999), 1e-4, "poly", 0.9, 6)
-    assert recipe.model_options == {"max_depth": 80.0}      # all else as the paper has it
+    assert recipe.model_options == {"max_depth": 80.0}  # all else as the paper has it
     assert {spec.variant for spec in dacnn.runs("full", seeds=[0])} == {*dacnn.VARIANTS, *dacnn.FLOOR_ROWS}
     for bad, message in (
-        (("f", "streets", "quick"), "unknown variant 'f'"), (("full", "rooms", "quick"), "unknown data 'rooms'"),
+        (("f", "streets", "quick"), "unknown variant 'f'"),
+        (("full", "rooms", "quick"), "unknown data 'rooms'"),
     ):
         with pytest.raises(ValueError, match=message):
             _ = RunSpec("dacnn", *bad).recipe

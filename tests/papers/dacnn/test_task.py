@@ -69,28 +69,40 @@ class Known(nn.Module):
 
 def test_distillation_is_equation_7():
     batch, student = small_batch(), small().eval()
-    teacher = Known(Estimate(torch.full((2, 1, 24, 32), 7.0), tuple(torch.randn(2, 4, 24 // s, 32 // s) for s in (8, 4, 2)))).train()
+    teacher = Known(
+        Estimate(torch.full((2, 1, 24, 32), 7.0), tuple(torch.randn(2, 4, 24 // s, 32 // s) for s in (8, 4, 2)))
+    ).train()
     task = Distillation(teacher)
     task.prepare(student, None)
     assert not teacher.training and not teacher.weight.requires_grad
     loss, terms = task.loss(student, batch)
     own = student.estimate(batch["image"])
     expected, parts = dacnn_loss(
-        own.depth, batch["depth"], batch["valid"], batch["image"], guidance=own.guidance, teacher_depth=teacher.answer.depth,
+        own.depth,
+        batch["depth"],
+        batch["valid"],
+        batch["image"],
+        guidance=own.guidance,
+        teacher_depth=teacher.answer.depth,
         teacher_guidance=teacher.answer.guidance,
     )
     assert loss.item() == pytest.approx(expected.item()) and {k: v.item() for k, v in terms.items()} == pytest.approx(
-        {k: v.item() for k, v in parts.items()})
+        {k: v.item() for k, v in parts.items()}
+    )
     assert terms["proxy"].item() == pytest.approx(0.01 * (own.depth - 7).abs().mean().item())
-    (left, right, with_grad), = teacher.seen
+    ((left, right, with_grad),) = teacher.seen
     assert torch.equal(left, batch["image"]) and torch.equal(right, batch["right"]) and not with_grad
     loss.backward()
-    assert teacher.weight.grad is None and all(p.grad is not None for n, p in student.named_parameters() if n.startswith("guidance"))
+    assert teacher.weight.grad is None and all(
+        p.grad is not None for n, p in student.named_parameters() if n.startswith("guidance")
+    )
 
 
 def test_without_a_teacher():
     batch, student = small_batch(), small().eval()
     loss, terms = Distillation(weights={"pixel": 1.0, "smooth": 0.01}).loss(student, batch)
-    assert set(terms) == {"pixel", "smooth"} and loss.item() == pytest.approx(sum(t.item() for t in terms.values()), rel=1e-5)
+    assert set(terms) == {"pixel", "smooth"} and loss.item() == pytest.approx(
+        sum(t.item() for t in terms.values()), rel=1e-5
+    )
     with pytest.raises(ValueError, match="teacher: found None"):
         Distillation(weights={"pixel": 1.0, "guidance": 1.0})

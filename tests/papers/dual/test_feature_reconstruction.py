@@ -18,12 +18,16 @@ def test_feature_reconstruction_by_hand() -> None:
     first, second = target.clone(), 5 * target  # the second points the same way: no distance once scaled to length 1
     first[0, :, 0, 0] = torch.tensor([0.0, 3.0])  # at a right angle: sqrt 2
     pixels = g.pixel_grid(2, 2, dtype=F64).expand(1, 1, 2, 2, 2)
-    assert feature_reconstruction_loss(target, first[:, None], pixels).item() == pytest.approx(math.sqrt(2) / 4, abs=1e-5)
+    assert feature_reconstruction_loss(target, first[:, None], pixels).item() == pytest.approx(
+        math.sqrt(2) / 4, abs=1e-5
+    )
     literal = feature_reconstruction_loss(target, first[:, None], pixels, detach=False)
     assert literal.item() == pytest.approx(math.sqrt(10) / 4, abs=1e-5)
     both, twice = torch.stack([first, second], dim=1), pixels.expand(1, 2, 2, 2, 2)
     assert feature_reconstruction_loss(target, both, twice).item() == pytest.approx(0, abs=1e-5)  # the minimum
-    assert feature_reconstruction_loss(target, both, twice, detach=False).item() == pytest.approx(math.sqrt(10) / 4, abs=1e-5)
+    assert feature_reconstruction_loss(target, both, twice, detach=False).item() == pytest.approx(
+        math.sqrt(10) / 4, abs=1e-5
+    )
     with pytest.raises(ValueError, match="target, sources: found shapes"):
         feature_reconstruction_loss(target, first, pixels)
 

@@ -69,20 +69,26 @@ def test_options_reach_their_terms() -> None:
     assert video_loss(disparities, **scene, weights=only, automask=True)[0] < plain
     assert video_loss(disparities, **scene, weights=only, over_sources="mean")[0] > plain
     features = pyramid(1)[0].expand(2, 4, 32, 48), pyramid(2)[0].unsqueeze(1).expand(2, 2, 4, 32, 48)
-    loss = [video_loss(disparities, **scene, features=features, weights={"features": 1.0}, detach_features=d)[0] for d in (True, False)]
+    loss = [
+        video_loss(disparities, **scene, features=features, weights={"features": 1.0}, detach_features=d)[0]
+        for d in (True, False)
+    ]
     assert loss[0] < 1e-5 < loss[1]  # all features point the same way
     assert video_loss(disparities, **scene, alpha=0.0, weights=only)[0] != plain
 
 
-@pytest.mark.parametrize(("options", "words"), [
-    ({"rule": "half"}, "rule: found 'half', expected one of full_res, per_scale"),
-    ({"smooth_on": "normals"}, "smooth_on: found .*, expected one of disparity, depth"),
-    ({"weights": {"ssim": 1.0}}, "weights: found .* expected some of photometric, smoothness, features"),
-    ({"weights": {"photometric": 0.0}}, "not all 0"),
-    ({"weights": {"features": 1.0}}, "expected features, or a weight of another term"),
-    ({"disparities": []}, "expected a list of"),
-    ({"disparities": pyramid()[0]}, "expected a list of"),
-])
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"rule": "half"}, "rule: found 'half', expected one of full_res, per_scale"),
+        ({"smooth_on": "normals"}, "smooth_on: found .*, expected one of disparity, depth"),
+        ({"weights": {"ssim": 1.0}}, "weights: found .* expected some of photometric, smoothness, features"),
+        ({"weights": {"photometric": 0.0}}, "not all 0"),
+        ({"weights": {"features": 1.0}}, "expected features, or a weight of another term"),
+        ({"disparities": []}, "expected a list of"),
+        ({"disparities": pyramid()[0]}, "expected a list of"),
+    ],
+)
 def test_video_loss_refuses(options: dict, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         video_loss(**{"disparities": pyramid(), **moving(), **options})
@@ -134,14 +140,20 @@ def test_true_depth_and_pose_of_a_street_explain_the_image_best(street: dict[str
 
     def loss(depth: Tensor, poses: Tensor) -> float:
         disparities = [F.avg_pool2d(1 / depth, 2**s) for s in range(2)]
-        return video_loss(disparities, **scene, poses=poses, normalise=False, rule=rule, weights={"photometric": 1.0})[0].item()
+        return video_loss(disparities, **scene, poses=poses, normalise=False, rule=rule, weights={"photometric": 1.0})[
+            0
+        ].item()
 
     true = loss(depth, street["poses"])
     still = torch.eye(4).expand(1, 2, 4, 4)
     backwards = street["poses"].flip(1)
     assert true < 0.5 * loss(depth, still)
-    for other in (loss(1.5 * depth, street["poses"]), loss(depth / 1.5, street["poses"]), loss(depth, backwards),
-                  loss(depth.mean().expand_as(depth), street["poses"])):
+    for other in (
+        loss(1.5 * depth, street["poses"]),
+        loss(depth / 1.5, street["poses"]),
+        loss(depth, backwards),
+        loss(depth.mean().expand_as(depth), street["poses"]),
+    ):
         assert true < 0.9 * other
     # Depth and translation only count together: both doubled give the same picture.
     scaled = street["poses"].clone()

@@ -44,15 +44,18 @@ def test_other_links_and_pose_networks_have_their_sizes() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("device", DEVICES)
-@pytest.mark.parametrize(("name", "options", "size"), [
-    ("monodepth2", NARROW | {"bottleneck": True}, (64, 96)),
-    ("monodepth2", {"encoder": "mobilenet_v2", "width": 0.25}, (64, 96)),
-    ("lr_net", {"width": 0.0625}, (64, 96)),
-    ("dual", NARROW | {"ratio": 2}, (128, 192)),
-    ("dual", NARROW | {"ratio": 2, "link": "features", "frozen": False}, (128, 192)),
-    ("dual", NARROW | {"ratio": 2, "sa_grid": "high", "normaliser": "softmax"}, (128, 192)),
-    ("video", {"depth": "lr_net", "depth_options": NARROW}, (96, 128)),
-])
+@pytest.mark.parametrize(
+    ("name", "options", "size"),
+    [
+        ("monodepth2", NARROW | {"bottleneck": True}, (64, 96)),
+        ("monodepth2", {"encoder": "mobilenet_v2", "width": 0.25}, (64, 96)),
+        ("lr_net", {"width": 0.0625}, (64, 96)),
+        ("dual", NARROW | {"ratio": 2}, (128, 192)),
+        ("dual", NARROW | {"ratio": 2, "link": "features", "frozen": False}, (128, 192)),
+        ("dual", NARROW | {"ratio": 2, "sa_grid": "high", "normaliser": "softmax"}, (128, 192)),
+        ("video", {"depth": "lr_net", "depth_options": NARROW}, (96, 128)),
+    ],
+)
 def test_contract(name: str, options: dict, size: tuple[int, int], device: str) -> None:
     torch.manual_seed(0)
     model = create_model(name, **options).to(device)
@@ -67,9 +70,16 @@ def test_contract(name: str, options: dict, size: tuple[int, int], device: str) 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", [
-    Monodepth2(**NARROW, bottleneck=True), dual(frozen=False), dual(frozen=False, link="reduced"), dual(frozen=False, link="features"),
-], ids=["monodepth2", "sa", "reduced", "features"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        Monodepth2(**NARROW, bottleneck=True),
+        dual(frozen=False),
+        dual(frozen=False, link="reduced"),
+        dual(frozen=False, link="features"),
+    ],
+    ids=["monodepth2", "sa", "reduced", "features"],
+)
 def test_every_parameter_learns(model: nn.Module) -> None:
     torch.manual_seed(0)
     model.double().train()
@@ -85,11 +95,16 @@ def test_every_parameter_learns(model: nn.Module) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_depth_starts_in_the_middle_of_its_range(seed: int) -> None:
-    """Near either end the sigmoid has no slope, and after normalisation nothing leads back: whole trainings stayed flat there."""
+    """Near either end the sigmoid has no slope, and after normalisation nothing leads back: whole trainings stayed flat
+    there.
+    """
     torch.manual_seed(seed)
     image = torch.rand(2, 3, 64, 128)
     message = torch.randn(2, 16, 2, 4)
-    for prediction in (Monodepth2(encoder="resnet18", width=0.25).predict(image), HRNet(16, width=0.25)(image, message)):
+    for prediction in (
+        Monodepth2(encoder="resnet18", width=0.25).predict(image),
+        HRNet(16, width=0.25)(image, message),
+    ):
         for disparity in prediction.disparities:
             z = torch.logit((disparity - 0.01) / 10)
             assert z.abs().max() < 1.5 and z.std() > 0.01
@@ -102,7 +117,7 @@ def test_reflection_keeps_a_plain_image_plain_and_zeros_do_not() -> None:
     high = HRNet(4, width=0.125).double()
     disparity = high(plain, torch.full((1, 4, 2, 3), 0.3, dtype=F64)).disparities
     assert all(torch.allclose(d, d[..., :1, :1].expand_as(d), atol=1e-12) for d in disparity)
-    d = Monodepth2(**NARROW).double().eval().predict(plain).disparities[0]      # zeros in the encoder
+    d = Monodepth2(**NARROW).double().eval().predict(plain).disparities[0]  # zeros in the encoder
     assert not torch.allclose(d, d[..., :1, :1].expand_as(d), atol=1e-12)
 
 
@@ -159,13 +174,16 @@ def test_attention_map_of_the_dual_network_finds_the_cell_of_a_pixel() -> None:
         dual(link="reduced").attention_map(image, 0, 0)
 
 
-@pytest.mark.parametrize(("options", "words"), [
-    ({"ratio": 1.5}, "ratio: found 1.5, expected a whole number of at least 1"),
-    ({"link": "add"}, "link: found 'add', expected one of sa, features, reduced, none"),
-    ({"sa_grid": "mid"}, "sa_grid: found 'mid', expected one of low, high"),
-    ({"normaliser": "max"}, "normaliser: found .*, expected one of"),
-    ({"width": 0.001}, "width: found 0.001, expected at least 1/64"),
-])
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"ratio": 1.5}, "ratio: found 1.5, expected a whole number of at least 1"),
+        ({"link": "add"}, "link: found 'add', expected one of sa, features, reduced, none"),
+        ({"sa_grid": "mid"}, "sa_grid: found 'mid', expected one of low, high"),
+        ({"normaliser": "max"}, "normaliser: found .*, expected one of"),
+        ({"width": 0.001}, "width: found 0.001, expected at least 1/64"),
+    ],
+)
 def test_dual_refuses(options: dict, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         dual(**options)

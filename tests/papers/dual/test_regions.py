@@ -27,7 +27,9 @@ class Remembers(nn.Module):
 
 @pytest.mark.slow
 def test_regions_are_scaled_once_on_the_whole_image(test_streets):
-    """Far pixels 30 % too far and near ones right: "near" shows it as well where the scale moves, and scaling "far" alone hides it."""
+    """Far pixels 30 % too far and near ones right: "near" shows it as well where the scale moves, and scaling "far"
+    alone hides it.
+    """
     model = Remembers(test_streets, lambda depth, item: torch.where(depth > 20, 1.3 * depth, depth) * 0.01)
     for region in ("near", "far", "road"):
         found = found_by(RegionErrors(region), model, test_streets)
@@ -36,12 +38,17 @@ def test_regions_are_scaled_once_on_the_whole_image(test_streets):
             depth, known = item["depth"][0].double(), item["depth"][0] > 0
             guess = model(item["image"][None])[0, 0].double()
             guess = (guess * np.median(depth[known]) / np.median(guess[known])).clamp(0.1, 80)
-            where = {"near": depth <= 20, "far": depth > 20, "road": item["semantics"] == 0}[region] & known & (depth < 80)
+            where = (
+                {"near": depth <= 20, "far": depth > 20, "road": item["semantics"] == 0}[region] & known & (depth < 80)
+            )
             expected = ((guess - depth).abs() / depth)[where].mean().item()
             assert found.metrics["abs_rel"][image] == pytest.approx(expected, rel=1e-4, abs=1e-6), (region, name)
     gap = found_by(RegionGap("far", "near"), model, test_streets)
     far, near = (found_by(RegionErrors(r), model, test_streets) for r in ("far", "near"))
-    expected = {n: f - near.metrics["abs_rel"][near.images.index(n)] for n, f in zip(far.images, far.metrics["abs_rel"], strict=True)}
+    expected = {
+        n: f - near.metrics["abs_rel"][near.images.index(n)]
+        for n, f in zip(far.images, far.metrics["abs_rel"], strict=True)
+    }
     assert dict(zip(gap.images, gap.metrics["abs_rel"], strict=True)) == pytest.approx(expected, abs=1e-6)
     with pytest.raises(ValueError, match="region: found 'moon', expected one of near"):
         region_mask("moon", torch.ones(1, 1, 2, 2), torch.zeros(1, 2, 2))
@@ -57,8 +64,10 @@ def test_sharpness_of_the_truth_a_blur_and_a_plane(test_streets):
     def in_other_units(depth, item):
         return 0.01 * depth
 
-    truth, blur, flat, small = (found_by(Sharpness(), Remembers(test_streets, distort), test_streets).metrics
-                                for distort in (lambda depth, item: depth, blurred, plane, in_other_units))
+    truth, blur, flat, small = (
+        found_by(Sharpness(), Remembers(test_streets, distort), test_streets).metrics
+        for distort in (lambda depth, item: depth, blurred, plane, in_other_units)
+    )
     assert np.allclose(truth["missing_50"], 0, atol=1e-4) and np.allclose(small["missing_50"], 0, atol=1e-4)
     assert all(0 < value <= 1 for value in blur["missing_100"]) and max(blur["missing_0"]) < min(blur["missing_100"])
     assert np.allclose(flat["missing_0"], 1) and max(flat["tenengrad_0"]) < 1e-3
@@ -77,7 +86,7 @@ def test_the_skyline_is_not_sharpness(test_streets):
                 total += slope if slope > 25 else 0
     valid = (depth > 0)[None]
     rim = valid.clone()
-    rim[..., 1:-1, 1:-1] = False                            # the loop leaves the frame's own border out
+    rim[..., 1:-1, 1:-1] = False  # the loop leaves the frame's own border out
     framed = surface_tenengrad(depth[None], valid & ~rim, 25)
     assert framed <= total <= surface_tenengrad(depth[None], valid, 25) and total > 0
 

@@ -15,7 +15,9 @@ from depthlib.training.schedules import rate_factor
 
 
 def rate(plan, step: int) -> float:
-    return plan.lr * rate_factor(plan.schedule, step, plan.steps, power=plan.power, milestones=plan.milestones, drop=plan.drop)
+    return plan.lr * rate_factor(
+        plan.schedule, step, plan.steps, power=plan.power, milestones=plan.milestones, drop=plan.drop
+    )
 
 
 def test_variants_differ_in_what_they_are_about():
@@ -26,15 +28,34 @@ def test_variants_differ_in_what_they_are_about():
     links = {v: recipes[v].model_options["depth_options"].pop("link") for v in dual.STAGE_TWO}
     assert links == {"dual": "sa", "dual-no-sa": "features", "hr-alone": "none"}
     for variant in dual.STAGE_TWO:
-        assert recipes[variant].model_options == recipes["dual"].model_options and recipes[variant].task == recipes["dual"].task
+        assert (
+            recipes[variant].model_options == recipes["dual"].model_options
+            and recipes[variant].task == recipes["dual"].task
+        )
         assert recipes[variant].start == RunSpec("dual", "lr", "streets", "quick", 0)
     # The control takes as many steps as stage two, from the same start, at the rate at which stage one ended.
     longer, stage_one = recipes["lr-longer"], recipes["lr"].plan
-    assert longer.start == recipes["dual"].start and longer.plan.steps == recipes["dual"].plan.steps and longer.task == recipes["lr"].task
-    assert rate(longer.plan, 0) == rate(longer.plan, longer.plan.steps - 1) == rate(stage_one, stage_one.steps - 1) < stage_one.lr
+    assert (
+        longer.start == recipes["dual"].start
+        and longer.plan.steps == recipes["dual"].plan.steps
+        and longer.task == recipes["lr"].task
+    )
+    assert (
+        rate(longer.plan, 0)
+        == rate(longer.plan, longer.plan.steps - 1)
+        == rate(stage_one, stage_one.steps - 1)
+        < stage_one.lr
+    )
     assert recipes["lr-flat"].train.options == recipes["lr"].train.options | {"texture_contrast": 0.2}
-    assert replace(recipes["lr-flat"], train=recipes["lr"].train, ship_weights=recipes["lr"].ship_weights,
-                   pictures=recipes["lr"].pictures) == recipes["lr"]
+    assert (
+        replace(
+            recipes["lr-flat"],
+            train=recipes["lr"].train,
+            ship_weights=recipes["lr"].ship_weights,
+            pictures=recipes["lr"].pictures,
+        )
+        == recipes["lr"]
+    )
     assert recipes["lr-own"].task.options["motion"] == "learned" and recipes["lr"].task.options["motion"] == "known"
     assert all(recipe.plan.lr == stage_one.lr for variant, recipe in recipes.items() if variant != "lr-longer")
     assert not any("features" in recipes[v].task.options["weights"] for v in dual.STAGE_TWO)
@@ -53,8 +74,11 @@ def test_the_papers_settings_at_full_size():
     assert sum(p.numel() for p in model.depth_net.parameters()) == 34_154_856
     with pytest.raises(NotImplementedError, match="KITTI raw"):
         _ = RunSpec("dual", "dual", "streets", "paper").recipe
-    for variant, data, words in (("triple", "streets", "unknown variant"), ("lr", "mars", "unknown data 'mars'"),
-                                 ("dual", "kitti-drive-1", "expected lr-own")):
+    for variant, data, words in (
+        ("triple", "streets", "unknown variant"),
+        ("lr", "mars", "unknown data 'mars'"),
+        ("dual", "kitti-drive-1", "expected lr-own"),
+    ):
         with pytest.raises(ValueError, match=words):
             _ = RunSpec("dual", variant, data, "quick").recipe
 
@@ -70,7 +94,7 @@ def test_runs_behind_the_notebook():
 def test_the_real_drive_goes_on_from_each_seed(profile):
     starts = dual.drive_runs(profile)
     assert len(starts) == len(dual.runs(profile, variants=("lr-own",)))
-    assert len({spec.seed for drive in starts for spec in drive}) == 4 * len(starts)        # each part draws its own crops
+    assert len({spec.seed for drive in starts for spec in drive}) == 4 * len(starts)  # each part draws its own crops
     for seed, drive in enumerate(starts):
         recipes = [spec.recipe for spec in drive]
         assert recipes[0].plan.steps == 0 and recipes[1].plan.steps > 0

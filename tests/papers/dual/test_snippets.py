@@ -28,9 +28,13 @@ class Drives(nn.Module):
             for k in range(1, len(item["frames"]) - 1):
                 if torch.equal(item["frames"][k], target[0]):
                     poses = torch.from_numpy(item["T_first_frame"])
-                    here = torch.stack([torch.linalg.inv(poses[k - 1]) @ poses[k], torch.linalg.inv(poses[k + 1]) @ poses[k]])
+                    here = torch.stack(
+                        [torch.linalg.inv(poses[k - 1]) @ poses[k], torch.linalg.inv(poses[k + 1]) @ poses[k]]
+                    )
                     here[:, :3, 3] *= self.factor
-                    return (make_pose(torch.eye(3).expand(2, 3, 3).double(), here[:, :3, 3]) if self.straight else here)[None]
+                    return (
+                        make_pose(torch.eye(3).expand(2, 3, 3).double(), here[:, :3, 3]) if self.straight else here
+                    )[None]
         raise AssertionError("a frame that is in no snippet")
 
 
@@ -50,7 +54,7 @@ def test_true_motion_in_any_unit_has_no_trajectory_error(snippets, frames):
     straight = found_by(Trajectory(), Drives(data, straight=True), data)
     assert straight.metrics["ate"][0] > right.metrics["ate"][0]
     forward = np.diff(poses[:, 2, 3])
-    assert (forward > 0.3).all() and forward.max() < 1.2       # metres a frame, ahead
+    assert (forward > 0.3).all() and forward.max() < 1.2  # metres a frame, ahead
 
 
 def test_five_frames_go_on_as_three_began(snippets):

@@ -21,23 +21,37 @@ def small_model(**options) -> nn.Module:
 @pytest.mark.slow
 def test_the_loss_is_that_of_the_shrunk_triplet(street):
     """Against `video_loss` on images that are made small by hand."""
-    model, task = small_model().eval(), FromVideo(weights={"photometric": 1.0, "smoothness": 0.1}, crop=None, options={"rule": "per_scale"})
+    model, task = (
+        small_model().eval(),
+        FromVideo(weights={"photometric": 1.0, "smoothness": 0.1}, crop=None, options={"rule": "per_scale"}),
+    )
     loss, terms = task.loss(model, street)
-    target, previous, following = (street[name].unflatten(-1, (-1, 2)).unflatten(-3, (-1, 2)).mean(dim=(-3, -1))
-                                   for name in ("image", "previous", "next"))
+    target, previous, following = (
+        street[name].unflatten(-1, (-1, 2)).unflatten(-3, (-1, 2)).mean(dim=(-3, -1))
+        for name in ("image", "previous", "next")
+    )
     sources = torch.stack([previous, following], dim=1)
     half = torch.tensor([0.5, 0.5, 1.0]).view(3, 1)
     K = street["K"] * half
-    expected, _ = video_loss(model.predict(target).disparities, target, sources, K, model.poses(target, sources),
-                             weights={"photometric": 1.0, "smoothness": 0.1}, rule="per_scale")
-    offset = (shrink(street | {}, 2)["K"] - K).abs().max()       # the package may place the centres of large pixels exactly
+    expected, _ = video_loss(
+        model.predict(target).disparities,
+        target,
+        sources,
+        K,
+        model.poses(target, sources),
+        weights={"photometric": 1.0, "smoothness": 0.1},
+        rule="per_scale",
+    )
+    offset = (shrink(street | {}, 2)["K"] - K).abs().max()  # the package may place the centres of large pixels exactly
     assert offset <= 0.5 and set(terms) == {"photometric", "smoothness"}
     torch.testing.assert_close(loss, expected, rtol=0.05 if offset else 1e-5, atol=0)
 
 
 @pytest.mark.slow
 def test_true_depth_and_known_motion_explain_a_triplet_best(street):
-    """The loss that "known" motion gives to the true depth is lower than to depth that is tilted, flat or moved by chance."""
+    """The loss that "known" motion gives to the true depth is lower than to depth that is tilted, flat or moved by
+    chance.
+    """
 
     class Says(nn.Module):
         ratio = 1
@@ -55,7 +69,9 @@ def test_true_depth_and_known_motion_explain_a_triplet_best(street):
             return torch.eye(4).expand(len(target), 2, 4, 4)
 
     depth = torch.where(street["depth"] > 0, street["depth"], 80.0)
-    task = FromVideo(weights={"photometric": 1.0}, crop=None, motion="known", options={"rule": "per_scale", "normalise": False})
+    task = FromVideo(
+        weights={"photometric": 1.0}, crop=None, motion="known", options={"rule": "per_scale", "normalise": False}
+    )
 
     def photometric(depth):
         return task.loss(Says(depth / UNIT), street)[1]["photometric"].item()
@@ -63,15 +79,21 @@ def test_true_depth_and_known_motion_explain_a_triplet_best(street):
     true, flipped = photometric(depth), photometric(depth.flip(-1))
     assert true < 0.6 * min(photometric(torch.full_like(depth, 15.0)), flipped, photometric(2 * depth))
     moved = true_poses(street)[..., :3, 3] * UNIT
-    torch.testing.assert_close(moved, torch.stack([street[f"T_{v}_current"][:, :3, 3] for v in ("previous", "next")], dim=1))
+    torch.testing.assert_close(
+        moved, torch.stack([street[f"T_{v}_current"][:, :3, 3] for v in ("previous", "next")], dim=1)
+    )
 
 
 @pytest.mark.slow
 def test_known_motion_teaches_both_networks_and_the_pose_net_no_depth(street):
     model = small_model()
-    FromVideo(weights={"photometric": 1.0}, crop=None, motion="known", options={"rule": "per_scale"}).loss(model, street)[0].backward()
-    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in (*model.depth_net.decoder.heads[-1].parameters(),
-                                                                      *model.pose_net.head.parameters()))
+    FromVideo(weights={"photometric": 1.0}, crop=None, motion="known", options={"rule": "per_scale"}).loss(
+        model, street
+    )[0].backward()
+    assert all(
+        p.grad is not None and p.grad.abs().sum() > 0
+        for p in (*model.depth_net.decoder.heads[-1].parameters(), *model.pose_net.head.parameters())
+    )
     frozen = small_model()
     loss, terms = FromVideo(weights={"photometric": 1.0}, crop=None, motion="known").loss(frozen, street)
     (gradient,) = torch.autograd.grad(terms["pose"] + 0 * loss, frozen.depth_net.decoder.heads[-1].conv.weight)
@@ -90,7 +112,9 @@ def test_the_order_of_crop_and_shrinking(street):
         means = frames["image"].mean(dim=(2, 3))
     assert fine["augment first"] > 1.03 * fine["shrink first"]
     torch.manual_seed(1)
-    torch.testing.assert_close(FromVideo(crop=(1.14, 1.15)).frames(street, 2)["image"].mean(dim=(2, 3)), means, rtol=0.02, atol=0.01)
+    torch.testing.assert_close(
+        FromVideo(crop=(1.14, 1.15)).frames(street, 2)["image"].mean(dim=(2, 3)), means, rtol=0.02, atol=0.01
+    )
     for wrong, words in (({"order": "never"}, "order: found"), ({"motion": "guessed"}, "motion: found")):
         with pytest.raises(ValueError, match=words):
             FromVideo(**wrong)
@@ -101,7 +125,9 @@ def test_features_cost_a_pass_only_where_they_are_asked_for(street):
     model = small_model()
     with_features = FromVideo(weights={"photometric": 1.0, "features": 0.1}, crop=None)
     loss, terms = with_features.loss(model, street)
-    assert 0 < terms["features"] < 2 and loss.item() == pytest.approx(float(terms["photometric"] + 0.1 * terms["features"]), rel=1e-5)
+    assert 0 < terms["features"] < 2 and loss.item() == pytest.approx(
+        float(terms["photometric"] + 0.1 * terms["features"]), rel=1e-5
+    )
     assert FromVideo(weights={"photometric": 1.0}).features(model, street["image"], street["image"][:, None]) is None
 
 
@@ -112,7 +138,9 @@ def test_stage_two_takes_over_stage_one_and_leaves_it_alone(street):
     model = build_model(recipe, seed=5, start=stage_one)
     low = {name: value.clone() for name, value in model.depth_net.low.state_dict().items()}
     assert all(torch.equal(value, low[name]) for name, value in stage_one.depth_net.state_dict().items())
-    assert all(torch.equal(a, b) for a, b in zip(stage_one.pose_net.parameters(), model.pose_net.parameters(), strict=True))
+    assert all(
+        torch.equal(a, b) for a, b in zip(stage_one.pose_net.parameters(), model.pose_net.parameters(), strict=True)
+    )
     model.train()
     optimiser = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=1e-2)
     recipe.task.make().loss(model, street)[0].backward()

@@ -12,7 +12,9 @@ from depthlib.models import create_model
 @pytest.mark.slow
 def test_video_depth_is_a_depth_and_a_pose_network() -> None:
     torch.manual_seed(0)
-    model = create_model("video", depth="dual", depth_options=NARROW | {"ratio": 2}, pose_options={"width": 4}, pose_ratio=2).eval()
+    model = create_model(
+        "video", depth="dual", depth_options=NARROW | {"ratio": 2}, pose_options={"width": 4}, pose_ratio=2
+    ).eval()
     target, sources = torch.rand(1, 3, 192, 192), torch.rand(1, 2, 3, 192, 192)
     with torch.no_grad():
         torch.testing.assert_close(model(target), model.depth_net(target))

@@ -23,13 +23,16 @@ from depthlib.papers.mobile.nnconv5 import NNConv5Net
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "options", "count", "printed", "gigamacs"), [
-    ("mobile", {}, 2_561_665, 2.5, 0.68),
-    ("enc_dec_resnet", {}, 53_158_977, 53.1, None),
-    ("diw_hourglass", {}, 5_357_153, 5.3, 40.3),
-    ("midas", {}, 21_320_545, 21.3, 4.6),
-    ("midas", {"variant": "large"}, 105_362_945, 105.3, None),
-])
+@pytest.mark.parametrize(
+    ("name", "options", "count", "printed", "gigamacs"),
+    [
+        ("mobile", {}, 2_561_665, 2.5, 0.68),
+        ("enc_dec_resnet", {}, 53_158_977, 53.1, None),
+        ("diw_hourglass", {}, 5_357_153, 5.3, 40.3),
+        ("midas", {}, 21_320_545, 21.3, 4.6),
+        ("midas", {"variant": "large"}, 105_362_945, 105.3, None),
+    ],
+)
 def test_table_7_truncates(name: str, options: dict, count: int, printed: float, gigamacs: float | None) -> None:
     with FakeTensorMode(), torch.no_grad():
         model = create_model(name, **options).eval()
@@ -76,7 +79,9 @@ def test_every_parameter_learns(name: str) -> None:
     for parameter_name, parameter in model.named_parameters():
         if parameter_name.startswith("fusions.3.left"):
             assert parameter.grad is None  # never run in the published network either
-        elif not (name in ("enc_dec_resnet", "diw_hourglass") and parameter_name.endswith("bias")):  # in front of a norm
+        elif not (
+            name in ("enc_dec_resnet", "diw_hourglass") and parameter_name.endswith("bias")
+        ):  # in front of a norm
             assert parameter.grad.abs().max() > 0, parameter_name
 
 
@@ -92,20 +97,23 @@ def test_metric_output_is_not_negative_and_relative_output_is_unbounded() -> Non
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("model", "options", "message"), [
-    (MobileDepth, {"encoder": "vgg"}, "encoder: found .*, expected one of .*mobilenet_v2"),
-    (MobileDepth, {"intermediate": 3}, "found 3, expected 0, 1 or 2"),
-    (MobileDepth, {"skips": 3}, "found 3, expected 4 or 5"),
-    (MobileDepth, {"fuse": "mul"}, "found 'mul', expected one of concat, add"),
-    (MobileDepth, {"enlarge": "cubic"}, "found 'cubic', expected one of nearest, bilinear"),
-    (MobileDepth, {"middle": "both"}, "found 'both', expected one of input, output"),
-    (MobileDepth, {"kernel": 4}, "an odd number"),
-    (NNConv5Net, {"skips": "add"}, "or skips='concat'"),
-    (NNConv5Net, {"output": "exp"}, "found 'exp', expected one of relu, linear"),
-    (DIWHourglass, {"width": 0.01}, "at least 1/16"),
-    (Midas, {"variant": "huge"}, "variant: found 'huge', expected one of small, large"),
-    (Critic, {"extra": -1}, "extra: found 64 and -1"),
-])
+@pytest.mark.parametrize(
+    ("model", "options", "message"),
+    [
+        (MobileDepth, {"encoder": "vgg"}, "encoder: found .*, expected one of .*mobilenet_v2"),
+        (MobileDepth, {"intermediate": 3}, "found 3, expected 0, 1 or 2"),
+        (MobileDepth, {"skips": 3}, "found 3, expected 4 or 5"),
+        (MobileDepth, {"fuse": "mul"}, "found 'mul', expected one of concat, add"),
+        (MobileDepth, {"enlarge": "cubic"}, "found 'cubic', expected one of nearest, bilinear"),
+        (MobileDepth, {"middle": "both"}, "found 'both', expected one of input, output"),
+        (MobileDepth, {"kernel": 4}, "an odd number"),
+        (NNConv5Net, {"skips": "add"}, "or skips='concat'"),
+        (NNConv5Net, {"output": "exp"}, "found 'exp', expected one of relu, linear"),
+        (DIWHourglass, {"width": 0.01}, "at least 1/16"),
+        (Midas, {"variant": "huge"}, "variant: found 'huge', expected one of small, large"),
+        (Critic, {"extra": -1}, "extra: found 64 and -1"),
+    ],
+)
 def test_networks_refuse(model: type, options: dict, message: str) -> None:
     with torch.device("meta"), pytest.raises(ValueError, match=message):
         model(**options)

@@ -24,7 +24,7 @@ def test_encoder_is_the_classifier_of_timm_or_torchvision(name: str, monkeypatch
     else:
         theirs = timm.create_model(BACKBONES[name].source, num_classes=0)
         mean, std = theirs.pretrained_cfg["mean"], theirs.pretrained_cfg["std"]
-        if name == "efficientnet_lite0":        # the weights of the package are not those of timm
+        if name == "efficientnet_lite0":  # the weights of the package are not those of timm
             mean = std = (0.5, 0.5, 0.5)
     monkeypatch.setattr(library, lambda *a, **k: theirs)
     ours = MobileEncoder(name).eval()

@@ -15,9 +15,9 @@ from depthlib.report.claims import load_paper
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("encoder", "full"), [
-    ("mobilenet_v2_035", "mobilenet_v2"), ("efficientnet_lite0", "efficientnet_lite0"),
-])
+@pytest.mark.parametrize(
+    ("encoder", "full"), [("mobilenet_v2_035", "mobilenet_v2"), ("efficientnet_lite0", "efficientnet_lite0")]
+)
 def test_a_pruned_student_keeps_its_shares_at_full_size(encoder: str, full: str) -> None:
     pytest.importorskip("torch_pruning")
     image, name = picture(1, 32, 32), "decoder.levels.1.0.expand.0"
@@ -33,12 +33,14 @@ def test_times_are_of_the_networks_named() -> None:
     """The narrow network is faster than the wide one by far more than a busy machine can hide."""
     table = time_networks(
         {"small": create_model("mobile", **NARROW), "large": create_model("nnconv5", encoder="efficientnet_b0")},
-        size=(128, 128), runs=9, warm_up=2,
+        size=(128, 128),
+        runs=9,
+        warm_up=2,
     )
     assert table.loc["small", "milliseconds"] < table.loc["large", "milliseconds"]
     assert table.loc["small", "parameters"] == sum(p.numel() for p in create_model("mobile", **NARROW).parameters())
     assert (table["low"] <= table["milliseconds"]).all() and (table["milliseconds"] <= table["high"]).all()
-    assert table.loc["small", "GMACs"] == pytest.approx(4 * 17_056_640 / 2 / 1e9)         # 64x128 has half of the pixels
+    assert table.loc["small", "GMACs"] == pytest.approx(4 * 17_056_640 / 2 / 1e9)  # 64x128 has half of the pixels
     assert table["runs"].tolist() == [9, 9]
     with pytest.raises(ValueError, match="runs, threads, warm_up: found 0, 1 and 5"):
         time_networks({}, runs=0)

@@ -30,8 +30,10 @@ def lesson(dtype: torch.dtype = F64) -> dict[str, Tensor]:
     generator = torch.Generator().manual_seed(0)
     points = torch.randint(0, 64, (2, 5, 4), generator=generator)
     return {
-        "points": points, "relation": torch.tensor([[1, -1, 1, -1, 1]] * 2),
-        "teacher": randn(2, 1, 64, 96).to(dtype), "features": randn(2, 3, 32, 48, seed=1).to(dtype),
+        "points": points,
+        "relation": torch.tensor([[1, -1, 1, -1, 1]] * 2),
+        "teacher": randn(2, 1, 64, 96).to(dtype),
+        "features": randn(2, 3, 32, 48, seed=1).to(dtype),
         "teacher_features": randn(2, 4, 32, 48, seed=2).to(dtype),
     }
 
@@ -39,7 +41,10 @@ def lesson(dtype: torch.dtype = F64) -> dict[str, Tensor]:
 def test_terms_are_those_of_eq_5() -> None:
     predictions, case = [randn(2, 1, 64, 96, seed=seed) for seed in (3, 4, 5)], lesson()
     expected = {
-        "ranking": sum(w * ranking_loss(z, case["points"], case["relation"]) for w, z in zip((0.5, 0.25, 0.25), predictions, strict=True)),
+        "ranking": sum(
+            w * ranking_loss(z, case["points"], case["relation"])
+            for w, z in zip((0.5, 0.25, 0.25), predictions, strict=True)
+        ),
         "rmse": sum(w * rmse_loss(z, case["teacher"]) for w, z in zip((0.5, 0.25, 0.25), predictions, strict=True)),
         "pairwise": pairwise_loss(case["features"], case["teacher_features"]),
     }
@@ -72,7 +77,11 @@ def test_student_learns_from_pairs_and_a_teacher(balance: str, device: str) -> N
     for _ in range(8):
         prediction = student.predict(image)
         terms = mobile_terms(
-            prediction.depths, points=points, relation=relation, teacher=taught.depth, features=prediction.features,
+            prediction.depths,
+            points=points,
+            relation=relation,
+            teacher=taught.depth,
+            features=prediction.features,
             teacher_features=taught.features,
         )
         history.append({name: term.item() for name, term in terms.items()})

@@ -49,7 +49,9 @@ def test_pruning_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ImportError, match="pip install torch-pruning"):
         blocks_of(nn.Conv2d(3, 8, 1), picture())
     with pytest.raises(ValueError, match="budget: found 1, expected at least 9"):
-        netadapt(nn.Conv2d(3, 8, 1), picture(), budget=1, first=0.025, decay=0.96, tune=lambda m: None, score=lambda m: 0.0)
+        netadapt(
+            nn.Conv2d(3, 8, 1), picture(), budget=1, first=0.025, decay=0.96, tune=lambda m: None, score=lambda m: 0.0
+        )
 
 
 class Chain(nn.Sequential):
@@ -70,12 +72,21 @@ def test_netadapt_narrows_what_costs_least() -> None:
         return -10.0 * (16 - network.narrow.out_channels)  # only the narrow one matters
 
     found, rounds = netadapt(
-        model, picture(1, 8, 8), budget=700, tune=tuned.append, score=score, first=0.1, decay=1.0,
+        model,
+        picture(1, 8, 8),
+        budget=700,
+        tune=tuned.append,
+        score=score,
+        first=0.1,
+        decay=1.0,
         on_round=lambda r, network: rounds_seen.append((r.taken.width, network.wide.out_channels)),
     )
     assert conv_weights(model) == 64 * 3 + 64 * 16 + 16 == 1232
     assert [r.taken.block for r in rounds] == ["wide"] * len(rounds)
-    assert (found.wide.out_channels, found.narrow.out_channels) == (32, 16)  # 32 * 19 + 16 = 624, at most 700; 40 have 776
+    assert (found.wide.out_channels, found.narrow.out_channels) == (
+        32,
+        16,
+    )  # 32 * 19 + 16 = 624, at most 700; 40 have 776
     assert [r.taken.width for r in rounds] == [56, 48, 40, 32] == [width for width, _ in rounds_seen]
     assert [r.target for r in rounds] == pytest.approx([1232 - 123.2, 1080 - 123.2, 928 - 123.2, 700])
     assert rounds[0].taken.resource == 56 * 19 + 16 and all(width == wide for width, wide in rounds_seen)

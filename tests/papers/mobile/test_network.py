@@ -14,23 +14,35 @@ from depthlib.papers.mobile.fbnet import FBNetBlock
 from depthlib.papers.mobile.network import MobileDepth
 
 B = {"skips": 4, "expansion": 4, "kernel": 3, "shortcut": False}
-C = {"skips": 4, "expansion": 2, "middle": "output", "kernel": 3, "shortcut": False, "fuse": "add", "blocks": 2, "keep_head": True,
-     "full": True}
+C = {
+    "skips": 4,
+    "expansion": 2,
+    "middle": "output",
+    "kernel": 3,
+    "shortcut": False,
+    "fuse": "add",
+    "blocks": 2,
+    "keep_head": True,
+    "full": True,
+}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("options", "counts"), [
-    ({}, [2_561_665, 4_769_009, 3_848_735, 3_085_157]),
-    ({"full": True}, [2_569_457, 4_784_537, 3_864_263, 3_092_949]),
-    ({"shortcut": False}, [2.512, 4.700, 3.795, 3.040]),
-    ({"shortcut": False, "full": True}, [2.520]),
-    ({"fuse": "add"}, [2.371, 4.358, 3.555, 2.819]),
-    ({"fuse": "add", "full": True}, [2.374]),
-    (B, [2.584, 4.660, 3.782, 3.00]),
-    ({**B, "full": True}, [2.592]),
-    ({**B, "kernel": 5}, [2.624, 4.701, 3.819, 3.03]),
-    (C, [2.56, 4.71, 3.98, 4.30]),
-])
+@pytest.mark.parametrize(
+    ("options", "counts"),
+    [
+        ({}, [2_561_665, 4_769_009, 3_848_735, 3_085_157]),
+        ({"full": True}, [2_569_457, 4_784_537, 3_864_263, 3_092_949]),
+        ({"shortcut": False}, [2.512, 4.700, 3.795, 3.040]),
+        ({"shortcut": False, "full": True}, [2.520]),
+        ({"fuse": "add"}, [2.371, 4.358, 3.555, 2.819]),
+        ({"fuse": "add", "full": True}, [2.374]),
+        (B, [2.584, 4.660, 3.782, 3.00]),
+        ({**B, "full": True}, [2.592]),
+        ({**B, "kernel": 5}, [2.624, 4.701, 3.819, 3.03]),
+        (C, [2.56, 4.71, 3.98, 4.30]),
+    ],
+)
 def test_table_2(options: dict, counts: list[float]) -> None:
     with torch.device("meta"):
         for encoder, count in zip(("mobilenet_v2", "efficientnet_es", "mixnet_m", "ghostnet"), counts, strict=False):
@@ -51,7 +63,13 @@ def test_layers_of_the_student_are_those_of_the_spec() -> None:
         assert parameters(model.out) == 289
         image = torch.rand(1, 3, 224, 448)
         outputs = model._decode(image)
-        assert [tuple(x.shape[1:]) for x in outputs] == [(192, 14, 28), (128, 14, 28), (64, 28, 56), (48, 56, 112), (32, 112, 224)]
+        assert [tuple(x.shape[1:]) for x in outputs] == [
+            (192, 14, 28),
+            (128, 14, 28),
+            (64, 28, 56),
+            (48, 56, 112),
+            (32, 112, 224),
+        ]
 
 
 @pytest.mark.slow
@@ -99,7 +117,9 @@ def test_x112_enlarges_half_the_size_and_full_does_not() -> None:
     with torch.no_grad():
         half = model.out(model.predict(image).features)
         assert half.shape == (1, 1, 32, 48)
-        torch.testing.assert_close(model(image), F.interpolate(half, scale_factor=2, mode="bilinear", align_corners=False))
+        torch.testing.assert_close(
+            model(image), F.interpolate(half, scale_factor=2, mode="bilinear", align_corners=False)
+        )
         full = small("mobile", full=True).eval()
         assert full.predict(image).features.shape[-2:] == (64, 96)
         assert torch.equal(full(image), full.out(full.predict(image).features))

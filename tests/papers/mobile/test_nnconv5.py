@@ -12,22 +12,27 @@ from depthlib.papers.mobile.nnconv5 import FastDepth, NNConv5, NNConv5Net
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("encoder", "count", "printed"), [
-    ("shufflenet_v2", 2_007_558, 2.0),
-    ("mnasnet", 3_994_250, 4.0),
-    ("mobilenet_v2", 3_115_810, 3.1),
-    ("mobilenet_v3", 5_093_970, 5.1),
-    ("efficientnet_es", 5_049_330, 5.0),
-    ("efficientnet_b0", 4_899_486, 4.9),
-    ("ghostnet", 4_793_446, None),  # 5.4 is printed; no standard width with a head of 1280 channels has it
-    ("mixnet_m", 4_507_304, 4.5),
-    ("mixnet_s", 3_627_528, 3.6),
-])
+@pytest.mark.parametrize(
+    ("encoder", "count", "printed"),
+    [
+        ("shufflenet_v2", 2_007_558, 2.0),
+        ("mnasnet", 3_994_250, 4.0),
+        ("mobilenet_v2", 3_115_810, 3.1),
+        ("mobilenet_v3", 5_093_970, 5.1),
+        ("efficientnet_es", 5_049_330, 5.0),
+        ("efficientnet_b0", 4_899_486, 4.9),
+        ("ghostnet", 4_793_446, None),  # 5.4 is printed; no standard width with a head of 1280 channels has it
+        ("mixnet_m", 4_507_304, 4.5),
+        ("mixnet_s", 3_627_528, 3.6),
+    ],
+)
 def test_table_1(encoder: str, count: int, printed: float | None) -> None:
     with torch.device("meta"):
         assert parameters(NNConv5Net(encoder=encoder)) == count
-        assert parameters(NNConv5(BACKBONES[encoder].head_channels)) == {1024: 753_954, 1280: 891_938, 1536: 1_029_922}[
-            BACKBONES[encoder].head_channels]
+        assert (
+            parameters(NNConv5(BACKBONES[encoder].head_channels))
+            == {1024: 753_954, 1280: 891_938, 1536: 1_029_922}[BACKBONES[encoder].head_channels]
+        )
     assert printed is None or round(count / 1e6, 1) == printed
 
 

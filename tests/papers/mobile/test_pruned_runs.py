@@ -1,4 +1,6 @@
-"""Pruned networks as runs: what they cost, that they load without the search, that the search repeats, and damaged files."""
+"""Pruned networks as runs: what they cost, that they load without the search, that the search repeats, and damaged
+files.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +60,8 @@ def multiply_adds(model: nn.Module, image: torch.Tensor) -> int:
     counted: list[int] = []
     hooks = [
         module.register_forward_hook(lambda conv, _, out: counted.append(out.numel() * conv.weight[0].numel()))
-        for module in model.modules() if isinstance(module, nn.Conv2d)
+        for module in model.modules()
+        if isinstance(module, nn.Conv2d)
     ]
     with torch.no_grad():
         model(image)
@@ -71,8 +74,9 @@ def multiply_adds(model: nn.Module, image: torch.Tensor) -> int:
 @pytest.mark.parametrize("variant", [SEARCH, PRUNED])
 def test_a_record_says_what_the_network_really_costs(store: Store, variant: str) -> None:
     record, recipe = made(store, variant), spec_of(variant).recipe
-    with safe_open(record.folder / WEIGHTS, "pt") as file:      # counted in the file, without any class of ours
-        sizes = {name: file.get_tensor(name).numel() for name in file.keys() if file.get_tensor(name).is_floating_point()}  # noqa: SIM118
+    with safe_open(record.folder / WEIGHTS, "pt") as file:  # counted in the file, without any class of ours
+        stored = {name: file.get_tensor(name) for name in list(file.keys())}
+    sizes = {name: values.numel() for name, values in stored.items() if values.is_floating_point()}
     learned = {name: size for name, size in sizes.items() if "running_" not in name and name != "rounds"}
     inference = sum(size for name, size in learned.items() if not name.startswith("intermediate."))
     assert record.means("size")["parameters"] == inference
@@ -124,7 +128,9 @@ with torch.no_grad():
 @pytest.mark.slow
 def test_a_finished_run_needs_neither_the_search_nor_torch_pruning(store: Store) -> None:
     record = made(store, PRUNED)
-    done = subprocess.run([sys.executable, "-c", WITHOUT_THE_SEARCH, str(record.folder)], capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_THE_SEARCH, str(record.folder)], capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     with torch.no_grad():
         here = record.load_model()(torch.linspace(0, 1, 3 * 32 * 64).view(1, 3, 32, 64))
@@ -174,7 +180,9 @@ def test_a_killed_long_training_ends_in_the_same_bits(store: Store, tmp_path: Pa
     assert (broken.root / spec_of(PRUNED).name / "checkpoint.pt").exists()
     steps: list[int] = []
     again = made(broken, PRUNED, on_step=lambda step, loss, rate: steps.append(step))
-    assert steps == list(range(3, spec_of(PRUNED).recipe.plan.steps + 1)), "resumed behind the second step, not begun anew"
+    assert steps == list(range(3, spec_of(PRUNED).recipe.plan.steps + 1)), (
+        "resumed behind the second step, not begun anew"
+    )
     for name in (RECORD, WEIGHTS):
         assert (again.folder / name).read_bytes() == (whole.folder / name).read_bytes(), name
 
@@ -191,11 +199,19 @@ def test_weights_that_were_cut_off_are_refused(store: Store, tmp_path: Path, sha
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "why"), [
-    ("encoder.steps.0.0.weight", ""), ("decoder.levels.1.0.project.0.weight", ""), ("out.0.weight", ""), ("rounds", "rounds: found shape"),
-])
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("encoder.steps.0.0.weight", ""),
+        ("decoder.levels.1.0.project.0.weight", ""),
+        ("out.0.weight", ""),
+        ("rounds", "rounds: found shape"),
+    ],
+)
 def test_widths_that_do_not_fit_together_are_refused(store: Store, tmp_path: Path, name: str, why: str) -> None:
-    """A network that takes its widths from the file would else be built with any: one tensor loses half of its channels."""
+    """A network that takes its widths from the file would else be built with any: one tensor loses half of its
+    channels.
+    """
     with safe_open(made(store, PRUNED).folder / WEIGHTS, "pt") as file:
         state, metadata = {key: file.get_tensor(key) for key in file.keys()}, file.metadata()  # noqa: SIM118
     cut = 1 if name in ("out.0.weight", "rounds") else 0

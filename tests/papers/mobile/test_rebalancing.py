@@ -15,7 +15,9 @@ from depthlib.papers.mobile.rebalancing import LossRebalancer, initial_weights, 
 def test_rebalancing_keeps_the_weighted_sum(lam: float) -> None:
     generator = torch.Generator().manual_seed(0)
     for _ in range(20):
-        w, now, before = (dict(zip(NAMES, (torch.rand(3, generator=generator) + 0.1).tolist(), strict=True)) for _ in range(3))
+        w, now, before = (
+            dict(zip(NAMES, (torch.rand(3, generator=generator) + 0.1).tolist(), strict=True)) for _ in range(3)
+        )
         total_before = sum(w[n] * before[n] for n in NAMES)
         new = rebalanced(w, now, before, total_before, lam, clip=False)
         assert sum(new[n] * now[n] for n in NAMES) == pytest.approx(sum(w[n] * now[n] for n in NAMES))
@@ -28,7 +30,10 @@ def test_rebalancing_keeps_the_weighted_sum(lam: float) -> None:
 
 def test_hard_losses_gain_while_lam_is_negative() -> None:
     w = dict.fromkeys(NAMES, 1 / 3)
-    before, now = dict.fromkeys(NAMES, 1.0), {"ranking": 0.9, "rmse": 0.8, "pairwise": 0.7}  # ranking falls slowest: hard
+    before, now = (
+        dict.fromkeys(NAMES, 1.0),
+        {"ranking": 0.9, "rmse": 0.8, "pairwise": 0.7},
+    )  # ranking falls slowest: hard
     hard = rebalanced(w, now, before, 1.0, -1.0)
     easy = rebalanced(w, now, before, 1.0, 1.0)
     assert hard["ranking"] > hard["rmse"] > hard["pairwise"]
@@ -86,14 +91,18 @@ def test_a_resumed_rebalancer_goes_on_in_the_same_way() -> None:
 
 
 def test_rebalancer_refuses() -> None:
-    for options, message in (({"events": 6, "steps_per_epoch": 5}, "1 to steps_per_epoch"), ({"order": "up"}, "hard_to_easy")):
+    for options, message in (
+        ({"events": 6, "steps_per_epoch": 5}, "1 to steps_per_epoch"),
+        ({"order": "up"}, "hard_to_easy"),
+    ):
         with pytest.raises(ValueError, match=message):
             LossRebalancer(NAMES, **{"steps_per_epoch": 9} | options)
     with pytest.raises(ValueError, match="distinct"):
         LossRebalancer(("a", "a"), steps_per_epoch=9)
     rebalancer = LossRebalancer(("a", "b"), steps_per_epoch=9)
     for terms, message in (
-        ({"a": 1.0}, "terms: found a, expected a, b"), ({"a": 1.0, "b": -0.1}, "b: found the loss -0.1"),
+        ({"a": 1.0}, "terms: found a, expected a, b"),
+        ({"a": 1.0, "b": -0.1}, "b: found the loss -0.1"),
         ({"a": math.nan, "b": 1.0}, "a: found the loss nan"),
     ):
         with pytest.raises(ValueError, match=message):

@@ -8,7 +8,13 @@ import torch
 from tensors import F64, randn
 from torch import Tensor
 
-from depthlib.papers.mobile.scale_free import laplacian, mannequin_loss, multiscale_gradient_loss, si_mse_loss, smoothness_loss
+from depthlib.papers.mobile.scale_free import (
+    laplacian,
+    mannequin_loss,
+    multiscale_gradient_loss,
+    si_mse_loss,
+    smoothness_loss,
+)
 
 
 def mannequins(size: tuple[int, int] = (17, 20)) -> dict[str, Tensor]:
@@ -50,7 +56,9 @@ def test_gradient_term_is_its_formula() -> None:
     everywhere = torch.ones(1, 1, 17, 20, dtype=torch.bool)
     # Half of the differences, those along x, are 2 * 2^s; of 17x20, 9x10 and 5x5 pixels those are counted exactly.
     pairs = [((17 * 18, 15 * 20), 2), ((9 * 8, 7 * 10), 4), ((5 * 3, 3 * 5), 8), ((3 * 1, 1 * 3), 16)]
-    assert multiscale_gradient_loss(ramp, everywhere).item() == pytest.approx(sum(d * x / (x + y) for (x, y), d in pairs), rel=1e-5)
+    assert multiscale_gradient_loss(ramp, everywhere).item() == pytest.approx(
+        sum(d * x / (x + y) for (x, y), d in pairs), rel=1e-5
+    )
 
 
 @pytest.mark.parametrize("order", [1, 2])
@@ -62,12 +70,17 @@ def test_smoothness_term_is_its_formula(order: int) -> None:
         terms = []
         for b, _, y, x in np.ndindex(p.shape):
             if order == 1 and y + 1 < p.shape[2] and x + 1 < p.shape[3]:
-                terms.append(sum(
-                    abs(p[b, 0, v, u] - p[b, 0, y, x]) * np.exp(-np.abs(i[b, :, v, u] - i[b, :, y, x]).mean())
-                    for v, u in ((y + 1, x), (y, x + 1))
-                ))
+                terms.append(
+                    sum(
+                        abs(p[b, 0, v, u] - p[b, 0, y, x]) * np.exp(-np.abs(i[b, :, v, u] - i[b, :, y, x]).mean())
+                        for v, u in ((y + 1, x), (y, x + 1))
+                    )
+                )
             if order == 2 and 0 < y < p.shape[2] - 1 and 0 < x < p.shape[3] - 1:
-                lap = [4 * a[b, :, y, x] - a[b, :, y - 1, x] - a[b, :, y + 1, x] - a[b, :, y, x - 1] - a[b, :, y, x + 1] for a in (p, i)]
+                lap = [
+                    4 * a[b, :, y, x] - a[b, :, y - 1, x] - a[b, :, y + 1, x] - a[b, :, y, x - 1] - a[b, :, y, x + 1]
+                    for a in (p, i)
+                ]
                 terms.append(abs(lap[0][0]) * np.exp(-np.abs(lap[1]).mean()))
         total += np.mean(terms) / 2**scale
     assert smoothness_loss(case["log_depth"], case["image"], order=order).item() == pytest.approx(total)
@@ -76,7 +89,9 @@ def test_smoothness_term_is_its_formula(order: int) -> None:
 def test_laplacian_sees_curves_and_not_slopes() -> None:
     y, x = torch.meshgrid(torch.arange(6.0), torch.arange(7.0), indexing="ij")
     maps = torch.stack([2 * x - 3 * y, x**2 + y**2])[None]
-    assert torch.equal(laplacian(maps)[:, 0], torch.zeros(1, 4, 5)) and torch.equal(laplacian(maps)[:, 1], torch.full((1, 4, 5), -4.0))
+    assert torch.equal(laplacian(maps)[:, 0], torch.zeros(1, 4, 5)) and torch.equal(
+        laplacian(maps)[:, 1], torch.full((1, 4, 5), -4.0)
+    )
     flat = torch.zeros(1, 3, 12, 12)
     plane = (2 * torch.arange(12.0) - 3 * torch.arange(12.0)[:, None])[None, None]
     assert smoothness_loss(plane, flat, order=2) == 0 < smoothness_loss(plane, flat, order=1)
@@ -110,17 +125,22 @@ def test_mannequin_loss_is_the_sum_of_its_parts() -> None:
     torch.testing.assert_close(loss.detach(), total)
     assert z.grad.isfinite().all()
     tiny = mannequins((9, 9))
-    assert torch.autograd.gradcheck(lambda z: mannequin_loss(**tiny | {"log_depth": z}, order=2)[0], tiny["log_depth"].requires_grad_())
+    assert torch.autograd.gradcheck(
+        lambda z: mannequin_loss(**tiny | {"log_depth": z}, order=2)[0], tiny["log_depth"].requires_grad_()
+    )
 
 
-@pytest.mark.parametrize(("options", "message"), [
-    ({"weights": {"grad": 1.0}}, "mse, gradient, smooth"),
-    ({"weights": {"mse": 0.0}}, "not all 0"),
-    ({"order": 3}, "found 3, expected 1 or 2"),
-    ({"target": torch.zeros(2, 1, 17, 20, dtype=F64)}, "expected positive depths"),
-    ({"image": torch.rand(2, 3, 17, 19)}, "log_depth, image: found shapes"),
-    ({"valid": torch.zeros(2, 1, 17, 20, dtype=torch.bool)}, "valid: found no valid pixel"),
-])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"weights": {"grad": 1.0}}, "mse, gradient, smooth"),
+        ({"weights": {"mse": 0.0}}, "not all 0"),
+        ({"order": 3}, "found 3, expected 1 or 2"),
+        ({"target": torch.zeros(2, 1, 17, 20, dtype=F64)}, "expected positive depths"),
+        ({"image": torch.rand(2, 3, 17, 19)}, "log_depth, image: found shapes"),
+        ({"valid": torch.zeros(2, 1, 17, 20, dtype=torch.bool)}, "valid: found no valid pixel"),
+    ],
+)
 def test_mannequin_loss_refuses(options: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         mannequin_loss(**mannequins() | options)

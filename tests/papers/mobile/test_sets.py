@@ -12,9 +12,14 @@ def test_no_scene_of_diw_is_in_another_training_set_and_no_test_scene_is_trained
     def scenes(build) -> set[tuple]:
         frames = build.options.get("frames", build)
         split = frames.options["split"]
-        return {(split, part["family"], part["first"] + i) for part in frames.options["parts"] for i in range(part["count"])}
+        return {
+            (split, part["family"], part["first"] + i) for part in frames.options["parts"] for i in range(part["count"])
+        }
 
-    recipes = {DATA[name]: RunSpec("mobile", name, DATA[name], "quick").recipe for name in ("mc", "rw", "diw", "teacher", "trunk")}
+    recipes = {
+        DATA[name]: RunSpec("mobile", name, DATA[name], "quick").recipe
+        for name in ("mc", "rw", "diw", "teacher", "trunk")
+    }
     diw = scenes(recipes["diw"].train)
     for data in ("mc", "rw", "y3d"):
         assert not diw & scenes(recipes[data].train), data
@@ -25,6 +30,7 @@ def test_no_scene_of_diw_is_in_another_training_set_and_no_test_scene_is_trained
 @pytest.mark.slow
 def test_the_sets_of_the_recipes_are_differently_distributed() -> None:
     """In what a network sees of them: the range of depth within an image."""
+
     def spread(data: str) -> float:
         build = RunSpec("mobile", {"mc": "mc", "rw": "rw", "diw": "diw"}[data], data, "smoke").recipe.train
         frames = build.options.get("frames", build).make()

@@ -9,11 +9,20 @@ from tensors import randn
 from torch import Tensor
 
 from depthlib.papers.mobile.critic import Critic
-from depthlib.papers.mobile.structured_distillation import affinity, critic_loss, holistic_loss, pairwise_loss, rmse_loss
+from depthlib.papers.mobile.structured_distillation import (
+    affinity,
+    critic_loss,
+    holistic_loss,
+    pairwise_loss,
+    rmse_loss,
+)
 
 
 def test_rmse_by_hand_without_alignment() -> None:
-    student, teacher = torch.zeros(2, 1, 1, 2, requires_grad=True), torch.tensor([[[[3.0, 4.0]]], [[[1.0, 1.0]]]], requires_grad=True)
+    student, teacher = (
+        torch.zeros(2, 1, 1, 2, requires_grad=True),
+        torch.tensor([[[[3.0, 4.0]]], [[[1.0, 1.0]]]], requires_grad=True),
+    )
     loss = rmse_loss(student, teacher)
     assert loss.item() == pytest.approx((12.5**0.5 + 1) / 2)
     loss.backward()

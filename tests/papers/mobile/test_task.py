@@ -36,13 +36,19 @@ def test_pairs_follow_a_mirrored_image(pairs: OrdinalFrames) -> None:
     mirrored = augment(batch, seed=0, step=0, flip=1.0, colour=0.0)
     old, new = batch["pairs"], mirrored["pairs"]
     assert torch.equal(mirrored["image"], batch["image"].flip(-1))
-    assert torch.equal(new[..., [1, 3]], 63 - old[..., [1, 3]]) and torch.equal(new[..., [0, 2, 4]], old[..., [0, 2, 4]])
+    assert torch.equal(new[..., [1, 3]], 63 - old[..., [1, 3]]) and torch.equal(
+        new[..., [0, 2, 4]], old[..., [0, 2, 4]]
+    )
 
 
 def batch_of(dataset, count: int = 2) -> dict:
     items = [dataset[i] for i in range(count)]
-    return {name: torch.stack([item[name] for item in items]) if isinstance(items[0][name], Tensor) else [item[name] for item in items]
-            for name in items[0]}
+    return {
+        name: torch.stack([item[name] for item in items])
+        if isinstance(items[0][name], Tensor)
+        else [item[name] for item in items]
+        for name in items[0]
+    }
 
 
 def reached(model: nn.Module) -> set[str]:
@@ -51,17 +57,19 @@ def reached(model: nn.Module) -> set[str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("terms", [("ranking",), ("rmse",), KD, (*KD, "holistic")])
-def test_gradients_reach_the_student_and_never_the_teacher_or_the_critic(pairs: OrdinalFrames, terms: tuple[str, ...]) -> None:
+def test_gradients_reach_the_student_and_never_the_teacher_or_the_critic(
+    pairs: OrdinalFrames, terms: tuple[str, ...]
+) -> None:
     model, knowing = student(heads=2).train(), teacher()
     task = PairsAndTeacher(terms, teacher=knowing if terms != ("ranking",) else None, critic={"width": 4, "extra": 0})
     before = copy.deepcopy(knowing.state_dict())
     task.prepare(model, pairs)
-    for _ in range(2):                                  # the critic moves at the second step
+    for _ in range(2):  # the critic moves at the second step
         loss, terms_found = task.loss(model, batch_of(pairs))
         loss.backward()
     assert set(terms) <= terms_found.keys() and reached(model) == {"encoder", "decoder", "out", "intermediate"}
     if terms != ("ranking",):
-        assert all(torch.equal(value, before[name]) for name, value in knowing.state_dict().items())        # norms, too
+        assert all(torch.equal(value, before[name]) for name, value in knowing.state_dict().items())  # norms, too
         assert not any(p.requires_grad for p in knowing.parameters()) and not knowing.training
     if "holistic" in terms:
         assert "critic" in terms_found and all(p.grad is None or not p.requires_grad for p in task.critic.parameters())
@@ -73,10 +81,13 @@ def test_intermediate_predictions_count_a_half_and_two_quarters(pairs: OrdinalFr
     class Known(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.maps = nn.ParameterList([torch.randn(2, 1, 32, 64, generator=torch.Generator().manual_seed(i)) for i in range(3)])
+            self.maps = nn.ParameterList(
+                [torch.randn(2, 1, 32, 64, generator=torch.Generator().manual_seed(i)) for i in range(3)]
+            )
 
         def predict(self, image: Tensor):
             from depthlib.papers.mobile.network import MobilePrediction
+
             return MobilePrediction(list(self.maps), torch.zeros(2, 1, 2, 2))
 
     model, batch = Known(), batch_of(pairs)
@@ -92,13 +103,17 @@ def test_intermediate_predictions_count_a_half_and_two_quarters(pairs: OrdinalFr
 @pytest.mark.slow
 def test_rebalancing_minimises_the_weighted_sum_and_logs_its_weights(pairs: OrdinalFrames) -> None:
     def curve_of(separate: bool, **options) -> dict[str, list]:
-        task = PairsAndTeacher(KD, teacher=teacher(), separate=separate, rebalance={"steps_per_epoch": 2, "events": 2, **options})
+        task = PairsAndTeacher(
+            KD, teacher=teacher(), separate=separate, rebalance={"steps_per_epoch": 2, "events": 2, **options}
+        )
         return fit(student(heads=2), task, pairs, plan(), seed=0).values
 
     curve = curve_of(False, order="hard_to_easy")
     assert [curve[f"weight_{name}"][0] for name in KD] == pytest.approx([1 / 3] * 3)
     for step in range(6):
-        assert curve["loss"][step] == pytest.approx(sum(curve[f"weight_{name}"][step] * curve[name][step] for name in KD), rel=1e-4)
+        assert curve["loss"][step] == pytest.approx(
+            sum(curve[f"weight_{name}"][step] * curve[name][step] for name in KD), rel=1e-4
+        )
     # Events behind every step; the first sets the measure, so the weights move from the third step on.
     assert curve["weight_ranking"][1] == curve["weight_ranking"][0] != curve["weight_ranking"][2]
     names = {name for name in curve_of(True, order="hard_to_easy") if name.startswith("weight_")}
@@ -114,31 +129,46 @@ def test_mtadam_minimises_the_terms(pairs: OrdinalFrames) -> None:
     before = copy.deepcopy(model.state_dict())
     curve = fit(model, PairsAndTeacher(KD, teacher=teacher()), pairs, plan(optimizer="mtadam", steps=2), seed=0)
     assert set(KD) <= curve.values.keys()
-    assert any(not torch.equal(value, before[name]) for name, value in model.state_dict().items() if name.startswith("out"))
+    assert any(
+        not torch.equal(value, before[name]) for name, value in model.state_dict().items() if name.startswith("out")
+    )
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("terms", "options"), [
-    ((*KD, "holistic"), {"critic": {"width": 4, "extra": 0}}),
-    (KD, {"rebalance": {"steps_per_epoch": 2, "events": 2, "order": "hard_to_easy"}}),
-])
+@pytest.mark.parametrize(
+    ("terms", "options"),
+    [
+        ((*KD, "holistic"), {"critic": {"width": 4, "extra": 0}}),
+        (KD, {"rebalance": {"steps_per_epoch": 2, "events": 2, "order": "hard_to_easy"}}),
+    ],
+)
 def test_a_killed_training_ends_in_the_same_bits(pairs: OrdinalFrames, tmp_path: Path, terms, options) -> None:
-    """Critic with its optimiser, weights with their memory: stopped after three of six steps, in the middle of an epoch."""
+    """Critic with its optimiser, weights with their memory: stopped after three of six steps, in the middle of an
+    epoch.
+    """
+
     def train(**more) -> tuple[nn.Module, dict]:
         model = student(heads=2)
-        return model, fit(model, PairsAndTeacher(terms, teacher=teacher(), **options), pairs, plan(), seed=3, **more).values
+        return model, fit(
+            model, PairsAndTeacher(terms, teacher=teacher(), **options), pairs, plan(), seed=3, **more
+        ).values
 
     whole, curve = train()
     checkpoint = Checkpoint(tmp_path / "checkpoint.pt", 0.0)
-    train(checkpoint=checkpoint, stop_after=4)                  # saves behind its third step
+    train(checkpoint=checkpoint, stop_after=4)  # saves behind its third step
     resumed, again = train(checkpoint=checkpoint)
     assert again == curve
-    assert all(torch.equal(a, b) for a, b in zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True))
+    assert all(
+        torch.equal(a, b) for a, b in zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True)
+    )
 
 
 @pytest.mark.slow
 def test_dense_tasks_learn_their_sets(rooms: Frames, streets: Frames) -> None:
-    for task, dataset in ((ScaleFreeDepth(), ScaleFreeFrames(rooms)), (RelativeDepth(pairs=200), RelativeFrames(streets))):
+    for task, dataset in (
+        (ScaleFreeDepth(), ScaleFreeFrames(rooms)),
+        (RelativeDepth(pairs=200), RelativeFrames(streets)),
+    ):
         model = student(heads=1)
         curve = fit(model, task, dataset, plan(steps=25, lr=3e-3, flip=0.0, colour=0.0), seed=0).values["loss"]
         assert sum(curve[-5:]) < 0.8 * sum(curve[:5]), type(task).__name__
@@ -154,7 +184,9 @@ def test_shares_of_classes_in_cells(rooms: Frames, streets: Frames) -> None:
         batch = batch_of(frames)
         loss = task.loss(Says(), batch)[0].item()
         log = torch.arange(21.0).log_softmax(0)
-        assert loss == pytest.approx(-log[batch["semantics"] + first].mean().item(), rel=1e-5)      # cells are equally large
+        assert loss == pytest.approx(
+            -log[batch["semantics"] + first].mean().item(), rel=1e-5
+        )  # cells are equally large
 
 
 def test_tasks_refuse_what_they_cannot_do() -> None:

@@ -15,7 +15,7 @@ def test_curve_is_drawn_over_steps_and_over_the_seconds_of_the_run():
     assert steps.tolist() == [2, 4] and values.tolist() == [0.4, 0.2]
     networks = {"a": [run([None, 0.4, None, 0.2]), run([None, 0.6, None, 0.2], seconds=10.0)]}
     left, right = learning_figure(networks, {"fixed map": 0.3}).axes
-    for axis, expected in ((left, [2, 4]), (right, [10, 20])):             # five seconds a step in the mean
+    for axis, expected in ((left, [2, 4]), (right, [10, 20])):  # five seconds a step in the mean
         line, floor = axis.lines
         assert line.get_xdata().tolist() == expected and line.get_ydata().tolist() == [0.5, 0.2]
         assert set(floor.get_ydata()) == {0.3}

@@ -23,9 +23,14 @@ def test_seeds_repeat_the_network_alone():
     assert {spec.seed for spec in start.runs("quick", seeds=[3, 4])} == {3, 4}
 
 
-@pytest.mark.parametrize(("fields", "error"), [
-    (("mean", "rooms"), ValueError), (("lite", "caves"), ValueError), (("lite", "rooms", "paper"), NotImplementedError),
-])
+@pytest.mark.parametrize(
+    ("fields", "error"),
+    [
+        (("mean", "rooms"), ValueError),
+        (("lite", "caves"), ValueError),
+        (("lite", "rooms", "paper"), NotImplementedError),
+    ],
+)
 def test_other_rows_are_refused(fields, error):
     with pytest.raises(error):
         _ = RunSpec("start", *fields).recipe

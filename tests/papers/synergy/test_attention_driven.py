@@ -26,16 +26,22 @@ def test_attention_driven_loss_is_the_weighted_sum() -> None:
         "joint_gradient": joint_gradient_loss(pred, target, valid, logits, max_depth=10.0),
         "semantic_focal": semantic_focal_loss(logits, labels),
     }
-    assert {name: term.item() for name, term in terms.items()} == pytest.approx({n: t.item() for n, t in expected.items()})
+    assert {name: term.item() for name, term in terms.items()} == pytest.approx(
+        {n: t.item() for n, t in expected.items()}
+    )
     assert total.item() == pytest.approx(sum(t.item() for t in expected.values()))
     assert total.requires_grad
     assert not any(term.requires_grad for term in terms.values())
     weights = {"depth_aware": 2.0, "semantic_focal": 0.5, "joint_gradient": 0.0}
     options = {"lambda_mode": "ratio", "gamma": 0.0, "alpha": 1.0}
-    total, terms = attention_driven_loss(pred, logits, target, valid, labels, max_depth=10.0, weights=weights, **options)
+    total, terms = attention_driven_loss(
+        pred, logits, target, valid, labels, max_depth=10.0, weights=weights, **options
+    )
     assert list(terms) == ["depth_aware", "semantic_focal"]
     ratio = depth_aware_loss(pred, target, valid, max_depth=10.0, mode="ratio")
-    assert total.item() == pytest.approx(2 * ratio.item() + 0.5 * F.cross_entropy(logits, labels, ignore_index=255).item())
+    assert total.item() == pytest.approx(
+        2 * ratio.item() + 0.5 * F.cross_entropy(logits, labels, ignore_index=255).item()
+    )
 
 
 def test_attention_driven_loss_needs_only_what_its_terms_need() -> None:

@@ -14,16 +14,19 @@ from depthlib.losses import berhu_loss
 from depthlib.papers.synergy.depth_aware import depth_attention, depth_aware_loss, learning_state
 
 
-@pytest.mark.parametrize(("pred", "target", "literal", "log1p", "ratio"), [  # the table of the spec
-    (2, 4, 0.500, 0.317, 0.500),
-    (8, 9, 0.054, 0.046, 0.111),
-    (1, 1, math.nan, 0, 0),
-    (0.9, 1.1, 2.105, 0.135, 0.182),
-    (0.5, 0.99, -67.97, 0.411, 0.495),
-    (1.01, 0.5, 70.66, 0.419, 0.505),
-    (0.01, 5, 3.86, 0.994, 0.998),
-    (0, 5, 1 - math.log(1e-3) / math.log(5), 1, 1),
-])
+@pytest.mark.parametrize(
+    ("pred", "target", "literal", "log1p", "ratio"),
+    [  # the table of the spec
+        (2, 4, 0.500, 0.317, 0.500),
+        (8, 9, 0.054, 0.046, 0.111),
+        (1, 1, math.nan, 0, 0),
+        (0.9, 1.1, 2.105, 0.135, 0.182),
+        (0.5, 0.99, -67.97, 0.411, 0.495),
+        (1.01, 0.5, 70.66, 0.419, 0.505),
+        (0.01, 5, 3.86, 0.994, 0.998),
+        (0, 5, 1 - math.log(1e-3) / math.log(5), 1, 1),
+    ],
+)
 def test_learning_state_where_the_literal_form_breaks(pred, target, literal, log1p, ratio) -> None:
     pred, target = torch.tensor(pred, dtype=torch.float64), torch.tensor(target, dtype=torch.float64)
     for mode, expected, tolerance in (("literal", literal, 5e-3), ("log1p", log1p, 6e-4), ("ratio", ratio, 6e-4)):
@@ -81,7 +84,8 @@ def test_gradient_does_not_pass_the_learning_state_unless_asked() -> None:
     weight = target / 10 + learning_state(pred, target)
     torch.testing.assert_close(slopes[True], weight * p.grad)
     assert not torch.allclose(slopes[True], slopes[False])
-    # c is detached, so it must not move while a difference is taken: the largest error belongs to a pixel that is fixed.
+    # c is detached, so it must not move while a difference is taken: the largest error belongs to a pixel that is
+    # fixed.
     fixed = torch.zeros_like(valid)
     fixed[0, 0, 4, 4] = True
     target[0, 0, 4, 4] = 50.0

@@ -20,7 +20,9 @@ def test_sobel_loss_counts_pixels_whose_neighbours_are_valid() -> None:
     total, count = 0.0, 0
     for p, t, v in zip(pred[:, 0].numpy(), target[:, 0].numpy(), valid[:, 0].numpy(), strict=True):
         inside = ndimage.binary_erosion(v, np.ones((3, 3)), border_value=1)
-        slopes = [ndimage.sobel(p, axis=axis, mode="nearest") - ndimage.sobel(t, axis=axis, mode="nearest") for axis in (0, 1)]
+        slopes = [
+            ndimage.sobel(p, axis=axis, mode="nearest") - ndimage.sobel(t, axis=axis, mode="nearest") for axis in (0, 1)
+        ]
         total, count = total + np.abs(slopes)[:, inside].sum(), count + inside.sum()
     assert 0 < count < valid.sum()
     assert sobel_loss(pred, target, valid).item() == pytest.approx(total / count, rel=1e-12)
@@ -62,7 +64,10 @@ def test_semantic_gradient_by_hand_and_the_number_of_a_class() -> None:
 def test_edges_of_probabilities_do_not_depend_on_the_numbering_and_learn_nothing() -> None:
     pred, _, valid = random_maps()
     logits = random_logits()[0].requires_grad_()
-    values = [semantic_gradient_loss(pred, logits[:, order], valid, max_depth=10) for order in ([0, 1, 2, 3, 4], [3, 0, 4, 2, 1])]
+    values = [
+        semantic_gradient_loss(pred, logits[:, order], valid, max_depth=10)
+        for order in ([0, 1, 2, 3, 4], [3, 0, 4, 2, 1])
+    ]
     torch.testing.assert_close(*values)
     pred.requires_grad_()
     for mode in ("prob_edge", "argmax"):

@@ -40,7 +40,10 @@ def test_sharing_unit_without_weights_is_the_identity_and_a_cross_stitch_cuts() 
 
 
 def test_sharing_unit_is_a_cross_stitch_with_one_added_to_the_diagonal() -> None:
-    lsu, stitch = LateralSharing(3, per_channel=True).double(), LateralSharing(3, "cross_stitch", per_channel=True).double()
+    lsu, stitch = (
+        LateralSharing(3, per_channel=True).double(),
+        LateralSharing(3, "cross_stitch", per_channel=True).double(),
+    )
     for parameter in lsu.parameters():
         nn.init.normal_(parameter)
     stitch.load_state_dict({name: value + (name in ("phi_d", "gamma_s")) for name, value in lsu.state_dict().items()})

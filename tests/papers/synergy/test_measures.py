@@ -22,7 +22,9 @@ def test_class_scores_come_from_one_confusion_matrix():
             logits = model.outputs(frames[i]["image"][None], tasks=("semantics",), full_size=True).logits
             assert torch.equal(model.class_logits(frames[i]["image"][None]), logits)
             given = logits.argmax(1)[0]
-        for truth, guess in zip(scene_labels(frames[i]["semantics"], 4).flatten().tolist(), given.flatten().tolist(), strict=True):
+        for truth, guess in zip(
+            scene_labels(frames[i]["semantics"], 4).flatten().tolist(), given.flatten().tolist(), strict=True
+        ):
             counts[i, truth, guess] += 1
 
     def scores(m):
@@ -37,14 +39,14 @@ def test_class_scores_come_from_one_confusion_matrix():
     np.testing.assert_allclose(found.metrics["iou_error"], 1 - np.array(found.metrics["mean_iou"]))
     pooled = pooled_scores(found.metrics)
     np.testing.assert_allclose([pooled[name] for name in names], scores(counts.sum(0)), rtol=1e-12)
-    assert abs(pooled["mean_iou"] - np.mean(found.metrics["mean_iou"])) > 1e-4        # pooling is not averaging
+    assert abs(pooled["mean_iou"] - np.mean(found.metrics["mean_iou"])) > 1e-4  # pooling is not averaging
 
 
 def test_errors_by_range_by_hand():
     truth = torch.tensor([[[0.0, 1.0, 3.0, 3.5, 9.0]]])
     pred = torch.tensor([[[5.0, 1.5, 2.0, 4.0, 6.0]]])
     found = DepthRanges([0.0, 2.0, 4.0, 10.0], far=5.0).measures(pred, truth)
-    assert [found[f"share_{i}"] for i in range(3)] == [0.25, 0.5, 0.25]         # the first pixel has no truth
+    assert [found[f"share_{i}"] for i in range(3)] == [0.25, 0.5, 0.25]  # the first pixel has no truth
     assert [found[f"error_{i}"] for i in range(3)] == [0.125, 0.375, 0.75]
     assert [found[f"bias_{i}"] for i in range(3)] == [0.125, -0.125, -0.75]
     assert found["bias_far"] == -0.75 == -found["shortfall_far"]
@@ -52,7 +54,7 @@ def test_errors_by_range_by_hand():
 
 def test_ranges_of_a_network_end_at_the_last_edge():
     frames, ranges = Frames(), DepthRanges([0.0, 4.0, 8.0], far=5.0)
-    model = FixedMap(torch.full((1, 32, 64), 20.0))         # 20 m count as 8
+    model = FixedMap(torch.full((1, 32, 64), 20.0))  # 20 m count as 8
     found = measure(model, frames, {"ranges": ranges})["ranges"]
     truth = frames[1]["depth"].double()
     assert found.metrics["bias_1"][1] == pytest.approx(((8 - truth) * ((truth >= 4) & (truth < 8))).mean().item())
@@ -69,4 +71,6 @@ def test_correlations_of_attention():
     looks = model.attention_maps(frames[2]["image"][None])["depth"].numpy().ravel()
     others = np.mean([frames[i]["depth"].numpy() for i in (0, 1, 3)], axis=0).ravel()
     assert found.metrics["depth_elsewhere"][2] == pytest.approx(np.corrcoef(looks, others)[0, 1], abs=1e-5)
-    assert found.metrics["nearness"][2] == pytest.approx(-np.corrcoef(looks, frames[2]["depth"].numpy().ravel())[0, 1], abs=1e-5)
+    assert found.metrics["nearness"][2] == pytest.approx(
+        -np.corrcoef(looks, frames[2]["depth"].numpy().ravel())[0, 1], abs=1e-5
+    )

@@ -14,18 +14,21 @@ from depthlib.models.fcrn import FCRN
 from depthlib.papers.synergy.network import SynergyNet
 
 
-@pytest.mark.parametrize(("options", "count"), [
-    ({}, 62_715_536),
-    ({"up": "projection"}, 103_806_096),
-    ({**DEPTH_ONLY, "skips": False}, 43_017_728),  # FCRN with up-convolutions: 43.02 M
-    ({**DEPTH_ONLY, "skips": False, "up": "projection"}, 63_563_008),
-    (DEPTH_ONLY, 43_017_728 + 9 * 64 * (1024 + 512 + 256 + 128 + 64)),
-    ({"sharing": "none"}, 62_715_536 - 3 * 4),
-    ({"sharing": "cross_stitch"}, 62_715_536),
-    ({"per_channel": True}, 62_715_536 + 4 * (512 + 256 + 128 - 3)),
-    ({"classes": 40}, 62_715_536 + 36 * (9 * 64 + 1)),
-    ({"depth": False, "sharing": "none"}, 43_017_728 + 1_142_784 - 9 * 64 + 4 * (9 * 64 + 1)),
-])
+@pytest.mark.parametrize(
+    ("options", "count"),
+    [
+        ({}, 62_715_536),
+        ({"up": "projection"}, 103_806_096),
+        ({**DEPTH_ONLY, "skips": False}, 43_017_728),  # FCRN with up-convolutions: 43.02 M
+        ({**DEPTH_ONLY, "skips": False, "up": "projection"}, 63_563_008),
+        (DEPTH_ONLY, 43_017_728 + 9 * 64 * (1024 + 512 + 256 + 128 + 64)),
+        ({"sharing": "none"}, 62_715_536 - 3 * 4),
+        ({"sharing": "cross_stitch"}, 62_715_536),
+        ({"per_channel": True}, 62_715_536 + 4 * (512 + 256 + 128 - 3)),
+        ({"classes": 40}, 62_715_536 + 36 * (9 * 64 + 1)),
+        ({"depth": False, "sharing": "none"}, 43_017_728 + 1_142_784 - 9 * 64 + 4 * (9 * 64 + 1)),
+    ],
+)
 def test_parameter_counts(options: dict, count: int) -> None:
     with torch.device("meta"):
         assert sum(parameter.numel() for parameter in SynergyNet(**options).parameters()) == count
@@ -144,16 +147,19 @@ def test_pretrained_trunk_is_the_resnet_of_torchvision(monkeypatch: pytest.Monke
         torch.testing.assert_close(ours.levels(picture(1), ())[0].flatten(1), theirs(normalised))
 
 
-@pytest.mark.parametrize(("options", "message"), [
-    ({"width": 0.01}, "at least 1/64"),
-    ({"pretrained": True, "width": 0.5}, "width: found 0.5, expected 1 for pretrained weights"),
-    ({"classes": 1}, "found 1, expected 0 .* or at least 2"),
-    ({"sharing": "sluice"}, "found 'sluice', expected one of lsu, cross_stitch, none"),
-    ({"up": "deconv"}, "found 'deconv', expected one of conv, projection"),
-    ({"classes": 0}, "sharing: found 'lsu' with one branch, expected 'none'"),
-    ({"depth": False}, "with one branch"),
-    ({"depth": False, "classes": 0, "sharing": "none"}, "expected at least one branch"),
-])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"width": 0.01}, "at least 1/64"),
+        ({"pretrained": True, "width": 0.5}, "width: found 0.5, expected 1 for pretrained weights"),
+        ({"classes": 1}, "found 1, expected 0 .* or at least 2"),
+        ({"sharing": "sluice"}, "found 'sluice', expected one of lsu, cross_stitch, none"),
+        ({"up": "deconv"}, "found 'deconv', expected one of conv, projection"),
+        ({"classes": 0}, "sharing: found 'lsu' with one branch, expected 'none'"),
+        ({"depth": False}, "with one branch"),
+        ({"depth": False, "classes": 0, "sharing": "none"}, "expected at least one branch"),
+    ],
+)
 def test_network_refuses(options: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         small(**options)
@@ -177,7 +183,7 @@ def test_what_a_network_adopts():
     assert (later.branches["depth"].head.conv.weight == 7).all()
     assert all(torch.equal(drawn[name], value) for name, value in state(later.branches["semantics"]).items())
     streets = small(classes=8, depth=False, sharing="none")
-    later.load_from(streets)                    # another number of classes: the branch stays, the trunk comes
+    later.load_from(streets)  # another number of classes: the branch stays, the trunk comes
     assert all(torch.equal(drawn[name], value) for name, value in state(later.branches["semantics"]).items())
     shared, stitched = small(), small(sharing="cross_stitch")
     nn.init.constant_(shared.sharing[1].phi_s, 0.7)

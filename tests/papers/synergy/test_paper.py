@@ -40,17 +40,166 @@ TABLE2 = {  # ≤ 4 m, ≤ 6 m, ≤ 8 m, all
     "delta3": [0.995, 0.996, 0.996, 0.996],
 }
 ROWS3 = [
-    "Karsch", "Ladicky", "Liu 2014a", "Zhuo", "Li 2015", "Liu 2014b", "Eigen", "Roy", "Eigen and Fergus", "Laina", "Xu", "Li 2017", "Wang",
-    "Mousavian", "Jafari", "Laina+sem.", "Proposed-4c", "Proposed-40c",
+    "Karsch",
+    "Ladicky",
+    "Liu 2014a",
+    "Zhuo",
+    "Li 2015",
+    "Liu 2014b",
+    "Eigen",
+    "Roy",
+    "Eigen and Fergus",
+    "Laina",
+    "Xu",
+    "Li 2017",
+    "Wang",
+    "Mousavian",
+    "Jafari",
+    "Laina+sem.",
+    "Proposed-4c",
+    "Proposed-40c",
 ]
 TABLE3 = {
-    "abs_rel": [0.349, NAN, 0.335, 0.305, 0.232, 0.230, 0.215, 0.187, 0.158, 0.127, 0.121, 0.143, 0.220, 0.200, 0.157, 0.122, 0.100, 0.098],
-    "log10": [0.131, NAN, 0.127, 0.122, 0.094, 0.095, NAN, 0.078, NAN, 0.055, 0.052, 0.063, 0.094, NAN, 0.068, 0.052, 0.040, 0.040],
-    "rmse": [1.214, NAN, 1.06, 1.04, 0.821, 0.824, 0.907, 0.744, 0.641, 0.573, 0.586, 0.635, 0.745, 0.816, 0.673, 0.525, 0.333, 0.329],
-    "rmse_log": [NAN, NAN, NAN, NAN, NAN, NAN, 0.285, NAN, 0.214, 0.195, NAN, NAN, 0.262, 0.314, 0.216, 0.184, 0.127, 0.125],
-    "delta1": [0.447, 0.542, NAN, 0.525, 0.621, 0.614, 0.611, NAN, 0.769, 0.811, 0.811, 0.788, 0.605, 0.568, 0.762, 0.813, 0.915, 0.917],
-    "delta2": [0.745, 0.829, NAN, 0.838, 0.886, 0.883, 0.887, NAN, 0.950, 0.953, 0.954, 0.958, 0.890, 0.856, 0.948, 0.958, 0.983, 0.983],
-    "delta3": [0.897, 0.941, NAN, 0.962, 0.968, 0.975, 0.971, NAN, 0.988, 0.988, 0.987, 0.991, 0.970, 0.956, 0.988, 0.989, 0.996, 0.996],
+    "abs_rel": [
+        0.349,
+        NAN,
+        0.335,
+        0.305,
+        0.232,
+        0.230,
+        0.215,
+        0.187,
+        0.158,
+        0.127,
+        0.121,
+        0.143,
+        0.220,
+        0.200,
+        0.157,
+        0.122,
+        0.100,
+        0.098,
+    ],
+    "log10": [
+        0.131,
+        NAN,
+        0.127,
+        0.122,
+        0.094,
+        0.095,
+        NAN,
+        0.078,
+        NAN,
+        0.055,
+        0.052,
+        0.063,
+        0.094,
+        NAN,
+        0.068,
+        0.052,
+        0.040,
+        0.040,
+    ],
+    "rmse": [
+        1.214,
+        NAN,
+        1.06,
+        1.04,
+        0.821,
+        0.824,
+        0.907,
+        0.744,
+        0.641,
+        0.573,
+        0.586,
+        0.635,
+        0.745,
+        0.816,
+        0.673,
+        0.525,
+        0.333,
+        0.329,
+    ],
+    "rmse_log": [
+        NAN,
+        NAN,
+        NAN,
+        NAN,
+        NAN,
+        NAN,
+        0.285,
+        NAN,
+        0.214,
+        0.195,
+        NAN,
+        NAN,
+        0.262,
+        0.314,
+        0.216,
+        0.184,
+        0.127,
+        0.125,
+    ],
+    "delta1": [
+        0.447,
+        0.542,
+        NAN,
+        0.525,
+        0.621,
+        0.614,
+        0.611,
+        NAN,
+        0.769,
+        0.811,
+        0.811,
+        0.788,
+        0.605,
+        0.568,
+        0.762,
+        0.813,
+        0.915,
+        0.917,
+    ],
+    "delta2": [
+        0.745,
+        0.829,
+        NAN,
+        0.838,
+        0.886,
+        0.883,
+        0.887,
+        NAN,
+        0.950,
+        0.953,
+        0.954,
+        0.958,
+        0.890,
+        0.856,
+        0.948,
+        0.958,
+        0.983,
+        0.983,
+    ],
+    "delta3": [
+        0.897,
+        0.941,
+        NAN,
+        0.962,
+        0.968,
+        0.975,
+        0.971,
+        NAN,
+        0.988,
+        0.988,
+        0.987,
+        0.991,
+        0.970,
+        0.956,
+        0.988,
+        0.989,
+        0.996,
+        0.996,
+    ],
 }
 ROWS4 = ["FCN", "Eigen and Fergus", "Mousavian", "RefineNet", "3DGNN", "Baseline", "Without depth", "Proposed"]
 TABLE4 = {  # in per cent, as printed
@@ -61,10 +210,14 @@ TABLE4 = {  # in per cent, as printed
 LOWER = ("abs_rel", "log10", "rmse", "rmse_log")
 
 
-@pytest.mark.parametrize(("key", "rows", "data", "typed"), [
-    ("table1", ROWS1, "nyu", TABLE1), ("table3", ROWS3, "nyu", TABLE3),
-    ("table4", ROWS4, "nyu40", {metric: [v / 100 for v in values] for metric, values in TABLE4.items()}),
-])
+@pytest.mark.parametrize(
+    ("key", "rows", "data", "typed"),
+    [
+        ("table1", ROWS1, "nyu", TABLE1),
+        ("table3", ROWS3, "nyu", TABLE3),
+        ("table4", ROWS4, "nyu40", {metric: [v / 100 for v in values] for metric, values in TABLE4.items()}),
+    ],
+)
 def test_tables_twice(key, rows, data, typed):
     frame = PAPER.table(key).to_frame()
     assert list(frame.index) == rows and list(frame.columns) == [(data, metric) for metric in typed]
@@ -95,7 +248,9 @@ def test_claims_agree_with_the_tables_they_come_from():
     seen = 0
     for claim in PAPER.claims:
         for rival, test, metric in claim.comparisons():
-            metric = {"pixel_error": "pixel_accuracy", "class_error": "class_accuracy", "iou_error": "mean_iou"}.get(metric, metric)
+            metric = {"pixel_error": "pixel_accuracy", "class_error": "class_accuracy", "iou_error": "mean_iou"}.get(
+                metric, metric
+            )
             sign = 1 if metric in LOWER else -1
             for table in PAPER.tables:
                 ours, theirs = (table.number(variant, test, metric) for variant in (claim.better, rival))
@@ -125,10 +280,12 @@ def test_every_claim_can_be_run_or_says_why_not():
 @pytest.mark.slow
 def test_a_claim_cannot_be_changed_unnoticed():
     content = yaml.safe_load(CLAIMS.read_text(encoding="utf-8"))
-    assert content["lock"] == "3f95ae663670"        # a second place to change on purpose
+    assert content["lock"] == "3f95ae663670"  # a second place to change on purpose
     for change in (
-        lambda c: c["claims"]["da-helps"].update(better="suc", than=["suc-da"]), lambda c: c["rule"].update(margin=0.05),
-        lambda c: c["claims"]["da-helps-far"].update(metrics=["rmse"]), lambda c: c["stand_ins"].update(sun="rooms"),
+        lambda c: c["claims"]["da-helps"].update(better="suc", than=["suc-da"]),
+        lambda c: c["rule"].update(margin=0.05),
+        lambda c: c["claims"]["da-helps-far"].update(metrics=["rmse"]),
+        lambda c: c["stand_ins"].update(sun="rooms"),
     ):
         changed = yaml.safe_load(yaml.safe_dump(content))
         change(changed)

@@ -70,14 +70,17 @@ def test_inverse_frequency_lifts_the_tail() -> None:
         label_counts(labels, 2)
 
 
-@pytest.mark.parametrize(("change", "error", "message"), [
-    (lambda x, y: (x, y, {"gamma": 0.5}), ValueError, "gamma: found 0.5, expected 0 or at least 1"),
-    (lambda x, y: (x, y, {"alpha": [1.0, 2.0]}), ValueError, r"found shape \[2\], expected a number or \[5\]"),
-    (lambda x, y: (x[:, :4], y, {}), ValueError, "found 4, expected 0 to 3, or 255"),
-    (lambda x, y: (x, torch.full_like(y, 255), {}), ValueError, "no labelled pixel"),
-    (lambda x, y: (x, y[:, None], {}), ValueError, r"found shapes \[2, 5, 9, 10\] and \[2, 1, 9, 10\]"),
-    (lambda x, y: (x, y.double(), {}), TypeError, "expected floating-point and integer"),
-])
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        (lambda x, y: (x, y, {"gamma": 0.5}), ValueError, "gamma: found 0.5, expected 0 or at least 1"),
+        (lambda x, y: (x, y, {"alpha": [1.0, 2.0]}), ValueError, r"found shape \[2\], expected a number or \[5\]"),
+        (lambda x, y: (x[:, :4], y, {}), ValueError, "found 4, expected 0 to 3, or 255"),
+        (lambda x, y: (x, torch.full_like(y, 255), {}), ValueError, "no labelled pixel"),
+        (lambda x, y: (x, y[:, None], {}), ValueError, r"found shapes \[2, 5, 9, 10\] and \[2, 1, 9, 10\]"),
+        (lambda x, y: (x, y.double(), {}), TypeError, "expected floating-point and integer"),
+    ],
+)
 def test_focal_loss_refuses(change, error: type[Exception], message: str) -> None:
     logits, labels, options = change(*random_logits())
     with pytest.raises(error, match=message):

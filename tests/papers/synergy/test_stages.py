@@ -49,7 +49,7 @@ def test_the_schedule_is_the_paper_s() -> None:
     assert [stage.rates for stage in STAGES] == [
         {"backbone": 1e-3, "depth": 1e-3},
         {"backbone": 1e-5, "semantics": 1e-3, "sharing": 1e-3},
-        {"backbone": 1e-4, "depth": 1e-3, "semantics": 1e-3, "sharing": 1e-3},      # 1e-3 for the paper's 1e-2 (LD-11)
+        {"backbone": 1e-4, "depth": 1e-3, "semantics": 1e-3, "sharing": 1e-3},  # 1e-3 for the paper's 1e-2 (LD-11)
     ]
     assert [stage.bypass for stage in STAGES] == [True, False, False]
     model = small()

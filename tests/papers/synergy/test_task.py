@@ -37,7 +37,9 @@ def test_a_stage_that_was_killed_ends_in_the_same_bits(tmp_path):
     run(saved, stop=3)
     resumed, again = run(saved)
     assert again.values == curve.values
-    assert all(torch.equal(a, b) for a, b in zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True))
+    assert all(
+        torch.equal(a, b) for a, b in zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True)
+    )
 
 
 @pytest.mark.slow
@@ -51,11 +53,15 @@ def test_the_loss_of_a_stage_is_the_sum_of_its_terms():
     model = small(classes=4, activation="sigmoid").eval()
     batch = torch.utils.data.default_collate([Frames()[0], Frames()[1]])
     out = model.outputs(batch["image"])
-    target, valid, labels = labels_at(out.depth.shape[-2:], batch["depth"], batch["valid"], scene_labels(batch["semantics"], 4))
+    target, valid, labels = labels_at(
+        out.depth.shape[-2:], batch["depth"], batch["valid"], scene_labels(batch["semantics"], 4)
+    )
     terms = {
-        "berhu": berhu_loss(out.depth, target, valid), "depth_aware": depth_aware_loss(out.depth, target, valid, max_depth=10.0),
+        "berhu": berhu_loss(out.depth, target, valid),
+        "depth_aware": depth_aware_loss(out.depth, target, valid, max_depth=10.0),
         "joint_gradient": joint_gradient_loss(out.depth, target, valid, out.logits, max_depth=10.0),
-        "semantic_focal": semantic_focal_loss(out.logits, labels), "cross_entropy": nn.functional.cross_entropy(out.logits, labels),
+        "semantic_focal": semantic_focal_loss(out.logits, labels),
+        "cross_entropy": nn.functional.cross_entropy(out.logits, labels),
     }
     weights = {"berhu": 0.5, "depth_aware": 2.0, "joint_gradient": 0.25, "semantic_focal": 3.0, "cross_entropy": 0.125}
     task = StagedTask({"name": "all", "rates": {}}, weights, max_depth=10.0, classes=4)
@@ -72,5 +78,5 @@ def test_a_task_refuses():
     with pytest.raises(ValueError, match="classes: found 0, .*semantic_focal needs"):
         StagedTask(SECOND, {"semantic_focal": 1.0}, max_depth=10.0)
     task = StagedTask(SECOND, {"depth_aware": 1.0, "joint_gradient": 1.0}, max_depth=10.0, gradient_mode="none")
-    assert task.tasks == ("depth",)         # no classes, so no semantic branch is asked for
+    assert task.tasks == ("depth",)  # no classes, so no semantic branch is asked for
     assert StagedTask(SECOND, {"joint_gradient": 1.0}, max_depth=10.0, classes=4).tasks == ("depth", "semantics")
