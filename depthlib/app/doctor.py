@@ -116,7 +116,7 @@ def _version(package: str) -> str | None:
 
 
 def _packages() -> Iterator[Finding]:
-    """Versions of the key packages, and every requirement of the project that is absent or too old."""
+    """Versions of the key packages, and every requirement that is absent or too old; apart those of the course."""
     from packaging.requirements import Requirement
 
     yield Finding("packages", ", ".join(f"{name} {_version(name) or 'absent'}" for name in KEY_PACKAGES))
@@ -124,16 +124,22 @@ def _packages() -> Iterator[Finding]:
         yield Finding("depthlib", "not installed", False, "install the project: `uv sync`, or `pip install -e .`")
         return
     yield Finding("depthlib", own)
+    left_out = []
     for text in metadata.requires("depthlib") or []:
         requirement = Requirement(text)
-        if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
+        if requirement.marker is not None and not requirement.marker.evaluate({"extra": "course"}):
             continue
         found = _version(requirement.name)
-        if found is None or not requirement.specifier.contains(found, prereleases=True):
+        if found is None and requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
+            left_out.append(requirement.name)
+        elif found is None or not requirement.specifier.contains(found, prereleases=True):
             needed = f"{requirement.name}{requirement.specifier}"
             yield Finding(
                 requirement.name, found or "absent", False, f"needs {needed}: `uv sync`, or `pip install '{needed}'`"
             )
+    if left_out:
+        advice = "lessons and batch need them: `uv sync`, or `pip install 'depthlib[course]'`"
+        yield Finding("course", f"absent: {', '.join(left_out)}", advice=advice)
 
 
 def _torchvision() -> Iterator[Finding]:

@@ -63,12 +63,14 @@ def test_absent_and_old_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     real = importlib.metadata.version
 
     def version(package: str) -> str:
-        if package == "papermill":
+        if package in ("papermill", "pillow"):
             raise importlib.metadata.PackageNotFoundError(package)
         return "0.1" if package == "torchmetrics" else real(package)
 
     monkeypatch.setattr(importlib.metadata, "version", version)
-    assert found("papermill").value == "absent" and "papermill>=" in found("papermill").advice
+    assert found("pillow").value == "absent" and "pillow>=" in found("pillow").advice and not found("pillow").ok
+    assert found("course").value == "absent: papermill" and found("course").ok
+    assert "depthlib[course]" in found("course").advice
     assert found("torchmetrics").value == "0.1" and not found("torchmetrics").ok
 
 

@@ -158,7 +158,7 @@ def test_the_loss_of_a_paper_trains_its_runs_alone(edited):
     found = edited("papers/dacnn/loss.py", with_code)
     assert {"dacnn-teacher-streets", "dacnn-full-streets", "dacnn-no-distill-streets"} <= found["train"]
     assert {name for name in found["train"] if not name.startswith("dacnn-")} == {"comparison-dacnn-streets"}
-    assert "dacnn-mean-streets" not in found["train"] and found["score"] == set()
+    assert "dacnn-floor-map-streets" not in found["train"] and found["score"] == set()
 
 
 def test_a_network_trains_the_runs_that_have_it(edited):
