@@ -7,14 +7,13 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from nbformat.v4 import new_notebook
+from nbval_command import nbval_command
 from notebook_cells import cell, outputs
 
-from depthlib.base import paths
 from depthlib.course.notebooks import execute, strip
 from depthlib.course.notebooks.cells import read_notebook, write_notebook
 
@@ -23,30 +22,8 @@ def run_again(folder: Path, **environment: str) -> tuple[str, dict[tuple[str, st
     """Executes the results in `folder`/out as the repository's tests do: the log, and (notebook, cell) -> PASSED or
     FAILED.
     """
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-c",
-        str(paths.REPOSITORY / "pyproject.toml"),
-        "-o",
-        "addopts=",
-        "-p",
-        "nbval_tolerance",
-        "-p",
-        "no:cacheprovider",
-        "--nbval",
-        "--nbval-current-env",
-        "--nbval-cell-timeout",
-        "60",
-        "--color",
-        "no",
-        "--continue-on-collection-errors",
-        "--notebook-sources",
-        str(folder),
-        "-rA",
-        str(folder / "out"),
-    ]
+    options = ("--color", "no", "--continue-on-collection-errors", "--notebook-sources", folder, "-rA")
+    command = nbval_command(*options, folder / "out", seconds=60)
     run = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=os.environ | environment, check=False)
     ids = {path.stem: [item.id for item in read_notebook(path).cells] for path in folder.glob("*.ipynb")}
     found = re.findall(r"^(PASSED|FAILED) \S*?(\w+)\.ipynb::Cell (\d+)", run.stdout, flags=re.MULTILINE)

@@ -9,10 +9,10 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from nbval_command import nbval_command
 from rich.console import Console
 from typer.testing import CliRunner
 
@@ -65,27 +65,7 @@ def test_notebook_is_complete_with_figures_tables_and_runs(place, lesson):
 
 def nbval(notebook, runs):
     """Every cell again, numbers within the tolerance that its tags state; none of the runs is trained."""
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-c",
-        str(paths.REPOSITORY / "pyproject.toml"),
-        "-o",
-        "addopts=",
-        "-p",
-        "nbval_tolerance",
-        "-p",
-        "no:cacheprovider",
-        "-q",
-        "--nbval",
-        "--nbval-current-env",
-        "--nbval-cell-timeout",
-        "600",
-        "--notebook-runs",
-        str(runs),
-        str(notebook),
-    ]
+    command = nbval_command("-q", "--notebook-runs", runs, notebook, seconds=600)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST")}
     return subprocess.run(command, capture_output=True, text=True, cwd=paths.REPOSITORY, env=environment)
 

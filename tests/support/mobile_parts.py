@@ -17,6 +17,17 @@ SMALL = {
     "diw_hourglass": {"width": 1 / 8},
     "midas": {"width": 1 / 16},
 }
+DECODER_C = {
+    "skips": 4,
+    "expansion": 2,
+    "middle": "output",
+    "kernel": 3,
+    "shortcut": False,
+    "fuse": "add",
+    "blocks": 2,
+    "keep_head": True,
+    "full": True,
+}
 LINEAR = {"nnconv5": {"output": "linear"}, "fastdepth": {"output": "linear"}}
 
 

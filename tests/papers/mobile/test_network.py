@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from mobile_parts import DECODER_C as C
 from mobile_parts import picture, small
 from sizes import parameters
 from torch._subclasses.fake_tensor import FakeTensorMode
@@ -14,17 +15,6 @@ from depthlib.papers.mobile.fbnet import FBNetBlock
 from depthlib.papers.mobile.network import MobileDepth
 
 B = {"skips": 4, "expansion": 4, "kernel": 3, "shortcut": False}
-C = {
-    "skips": 4,
-    "expansion": 2,
-    "middle": "output",
-    "kernel": 3,
-    "shortcut": False,
-    "fuse": "add",
-    "blocks": 2,
-    "keep_head": True,
-    "full": True,
-}
 
 
 @pytest.mark.slow

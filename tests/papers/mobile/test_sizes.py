@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from mobile_parts import DECODER_C
 
 from depthlib.papers.mobile.sizes import counted, fit_of, size_table
 from depthlib.report.claims import load_paper
@@ -32,18 +33,7 @@ def test_which_sizes_cannot_be_met():
 
 
 def test_what_the_remarks_on_sizes_say():
-    decoder_c = {
-        "skips": 4,
-        "expansion": 2,
-        "middle": "output",
-        "kernel": 3,
-        "shortcut": False,
-        "fuse": "add",
-        "blocks": 2,
-        "keep_head": True,
-        "full": True,
-    }
-    assert fit_of(counted("mobile", encoder="ghostnet", **decoder_c) / 1e6, 4.3) == "rounded"
+    assert fit_of(counted("mobile", encoder="ghostnet", **DECODER_C) / 1e6, 4.3) == "rounded"
     assert fit_of(counted("mobile", encoder="efficientnet_es", shortcut=False) / 1e6, 4.7) == "rounded"
     assert fit_of(3.96, 3.9) == "cut" and fit_of(3.94, 3.9) == "rounded" and fit_of(4.01, 3.9) == "no"
 
