@@ -42,25 +42,30 @@ def correlation(left: Tensor, right: Tensor, max_displacement: int = MAX_DISPLAC
 class CorrelationBlock(nn.Module):
     """O_C of DACNN Sec. 3.2: the matching volume and the left features, each through a 3x3 convolution and batch norm.
 
-    (left, right), each [B,C,H,W] -> [B,C,H,W], a quarter of the channels from the matching volume; ReLU after both are
-    concatenated. The split and the ReLU are not in the paper.
+    (features of the left view [B,C,H,W], the maps to match) -> [B,C,H,W], a quarter of the channels from the matching
+    volume; ReLU after both are concatenated. The split and the ReLU are not in the paper. The maps to match are the
+    features of both views, or with `fine` maps of twice the size, whose volume the convolution halves.
 
     Args:
         channels: C, at least 2.
         max_displacement: see `correlation`.
+        fine: channels of the finer maps; they first pass a 3x3 convolution, since the layers of a trunk so near to the
+            image describe no correspondence yet.
     """
 
-    def __init__(self, channels: int, max_displacement: int = MAX_DISPLACEMENT) -> None:
+    def __init__(self, channels: int, max_displacement: int = MAX_DISPLACEMENT, *, fine: int | None = None) -> None:
         super().__init__()
         matching = max(1, channels // 4)
+        self.describe = nn.Identity() if fine is None else nn.Conv2d(fine, 2 * fine, 3, padding=1, bias=False)
         self.matching = nn.Sequential(
-            nn.Conv2d(max_displacement + 1, matching, 3, padding=1, bias=False), nn.BatchNorm2d(matching)
+            nn.Conv2d(max_displacement + 1, matching, 3, 1 if fine is None else 2, padding=1, bias=False),
+            nn.BatchNorm2d(matching),
         )
         self.left = nn.Sequential(
             nn.Conv2d(channels, channels - matching, 3, padding=1, bias=False), nn.BatchNorm2d(channels - matching)
         )
         self.max_displacement = max_displacement
 
-    def forward(self, left: Tensor, right: Tensor) -> Tensor:
-        volume = correlation(left, right, self.max_displacement)
-        return torch.cat([self.matching(volume), self.left(left)], dim=1).relu()
+    def forward(self, features: Tensor, left: Tensor, right: Tensor) -> Tensor:
+        volume = correlation(self.describe(left), self.describe(right), self.max_displacement)
+        return torch.cat([self.matching(volume), self.left(features)], dim=1).relu()

@@ -63,4 +63,14 @@ def test_correlation_block_is_its_formula() -> None:
     features = F.conv2d(left, module.left[0].weight, padding=1)
     expected = torch.cat([norm_relu(volume, module.matching[1]), norm_relu(features, module.left[1])], 1)
     assert (volume.shape[1], features.shape[1]) == (2, 6)
-    torch.testing.assert_close(module(left, right), expected)
+    torch.testing.assert_close(module(left, left, right), expected)
+
+
+def test_finer_maps_are_matched_at_their_own_size_and_give_features_of_the_coarse_one() -> None:
+    module = randomise(CorrelationBlock(8, 5, fine=3)).double().eval()
+    features, (left, right) = torch.randn(2, 8, 6, 9, dtype=torch.float64), torch.randn(2, 2, 3, 12, 18).double()
+    described = [F.conv2d(x, module.describe.weight, padding=1) for x in (left, right)]
+    volume = F.conv2d(correlation(*described, 5), module.matching[0].weight, stride=2, padding=1)
+    own = F.conv2d(features, module.left[0].weight, padding=1)
+    expected = torch.cat([norm_relu(volume, module.matching[1]), norm_relu(own, module.left[1])], 1)
+    torch.testing.assert_close(module(features, left, right), expected)

@@ -28,6 +28,7 @@ class ANU(UNetPlusPlus):
         awca, psnl: whether to use each module.
         awca_nodes: names "ij" of the nodes that AWCA follows, see `UNetPlusPlus`.
         awca_prelu: PReLU in AWCA, see `AWCA`.
+        awca_reduction, psnl_reduction: t and r, 16 and 8 in the paper; narrow networks need smaller ones.
         psnl_stride: see `PSNL`; 4 is an approximation for large images.
         options: width, max_depth, min_depth, activation, norm of `UNetPlusPlus`.
 
@@ -41,6 +42,8 @@ class ANU(UNetPlusPlus):
         psnl: bool = True,
         awca_nodes: Sequence[str] = AWCA_NODES,
         awca_prelu: bool = False,
+        awca_reduction: int = 16,
+        psnl_reduction: int = 8,
         psnl_stride: int = 1,
         **options: Any,
     ) -> None:
@@ -52,8 +55,10 @@ class ANU(UNetPlusPlus):
             )
         self.awca = nn.ModuleDict()
         if awca:
-            self.awca.update({name: AWCA(self.widths[int(name[0])], prelu=awca_prelu) for name in awca_nodes})
-        self.psnl = PSNL(self.widths[0], stride=psnl_stride) if psnl else nn.Identity()
+            self.awca.update(
+                {name: AWCA(self.widths[int(name[0])], awca_reduction, prelu=awca_prelu) for name in awca_nodes}
+            )
+        self.psnl = PSNL(self.widths[0], psnl_reduction, stride=psnl_stride) if psnl else nn.Identity()
 
     def _recalibrate(self, name: str, x: Tensor) -> Tensor:
         return self.awca[name](x) if name in self.awca else x

@@ -44,8 +44,9 @@ def scaled(channels: int, width: float) -> int:
 class Encoder(nn.Module):
     """A trunk dilated to stride 8, then ASPP: image [B,3,H,W] -> `Features`. DACNN Sec. 3.1, errata D10 and D15.
 
-    Stride 8 follows from "24 pixels, which corresponds to 192 pixels in the input image". The image is normalised with
-    the mean and deviation of the trunk's weights.
+    Stride 8 follows from "24 pixels, which corresponds to 192 pixels in the input image". A trunk of stride 16 costs
+    half as much; the output of the ASPP is then enlarged to 1/8. The image is normalised with the mean and deviation of
+    the trunk's weights.
 
     Args:
         backbone: one of `BACKBONES`; the paper has ResNeSt-50.
@@ -53,36 +54,44 @@ class Encoder(nn.Module):
         rates: of the ASPP.
         pretrained: load ImageNet weights: of ResNeSt from timm (downloads them unless they are cached), of
             efficientnet_lite0 from a package.
+        output_stride: 8 or 16, of the trunk.
 
-    Raises ValueError for another backbone or if ResNeSt is pretrained and width is not 1; in forward for sides that are
-    not multiples of 8 and, in training, for a batch of one. Raises WeightsError as `EfficientNetLite0`.
+    Raises ValueError for another backbone or stride or if ResNeSt is pretrained and width is not 1; in forward for
+    sides that are not multiples of the stride and, in training, for a batch of one. Raises WeightsError as
+    `EfficientNetLite0`.
     """
 
-    def __init__(self, backbone: str, width: float, rates: Sequence[int], pretrained: bool) -> None:
+    def __init__(
+        self, backbone: str, width: float, rates: Sequence[int], pretrained: bool, output_stride: int = 8
+    ) -> None:
         super().__init__()
         if backbone not in BACKBONES:
             raise ValueError(f"backbone: found {backbone!r}, expected one of {', '.join(BACKBONES)}")
         if width <= 0:
             raise ValueError(f"width: found {width}, expected a positive factor")
+        if output_stride not in (8, 16):
+            raise ValueError(f"output_stride: found {output_stride}, expected 8 or 16")
         if backbone == "efficientnet_lite0":
-            lite = EfficientNetLite0(pretrained=pretrained, output_stride=8)
+            lite = EfficientNetLite0(pretrained=pretrained, output_stride=output_stride)
             self.normalise, self.trunk = lite.normalise, lite.trunk
         else:
-            self.normalise, self.trunk = Normalise(), _resnest(backbone, width, pretrained)
+            self.normalise, self.trunk = Normalise(), _resnest(backbone, width, pretrained, output_stride)
+        self.output_stride = output_stride
         self.half, self.quarter, *_, deep = self.trunk.feature_info.channels()
         self.top = scaled(256, width)
         self.aspp = ASPP(deep, self.top, rates)
 
     def forward(self, image: Tensor) -> Features:
-        check_image(image, multiple=8)
+        check_image(image, multiple=self.output_stride)
         if self.training and image.shape[0] == 1:
             raise ValueError("image: found batch size 1, expected 2 or more to train batch norm after global pooling")
         half, quarter, *_, deep = self.trunk(self.normalise(image))
-        return Features(self.aspp(deep), quarter, half)
+        top = self.aspp(deep)
+        return Features(top if self.output_stride == 8 else double(top), quarter, half)
 
 
-def _resnest(name: str, width: float, pretrained: bool) -> nn.Module:
-    """A normalised image -> maps at 1/2, 1/4 and, of the last stage, 1/8."""
+def _resnest(name: str, width: float, pretrained: bool, output_stride: int) -> nn.Module:
+    """A normalised image -> maps at 1/2, 1/4 and, of the last stage, 1/8 or 1/16."""
     if pretrained and width != 1:
         raise ValueError(f"width: found {width}, expected 1 with pretrained=True")
     return timm_model(
@@ -90,7 +99,7 @@ def _resnest(name: str, width: float, pretrained: bool) -> nn.Module:
         pretrained=pretrained,
         features_only=True,
         out_indices=(0, 1, 4),
-        output_stride=8,
+        output_stride=output_stride,
         channels=tuple(scaled(planes, width) for planes in (64, 128, 256, 512)),
         stem_width=scaled(32, width),
     )
@@ -108,15 +117,19 @@ class GuidanceBranch(nn.Module):
         in_channels, width: C, and the factor on the channels in between.
         guidance_channels: G.
         scale: s; None is G^(-1/2).
+        learned: whether s is a parameter, one for all scales, that starts there.
     """
 
-    def __init__(self, in_channels: int, width: float, guidance_channels: int, scale: float | None) -> None:
+    def __init__(
+        self, in_channels: int, width: float, guidance_channels: int, scale: float | None, learned: bool = False
+    ) -> None:
         super().__init__()
         widths = [scaled(channels, width) for channels in (128, 64, 64)]
         pairs = zip([in_channels, *widths], widths, strict=False)
         self.stages = nn.ModuleList(conv_norm_relu(before, after) for before, after in pairs)
         self.outputs = nn.ModuleList(nn.Conv2d(channels, guidance_channels, 3, padding=1) for channels in widths)
-        self.scale = guidance_channels**-0.5 if scale is None else float(scale)
+        start = guidance_channels**-0.5 if scale is None else float(scale)
+        self.scale = nn.Parameter(torch.tensor(start)) if learned else start
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         guidance = []
@@ -170,16 +183,20 @@ class _Body(nn.Module):
         dilations: Sequence[int] = DILATIONS,
         guidance_channels: int = 32,
         guidance_scale: float | None = None,
+        learned_scale: bool = False,
         depth_aware: bool = True,
         normalize: bool = False,
         max_depth: float = 80.0,
         min_depth: float = 1e-3,
         activation: str = "sigmoid",
         pretrained: bool = False,
+        output_stride: int = 8,
+        source_to_depth: bool = False,
     ) -> None:
         super().__init__()
-        self.encoder = Encoder(backbone, width, dilations, pretrained)
-        self.guidance = GuidanceBranch(self.encoder.top, width, guidance_channels, guidance_scale)
+        self.encoder = Encoder(backbone, width, dilations, pretrained, output_stride)
+        self.guidance = GuidanceBranch(self.encoder.top, width, guidance_channels, guidance_scale, learned_scale)
+        self.source_to_depth = source_to_depth
         block = {"dilations": dilations, "depth_aware": depth_aware, "normalize": normalize}
         head = {"max_depth": max_depth, "min_depth": min_depth, "activation": activation}
         self.decoder = DepthBranch(self.encoder, width, block, head)
@@ -192,7 +209,8 @@ class _Body(nn.Module):
     def finish(self, features: Features, source: Tensor) -> Estimate:
         """Depth and guidance from the encoder's features and O_A or O_C, [B,C,H/8,W/8]."""
         guidance = self.guidance(source)
-        return Estimate(self.decoder(features, guidance), guidance)
+        seen = features._replace(top=source) if self.source_to_depth else features
+        return Estimate(self.decoder(seen, guidance), guidance)
 
 
 class DACNN(_Body):
@@ -202,9 +220,12 @@ class DACNN(_Body):
     `estimate` also returns the guidance, for distillation.
 
     Args:
-        backbone, width, pretrained: see `Encoder`. The paper says that it trains from scratch (erratum D15).
+        backbone, width, pretrained, output_stride: see `Encoder`. The paper says that it trains from scratch (erratum
+            D15).
         dilations: of the ASPP and of the depth-aware blocks; use smaller ones for smaller images.
-        guidance_channels, guidance_scale: see `GuidanceBranch`.
+        guidance_channels, guidance_scale, learned_scale: see `GuidanceBranch`.
+        source_to_depth: whether the depth branch, too, gets the source of the guidance, in place of the output of the
+            ASPP: the other reading of erratum D11.
         depth_aware, normalize: see `DepthAwareBlock`.
         max_depth, min_depth, activation: see `DepthHead`. 80 m is for the Eigen split (erratum D12).
 
@@ -231,7 +252,9 @@ class DACNNTeacher(_Body):
     baseline is no input, so the network learns that of its training pairs.
 
     Args:
-        max_displacement: largest disparity that is matched, in pixels of the map at 1/8 of the image.
+        max_displacement: largest disparity that is matched, in pixels of the map at 1/8 of the image, or at 1/4 with
+            `fine_matching`.
+        fine_matching: match at 1/4 of the image, for frames whose disparities are less than a pixel at 1/8.
         options: those of `DACNN`.
 
     Raises ValueError as `DACNN` does, and for views of different shapes.
@@ -239,9 +262,12 @@ class DACNNTeacher(_Body):
 
     inputs = ("image", "right")  # names of its inputs in an evaluation
 
-    def __init__(self, *, max_displacement: int = MAX_DISPLACEMENT, **options: Any) -> None:
+    def __init__(
+        self, *, max_displacement: int = MAX_DISPLACEMENT, fine_matching: bool = False, **options: Any
+    ) -> None:
         super().__init__(**options)
-        self.source = CorrelationBlock(self.encoder.top, max_displacement)
+        fine = self.encoder.quarter if fine_matching else None
+        self.source, self.fine = CorrelationBlock(self.encoder.top, max_displacement, fine=fine), fine_matching
 
     def estimate(self, left: Tensor, right: Tensor) -> Estimate:
         """Depth and guidance of `left`. Both views are encoded as one batch, with the same statistics."""
@@ -251,7 +277,8 @@ class DACNNTeacher(_Body):
             )
         both = self.encoder(torch.cat([left, right]))
         of_left, of_right = (Features(*(x.chunk(2)[view] for x in both)) for view in (0, 1))
-        return self.finish(of_left, self.source(of_left.top, of_right.top))
+        matched = (of_left.quarter, of_right.quarter) if self.fine else (of_left.top, of_right.top)
+        return self.finish(of_left, self.source(of_left.top, *matched))
 
     def forward(self, left: Tensor, right: Tensor) -> Tensor:
         return self.estimate(left, right).depth

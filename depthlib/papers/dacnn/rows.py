@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from depthlib.base.build import Build
+from depthlib.data.transforms import RandomCrop
 from depthlib.papers.dacnn.borders import BorderErrors
 from depthlib.papers.dacnn.lidar_labels import LidarLabels
 from depthlib.papers.dacnn.loss import WEIGHTS
@@ -127,6 +128,7 @@ def recipe(spec: RunSpec) -> Recipe:
         model_options=own["options"],
         task=own["task"],
         train=Build.of(LidarLabels, dataset=train, beams=scale.beams),
+        transform=(Build.of(RandomCrop, size=list(scale.crop)),),
         tests=_tests(scale, profile.test_scenes, size),
         plan=Plan(
             steps=own["steps"](profile.steps),
@@ -159,7 +161,7 @@ def runs(profile: str, *, variants: tuple[str, ...] | None = None, seeds: list[i
 
 def _student(spec: RunSpec, scale: Scale) -> dict[str, Any]:
     """What distinguishes a variant: network, task, steps and needs."""
-    variant, crop = spec.variant, list(scale.crop)
+    variant = spec.variant
     options: dict[str, Any] = scale.network | {"max_depth": MAX_DEPTH["streets"]}
     common = {"model": "dacnn", "options": options, "networks": {}, "steps": lambda steps: steps}
     if variant in ("teacher", "long"):
@@ -168,12 +170,12 @@ def _student(spec: RunSpec, scale: Scale) -> dict[str, Any]:
         return common | {
             "model": "dacnn_teacher",
             "options": options | {"max_displacement": scale.max_displacement},
-            "task": Build.of(StereoTeacher, crop=crop),
+            "task": Build.of(StereoTeacher),
         }
     undistilled = ("plain", "no-distill", "long")
     without = dict.fromkeys(undistilled, ("proxy", "guidance")) | {"no-guidance": ("guidance",), "no-proxy": ("proxy",)}
     weights = {name: weight for name, weight in WEIGHTS.items() if name not in without.get(variant, ())}
-    loss: dict[str, Any] = {"crop": crop, "weights": weights}
+    loss: dict[str, Any] = {"weights": weights}
     if variant == "spatial":
         loss |= {"axis": "spatial"}
     if variant in ("no-blocks", "plain"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -12,39 +11,11 @@ from torch.utils.data import Dataset
 from depthlib.papers.dacnn.loss import WEIGHTS, dacnn_loss, pixel_loss
 from depthlib.training.tasks import BaseTask
 
-MAPS = ("image", "right", "depth", "valid")  # what a crop cuts
-
-
-def random_crop(batch: dict[str, Any], size: Sequence[int] | None) -> dict[str, Any]:
-    """A random window of `size` (rows, columns), the same for all maps of a batch; None leaves the batch as it is.
-
-    Both views of a stereo pair share the window, so that disparities are preserved (erratum D18). The position comes
-    from torch's default generator, whose state is part of a checkpoint.
-
-    Raises ValueError for a window that is larger than the images.
-    """
-    if size is None:
-        return batch
-    height, width = batch["image"].shape[-2:]
-    rows, columns = size
-    if rows > height or columns > width:
-        raise ValueError(f"crop: found {rows}x{columns}, expected at most the size of the images, {height}x{width}")
-    y, x = (int(torch.randint(free + 1, ())) for free in (height - rows, width - columns))
-    return batch | {name: batch[name][..., y : y + rows, x : x + columns] for name in MAPS if name in batch}
-
 
 class StereoTeacher(BaseTask):
-    """Supervision of the stereo teacher by labels: DACNN Eq. 3. The network is called with `image` and `right`.
-
-    Args:
-        crop: rows and columns of the random window, see `random_crop`.
-    """
-
-    def __init__(self, crop: Sequence[int] | None = None) -> None:
-        self.crop = crop
+    """Supervision of the stereo teacher by labels: DACNN Eq. 3. The network is called with `image` and `right`."""
 
     def loss(self, model: nn.Module, batch: dict[str, Any]) -> tuple[Tensor, dict[str, Tensor]]:
-        batch = random_crop(batch, self.crop)
         depth = model(batch["image"], batch["right"]).float()  # losses in float32 also under autocast
         return pixel_loss(depth, batch["depth"], batch["valid"]), {}
 
@@ -55,7 +26,6 @@ class Distillation(BaseTask):
     Args:
         teacher: a trained `DACNNTeacher`; None if no weighted term needs it.
         weights: of the terms, as in `dacnn_loss`; terms that are missing are not computed.
-        crop: as in `StereoTeacher`.
         axis, reduction: of the guidance term, see `guidance_loss`.
     """
 
@@ -63,14 +33,13 @@ class Distillation(BaseTask):
         self,
         teacher: nn.Module | None = None,
         weights: dict[str, float] | None = None,
-        crop: Sequence[int] | None = None,
         axis: str = "channel",
         reduction: str = "element",
     ) -> None:
         self.weights = dict(WEIGHTS if weights is None else weights)
         if teacher is None and (self.weights.get("proxy") or self.weights.get("guidance")):
             raise ValueError("teacher: found None, expected a network for the terms proxy and guidance")
-        self.teacher, self.crop, self.options = teacher, crop, {"axis": axis, "reduction": reduction}
+        self.teacher, self.options = teacher, {"axis": axis, "reduction": reduction}
 
     def prepare(self, model: nn.Module, dataset: Dataset) -> None:
         """Move the teacher to the student's device and freeze it, in evaluation mode."""
@@ -79,7 +48,6 @@ class Distillation(BaseTask):
             self.teacher.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
 
     def loss(self, model: nn.Module, batch: dict[str, Any]) -> tuple[Tensor, dict[str, Tensor]]:
-        batch = random_crop(batch, self.crop)
         image = batch["image"]
         taught: dict[str, Any] = {}
         if self.teacher is not None:

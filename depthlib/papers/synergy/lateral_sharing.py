@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-SHARING = ("lsu", "cross_stitch", "none")
-START = {"lsu": (0.0, 0.1), "cross_stitch": (0.9, 0.1)}  # weight of a branch's own features, and of the other's
+# Weight of a branch's own features at the start, and of the other's.
+START = {"lsu": (0.0, 0.1), "lsu_without_identity": (0.0, 0.1), "cross_stitch": (0.9, 0.1)}
+SHARING = (*START, "none")
 
 
 def lateral_sharing(
@@ -37,11 +38,12 @@ class LateralSharing(nn.Module):
     """One sharing unit: d, s [B,C,H,W] -> two maps of the same shape; 4 parameters, or 4 * C with `per_channel`.
 
     "lsu" starts at phi_d = gamma_s = 0 and phi_s = gamma_d = 0.1, "cross_stitch" at 0.9 and 0.1. (The paper's He
-    initialisation would negate features at random; erratum LD-8.)
+    initialisation would negate features at random; erratum LD-8.) "lsu_without_identity" starts as "lsu" does and lacks
+    its identities, so that each branch first hears the other alone.
 
     Args:
         channels: C.
-        kind: "lsu" or "cross_stitch".
+        kind: "lsu", "lsu_without_identity" or "cross_stitch".
         per_channel: one weight per channel instead of one for all, which is how Eq. 3 reads.
 
     Raises ValueError for another kind, and in forward for maps that differ in shape.
@@ -56,7 +58,7 @@ class LateralSharing(nn.Module):
         self.phi_d, self.gamma_s = (nn.Parameter(torch.full(shape, own)) for _ in range(2))
         self.phi_s, self.gamma_d = (nn.Parameter(torch.full(shape, other)) for _ in range(2))
         self.kind = kind
-        self.share = {"lsu": lateral_sharing, "cross_stitch": cross_stitch}[kind]
+        self.share = lateral_sharing if kind == "lsu" else cross_stitch
 
     def forward(self, d: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
         if d.shape != s.shape:

@@ -17,9 +17,10 @@ from depthlib.models.fcrn import UnpoolConv, UpProjection
 from depthlib.papers.synergy.attention_maps import activation_attention, for_display
 from depthlib.papers.synergy.lateral_sharing import SHARING, LateralSharing
 from depthlib.papers.synergy.stages import Stage
-from depthlib.papers.synergy.upskip import UpSkip
+from depthlib.papers.synergy.upskip import UpSkip, UpSkipConcat
 
 UPS = ("conv", "projection")
+SKIPS = {"sum": UpSkip, "concat": UpSkipConcat}
 PARTS = ("backbone", "depth", "semantics", "sharing")
 
 
@@ -49,14 +50,14 @@ class Branch(nn.Module):
         channels: of f_in, f_1, ..., f_4.
         head: what turns [B,channels[-1],H,W] into the output.
         up: "conv" or "projection".
-        skips: whether to have up-skip connections; without, the head sees f_4 alone.
+        skips: how the levels are joined, see `SynergyNet`; without up-skips the head sees f_4 alone.
     """
 
-    def __init__(self, channels: Sequence[int], head: nn.Module, *, up: str, skips: bool) -> None:
+    def __init__(self, channels: Sequence[int], head: nn.Module, *, up: str, skips: bool | str) -> None:
         super().__init__()
         block = UpConv if up == "conv" else UpProjection
         self.ups = nn.ModuleList(block(i, o) for i, o in zip(channels[:-1], channels[1:], strict=True))
-        self.skips = UpSkip(channels) if skips else None
+        self.skips = SKIPS["sum" if skips is True else skips](channels) if skips else None
         self.head = head
 
     def finish(self, levels: Sequence[Tensor]) -> Tensor:
@@ -82,8 +83,8 @@ class SynergyNet(nn.Module):
         width: factor on all channels, of the trunk, where it has several widths, and of the rest; 1 is the paper's.
         classes: K, 4, 13 or 40 in the paper; 0 for no semantic branch.
         depth: False for no depth branch.
-        skips: semi-dense up-skip connections, see `UpSkip`.
-        sharing: "lsu", "cross_stitch" or "none".
+        skips: semi-dense up-skip connections, see `UpSkip`; "concat" joins them by `UpSkipConcat`, False has none.
+        sharing: "lsu", "lsu_without_identity", "cross_stitch" or "none".
         per_channel: see `LateralSharing`.
         up: "conv" or "projection", the up-projection of FCRN.
         max_depth, min_depth, activation: see `DepthHead`. "relu" makes no use of max_depth.
@@ -102,7 +103,7 @@ class SynergyNet(nn.Module):
         width: float = 1.0,
         classes: int = 4,
         depth: bool = True,
-        skips: bool = True,
+        skips: bool | str = True,
         sharing: str = "lsu",
         per_channel: bool = False,
         up: str = "conv",
@@ -113,7 +114,7 @@ class SynergyNet(nn.Module):
         pretrained: bool = False,
     ) -> None:
         super().__init__()
-        _check(classes, depth, sharing, up)
+        _check(classes, depth, sharing, up, skips)
         encoder = ImageNetEncoder(trunk, width=width, pretrained=pretrained, output_stride=output_stride)
         self.normalise, self.trunk = encoder.normalise, encoder.trunk
         # Stored with the weights: a network that was trained without sharing must not begin to share when it is loaded.
@@ -260,13 +261,15 @@ class SynergyNet(nn.Module):
         return [unit.weights() for unit in self.sharing]
 
 
-def _check(classes: int, depth: bool, sharing: str, up: str) -> None:
+def _check(classes: int, depth: bool, sharing: str, up: str, skips: bool | str) -> None:
     if classes < 0 or classes == 1:
         raise ValueError(f"classes: found {classes}, expected 0 (no semantic branch) or at least 2")
     if sharing not in SHARING:
         raise ValueError(f"sharing: found {sharing!r}, expected one of {', '.join(SHARING)}")
     if up not in UPS:
         raise ValueError(f"up: found {up!r}, expected one of {', '.join(UPS)}")
+    if not isinstance(skips, bool) and skips not in SKIPS:
+        raise ValueError(f"skips: found {skips!r}, expected True, False or one of {', '.join(SKIPS)}")
     if not (depth or classes):
         raise ValueError("depth, classes: found False and 0, expected at least one branch")
     if sharing != "none" and not (depth and classes):

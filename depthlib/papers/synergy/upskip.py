@@ -1,4 +1,4 @@
-"""Semi-dense up-skip connections: the outputs of all decoder levels are summed at the size of the last one."""
+"""Semi-dense up-skip connections: the outputs of all decoder levels are joined at the size of the last one."""
 
 from __future__ import annotations
 
@@ -38,6 +38,28 @@ class UpSkip(nn.Module):
         mixed = [F.conv2d(f, taps_of(conv.weight)) for conv, f in zip(self.convs[:-1], coarse, strict=True)]
         taps = sum(F.interpolate(x, size=size, mode="bilinear", align_corners=False) for x in mixed)
         return self.convs[-1](levels[-1]) + F.conv2d(taps, shifts(taps), padding=1)
+
+
+class UpSkipConcat(nn.Module):
+    """The same levels concatenated: resized, each to the channels of the last by a 1x1 convolution, then one 3x3.
+
+    What Sec. 3.2 of Look Deeper chose the sum over. Arguments and shapes as `UpSkip`.
+    """
+
+    def __init__(self, channels: Sequence[int]) -> None:
+        super().__init__()
+        last = channels[-1]
+        self.narrow = nn.ModuleList(nn.Conv2d(c, last, 1, bias=False) for c in channels)
+        self.join = nn.Conv2d(last * len(channels), last, 3, padding=1, bias=False)
+        for conv in (*self.narrow, self.join):
+            nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
+
+    def forward(self, levels: Sequence[Tensor]) -> Tensor:
+        size = levels[-1].shape[-2:]
+        narrow = [conv(level) for conv, level in zip(self.narrow, levels, strict=True)]
+        return self.join(
+            torch.cat([F.interpolate(x, size=size, mode="bilinear", align_corners=False) for x in narrow], dim=1)
+        )
 
 
 def taps_of(weight: Tensor) -> Tensor:

@@ -31,3 +31,9 @@ def test_anu_refuses_nodes_that_do_not_exist_and_attention_that_is_off() -> None
         create_model("anu", width=8, awca_nodes=["00", "50"])
     with pytest.raises(ValueError, match="psnl: found a network without it"):
         small("anu", psnl=False).attention_row(torch.rand(1, 3, 16, 16), 0, 0)
+
+
+def test_reductions_set_the_hidden_channels_of_narrow_networks() -> None:
+    usual, wider = small("anu"), small("anu", awca_reduction=4, psnl_reduction=2)
+    assert [model.awca["40"].reduce.weight.shape[0] for model in (usual, wider)] == [8, 32]  # of 128 channels
+    assert [model.psnl.theta.weight.shape[0] for model in (usual, wider)] == [2, 4]  # M of 8 channels

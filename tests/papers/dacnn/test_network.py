@@ -132,9 +132,59 @@ def test_teacher_sees_both_views_and_mixes_no_pairs() -> None:
         both = model(left, right)
         torch.testing.assert_close(model(left[:1], right[:1]), both[:1], rtol=1e-4, atol=1e-5)
         assert (model(left, right.flip(0)) - both).abs().mean() > 0.03
-        estimate = model.finish(model.encoder(left), model.source(model.encoder(left).top, model.encoder(right).top))
+        f, of_right = model.encoder(left), model.encoder(right)
+        estimate = model.finish(f, model.source(f.top, f.top, of_right.top))
         torch.testing.assert_close(estimate.depth, both, rtol=1e-4, atol=1e-5)
     assert small("dacnn_teacher").train()(left[:1], right[:1]).shape == (1, 1, *IMAGE)  # a pair is a batch of two
+
+
+@pytest.mark.slow
+def test_a_trunk_of_stride_16_gives_the_same_sizes_from_fewer_cells() -> None:
+    images = views("dacnn_teacher")
+    for name in ("dacnn", "dacnn_teacher"):
+        model, inputs = small(name, output_stride=16), images if name == "dacnn_teacher" else images[:1]
+        cells = []
+        model.encoder.aspp.register_forward_pre_hook(lambda _, given, to=cells: to.append(given[0].shape[-2:]))
+        depth, guidance = model.estimate(*inputs)
+        height, width = images[0].shape[-2:]
+        assert cells[0] == (height // 16, width // 16) and depth.shape[-2:] == (height, width)
+        assert [tuple(g.shape[-2:]) for g in guidance] == [(height // s, width // s) for s in (8, 4, 2)]
+    with pytest.raises(ValueError, match="output_stride: found 32, expected 8 or 16"):
+        small(output_stride=32)
+
+
+@pytest.mark.slow
+def test_fine_matching_resolves_a_shift_of_half_a_cell_at_an_eighth() -> None:
+    """A second view moved by 4 pixels matches at displacement 1 as exactly as an equal one at 0, off the borders."""
+    left = torch.rand(2, 3, 32, 96)
+    model, volumes = settled(small("dacnn_teacher", fine_matching=True, max_displacement=4), [left, left]), []
+    model.source.matching[0].register_forward_pre_hook(lambda module, given: volumes.append(given[0][..., 4:-4]))
+    with torch.no_grad():
+        for shift in (0, 4):
+            model(left, left.roll(-shift, 3))
+    equal, moved = volumes
+    assert equal.shape[1:] == (5, 8, 16)
+    torch.testing.assert_close(moved[:, 1], equal[:, 0], rtol=1e-3, atol=1e-3)
+    assert (moved[:, 0] - equal[:, 0]).abs().mean() > 0.1 * equal[:, 0].abs().mean()
+
+
+@pytest.mark.slow
+def test_the_depth_branch_gets_the_source_where_it_is_told_to() -> None:
+    image = views("dacnn")[0]
+    for told in (False, True):
+        model, seen = settled(small(source_to_depth=told), [image]), []
+        model.decoder.stem.register_forward_pre_hook(lambda module, given, to=seen: to.append(given[0]))
+        with torch.no_grad():
+            model(image)
+            top = model.encoder(image).top
+            torch.testing.assert_close(seen[0], model.source(top) if told else top)
+
+
+def test_a_learned_guidance_scale_starts_at_the_fixed_one_and_has_a_gradient() -> None:
+    model = small(learned_scale=True)
+    assert model.guidance.scale.item() == pytest.approx(0.5)  # 4 ** -0.5
+    model(views("dacnn")[0]).sum().backward()
+    assert model.guidance.scale.grad.abs() > 0
 
 
 def test_what_the_blocks_make_reaches_the_head_at_the_start() -> None:

@@ -9,7 +9,7 @@ from torch import nn
 from depthlib.models import create_model
 from depthlib.papers.dacnn.loss import dacnn_loss
 from depthlib.papers.dacnn.network import Estimate
-from depthlib.papers.dacnn.task import Distillation, StereoTeacher, random_crop
+from depthlib.papers.dacnn.task import Distillation, StereoTeacher
 
 
 def small_batch(batch: int = 2, height: int = 24, width: int = 32) -> dict:
@@ -23,29 +23,6 @@ def small_batch(batch: int = 2, height: int = 24, width: int = 32) -> dict:
 def small(name: str = "dacnn", **options) -> nn.Module:
     torch.manual_seed(0)
     return create_model(name, backbone="resnest14d", width=0.125, guidance_channels=4, dilations=(1, 2), **options)
-
-
-def test_a_crop_is_the_same_window_of_everything():
-    batch = small_batch()
-    marks = torch.arange(24 * 32).view(1, 1, 24, 32).float().expand(2, -1, -1, -1)
-    batch |= {"depth": marks, "right": marks.expand(-1, 3, -1, -1), "image": marks.expand(-1, 3, -1, -1)}
-    torch.manual_seed(0)
-    places = set()
-    for _ in range(40):
-        cut = random_crop(batch, (16, 16))
-        assert cut["depth"].shape == (2, 1, 16, 16)
-        assert torch.equal(cut["depth"].expand(-1, 3, -1, -1), cut["right"]) and torch.equal(cut["image"], cut["right"])
-        y, x = divmod(int(cut["depth"][0, 0, 0, 0]), 32)
-        assert torch.equal(cut["valid"], batch["valid"][..., y : y + 16, x : x + 16])
-        places.add((y, x))
-    assert {y for y, _ in places} <= set(range(9)) and max(x for _, x in places) <= 16 and len(places) > 20
-    torch.manual_seed(3)
-    first = random_crop(batch, (16, 16))["depth"]
-    torch.manual_seed(3)
-    assert torch.equal(first, random_crop(batch, (16, 16))["depth"])
-    assert random_crop(batch, None) is batch
-    with pytest.raises(ValueError, match="crop: found 32x32, expected at most the size of the images, 24x32"):
-        random_crop(batch, (32, 32))
 
 
 def test_the_teacher_learns_from_labels_alone():

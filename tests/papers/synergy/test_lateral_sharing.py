@@ -26,7 +26,7 @@ def test_sharing_unit_by_hand(per_channel: bool) -> None:
 
 def test_sharing_unit_without_weights_is_the_identity_and_a_cross_stitch_cuts() -> None:
     d, s = torch.randn(2, 2, 3, 4, 5)
-    for kind in ("lsu", "cross_stitch"):
+    for kind in ("lsu", "lsu_without_identity", "cross_stitch"):
         unit = LateralSharing(3, kind)
         for parameter in unit.parameters():
             nn.init.zeros_(parameter)
@@ -53,7 +53,8 @@ def test_sharing_unit_is_a_cross_stitch_with_one_added_to_the_diagonal() -> None
 
 
 def test_sharing_units_start_as_specified_and_are_not_tied() -> None:
-    expected = {"lsu": [0.0, 0.1, 0.1, 0.0], "cross_stitch": [0.9, 0.1, 0.1, 0.9]}
+    lsu = [0.0, 0.1, 0.1, 0.0]
+    expected = {"lsu": lsu, "lsu_without_identity": lsu, "cross_stitch": [0.9, 0.1, 0.1, 0.9]}
     for kind, start in expected.items():
         weights = small(sharing=kind).sharing_weights()
         assert len(weights) == 3
@@ -63,7 +64,7 @@ def test_sharing_units_start_as_specified_and_are_not_tied() -> None:
     per_channel = small(per_channel=True).sharing
     assert [len(unit.weights()["phi_s"]) for unit in per_channel] == [32, 16, 8]
     assert len({id(parameter) for parameter in per_channel.parameters()}) == 12
-    with pytest.raises(ValueError, match="kind: found 'none', expected one of lsu, cross_stitch"):
+    with pytest.raises(ValueError, match="kind: found 'none', expected one of lsu, lsu_without_identity, cross_stitch"):
         LateralSharing(2, "none")
     with pytest.raises(ValueError, match=r"found shapes \[1, 2, 3, 4\] .* expected equal shapes"):
         LateralSharing(2)(torch.zeros(1, 2, 3, 4), torch.zeros(1, 2, 3, 5))

@@ -153,7 +153,7 @@ def test_pretrained_trunk_is_the_resnet_of_torchvision(monkeypatch: pytest.Monke
         ({"width": 0.01}, "at least 1/64"),
         ({"pretrained": True, "width": 0.5}, "width: found 0.5, expected 1 for pretrained weights"),
         ({"classes": 1}, "found 1, expected 0 .* or at least 2"),
-        ({"sharing": "sluice"}, "found 'sluice', expected one of lsu, cross_stitch, none"),
+        ({"sharing": "sluice"}, "found 'sluice', expected one of lsu, lsu_without_identity, cross_stitch, none"),
         ({"up": "deconv"}, "found 'deconv', expected one of conv, projection"),
         ({"classes": 0}, "sharing: found 'lsu' with one branch, expected 'none'"),
         ({"depth": False}, "with one branch"),

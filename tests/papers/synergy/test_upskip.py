@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from scipy import ndimage
+from synergy_parts import small
 from torch import nn
 
-from depthlib.papers.synergy.upskip import UpSkip
+from depthlib.papers.synergy.upskip import UpSkip, UpSkipConcat
 
 
 def test_up_skip_sums_the_resized_levels() -> None:
@@ -33,3 +35,24 @@ def test_up_skip_resizes_before_it_convolves() -> None:
     expected = ndimage.zoom(level[0, 0].numpy(), (1, 2), order=1, mode="nearest", grid_mode=True)
     out = block([level, torch.zeros(1, 1, 1, 8, dtype=torch.float64)])
     np.testing.assert_allclose(out[0, 0].detach().numpy()[:, :-1], expected[:, 1:], rtol=1e-12)
+
+
+def test_concatenation_keeps_the_levels_apart_until_the_last_convolution() -> None:
+    block = UpSkipConcat([3, 2]).double()
+    for conv in (*block.narrow, block.join):
+        nn.init.zeros_(conv.weight)
+    block.narrow[0].weight.data[0, 2] = 1.0  # the third channel of the coarse level
+    block.narrow[1].weight.data[1, 0] = 1.0
+    block.join.weight.data[0, 0, 1, 1], block.join.weight.data[1, 3, 1, 1] = 5.0, 7.0
+    coarse, fine = torch.randn(1, 3, 2, 3, dtype=torch.float64), torch.randn(1, 2, 4, 6, dtype=torch.float64)
+    out = block([coarse, fine]).detach().numpy()
+    resized = ndimage.zoom(coarse[0, 2].numpy(), 2, order=1, mode="nearest", grid_mode=True)
+    np.testing.assert_allclose(out[0, 0], 5 * resized, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(out[0, 1], 7 * fine[0, 0].numpy(), rtol=1e-12)
+
+
+def test_a_network_joins_its_levels_as_it_is_told() -> None:
+    assert isinstance(small(skips="concat").branches["depth"].skips, UpSkipConcat)
+    assert isinstance(small(skips=True).branches["depth"].skips, UpSkip)
+    with pytest.raises(ValueError, match="skips: found 'product', expected True, False or one of sum, concat"):
+        small(skips="product")
