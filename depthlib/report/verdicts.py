@@ -28,6 +28,7 @@ from depthlib.report.glance import glance
 from depthlib.report.learned import floor_of, learned
 from depthlib.report.matching import by_seed, here, one_profile, same_test
 from depthlib.report.reasons import judged_why, too_small, unresolved_why
+from depthlib.runs.pilot import FIRST_PILOT
 from depthlib.runs.profiles import get_profile
 
 if TYPE_CHECKING:
@@ -41,7 +42,6 @@ STATUSES = *_, UNRESOLVED, NOT_LEARNED, NOT_RUN, UNTESTABLE = (
     "not run",
     "not testable here",
 )
-FIRST_PILOT = 100  # seeds from here on belong to trials, which no verdict sees
 Runs = Mapping[str, Sequence["RunRecord"]]
 
 

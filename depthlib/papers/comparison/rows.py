@@ -36,6 +36,7 @@ from depthlib.papers.dual.rows import QUICK as DUAL
 from depthlib.papers.dual.task import FromVideo
 from depthlib.papers.start.loss import log_depth_loss
 from depthlib.runs.floors import floor_recipe
+from depthlib.runs.pilot import Pilot
 from depthlib.runs.profiles import Profile, get_profile
 from depthlib.runs.recipe import Recipe
 from depthlib.runs.spec import RunSpec
@@ -127,7 +128,10 @@ METHODS = {
             "pose_options": DUAL.pose,
         },
         Build.of(
-            FromVideo, weights={"photometric": 1.0, "smoothness": 1e-3}, motion="known", options={"rule": "full_res"}
+            FromVideo,
+            weights={"photometric": 1.0, "smoothness": 1e-3},
+            motion="known",
+            options={"rule": "full_res", "normalise": False},  # the length of the known motion is that of the depth
         ),
         {"depth_options": {"encoder": "resnet50"}, "pose_options": {}},
     ),
@@ -135,6 +139,19 @@ METHODS = {
 VARIANTS = (*METHODS, *FLOORS)
 
 RATES = {"lite": 1e-3, "unet": 3e-3, "fcrn": 1e-2, "anuw": 3e-3, "dacnn": 3e-3, "synergy": 3e-3, "lr-net": 5e-4}
+
+PILOT = Pilot(
+    {
+        "lite": (3e-4, 1e-3, 3e-3, 1e-2),
+        "unet": (1e-3, 3e-3, 1e-2, 3e-2),
+        "fcrn": (3e-3, 1e-2, 3e-2, 1e-1),
+        "anuw": (1e-3, 3e-3, 1e-2, 3e-2),
+        "dacnn": (1e-3, 3e-3, 1e-2, 3e-2),
+        "synergy": (1e-3, 3e-3, 1e-2, 3e-2),
+        "lr-net": (1.5e-4, 5e-4, 1.5e-3, 5e-3),
+    },
+    test="median",
+)
 
 
 @dataclass(frozen=True)

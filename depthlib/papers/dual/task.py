@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from depthlib.data.transforms import RandomScaleCrop
 from depthlib.geometry import scale_intrinsics
@@ -15,7 +16,7 @@ from depthlib.training.tasks import BaseTask
 
 NEIGHBOURS = ("previous", "next")
 ORDERS = ("augment first", "shrink first")
-MOTIONS = ("learned", "known")
+MOTIONS = ("learned", "direction", "known")
 UNIT = 11.0  # metres; the inverse of the mean inverse depth of a street, which normalisation maps to 1
 
 
@@ -33,7 +34,8 @@ class FromVideo(BaseTask):
         motion: "learned", the paper: depth and pose network are trained by one loss. "known": depth is trained with the
             true motion, in units of `UNIT`; the pose network is trained separately with the current depth (term
             "pose"). For runs too short for a pose network: before it has learned the rotations, wrong warps mislead the
-            depth.
+            depth. "direction": the true rotation and direction, and the length that the pose network says. For depth
+            that is normalised an image at a time, which has no length that a true motion could fit.
         options: further keyword arguments of `video_loss`: rule, normalise, smooth_on, automask, detach_features,
             over_sources.
 
@@ -62,12 +64,15 @@ class FromVideo(BaseTask):
         prediction = model.predict(target)
         disparities = [disparity.float() for disparity in prediction.disparities]
         guessed = model.poses(target, sources)
+        poses = guessed if self.motion == "learned" else true_poses(batch)
+        if self.motion == "direction":
+            poses = with_length_of(guessed, poses)
         loss, terms = video_loss(
             disparities,
             target,
             sources,
             frames["K"],
-            true_poses(batch) if self.motion == "known" else guessed,
+            poses,
             features=self.features(model, prediction.features, sources),
             weights=self.weights,
             **self.options,
@@ -115,4 +120,13 @@ def true_poses(batch: dict[str, Any]) -> Tensor:
     """T_neighbour_current [B,2,4,4] of a batch of the scenes, its translations in units of `UNIT` instead of metres."""
     poses = torch.stack([batch[f"T_{view}_current"] for view in NEIGHBOURS], dim=1).clone()
     poses[..., :3, 3] /= UNIT
+    return poses
+
+
+def with_length_of(guessed: Tensor, true: Tensor) -> Tensor:
+    """The rotation and direction of the `true` poses [...,4,4], as far as the guessed ones went in that direction."""
+    direction = F.normalize(true[..., :3, 3], dim=-1)
+    length = (guessed[..., :3, 3] * direction).sum(dim=-1, keepdim=True)
+    poses = true.clone()
+    poses[..., :3, 3] = length * direction
     return poses

@@ -6,7 +6,7 @@ from torch import nn
 
 from depthlib.models import create_model
 from depthlib.papers.dual.loss import video_loss
-from depthlib.papers.dual.task import UNIT, FromVideo, shrink, true_poses
+from depthlib.papers.dual.task import UNIT, FromVideo, shrink, true_poses, with_length_of
 from depthlib.runs.store import RunSpec
 from depthlib.runs.train import build_model
 
@@ -98,6 +98,37 @@ def test_known_motion_teaches_both_networks_and_the_pose_net_no_depth(street):
     loss, terms = FromVideo(weights={"photometric": 1.0}, crop=None, motion="known").loss(frozen, street)
     (gradient,) = torch.autograd.grad(terms["pose"] + 0 * loss, frozen.depth_net.decoder.heads[-1].conv.weight)
     assert gradient.abs().max() == 0
+
+
+def test_the_guess_gives_only_the_length_of_the_motion():
+    true, guessed = torch.eye(4).repeat(3, 1, 1), torch.eye(4).repeat(3, 1, 1)
+    true[:, :3, :3] = torch.tensor([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]])
+    true[:, :3, 3] = torch.tensor([3.0, 0.0, 4.0])
+    guessed[:, :3, 3] = torch.tensor([[0.0, 5.0, 0.0], [0.0, 7.0, 1.0], [-6.0, 0.0, -8.0]])
+    guessed.requires_grad_()
+    poses = with_length_of(guessed, true)
+    lengths = torch.tensor([0.0, 0.8, -10.0])  # projections on (.6, 0, .8)
+    torch.testing.assert_close(poses[:, :3, 3], lengths[:, None] * torch.tensor([0.6, 0.0, 0.8]))
+    assert torch.equal(poses[:, :3, :3], true[:, :3, :3])
+    poses[:, :3, 3].sum().backward()
+    torch.testing.assert_close(guessed.grad[:, :3, 3], (1.4 * torch.tensor([0.6, 0.0, 0.8])).expand(3, 3))
+
+
+@pytest.mark.slow
+def test_normalised_truth_fits_the_motion_of_its_own_length_as_well_as_the_truth_fits_the_true_one(street):
+    """No conflict of the gauge: what normalisation takes from the depth, the learned length gives back."""
+    depth = torch.where(street["depth"] > 0, street["depth"], 80.0)
+    poses = torch.stack([street[f"T_{view}_current"] for view in ("previous", "next")], dim=1)
+    target, sources = street["image"], torch.stack([street["previous"], street["next"]], dim=1)
+    mean = (1 / depth).mean(dim=(1, 2, 3)).view(-1, 1, 1)
+    guessed = poses.clone()
+    guessed[..., :3, 3] *= mean
+    losses = [
+        video_loss([1 / depth], target, sources, street["K"], motion, weights={"photometric": 1.0}, normalise=normalise)
+        for motion, normalise in ((poses, False), (with_length_of(guessed, poses), True), (poses, True))
+    ]
+    true, normalised, conflict = (loss.item() for loss, _ in losses)
+    assert normalised == pytest.approx(true, rel=1e-3) and conflict > 1.2 * true
 
 
 @pytest.mark.slow
