@@ -58,28 +58,32 @@ class UpProjection(nn.Module):
 
 
 class FCRN(nn.Module):
-    """ResNet-50, 1x1 convolution, four up-projections, 3x3 convolution: 63,563,008 parameters at width 1.
+    """Trunk (ResNet-50 in the paper), 1x1 convolution, four up-projections, 3x3 convolution: 63,563,008 parameters.
 
     forward: image [B,3,H,W], RGB in [0,1], any size -> depth [B,1,H,W] in metres. The network normalises the image with
-    the ImageNet mean and deviation. A 228x304 image is 8x10 after layer4 and 128x160 after the decoder (width and
+    the mean and deviation of the trunk's weights. A 228x304 image is 8x10 after layer4 and 128x160 after the decoder (width and
     height round up); the depth is then resized to the image, bilinearly.
 
     The paper's head is a ReLU, so depth may be exactly 0: clamp it before a logarithm, as the protocols do, or set
     min_depth.
 
     Args:
-        width: factor on all channels; 1 is the paper's.
+        trunk: an encoder of `ImageNetEncoder`.
+        output_stride: of the trunk, 32 in the paper; 16 gives small frames as many cells as the paper's have.
+        width: factor on all channels, of the trunk, where it has several widths, and of the rest; 1 is the paper's.
         max_depth, min_depth, activation: see `DepthHead`. "relu" ignores max_depth.
         head_bias: whether the depth head has a bias. The paper's has none, but only with it depth can start at the
             median of the labels, see `DepthHead.start_at`.
-        pretrained: load the ImageNet weights of torchvision into the trunk (downloads them unless they are cached).
+        pretrained: load ImageNet weights into the trunk, see `ImageNetEncoder`.
 
-    Raises ValueError if width is below 1/64, or if pretrained and width is not 1.
+    Raises ValueError if width is below 1/64, and as `ImageNetEncoder`.
     """
 
     def __init__(
         self,
         *,
+        trunk: str = "resnet50",
+        output_stride: int = 32,
         width: float = 1.0,
         max_depth: float = 40.0,
         min_depth: float = 0.0,
@@ -88,12 +92,11 @@ class FCRN(nn.Module):
         pretrained: bool = False,
     ) -> None:
         super().__init__()
-        encoder = ImageNetEncoder("resnet50", width=width, pretrained=pretrained)
+        encoder = ImageNetEncoder(trunk, width=width, pretrained=pretrained, output_stride=output_stride)
         self.normalise, self.trunk = encoder.normalise, encoder.trunk
-        deepest = encoder.channels[-1]
-        channels = [deepest // 2**step for step in range(1, 6)]
+        channels = [4 * max(1, round(512 * width)) // 2**step for step in range(1, 6)]  # halves of ResNet-50's 2048
         # No ReLU after this norm, as in the published code.
-        self.bridge = nn.Sequential(_conv(deepest, channels[0], 1), nn.BatchNorm2d(channels[0]))
+        self.bridge = nn.Sequential(_conv(encoder.channels[-1], channels[0], 1), nn.BatchNorm2d(channels[0]))
         self.decoder = nn.Sequential(*(UpProjection(i, o) for i, o in zip(channels[:-1], channels[1:], strict=True)))
         self.head = DepthHead(
             channels[-1], max_depth=max_depth, min_depth=min_depth, activation=activation, kernel_size=3, bias=head_bias

@@ -8,6 +8,7 @@ import torch
 from scipy.signal import correlate2d
 from torch import nn
 
+from depthlib.models import create_model
 from depthlib.models.fcrn import FCRN, unpool_conv
 
 
@@ -56,3 +57,16 @@ def test_fcrn_normalises_the_image() -> None:
     model(torch.ones(1, 3, 40, 40))
     assert seen[0].abs().max() < 1e-6
     torch.testing.assert_close(seen[1][0, :, 0, 0], torch.tensor([0.515 / 0.229, 0.544 / 0.224, 0.594 / 0.225]))
+
+
+@pytest.mark.slow
+def test_another_trunk_at_stride_16_is_the_depth_branch_of_look_deeper_with_up_projections() -> None:
+    """Two modules that were written apart: the same tensors, in the same order, give the same depth."""
+    options = {"trunk": "efficientnet_lite0", "output_stride": 16, "width": 0.0625, "head_bias": True, "min_depth": 0.0}
+    ours = create_model("fcrn", **options).eval()
+    other = create_model("synergy", classes=0, sharing="none", up="projection", skips=False, **options).eval()
+    tensors = [value for name, value in other.state_dict().items() if name != "bypassed"]
+    ours.load_state_dict(dict(zip(ours.state_dict(), tensors, strict=True)))
+    image = torch.rand(1, 3, 64, 96)
+    with torch.no_grad():
+        torch.testing.assert_close(ours(image), other(image))

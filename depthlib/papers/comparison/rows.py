@@ -12,9 +12,8 @@
 | `floor-constant`, `floor-map` | none, see `depthlib.runs.floors` | | labels | the floors |
 
 A network on a trunk has the same one as all others, EfficientNet-Lite0 (DACNN's is trained from scratch in print, see
-its erratum D15). FCRN is built as `SynergyNet` with up-projections and without skips, which is FCRN on a trunk of
-choice. U-Net and ANU have no trunk. At profile "full" the trunks are those of the papers, from random weights, since no
-package brings others.
+its erratum D15). U-Net and ANU have no trunk. At profile "full" the trunks are those of the papers, from random weights,
+since no package brings others.
 
 All share the frames and the way of training (`_plan`): as many steps of as many frames, depth heads that are linear in
 log depth and start at the median of the labels. LR-Net has no labels to start from, and learns more from more steps: it
@@ -77,12 +76,7 @@ class Method:
 METHODS = {
     "lite": Method("lite_depth", {"pretrained": True}, Build.of(Supervised, loss=log_depth_loss)),
     "unet": Method("unet", {"width": 8, **HEAD}, Build.of(Supervised, loss=scale_invariant_log_loss), {"width": 32}),
-    "fcrn": Method(
-        "synergy",
-        {**ALONE, **CELLS, "up": "projection", "skips": False},
-        Build.of(Supervised, loss=berhu_loss),
-        OWN_TRUNK,
-    ),
+    "fcrn": Method("fcrn", {**CELLS, "head_bias": True, **HEAD}, Build.of(Supervised, loss=berhu_loss), OWN_TRUNK),
     "anuw": Method(
         "anu",
         {"width": 8, "awca": True, "psnl": True, "psnl_stride": 4, **HEAD},
