@@ -61,8 +61,8 @@ class FCRN(nn.Module):
     """Trunk (ResNet-50 in the paper), 1x1 convolution, four up-projections, 3x3 convolution: 63,563,008 parameters.
 
     forward: image [B,3,H,W], RGB in [0,1], any size -> depth [B,1,H,W] in metres. The network normalises the image with
-    the mean and deviation of the trunk's weights. A 228x304 image is 8x10 after layer4 and 128x160 after the decoder (width and
-    height round up); the depth is then resized to the image, bilinearly.
+    the mean and deviation of the trunk's weights. A 228x304 image is 8x10 after the trunk and 128x160 after the decoder
+    (width and height round up); the depth is then resized to the image, bilinearly.
 
     The paper's head is a ReLU, so depth may be exactly 0: clamp it before a logarithm, as the protocols do, or set
     min_depth.

@@ -12,8 +12,8 @@
 | `floor-constant`, `floor-map` | none, see `depthlib.runs.floors` | | labels | the floors |
 
 A network on a trunk has the same one as all others, EfficientNet-Lite0 (DACNN's is trained from scratch in print, see
-its erratum D15). U-Net and ANU have no trunk. At profile "full" the trunks are those of the papers, from random weights,
-since no package brings others.
+its erratum D15). U-Net and ANU have no trunk. At profile "full" the trunks are those of the papers, from random
+weights, since no package brings others.
 
 All share the frames and the way of training (`_plan`): as many steps of as many frames, depth heads that are linear in
 log depth and start at the median of the labels. LR-Net has no labels to start from, and learns more from more steps: it
@@ -132,7 +132,7 @@ METHODS = {
 }
 VARIANTS = (*METHODS, *FLOORS)
 
-RATES = {"lite": 1e-3, "unet": 3e-3, "fcrn": 1e-2, "anuw": 3e-3, "dacnn": 3e-3, "synergy": 3e-3, "lr-net": 5e-4}
+RATES = {"lite": 1e-2, "unet": 3e-2, "fcrn": 3e-2, "anuw": 1e-2, "dacnn": 1e-2, "synergy": 1e-2, "lr-net": 1.5e-3}
 
 PILOT = Pilot(
     {
