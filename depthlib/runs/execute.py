@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 
 from depthlib.base.paths import folder_for
-from depthlib.runs.files import CHECKPOINT, PROVENANCE, RECORD, SCORES, mend, score_files
+from depthlib.runs.files import CHECKPOINT, PROVENANCE, RECORD, SCORES, mend, score_files, test_of
 from depthlib.runs.json_files import write_json
 from depthlib.runs.keys import score_key
 from depthlib.runs.store import MissingRun, RunRecord, Store, read_record, stale_scores
@@ -145,7 +145,7 @@ def _refuse_without_training(spec: RunSpec, store: Store) -> None:
 def _remove_unknown_scores(folder: Path, spec: RunSpec) -> None:
     """Remove scores of tests that the recipe no longer has."""
     for path in score_files(folder):
-        if path.stem not in spec.recipe.tests:
+        if test_of(path) not in spec.recipe.tests:
             path.unlink()
 
 

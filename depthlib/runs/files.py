@@ -22,6 +22,7 @@ RECORD, PROVENANCE, WEIGHTS, CHECKPOINT, SCORES = (
     "checkpoint.pt",
     "scores",
 )
+SCORE, TENSORS = ".json.xz", ".safetensors"  # after the name of a test
 DAMAGED = ".damaged-"  # after the name of a file that was set aside; a number follows
 
 
@@ -82,7 +83,17 @@ def _sha256(file: Path, changed: int, size: int) -> str:
 
 def score_files(folder: Path) -> list[Path]:
     """The scores and tensors in a run's folder, without partial and damaged files."""
-    return [path for path in sorted((folder / SCORES).glob("[!.]*")) if path.suffix in (".json", ".safetensors")]
+    return [path for path in sorted((folder / SCORES).glob("[!.]*")) if path.name.endswith((SCORE, TENSORS))]
+
+
+def test_of(file: Path) -> str:
+    """The test whose scores or tensors a file holds."""
+    return file.name.removesuffix(SCORE).removesuffix(TENSORS)
+
+
+def tensors_beside(scores: Path) -> Path:
+    """The file of the tensors that belong to a file of scores."""
+    return scores.with_name(test_of(scores) + TENSORS)
 
 
 def damaged(folder: Path, key: str | None = None) -> list[CorruptRecord]:
@@ -108,8 +119,8 @@ def damaged(folder: Path, key: str | None = None) -> list[CorruptRecord]:
         found.append(CorruptRecord(folder / RECORD, f"its {PROVENANCE} is"))
     attempt(check, folder / WEIGHTS, record.get("weights"))
     for file in score_files(folder):
-        if file.suffix == ".json":
-            attempt(check, file.with_suffix(".safetensors"), attempt(read_part, file, sealed=sealed).get("tensors"))
+        if file.name.endswith(SCORE):
+            attempt(check, tensors_beside(file), attempt(read_part, file, sealed=sealed).get("tensors"))
     return found
 
 
@@ -139,6 +150,6 @@ def runs_digest(folders: Iterable[Path]) -> str:
     """SHA-256 over the records and scores of runs, in this order."""
     digest = hashlib.sha256()
     for folder in folders:
-        for path in (folder / RECORD, *sorted((folder / SCORES).glob("*.json"))):
+        for path in (folder / RECORD, *sorted((folder / SCORES).glob(f"*{SCORE}"))):
             digest.update(f"{path.relative_to(folder.parent)}\n".encode() + path.read_bytes())
     return digest.hexdigest()

@@ -1,4 +1,5 @@
-"""JSON files of records: written atomically, one top-level entry per line, the same bytes for the same content.
+"""JSON files of records: written atomically, one top-level entry per line, the same bytes for the same content. Files
+that end in .xz are compressed.
 
 The last entry is the SHA-256 of all that stands before it, so a changed character is found when the file is read.
 """
@@ -7,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import lzma
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +18,13 @@ SEAL = ',\n"sha256": "'
 UNSEALED = 2  # the last format of records without a checksum
 
 
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write `content`, floats with nine digits, which represent a float32 exactly."""
-    lines = [f"{json.dumps(key)}: {json.dumps(_nine_digits(value))}" for key, value in content.items()]
+def write_json(path: Path, content: dict[str, Any], digits: int = 9) -> None:
+    """Write `content`; floats with so many digits: nine represent a float32 exactly."""
+    lines = [f"{json.dumps(key)}: {json.dumps(_rounded(value, digits))}" for key, value in content.items()]
     text = "{\n" + ",\n".join(lines)
+    written = f'{text}{SEAL}{_sha256(text)}"\n}}\n'.encode()
     with atomic_write(path) as temporary:
-        temporary.write_text(f'{text}{SEAL}{_sha256(text)}"\n}}\n', encoding="utf-8", newline="\n")
+        temporary.write_bytes(lzma.compress(written) if path.suffix == ".xz" else written)
 
 
 def read_json(path: Path, *, sealed: bool = True) -> dict[str, Any]:
@@ -30,7 +33,12 @@ def read_json(path: Path, *, sealed: bool = True) -> dict[str, Any]:
     Raises:
         ValueError: the content is not what was written. OSError: the file cannot be read.
     """
-    text = path.read_text(encoding="utf-8")  # with \n for each end of a line
+    stored = path.read_bytes()
+    try:
+        text = (lzma.decompress(stored) if path.suffix == ".xz" else stored).decode()
+    except lzma.LZMAError as error:
+        raise ValueError("found another content than a whole compressed file") from error
+    text = text.replace("\r\n", "\n")
     before, seal, digest = text.rpartition(SEAL)
     if seal and digest != f'{_sha256(before)}"\n}}\n':
         raise ValueError("found another content than that of its checksum")
@@ -46,9 +54,9 @@ def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _nine_digits(value: Any) -> Any:
+def _rounded(value: Any, digits: int) -> Any:
     if isinstance(value, float):
-        return float(f"{value:.9g}")
+        return float(f"{value:.{digits}g}")
     if isinstance(value, dict):
-        return {key: _nine_digits(v) for key, v in value.items()}
-    return [_nine_digits(v) for v in value] if isinstance(value, list) else value
+        return {key: _rounded(v, digits) for key, v in value.items()}
+    return [_rounded(v, digits) for v in value] if isinstance(value, list) else value

@@ -14,11 +14,14 @@ from depthlib.base.devices import pick_device
 from depthlib.base.paths import atomic_write
 from depthlib.protocols.evaluate import ProtocolErrors
 from depthlib.protocols.inference import Evaluation, Measure, Progress, measure
+from depthlib.runs.files import SCORE, tensors_beside
 from depthlib.runs.json_files import write_json
 from depthlib.runs.train import sha256
 
 if TYPE_CHECKING:
     from depthlib.runs.recipe import Recipe
+
+DIGITS = 6  # of an error of one image
 
 
 def score(
@@ -31,7 +34,7 @@ def score(
     device: str = "auto",
     progress: Progress | None = None,
 ) -> None:
-    """Write `<test>.json` for each test, and `<test>.safetensors` where the measure keeps tensors, into `folder`.
+    """Write `<test>.json.xz` for each test, and `<test>.safetensors` where the measure keeps tensors, into `folder`.
 
     Tests on one data set share one pass of inference.
 
@@ -44,7 +47,7 @@ def score(
         found = measure(model, data, named, device=chosen, progress=progress)
         fingerprint = data.fingerprint()
         for name, evaluation in found.items():
-            _write(folder / f"{name}.json", evaluation, {"test": name, **identity[name], "data": fingerprint})
+            _write(folder / f"{name}{SCORE}", evaluation, {"test": name, **identity[name], "data": fingerprint})
 
 
 def _by_dataset(recipe: Recipe, tests: Iterable[str]) -> list[tuple[Build, dict[str, Measure]]]:
@@ -76,7 +79,7 @@ def validator(recipe: Recipe, device: str = "auto") -> Callable[[torch.nn.Module
 
 def _write(path: Path, evaluation: Evaluation, identity: dict[str, Any]) -> None:
     """Write the tensors first: the file of scores marks both as complete, and holds the checksum of the tensors."""
-    tensors = path.with_suffix(".safetensors")
+    tensors = tensors_beside(path)
     path.unlink(missing_ok=True)  # those of other tensors
     if evaluation.tensors:
         with atomic_write(tensors) as temporary:
@@ -94,4 +97,5 @@ def _write(path: Path, evaluation: Evaluation, identity: dict[str, Any]) -> None
             "skipped": evaluation.skipped,
             "pixels": evaluation.pixels,
         },
+        digits=DIGITS,
     )

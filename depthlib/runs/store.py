@@ -12,7 +12,7 @@ file of scores that of its tensors (`depthlib.runs.files`).
         record.json                result of the training: the same bits on every repetition; written last
         provenance.json            date, device, duration, versions
         weights.safetensors        half precision, as used for the scores
-        scores/<test>.json         errors of each test image
+        scores/<test>.json.xz      errors of each test image
         scores/<test>.safetensors  pictures and maps of that test, half precision
         checkpoint.pt              only during training
 """
@@ -32,13 +32,16 @@ from depthlib.runs.files import (
     DAMAGED,
     PROVENANCE,
     RECORD,
+    SCORE,
     SCORES,
+    TENSORS,
     WEIGHTS,
     CorruptRecord,
     check,
     is_sealed,
     read_part,
     score_files,
+    test_of,
 )
 from depthlib.runs.keys import score_key
 from depthlib.runs.spec import RunSpec
@@ -88,7 +91,7 @@ class RunRecord:
         """
         from safetensors.torch import load_file
 
-        file = self.folder / SCORES / f"{test}.safetensors"
+        file = self.folder / SCORES / f"{test}{TENSORS}"
         check(file, self.result["tests"][test].get("tensors"))
         return {name: value.float() for name, value in load_file(file).items()}
 
@@ -171,7 +174,7 @@ def stale_scores(record: RunRecord, spec: RunSpec) -> list[str]:
         if name not in tests
         or (tests[name]["key"], tests[name]["weights"]) != (score_key(spec, name), record.result["weights"])
         or "tensors" in tests[name]
-        and not (record.folder / SCORES / f"{name}.safetensors").exists()
+        and not (record.folder / SCORES / f"{name}{TENSORS}").exists()
     ]
 
 
@@ -186,9 +189,9 @@ def read_record(folder: Path, key: str | None = None, tests: Any = None) -> RunR
     result = read_part(folder / RECORD, key=key)
     sealed = is_sealed(result)
     provenance = read_part(folder / PROVENANCE, sealed=sealed)
-    names = [path.stem for path in sorted((folder / SCORES).glob("*.json"))] if tests is None else tests
-    files = [path for name in names if (path := folder / SCORES / f"{name}.json").exists()]
-    scores = {file.stem: read_part(file, sealed=sealed) for file in files}
+    names = [test_of(path) for path in sorted((folder / SCORES).glob(f"*{SCORE}"))] if tests is None else tests
+    files = [path for name in names if (path := folder / SCORES / f"{name}{SCORE}").exists()]
+    scores = {test_of(file): read_part(file, sealed=sealed) for file in files}
     return RunRecord(folder, result | {"tests": scores}, provenance)
 
 

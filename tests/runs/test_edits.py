@@ -17,6 +17,7 @@ pytestmark = pytest.mark.slow
 EVERYTHING_DONE = """
 import hashlib
 import json
+import lzma
 from dataclasses import asdict
 from pathlib import Path
 
@@ -40,7 +41,7 @@ for name, job in plan.runs.items():
     (folder / "record.json").write_text(json.dumps({"key": spec.key, "weights": weights}))
     for test in spec.recipe.tests:
         scores = {"key": score_key(spec, test), "weights": weights, "images": [], "metrics": {}}
-        (folder / "scores" / f"{test}.json").write_text(json.dumps(scores))
+        (folder / "scores" / f"{test}.json.xz").write_bytes(lzma.compress(json.dumps(scores).encode()))
     copy_run(folder, paths.results_dir("smoke") / "runs" / name)
 parameters = {"profile": "smoke", "device": "cpu"}
 for lesson in COURSE:

@@ -38,16 +38,16 @@ def test_new_tests_are_scored_without_training(made, tmp_path, monkeypatch):
     assert record.means("renamed") == made.means("median")
     assert record.predictions("metric").shape[0] == 1
     assert sorted(path.name for path in (tmp_path / SPEC.name / "scores").glob("[!.]*")) == [
-        "metric.json",
+        "metric.json.xz",
         "metric.safetensors",
-        "near.json",
-        "renamed.json",
+        "near.json.xz",
+        "renamed.json.xz",
     ]
 
 
 def test_scores_of_other_weights_are_not_believed(made, tmp_path):
     copy_run(made.folder, tmp_path / SPEC.name)
-    path = tmp_path / SPEC.name / "scores" / "median.json"
+    path = tmp_path / SPEC.name / "scores" / "median.json.xz"
     write_json(path, read_json(path) | {"weights": "0" * 64})
     store = Store(tmp_path, reference=[], train=True)
     assert stale_scores(ensure_trained(SPEC, store), SPEC) == ["median"]
@@ -57,7 +57,7 @@ def test_scores_of_other_weights_are_not_believed(made, tmp_path):
 def test_scores_without_weights_serve_readers_and_missing_weights_are_trained_again(made, tmp_path):
     copy_run(made.folder, tmp_path / SPEC.name, weights=False)
     assert ensure(SPEC, Store(tmp_path, reference=[], train=False)).result == made.result
-    (tmp_path / SPEC.name / "scores" / "median.json").unlink()
+    (tmp_path / SPEC.name / "scores" / "median.json.xz").unlink()
     with pytest.raises(MissingRun, match="with all its scores"):
         ensure(SPEC, Store(tmp_path, reference=[], train=False))
     assert ensure(SPEC, Store(tmp_path, reference=[], train=True), device="cpu").result == made.result

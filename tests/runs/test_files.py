@@ -3,6 +3,7 @@
 import errno
 import json
 import logging
+import lzma
 import os
 from pathlib import Path
 
@@ -58,7 +59,7 @@ def test_what_is_damaged_is_set_aside_and_made_again(copied, monkeypatch, caplog
 @pytest.mark.parametrize("damage", ["not json", "a list", "other key", "lost value", "no checksum"])
 def test_damage_of_other_kinds(copied, damage):
     store, folder = copied
-    record, scores = folder / "record.json", folder / "scores" / "metric.json"
+    record, scores = folder / "record.json", folder / "scores" / "metric.json.xz"
     if damage == "not json":
         record.write_bytes(b"\x80\x04")
     elif damage == "a list":
@@ -70,7 +71,7 @@ def test_damage_of_other_kinds(copied, damage):
         content["metrics"]["abs_rel"].pop()
         write_json(scores, content)
     else:
-        scores.write_text(json.dumps(read_json(scores)))
+        scores.write_bytes(lzma.compress(json.dumps(read_json(scores)).encode()))
     wrong = scores if damage in ("lost value", "no checksum") else record
     assert [error.file for error in damaged(folder, SPEC.key)] == [wrong]
     with pytest.raises(CorruptRecord, match=f"{wrong.name}: damaged"):
@@ -80,10 +81,11 @@ def test_damage_of_other_kinds(copied, damage):
 def test_runs_from_before_the_checksums_are_read(copied):
     """Without a format, or of format 2, and without checksums; and the committed ones."""
     store, folder = copied
-    for name in ("record.json", "provenance.json", "scores/metric.json", "scores/median.json"):
+    for name in ("record.json", "provenance.json", "scores/metric.json.xz", "scores/median.json.xz"):
         content = read_json(folder / name)
         content.pop("tensors", None)
-        (folder / name).write_text(json.dumps(content | ({"format": 2} if "format" in content else {})))
+        text = json.dumps(content | ({"format": 2} if "format" in content else {})).encode()
+        (folder / name).write_bytes(lzma.compress(text) if name.endswith(".xz") else text)
     assert damaged(folder, SPEC.key) == []
     record = store.get(SPEC)
     assert len(record.per_image("metric", "abs_rel")) == len(record.predictions("metric")) == 4

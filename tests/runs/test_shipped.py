@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import lzma
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ def committed(spec: RunSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     (folder / "record.json").write_text(json.dumps({"key": spec.key, "weights": "weights"}))
     for test in spec.recipe.tests:
         scores = {"key": score_key(spec, test), "weights": "weights", "images": [], "metrics": {}}
-        (folder / "scores" / f"{test}.json").write_text(json.dumps(scores))
+        (folder / "scores" / f"{test}.json.xz").write_bytes(lzma.compress(json.dumps(scores).encode()))
     for variable in ("DEPTHLIB_STORE", "DEPTHLIB_TRAIN"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setattr(paths, "reference_dir", lambda profile: tmp_path / "results" / profile)

@@ -47,7 +47,7 @@ def test_one_changed_digit_is_refused_by_whoever_reads_it(copied):
     store, folder = copied
     readers = {
         "record.json": lambda: Store(store.root, reference=[], train=False).get(SPEC),
-        "scores/metric.json": lambda: read_record(folder),
+        "scores/metric.json.xz": lambda: read_record(folder),
         "weights.safetensors": lambda: read_record(folder).load_model(),
         "scores/metric.safetensors": lambda: read_record(folder).predictions("metric"),
     }

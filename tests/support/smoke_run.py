@@ -9,8 +9,8 @@ FILES = (
     "record.json",
     "provenance.json",
     "weights.safetensors",
-    "scores/metric.json",
-    "scores/median.json",
+    "scores/metric.json.xz",
+    "scores/median.json.xz",
     "scores/metric.safetensors",
 )
 

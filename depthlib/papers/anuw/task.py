@@ -80,7 +80,7 @@ class SoftLabels(BaseTask):
 
     def loss(self, model: nn.Module, batch: dict[str, Any]) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss on the filled labels. Besides its own terms: `outside`, the mean loss outside W, and `updated`, the
-        share of the batch that got new soft labels.
+        share of the batch that got new soft labels; where the batch tells the truth, also `label_errors`.
 
         Raises ValueError when the gaps of an image have changed.
         """
@@ -89,13 +89,14 @@ class SoftLabels(BaseTask):
         if not counted.any():  # a batch without any label
             return 0 * prediction.sum(), {}
         total, terms = self._evaluate(prediction, target, counted)
+        known = self.label_errors(batch, target)
         losses, updated = self._update(prediction.detach(), batch)
         finite = [value for value in losses if math.isfinite(value)]
         terms = terms | {
             "outside": torch.tensor(sum(finite) / max(1, len(finite))),
             "updated": torch.tensor(sum(updated) / len(updated)),
         }
-        return total, terms
+        return total, terms | known
 
     def targets(self, batch: dict[str, Any]) -> tuple[Tensor, Tensor]:
         """The target of the next step: depth [B,1,H,W] in metres, and the bool mask of the pixels in the loss."""
@@ -109,6 +110,22 @@ class SoftLabels(BaseTask):
             elif self.literal_zeros:
                 counted[i] = True
         return target, counted
+
+    def label_errors(self, batch: dict[str, Any], target: Tensor) -> dict[str, Tensor]:
+        """How wrong the soft labels of this step are where the scene says so: nothing that the training could see.
+
+        Terms of the curve: `label_abs_rel`, the mean of |label - truth| / truth, and `label_wrong`, the share that is
+        off by more than a factor of 1.25, over the pixels of W with a true depth. None without soft labels or truth.
+        """
+        if "depth_true" not in batch:
+            return {}
+        filled = torch.tensor([name in self.soft for name in batch["name"]], device=target.device).view(-1, 1, 1, 1)
+        where = ~batch["valid"] & (batch["depth_true"] > 0) & filled
+        if not where.any():
+            return {}
+        label, truth = target[where], batch["depth_true"].to(target)[where]
+        wrong = torch.maximum(label / truth, truth / label) > 1.25
+        return {"label_abs_rel": ((label - truth).abs() / truth).mean(), "label_wrong": wrong.float().mean()}
 
     def soft_label(self, name: str, depth: Tensor, valid: Tensor) -> Tensor:
         """The current label of one image: depth [1,H,W] in metres, with its gaps filled if it has soft labels.
@@ -165,28 +182,3 @@ class SoftLabels(BaseTask):
 def checksum(mask: Tensor) -> int:
     """A checksum of a mask: the sum of the squared positions of its true pixels."""
     return int((mask.flatten().nonzero() + 1).square().sum())
-
-
-class GapsOnly(Dataset):
-    """The same frames with ground truth only where the label is missing, to score a network there.
-
-    Args:
-        dataset: items with `depth_true` and `defect`, that is a set whose labels have gaps.
-    """
-
-    def __init__(self, dataset: Dataset) -> None:
-        self.dataset = dataset
-
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        item = self.dataset[index]
-        if "defect" not in item:
-            raise ValueError(
-                f"image {item.get('name', index)!r}: found no 'defect', expected a set with defect_share > 0"
-            )
-        return item | {"depth_true": torch.where(item["defect"], item["depth_true"], 0)}
-
-    def fingerprint(self) -> str:
-        return f"gaps of {self.dataset.fingerprint()}"

@@ -132,7 +132,7 @@ METHODS = {
 }
 VARIANTS = (*METHODS, *FLOORS)
 
-RATES = {"lite": 1e-2, "unet": 3e-2, "fcrn": 3e-2, "anuw": 1e-2, "dacnn": 1e-2, "synergy": 1e-2, "lr-net": 1.5e-3}
+RATES = {"lite": 1e-2, "unet": 3e-2, "fcrn": 3e-2, "anuw": 1e-2, "dacnn": 1e-2, "synergy": 1e-2, "lr-net": 5e-4}
 
 PILOT = Pilot(
     {

@@ -44,7 +44,7 @@ def test_scores_alone_are_made_anew(copied):
     """Without a training: of a run that lost a score, or whose score belongs to another measure; and it is said."""
     unet = next(copied.root.glob("start-unet-*"))
     before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in unet.rglob("*.*") if path.is_file()}
-    (unet / "scores" / "median.json").unlink()
+    (unet / "scores" / "median.json.xz").unlink()
     status, text, plan = batch(copied)
     assert (
         status == 0
@@ -56,7 +56,7 @@ def test_scores_alone_are_made_anew(copied):
     assert (
         unet / "record.json" in kept
         and unet / "weights.safetensors" in kept
-        and unet / "scores" / "metric.json" in kept
+        and unet / "scores" / "metric.json.xz" in kept
     )
 
 
@@ -86,11 +86,11 @@ def test_what_is_damaged_is_set_aside_and_made_again_and_the_others_go_on(made, 
     record = (unet / "record.json").read_text()
     (unet / "record.json").write_text(record.replace("0.", "1.", 1))
     (unet / "checkpoint.pt").write_bytes(b"PK but not a checkpoint")
-    (floor / "scores" / "median.json").write_text("{")
+    (floor / "scores" / "median.json.xz").write_text("{")
     status, text, plan = batch(copied)
     assert status == engine.DONE and len(plan.runs) == RUNS
     named = [record.getMessage().split(": ")[0] for record in caplog.records]
-    assert named == [str(unet / "record.json"), str(floor / "scores/median.json")]
+    assert named == [str(unet / "record.json"), str(floor / "scores/median.json.xz")]
     assert (
         f"{unet}/checkpoint.pt: damaged (found another content than that of its checksum); set aside as "
         f"checkpoint.pt.damaged-1" in text

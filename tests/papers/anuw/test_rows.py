@@ -1,84 +1,121 @@
-"""The recipes of ANUW: what tells them apart, the paper's own files, and one of them from end to end."""
+"""The recipes of ANUW: what tells them apart, and some of them from end to end."""
+
+from __future__ import annotations
 
 from dataclasses import replace
 
 import pytest
 
-from depthlib.data.fetch import default_root
 from depthlib.papers.anuw import rows as anuw
 from depthlib.runs.execute import ensure
+from depthlib.runs.recipe import Recipe
 from depthlib.runs.store import RunSpec, Store
-from depthlib.scenes.sets import scenes
-from depthlib.scenes.writers.rgbd import write_mai
 
 
-def test_variants_differ_in_what_they_are_about():
-    recipes = {variant: RunSpec("anuw", variant, "streets", "full").recipe for variant in anuw.VARIANTS}
-    attention = {v: (r.model, r.model_options.get("awca"), r.model_options.get("psnl")) for v, r in recipes.items()}
-    assert attention["a"] == ("unetpp", None, None)
-    assert (
-        attention["b"] == ("anu", True, False)
-        and attention["c"] == ("anu", False, True)
-        and attention["d"] == ("anu", True, True)
-    )
-    for first, second in (("d", "e"), ("d", "d-masked"), ("e", "e-literal"), ("e", "e-l1"), ("e", "e-no-ssim")):
-        assert recipes[first] == replace(
-            recipes[second], task=recipes[first].task, ship_weights=recipes[first].ship_weights
-        )
+def made(variant: str, data: str = "streets", profile: str = "standard", **options) -> Recipe:
+    return RunSpec("anuw", variant, data, profile, **options).recipe
+
+
+@pytest.mark.parametrize("profile", ["standard", "full"])
+def test_rows_differ_in_what_they_are_about_and_in_nothing_else(profile: str) -> None:
+    recipes = {variant: made(variant, profile=profile) for variant in anuw.VARIANTS}
+    for first, second in (("d", "e"), ("d", "d-masked"), ("e", "e-literal"), *(("e", row) for row in anuw.LOSSES)):
         assert recipes[first].task != recipes[second].task
+        assert recipes[first] == replace(recipes[second], task=recipes[first].task)
+    true, masked = recipes["d-true"], recipes["d-masked"]
+    assert true == replace(masked, train=true.train) and "defect_share" not in true.train.options
     for first, second in (("a", "b"), ("a", "c"), ("a", "d"), ("a", "unet")):
         assert recipes[first].task == recipes[second].task and recipes[first].plan == recipes[second].plan
     assert all(recipe.plan.flip == 0 for recipe in recipes.values())
 
 
-def test_the_papers_settings_at_full_size():
-    recipe = RunSpec("anuw", "d", "streets", "full").recipe
+def test_attention_rows_share_all_but_the_modules_and_attend_between_all_pixels() -> None:
+    recipes = {variant: made(variant, "tilted") for variant in anuw.ATTENTION}
+    attention = {v: (r.model, r.model_options.get("awca"), r.model_options.get("psnl")) for v, r in recipes.items()}
+    both = {"b": ("anu", True, False), "c": ("anu", False, True), "d": ("anu", True, True)}
+    assert attention == {"a": ("unetpp", None, None), **both}
+    for recipe in recipes.values():
+        others = {"model": recipe.model, "model_options": recipe.model_options, "tests": recipe.tests}
+        assert recipe == replace(recipes["a"], **others)
+        assert recipe.train.options["pitch"] == [-8.0, 8.0] and recipe.task == made("d-masked").task
+    assert [v for v, recipe in recipes.items() if "affinities" in recipe.tests] == ["c", "d"]
+    assert {recipes[v].model_options["psnl_stride"] for v in "bcd"} == {1}
+    model = recipes["d"].model_options
+    assert model["width"] // model["psnl_reduction"] == 4, "M of Eq. 4"
+
+
+def test_doses_differ_in_the_share_of_labels_that_are_missing() -> None:
+    for variant in anuw.AT_EACH_DOSE:
+        recipes = {data: made(variant, data) for data in anuw.DOSES}
+        shares = {data: recipe.train.options.get("defect_share", 0.0) for data, recipe in recipes.items()}
+        assert shares == {"streets-d0": 0.0, "streets": 0.2, "streets-d30": 0.3, "streets-d60": 0.6}
+        for data, recipe in recipes.items():
+            core = recipes["streets"]
+            assert recipe == replace(core, train=recipe.train, tests=recipe.tests, pictures=recipe.pictures)
+            assert {name: core.tests[name] for name in recipe.tests} == recipe.tests, data
+
+
+def test_soft_labels_are_asked_where_they_stand() -> None:
+    frames, protocol = made("e").tests["train-gaps"]
+    inner = frames.options["dataset"].options
+    assert (inner["split"], inner["defect_share"], protocol) == ("train", 0.2, "anuw-gaps-streets")
+    train = made("e").train.options
+    assert inner | {"count": 0} == train | {"count": 0} and inner["count"] < train["count"]
+
+
+def test_the_papers_settings_at_full_size() -> None:
+    recipe = made("d", profile="full")
     plan = recipe.plan
     assert (plan.betas, plan.eps, plan.lr, plan.schedule, plan.power) == ((0.9, 0.99), 1e-8, 1e-4, "poly", 1.5)
     assert recipe.model_options == {"width": 32, "max_depth": 80.0, "awca": True, "psnl": True, "psnl_stride": 1}
-    assert RunSpec("anuw", "d", "rooms", "full").recipe.model_options["max_depth"] == 10
+    assert made("fcrn", profile="full").model_options == {"width": 1.0}
 
 
-@pytest.mark.slow
-def test_the_papers_own_training_runs_on_the_papers_own_files(tmp_path, monkeypatch):
-    """Profile "paper" reads the Mobile AI set in place: here three steps on small files of its format."""
-    monkeypatch.setenv("DEPTHLIB_CACHE", str(tmp_path))
-    recipe = RunSpec("anuw", "e", "mai", "paper").recipe
-    assert (recipe.plan.steps, recipe.plan.batch_size, recipe.plan.lr, recipe.model_options["width"]) == (
-        720_800,
-        1,
-        1e-4,
-        32,
-    )
-    assert recipe.plan.steps == 7208 * 100
-    write_mai(default_root("mai"), scenes("rooms", "train", 4, height=32, width=48))
-    spec = RunSpec("anuw", "e", "mai", "paper", overrides={"steps": 3, "width": 4})
-    record = ensure(spec, Store(tmp_path / "runs", reference=[], train=True), device="cpu")
-    assert len(record.result["curve"]["loss"]) == 3 and set(record.result["tests"]) == {"mai", "mai-median"}
-    assert len(record.per_image("mai", "si_rmse")) == 1  # of four pairs every 41st is held out: the first
-    rows = [spec for spec in anuw.runs("paper", seeds=[0]) if not spec.variant.startswith("floor-")]
-    assert [spec.data for spec in rows] == ["mai"] * len(anuw.VARIANTS)
-    with pytest.raises(ValueError, match="expected mai"):
-        _ = RunSpec("anuw", "d", "streets", "paper").recipe
-
-
-def test_runs_behind_the_notebook():
-    quick = anuw.runs("quick")
-    rows = {"unet", "a", "b", "c", "d", "e", "d-masked", "fcrn"}
-    assert {spec.variant for spec in quick} == {*rows, *anuw.FLOOR_ROWS} and len(quick) == 10 + 4
-    full = anuw.runs("full", seeds=[0])
-    every = (*anuw.VARIANTS, *anuw.FLOOR_ROWS)
-    assert {(spec.variant, spec.data) for spec in full} == {(v, d) for v in every for d in ("streets", "rooms")}
+def test_runs_behind_the_notebook() -> None:
+    standard = anuw.runs("standard")
+    seeds = {}
+    for spec in standard:
+        seeds.setdefault((spec.variant, spec.data), []).append(spec.seed)
+    assert {row for row, of in seeds.items() if of == list(range(6))} == {
+        *((variant, "streets") for variant in anuw.LABELS),
+        *((variant, "tilted") for variant in anuw.ATTENTION),
+    }
+    four = {row for row, of in seeds.items() if of == list(range(4))}
+    assert four == {
+        *((variant, "streets") for variant in ("unet", "a", "b", "c", "fcrn", *anuw.LOSSES)),
+        *((variant, data) for variant in "de" for data in anuw.DOSES if data != "streets"),
+    }
+    assert {row for row, of in seeds.items() if of == [0]} == {
+        *((floor, data) for floor in anuw.FLOOR_ROWS for data in (*anuw.DOSES, "tilted")),
+        ("floor-ground", "tilted"),
+    }
+    assert {spec.data for spec in anuw.runs("quick")} == {"streets", "tilted"}
+    only = anuw.runs("standard", data="tilted", variants=("a",), seeds=[7])
+    assert [(spec.variant, spec.data, spec.seed) for spec in only] == [("a", "tilted", 7)]
     with pytest.raises(ValueError, match="unknown variant 'f'"):
-        _ = RunSpec("anuw", "f", "streets", "quick").recipe
-    with pytest.raises(ValueError, match="unknown data 'mars'"):
-        _ = RunSpec("anuw", "d", "mars", "quick").recipe
+        made("f")
+    with pytest.raises(ValueError, match="unknown data 'rooms'"):
+        made("d", "rooms")
 
 
 @pytest.mark.slow
-def test_anuw_runs_end_to_end(tmp_path):
-    spec = RunSpec("anuw", "e", "streets", "smoke", overrides={"train_scenes": 4, "test_scenes": 2})
+@pytest.mark.parametrize(("variant", "data"), [("e", "streets"), ("d", "streets-d60"), ("c", "tilted")])
+def test_anuw_runs_end_to_end(tmp_path, variant: str, data: str) -> None:
+    spec = RunSpec("anuw", variant, data, "smoke", overrides={"train_scenes": 4, "test_scenes": 2})
     record = ensure(spec, Store(tmp_path, train=True), device="cpu")
-    assert set(record.result["tests"]) == set(spec.recipe.tests) and len(record.result["curve"]["outside"]) == 4
+    assert set(record.result["tests"]) == set(spec.recipe.tests)
+    if data == "tilted":
+        assert {"si_rmse", "si_rmse_uniform", "si_rmse_off"} <= set(record.result["tests"]["affinities"]["metrics"])
+        return
     assert record.result["tests"]["gaps"]["data"].startswith("gaps of ")
     assert record.result["tests"]["streets"]["metrics"].keys() >= {"ssim", "si_rmse", "abs_rel"}
+    if variant == "e":
+        curve = record.result["curve"]
+        assert len(curve["outside"]) == 4 and len([one for one in curve["label_wrong"] if one is not None]) == 2
+
+
+@pytest.mark.slow
+def test_the_floor_of_tilted_cameras_knows_the_ground(tmp_path) -> None:
+    few = {"train_scenes": 4, "test_scenes": 2}
+    record = ensure(RunSpec("anuw", "floor-ground", "tilted", "smoke", overrides=few), Store(tmp_path, train=True))
+    assert max(record.per_image("tilted", "abs_rel")) < 2

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from depthlib.papers.anuw.task import BelievedZeros, GapsOnly, SoftLabels, checksum
+from depthlib.papers.anuw.task import BelievedZeros, SoftLabels, checksum
 from depthlib.training.checkpoint import Checkpoint
 from depthlib.training.fit import Plan, fit
 from depthlib.training.tasks import Supervised
@@ -253,15 +253,20 @@ def test_soft_labels_can_be_watched_from_on_step():
     assert (seen[-1][~item["valid"]] > 0).all()
 
 
-def test_gaps_only_keeps_the_truth_of_the_gaps():
-    gaps, item = GapsOnly(Skies()), Skies()[2]
-    found = gaps[2]["depth_true"]
-    assert len(gaps) == 6 and torch.equal(found > 0, item["defect"])
-    assert torch.equal(found[item["defect"]], item["depth_true"][item["defect"]])
-
-    class Whole(Skies):
-        def __getitem__(self, index):
-            return {key: value for key, value in super().__getitem__(index).items() if key != "defect"}
-
-    with pytest.raises(ValueError, match="image 's1': found no 'defect'"):
-        GapsOnly(Whole())[1]
+def test_soft_labels_are_scored_against_a_truth_that_the_training_does_not_see():
+    """Ten times the red channel is the truth; the first labels are one value everywhere."""
+    batch = batch_of(0, 1)
+    first = torch.full_like(batch["depth"], 4.0)
+    task = SoftLabels(L1, max_depth=40.0)
+    assert "label_wrong" not in task.loss(Given(first), batch)[1], "there are no labels yet"
+    _, terms = task.loss(Given(first), batch)
+    truth = batch["depth_true"][~batch["valid"]]
+    assert terms["label_abs_rel"].item() == pytest.approx(((4 - truth).abs() / truth).mean().item())
+    within = (truth > 4 / 1.25) & (truth < 4 * 1.25)
+    assert terms["label_wrong"].item() == pytest.approx(1 - within.float().mean().item())
+    hidden = {name: value for name, value in batch.items() if name != "depth_true"}
+    task, other = SoftLabels(L1, max_depth=40.0), SoftLabels(L1, max_depth=40.0)
+    losses = [
+        [one.loss(Given(first), given)[0].item() for _ in range(3)] for one, given in ((task, batch), (other, hidden))
+    ]
+    assert losses[0] == losses[1] and "label_wrong" not in other.loss(Given(first), hidden)[1]
