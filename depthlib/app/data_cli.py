@@ -1,4 +1,4 @@
-"""`depthlib data`: listing, verifying, fetching and previewing data sets."""
+"""`depthlib data`: listing, verifying, fetching, linking and previewing data sets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from depthlib.data.errors import DataError
 from depthlib.data.fetch import default_root
 from depthlib.data.manifest import Generated, Manifest, load_manifest, manifest_names
 
-data = typer.Typer(help="Data sets: list, verify, fetch, preview.", no_args_is_help=True, rich_markup_mode=None)
+data = typer.Typer(help="Data sets: list, verify, fetch, link, preview.", no_args_is_help=True, rich_markup_mode=None)
 
 Name = Annotated[str, typer.Argument(help="name of a manifest; `depthlib data list` shows them")]
 Root = Annotated[Path | None, typer.Option(help="the data set's folder; by default where `fetch` puts it")]
@@ -104,6 +104,18 @@ def fetch(name: Name, root: Root = None) -> None:
             typer.echo(manifest.terms.note)
         got = fetching.fetch(manifest, root)
     typer.echo(f"{len(got)} files of {name}, verified ({manifest.terms.licence})")
+
+
+@data.command()
+def link(
+    name: Name, folder: Annotated[Path, typer.Argument(help="where the set lies: the root of its manifest")]
+) -> None:
+    """Say where a data set lies. Without it: a folder of its name in DEPTHLIB_DATA, else in the cache."""
+    from depthlib.data.link import link as make
+
+    with _one_line_errors():
+        place = make(name, folder)
+    typer.echo(f"{place} -> {place.readlink()}; `depthlib data verify {name}` looks at the files")
 
 
 @data.command()

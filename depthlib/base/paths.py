@@ -55,6 +55,11 @@ def cache_dir() -> Path:
     return _folder("DEPTHLIB_CACHE", platformdirs.user_cache_path("depthlib", appauthor=False))
 
 
+def data_dir() -> Path:
+    """Real data sets, each in a folder named as its manifest, which may be a link. `DEPTHLIB_DATA` moves it."""
+    return _folder("DEPTHLIB_DATA", cache_dir() / "data")
+
+
 def manifests_dir() -> Path:
     return SHIPPED / "data_manifests"
 

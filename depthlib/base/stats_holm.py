@@ -1,4 +1,7 @@
-"""Several questions at once: Holm's procedure, with questions that are asked only after another one."""
+"""Several questions at once: Holm's procedure, with questions that are asked only after another one.
+
+statsmodels and scipy adjust p-values of questions that are all asked at once; neither knows one that hangs on another.
+"""
 
 from __future__ import annotations
 

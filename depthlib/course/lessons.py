@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from depthlib.base import catalogue
+from depthlib.course.at_paper_scale import declared
 from depthlib.runs.spec import RunSpec
 
 
@@ -20,9 +21,10 @@ class Lesson:
     sums_up: bool = False
 
     def runs(self, profile: str) -> list[RunSpec]:
-        """Of a profile that the paper has no settings for yet, none; for "paper" its rows say why there are none."""
+        """Of a profile that the paper has no settings for yet, none."""
         rows = catalogue.part(self.paper, "rows")
-        return rows.runs(profile) if profile in (*rows.SCALES, "paper") else []
+        known = profile in rows.SCALES or profile == "paper" and declared(self.paper)
+        return rows.runs(profile) if known else []
 
 
 COURSE = (

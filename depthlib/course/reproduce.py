@@ -19,6 +19,7 @@ from rich.table import Table
 
 from depthlib.base import paths
 from depthlib.base.text import told
+from depthlib.course import at_paper_scale
 from depthlib.course.lessons import Lesson, pick_lessons
 from depthlib.course.training_display import training_display
 from depthlib.runs.compare import compare_records
@@ -66,6 +67,8 @@ def reproduce(
 
     try:
         gpus = engine.gpu_count(device)
+        if profile == "paper" and not at_paper_scale.ready([lesson.runs(profile) for lesson in lessons], console):
+            return engine.REFUSED
         check_writable(Store().root, paths.results_dir(profile))
         jobs = jobs or engine.default_jobs(gpus)
         if scale.reduced:
@@ -125,6 +128,9 @@ def preview(
             mine = {spec.name for spec in lesson.runs(profile)} - told_already
             told_already |= mine
             console.print(f"  {lesson.notebook:18} {_counts(plan, mine & due, mine)}")
+            if profile == "paper":
+                train = {name for name in mine & due if not plan.runs[name].trained}
+                at_paper_scale.describe(lesson.runs(profile), train, device=device, store=store.root, console=console)
         rest = set(plan.runs) - told_already
         if rest:
             console.print(f"  {'needed by these':18} {_counts(plan, rest & due, rest)}")

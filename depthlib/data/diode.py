@@ -17,9 +17,11 @@ from depthlib.data.files import read_arrays, read_text, require_folder
 from depthlib.data.images import read_image
 from depthlib.data.manifest import Encoding
 from depthlib.data.maps import decoded
+from depthlib.geometry import scale_intrinsics
 
 KINDS = ("indoors", "outdoor")  # one with s, one without, as the folders are named
 CAMERA: Camera = (886.81, 927.06, 512.0, 384.0)
+HEIGHT, WIDTH = 768, 1024
 DEPTH = Encoding("npy", "float32", "metre", scale=1, invalid=(0,), range=(0.2, 400))
 
 
@@ -34,7 +36,7 @@ class DIODE(RealDataset[tuple[Path, Path, Path]]):
         kinds: "indoors", "outdoor" or both.
         meta: diode_meta.json, to use only the images it lists; None for all on disk. (It lists 220 and 392 validation
             images; the archive has more.)
-        camera: fx, fy, cx, cy for files of another size than 1024 x 768.
+        camera: fx, fy, cx, cy; None: that of the set, scaled where the files are smaller than its 1024 x 768.
 
     Raises:
         DataError: files are missing, or, when an item is read, a file that is not as above.
@@ -47,12 +49,13 @@ class DIODE(RealDataset[tuple[Path, Path, Path]]):
         *,
         kinds: Sequence[str] = KINDS,
         meta: str | os.PathLike[str] | None = None,
-        camera: Camera = CAMERA,
+        camera: Camera | None = None,
     ) -> None:
         one_of("split", split, ("train", "val"))
         for kind in kinds:
             one_of("kinds", kind, KINDS)
-        root, self._camera = require_folder(root, "the folder with train/ and val/"), pinhole(camera)
+        root = require_folder(root, "the folder with train/ and val/")
+        self._camera = None if camera is None else pinhole(camera)
         if meta is not None:
             images = [root / split / path for path in listed(Path(meta), split, kinds)]
         else:
@@ -70,7 +73,10 @@ class DIODE(RealDataset[tuple[Path, Path, Path]]):
             raise DataError(f"{mask_file}: found other values than 0 and 1, expected a mask")
         # Pixels without a measurement may hold any value; only pixels that the mask calls valid are checked.
         checked = decoded(depth_file, depth, DEPTH, mask == 1)
-        return frame(depth_file, image.stem, read_image(image), checked, self._camera)
+        pixels, K = read_image(image), self._camera
+        if K is None:
+            K = scale_intrinsics(pinhole(CAMERA)[None], pixels.shape[-1] / WIDTH, pixels.shape[-2] / HEIGHT)[0]
+        return frame(depth_file, image.stem, pixels, checked, K)
 
 
 def listed(path: Path, split: str, kinds: Sequence[str]) -> list[str]:

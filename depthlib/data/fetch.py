@@ -24,8 +24,8 @@ _CHUNK = 2**15  # the most that a broken connection loses
 
 
 def default_root(name: str) -> Path:
-    """Where `fetch` puts a data set: a folder of the cache."""
-    return paths.cache_dir() / "data" / name
+    """Where a data set is looked for, and where `fetch` puts it: its folder in `paths.data_dir()`, or a link there."""
+    return paths.data_dir() / name
 
 
 def fetch(manifest: Manifest, root: str | os.PathLike[str] | None = None, *, progress: bool = True) -> list[Path]:
@@ -67,7 +67,8 @@ def refusal(manifest: Manifest) -> str:
         f"here.\n"
         f"  1. Read and accept the terms: {terms.url or manifest.obtain.where}\n"
         f"  2. {manifest.obtain.how} ({manifest.obtain.where})\n"
-        f"  3. depthlib data verify {manifest.name} --root FOLDER"
+        f"  3. depthlib data link {manifest.name} FOLDER\n"
+        f"  4. depthlib data verify {manifest.name}"
     )
 
 

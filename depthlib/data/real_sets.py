@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import os
 import types
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from torch.utils.data import Dataset
@@ -32,6 +34,9 @@ def open_dataset(
 ) -> Dataset:
     """The data set through its own loader; without one, through `ManifestFrames`, which has no splits and no options.
 
+    What a loader reads outside of `root` is looked for where it belongs, unless an option names it: the published lists
+    (`lists`), and the annotated depth of KITTI's benchmark. A list `<split>.txt` in `root` replaces the published one.
+
     Raises:
         DataError: as the loader, or an argument that it does not have.
     """
@@ -39,8 +44,13 @@ def open_dataset(
         if split or options:
             raise DataError(f"{manifest.name}: found {split or ', '.join(options)}, expected no split and no options")
         return ManifestFrames(root, manifest)
+    if takes(manifest, "lists"):
+        options = {"lists": default_root("lists")} | options
+    if options.get("depth") == "annotated" and takes(manifest, "annotated"):
+        options = {"annotated": default_root("kitti-depth") / "annotated"} | options
+    own = Path(root) / f"{split}.txt"
     try:
-        return _loader(manifest)(root, **({"split": split} if split else {}), **options)
+        return _loader(manifest)(root, **({"split": own if own.is_file() else split} if split else {}), **options)
     except TypeError as error:  # an option that this loader does not have
         wanted = "the loader's arguments, --split and --option on the command line"
         raise DataError(f"{manifest.name}: {error}; expected {wanted}") from error
@@ -56,6 +66,11 @@ def typed_options(manifest: Manifest, options: Mapping[str, str]) -> dict[str, A
         return dict(options)
     hints = get_type_hints(_loader(manifest).__init__)
     return {name: _typed(f"option {name}", hints.get(name, str), text) for name, text in options.items()}
+
+
+def takes(manifest: Manifest, option: str) -> bool:
+    """Whether the loader of a data set has an argument of that name."""
+    return manifest.loader is not None and option in inspect.signature(_loader(manifest)).parameters
 
 
 def _loader(manifest: Manifest) -> type[Dataset]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -76,6 +76,8 @@ class Claim:
         margin_of: "test/metric" whose error the margin is a share of, where its own metric is such a difference.
         rival_may_fail: why a rival need not have learned: the claim says that it fails, or what is compared is its
             handicap.
+        doses: instead of the errors, how they grow with a dose: training data -> dose. Compared are the slopes of the
+            errors of each frame over the doses, for `better` and for each of `than`.
         extra_parameters: instead of a comparison of errors: how many parameters more than each of `than` the variant
             `better` may have at most, as a share of the rival's.
         count: whether it is about a number of parameters or operations, which nobody estimates.
@@ -83,7 +85,7 @@ class Claim:
         remark: what a reader of the verdict should know.
         contradicted_in_print: the table of the paper itself says otherwise.
         new: added after commit a05edcc. was, because: its wording at that commit, and why it is another claim now.
-        rule, stand_ins: those of the file.
+        rule: that of the file. stand_ins: those of the file, with those of the entry in their place.
     """
 
     key: str
@@ -103,6 +105,7 @@ class Claim:
     learned_by: str | None = None
     margin_of: str | None = None
     rival_may_fail: str | None = None
+    doses: Mapping[str, float] = field(default_factory=dict)
     extra_parameters: float | None = None
     count: bool = False
     untestable: str | None = None
@@ -135,7 +138,8 @@ class Claim:
     def digest(self) -> str:
         """12 hexadecimal digits over how the file says the claim is judged. Wording and remarks do not enter."""
         prose = ("says", "where", "remark", "contradicted_in_print", "new", "was", "because")
-        return _digest({name: value for name, value in asdict(self).items() if name not in prose})
+        without = (*prose, *([] if self.doses else ["doses"]))
+        return _digest({name: value for name, value in asdict(self).items() if name not in without})
 
 
 @dataclass(frozen=True)
@@ -217,7 +221,7 @@ def load_paper(key: str, folder: Path = FOLDER) -> PublishedPaper:
 
 
 def _paper(key: str, content: dict[str, Any]) -> PublishedPaper:
-    only("file", content, {field.name for field in fields(PublishedPaper)} - {"key"} | {"rule", "announced"})
+    only("file", content, {one.name for one in fields(PublishedPaper)} - {"key"} | {"rule", "announced"})
     rule, announced = Rule(**content["rule"]), content["announced"]
     if unknown := set(announced) - set(content["claims"]):
         raise ValueError(f"announced: found {', '.join(sorted(unknown))}, expected keys of claims")
@@ -243,8 +247,9 @@ def _paper(key: str, content: dict[str, Any]) -> PublishedPaper:
 
 
 def _claim(key: str, entry: dict[str, Any], **shared: Any) -> Claim:
-    only(f"claim {key}", entry, {field.name for field in fields(Claim)} - {"key", "announced", *shared})
-    claim = Claim(key=key, **{**entry, **{name: tuple(entry.get(name, ())) for name in LISTS}}, **shared)
+    only(f"claim {key}", entry, {one.name for one in fields(Claim)} - {"key", "announced", "rule"})
+    shared["stand_ins"] = shared["stand_ins"] | entry.get("stand_ins", {})
+    claim = Claim(key=key, **{**entry, **{name: tuple(entry.get(name, ())) for name in LISTS}, **shared})
     if claim.whose not in WHOSE:
         raise ValueError(f"claim {key}: whose is {claim.whose!r}, expected one of {', '.join(WHOSE)}")
     compared = bool(claim.data and claim.better and claim.than)
@@ -254,12 +259,21 @@ def _claim(key: str, entry: dict[str, Any], **shared: Any) -> Claim:
         raise ValueError(f"claim {key}: expected {wanted}")
     if (claim.was is None) != (claim.because is None) or (claim.new and claim.was):
         raise ValueError(f"claim {key}: expected both was and because, where it is neither new nor as it was")
+    if claim.doses and (len(claim.doses) < 3 or here_of(claim) not in claim.doses):
+        raise ValueError(
+            f"claim {key}: doses are {dict(claim.doses)}, expected at least three, that of data among them"
+        )
     if claim.announced and not claim.is_estimated:
         raise ValueError(f"claim {key}: is announced, expected that it is judged by errors of networks")
     for name in ("learned_by", "margin_of"):
         if (value := getattr(claim, name)) is not None and value.count("/") != 1:
             raise ValueError(f"claim {key}: {name} is {value!r}, expected 'test/metric'")
     return claim
+
+
+def here_of(claim: Claim) -> str:
+    """The training data of a claim where the profile is reduced."""
+    return claim.stand_ins.get(claim.data or "", claim.data or "")
 
 
 def _check_together(claims: tuple[Claim, ...], tables: Mapping[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -73,6 +73,12 @@ class Comparison:
 def errors(records: Sequence[RunRecord], test: str, metric: str) -> np.ndarray:
     """The errors of each frame, [seeds, frames]."""
     return as_error(metric, np.array([record.per_image(test, metric) for record in records], dtype=np.float64))
+
+
+def slopes(tables: Sequence[np.ndarray], doses: Iterable[float]) -> np.ndarray:
+    """The least-squares slope of the errors of each frame over the doses, [seeds, frames]; one table a dose."""
+    centred = np.array(list(doses)) - np.mean(list(doses))
+    return np.tensordot(centred / (centred**2).sum(), np.stack(tables), axes=1)
 
 
 def compare(

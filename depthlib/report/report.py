@@ -37,7 +37,8 @@ class Report:
         notebook: its name without suffix, for example "01_anuw": names the folders.
         profile: of the run, for example "quick".
         out_dir: results folder instead of `results_dir(profile)`.
-        reduced: whether tables carry "not a reproduction"; by default what the profile says of itself.
+        reduced: whether tables carry "not a reproduction"; by default what the profile says of itself. True at a
+            profile that is not reduced: a miniature of it.
 
     Raises:
         ValueError: an unknown profile, or a name that is no plain lower-case name.
@@ -91,7 +92,10 @@ class Report:
 
         number = self._number("table", name, caption)
         if self.reduced:
-            caption = f"{caption} *Reduced run (profile {self.profile}): not a reproduction.*"
+            from depthlib.runs.profiles import get_profile
+
+            kind = "Reduced run" if get_profile(self.profile).reduced else "Miniature"
+            caption = f"{caption} *{kind} (profile {self.profile}): not a reproduction.*"
         item = Shown("table", name, number, caption, formats=tables.column_formats(df, formats))
         markdown, shown = tables.markdown_text(df, formats), Markdown(f"**Table {number}.** {caption}")
         path = self.folder / item.file(self.notebook)

@@ -17,29 +17,41 @@ if TYPE_CHECKING:
     from depthlib.runs.store import RunRecord
 
 REDUCED = "not comparable: reduced profile, other data"
+MINIATURE = "not comparable: a miniature of this profile"
+NOT_COMPUTABLE = "not computable: the protocol leaves it out"
 NOT_RUN = "not run"
 
 
-def reproduction_table(paper: PublishedPaper, table: str, records: Sequence[RunRecord | None]) -> pd.DataFrame:
+def reproduction_table(
+    paper: PublishedPaper, table: str, records: Sequence[RunRecord | None], *, miniature: bool = False
+) -> pd.DataFrame:
     """The printed numbers of a table beside ours, one row a cell.
 
     `verdict`: with the paper's own data at a profile that is not reduced, "reproduced" if the printed number lies in
     our interval widened by 3 % of it, "close" by 10 %, else "not reproduced". Reduced: "not comparable", whatever the
-    numbers.
+    numbers. A metric that the protocol of a test leaves out is "not computable".
+
+    Args:
+        miniature: the runs are smaller than their profile says, as those with overrides are anyway.
     """
     records = [record for record in records if record is not None]
     profile = one_profile(records)
     reduced = profile is None or get_profile(profile).reduced
+    small = miniature or any(record.result["spec"]["overrides"] for record in records)
+    apart = REDUCED if reduced else MINIATURE if small else ""
     data = here(paper.stand_ins, paper.trained_on, profile)
     rows = []
     for row in paper.table(table).rows:
-        found = by_seed(records, row.variant, data)
+        found = list(by_seed(records, row.variant, data).values())
         for column, printed in zip(paper.table(table).columns, row.values, strict=True):
             test = here(paper.stand_ins, column.data, profile)
             ours, verdict = Interval(np.nan, np.nan, np.nan), row.gap or NOT_RUN
-            if found:
-                ours = interval(np.array([record.per_image(test, column.metric) for record in found.values()]))
-                verdict = REDUCED if reduced else band(printed, ours.low, ours.high)
+            measured = [record.result["tests"].get(test) for record in found]
+            if measured and None not in measured:
+                scores = [one["metrics"].get(column.metric) for one in measured]
+                computable = None not in scores
+                ours = interval(np.array(scores)) if computable else ours
+                verdict = (apart or band(printed, ours.low, ours.high)) if computable else NOT_COMPUTABLE
             rows.append(
                 {
                     "method": row.label,

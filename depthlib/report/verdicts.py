@@ -21,7 +21,7 @@ import numpy as np
 
 from depthlib.base.stats_holm import holm
 from depthlib.base.stats_power import detectable
-from depthlib.report.comparison import Comparison, compare, errors
+from depthlib.report.comparison import Comparison, compare, errors, slopes
 from depthlib.report.decide import CONTRADICTED, DECIDED, NO_DIFFERENCE, SUPPORTED, answer, least_favourable, ways
 from depthlib.report.error_scale import as_error
 from depthlib.report.glance import glance
@@ -135,18 +135,25 @@ def _measured(
     if claim.untestable is not None:
         return Verdict(claim, UNTESTABLE, claim.untestable)
     data = here(claim.stand_ins, claim.data, profile)
-    runs = {v: by_seed(records, v, data) for v in (claim.better, *claim.than) if isinstance(v, str)}
+    sides = [v for v in (claim.better, *claim.than) if isinstance(v, str)]
+    runs = {v: by_seed(records, v, data) for v in sides}
+    at_doses = {(v, dose): by_seed(records, v, dose) for v in sides for dose in claim.doses}
     if missing := [name for name, found in runs.items() if not found]:
         return Verdict(claim, NOT_RUN, f"no runs of {', '.join(missing)} on {data}", profile=profile)
+    if missing := [" on ".join(names) for names, found in at_doses.items() if not found]:
+        return Verdict(claim, NOT_RUN, f"no runs of {', '.join(missing)}", profile=profile)
     if not get_profile(profile).meaningful:
         return Verdict(claim, NOT_RUN, f"profile {profile} only proves that the code runs", profile=profile)
     if claim.extra_parameters is not None:
         return _count_parameters(claim, runs, profile)
-    common, decides = set(claim.seeds).intersection(*runs.values()), get_profile(profile).decides
+    common = set(claim.seeds).intersection(*runs.values(), *at_doses.values())
+    decides = get_profile(profile).decides
     if len(common) < (len(claim.seeds) if decides else 1):
         why = f"needs {len(claim.seeds)} seeds, 0 to {claim.seeds[-1]}, of every method; has {len(common)}"
         return Verdict(claim, UNRESOLVED, why, profile=profile)
-    chosen = {name: [found[seed] for seed in sorted(common)] for name, found in runs.items()}
+    chosen, dosed = (
+        {name: [found[seed] for seed in sorted(common)] for name, found in all_.items()} for all_ in (runs, at_doses)
+    )
     try:
         floors = {place: _floor(claim, records, data, place, profile) for place in _gates(claim)}
     except LookupError as error:
@@ -154,7 +161,7 @@ def _measured(
     if not decides:
         why = f"no verdict at profile {profile}; {glance(claim, chosen, floors, profile, stored)}"
         return Verdict(claim, NOT_RUN, why, profile=profile)
-    found = tuple(_compared(paper, claim, chosen, names, floors, profile) for names in claim.comparisons())
+    found = tuple(_compared(paper, claim, chosen, dosed, names, floors, profile) for names in claim.comparisons())
     return Verdict(claim, UNRESOLVED, "", found, least_favourable(found), profile=profile)
 
 
@@ -177,6 +184,7 @@ def _compared(
     paper: PublishedPaper,
     claim: Claim,
     runs: Runs,
+    dosed: Mapping[tuple[str, str], Sequence[RunRecord]],
     names: tuple[str | float, str, str],
     floors: Mapping[tuple[str, str], RunRecord],
     profile: str,
@@ -192,13 +200,20 @@ def _compared(
         for side in must
         if not learned(runs[side], floors[gate], here(claim.stand_ins, gate[0], profile), gate[1], claim.rule.learned)
     )
+    ours = errors(runs[claim.better], place, metric)
     theirs = errors(runs[rival], place, metric) if isinstance(rival, str) else as_error(metric, rival)
+    if claim.doses:
+        same_test([record for group in dosed.values() for record in group], place)
+        ours, theirs = (
+            slopes([errors(dosed[side, data], place, metric) for data in claim.doses], claim.doses.values())
+            for side in sides
+        )
     scale = theirs
     if claim.margin_of is not None:
         of, by = claim.margin_of.split("/")
         scale = errors(runs[sides[-1]], here(claim.stand_ins, of, profile), by)
     return compare(
-        errors(runs[claim.better], place, metric),
+        ours,
         theirs,
         level=claim.rule.level,
         margin=max(0.0, claim.rule.margin * float(np.mean(scale))),

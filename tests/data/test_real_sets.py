@@ -27,6 +27,25 @@ def test_a_recipe_trains_on_frames_that_need_no_code(tmp_path: Path, monkeypatch
     assert item["depth"].unique().tolist() == pytest.approx([0.9])
 
 
+def test_what_lies_outside_of_a_set_is_found_by_itself(tmp_path: Path, monkeypatch) -> None:
+    """The published list of a split, or one in the folder of the set, which goes first; annotated depth."""
+    monkeypatch.setenv("DEPTHLIB_DATA", str(tmp_path))
+    seen: dict = {}
+
+    class Loader:
+        def __init__(self, root, split, *, lists=None, depth="velodyne", annotated=None):
+            seen.update(split=split, lists=lists, annotated=annotated)
+
+    monkeypatch.setattr("depthlib.data.real_sets._loader", lambda manifest: Loader)
+    real("kitti", split="eigen/test", depth="annotated")
+    assert seen == {"split": "eigen/test", "lists": tmp_path / "lists", "annotated": tmp_path / "kitti-depth/annotated"}
+    own = tmp_path / "kitti/eigen/test.txt"
+    own.parent.mkdir(parents=True)
+    own.touch()
+    real("kitti", split="eigen/test", lists="elsewhere")
+    assert seen == {"split": own, "lists": "elsewhere", "annotated": None}
+
+
 def test_options_have_the_types_of_the_loader() -> None:
     given = {"views": "current,next", "spacing": "2", "camera": "525,525,319.5,239.5", "associations": "a.txt"}
     camera = (525.0, 525.0, 319.5, 239.5)

@@ -1,10 +1,11 @@
 """Bands of reproduction, and that a reduced run is never one."""
 
+import numpy as np
 import pytest
 from invented_runs import DIFFICULTY, record
 from judging import PAPER
 
-from depthlib.report.reproduction import band, reproduction_table
+from depthlib.report.reproduction import MINIATURE, NOT_COMPUTABLE, band, reproduction_table
 from depthlib.report.verdicts import NOT_RUN
 
 
@@ -31,3 +32,22 @@ def test_a_reduced_run_is_never_a_reproduction():
     assert reproduction_table(PAPER, "table1", paper).set_index("method").loc["A", "verdict"] == "reproduced"
     quoted = reproduction_table(PAPER, "table2", []).set_index("method").loc["Monodepth2", "verdict"]
     assert quoted.iloc[0].startswith("learns from video")
+
+
+def test_a_miniature_and_what_a_protocol_leaves_out():
+    """At the paper's own scale, too, a run with overrides or on a part of the data reproduces nothing."""
+    tests = {"tests": ("mai", "kitti"), "data": "mai", "profile": "paper"}
+    whole = record("a", 0, 0.6, **tests)
+    small = record("a", 0, 0.6, **tests, overrides={"steps": 30})
+    del whole.result["tests"]["kitti"]["metrics"]["ssim"]
+    for records, options, word in (
+        ([whole], {}, "reproduced"),
+        ([whole], {"miniature": True}, MINIATURE),
+        ([small], {}, MINIATURE),
+    ):
+        table = reproduction_table(PAPER, "table2", records, **options).set_index(["method", "data", "metric"])
+        assert table.loc[("U-net++", "mai", "si_rmse"), "verdict"] == word
+        if records == [whole]:
+            assert table.loc[("U-net++", "kitti", "ssim"), "verdict"] == NOT_COMPUTABLE
+            assert np.isnan(table.loc[("U-net++", "kitti", "ssim"), "ours"])
+        assert table.loc[("U-net++", "diode", "ssim"), "verdict"] == NOT_RUN  # a test that was not made

@@ -60,7 +60,7 @@ def fill(folder: Path, papers: Path, patch: pytest.MonkeyPatch) -> None:
         outputs.append(new_output("display_data", {"text/html": SLIDER}))
         versions = {"depthlib": {"versions": {"python": "3.11", "torch": "9.9"}}}
         write_notebook(new_notebook(cells=cells, metadata=versions), folder / f"{lesson.notebook}.ipynb")
-    levels = {"a": 0.5, "b": 0.3, "c": 0.85, "d": 0.5, "e": 0.501, "d-masked": 0.501}
+    levels = {"a": 0.5, "b": 0.3, "c": 0.85, "d": 0.5, "e": 0.501, "d-masked": 0.501, "e-l1": 0.3}
     records = invented_runs.runs(levels, noise=0.003, luck=0.0005)
     gone = next(r for r in records if (r.result["spec"]["variant"], r.result["spec"]["seed"]) == ("d-masked", 5))
     report.verdicts(load_paper("anuw", papers), [None if one is gone else one for one in records])
@@ -83,12 +83,18 @@ def table() -> pd.DataFrame:
 
 
 def evil_papers(folder: Path) -> Path:
-    """The real file of one paper with a dangerous wording: words are not under the lock."""
+    """The real file of one paper with a dangerous wording, all its claims on the data of the invented records."""
     text = (FOLDER / "anuw" / "claims.yaml").read_text(encoding="utf-8")
     said = "Channel attention (AWCA) lowers the error of U-Net++."
     assert said in text
     (folder / "anuw").mkdir()
-    (folder / "anuw" / "claims.yaml").write_text(text.replace(said, "|\n      " + EVIL), encoding="utf-8")
+    path = folder / "anuw" / "claims.yaml"
+    text = re.sub(r"\n    stand_ins: .*", "", text.replace(said, "|\n      " + EVIL))
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError, match="but the claims are") as locked:  # the data are under the lock
+        load_paper("anuw", folder)
+    found = re.search(r"lock is '(\w+)', but the claims are '(\w+)'", str(locked.value))
+    path.write_text(text.replace(*found.groups()), encoding="utf-8")
     return folder
 
 

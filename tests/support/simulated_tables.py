@@ -26,10 +26,11 @@ def stored_pairs() -> list[tuple[str, np.ndarray]]:
             for rival, test, metric in claim.comparisons() if claim.is_estimated and not claim.learned_by else ():
                 if not isinstance(rival, str):
                     continue
-                data, place = here(claim.stand_ins, claim.data, "quick"), here(claim.stand_ins, test, "quick")
+                data, place = (here(paper.stand_ins, name, "quick") for name in (claim.data, test))
                 sides = [by_seed(runs, variant, data) for variant in (claim.better, rival)]
-                if len(seeds := sorted(set(sides[0]) & set(sides[1]))) < 2:
-                    continue
+                seeds = sorted(set(sides[0]) & set(sides[1]))
+                if len(seeds) < 2 or any(place not in side[seeds[0]].result["tests"] for side in sides):
+                    continue  # asked since, or of other data
                 ours, theirs = (errors([side[seed] for seed in seeds], place, metric) for side in sides)
                 found.append((claim.key, (theirs - ours) / theirs.mean()))
     return found

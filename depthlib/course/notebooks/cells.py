@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 import os
 from pathlib import Path
 
@@ -40,6 +41,18 @@ def tags(cell: NotebookNode) -> list[str]:
 def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
     """The cells that a kernel executes: code cells with something in them."""
     return [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+
+
+def at_profile(notebook: NotebookNode, profile: object) -> NotebookNode:
+    """The notebook as it is executed at a profile, without the cells that are for others.
+
+    Those tagged `scenes` speak of generated frames, of which more is known than of photographs; at profile "paper",
+    on the paper's own data, they are left out. Those tagged `paper` are for that profile alone.
+    """
+    other = "scenes" if profile == "paper" else "paper"
+    kept = copy.copy(notebook)
+    kept.cells = [cell for cell in notebook.cells if other not in tags(cell)]
+    return kept
 
 
 def label(notebook: NotebookNode, cell: NotebookNode) -> str:

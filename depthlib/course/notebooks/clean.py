@@ -1,4 +1,8 @@
-"""Cleaning source notebooks: text and code without traces of runs or editors."""
+"""Cleaning source notebooks: text and code without traces of runs or editors.
+
+nbstripout and nbconvert clear outputs and counts. What is left for this file is more than what they save: readable
+ids of cells, the metadata that stays, and the rules that a lesson has to keep.
+"""
 
 from __future__ import annotations
 

@@ -18,6 +18,7 @@ from nbformat import NotebookNode
 
 from depthlib.course.notebooks.cells import (
     INJECTED,
+    at_profile,
     code_cells,
     keep_metadata,
     label,
@@ -81,14 +82,16 @@ def execute(
     notebook = read_notebook(source)
     values = checked_parameters(notebook, parameters or {})
     stamp = _stamp(notebook, values) | ({} if runs is None else {"runs": runs})
+    notebook = at_profile(notebook, stamp["profile"])
     failed = output.with_name(f"{output.stem}.failed.ipynb")
     output.parent.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(output.parent, source.stem)
     with tempfile.TemporaryDirectory(prefix=f".running-{source.stem}-{os.getpid()}-", dir=output.parent) as folder:
-        partial = Path(folder) / source.name
+        cells, partial = Path(folder) / "cells.ipynb", Path(folder) / source.name
+        write_notebook(notebook, cells)
         running = _Running(notebook, progress)
         try:
-            _papermill(source, partial, values, running, threads, cell_timeout, cwd=output.parent)
+            _papermill(cells, partial, values, running, threads, cell_timeout, cwd=output.parent)
         except Exception as error:
             if not partial.exists():  # the kernel did not even start
                 raise

@@ -9,7 +9,7 @@ from pathlib import Path
 from nbformat import NotebookNode
 
 from depthlib.base import paths
-from depthlib.course.notebooks.cells import INJECTED, code_cells, label, read_notebook, tags
+from depthlib.course.notebooks.cells import INJECTED, at_profile, code_cells, label, read_notebook, tags
 from depthlib.course.notebooks.key import notebook_key
 
 MEANING = {
@@ -72,9 +72,10 @@ def _raised(notebook: NotebookNode) -> list[str]:
 
 def _stale(result: NotebookNode, origin: NotebookNode) -> list[str]:
     own = [cell for cell in result.cells if INJECTED not in tags(cell)]
-    if [cell.source for cell in own] != [cell.source for cell in origin.cells]:
-        return [f"stale: {MEANING['source']}"]  # the key would only repeat it
     stamp = result.metadata.get("depthlib")
+    expected = at_profile(origin, stamp.get("profile") if stamp else None)
+    if [cell.source for cell in own] != [cell.source for cell in expected.cells]:
+        return [f"stale: {MEANING['source']}"]  # the key would only repeat it
     if not stamp:
         return ["no key: this file was not made by `depthlib reproduce`"]
     try:

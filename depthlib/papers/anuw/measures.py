@@ -1,4 +1,4 @@
-"""What is asked of the networks of ANUW besides their errors: inside the gaps of labels, and without affinities."""
+"""What is asked of the networks of ANUW besides their errors: in the gaps of labels, at borders, without affinities."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.utils.data import Dataset
 
 from depthlib.papers.anuw.attention import PSNL
@@ -37,6 +38,35 @@ class GapsOnly(Dataset):
 
     def fingerprint(self) -> str:
         return f"gaps of {self.dataset.fingerprint()}"
+
+
+class BordersOnly(Dataset):
+    """The same frames with ground truth only within `reach` pixels of a step in depth by more than a factor of 1.25."""
+
+    def __init__(self, dataset: Any, reach: int = 2) -> None:
+        self.dataset, self.reach = dataset, reach
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        item = self.dataset[index]
+        truth = item.get("depth_true", item["depth"])
+        return item | {"depth_true": torch.where(near_steps(truth, self.reach), truth, 0)}
+
+    def fingerprint(self) -> str:
+        return f"within {self.reach} of steps in {self.dataset.fingerprint()}"
+
+
+def near_steps(depth: Tensor, reach: int, factor: float = 1.25) -> Tensor:
+    """Pixels within `reach` rows and columns of which the known depths differ by more than `factor`: [1,H,W] -> bool.
+
+    depth: metres, 0 where it is not known.
+    """
+    known, side = depth > 0, 2 * reach + 1
+    farthest = F.max_pool2d(depth, side, 1, reach)
+    nearest = -F.max_pool2d(torch.where(known, -depth, -torch.inf), side, 1, reach)
+    return known & (farthest > factor * nearest)
 
 
 class PSNLWithoutAffinities(Measure):

@@ -34,7 +34,7 @@ from typing import Any
 from depthlib.base.build import Build
 from depthlib.losses.regression import berhu_loss
 from depthlib.papers.anuw.loss import WEIGHTS, anuw_loss
-from depthlib.papers.anuw.measures import GapsOnly, PSNLWithoutAffinities
+from depthlib.papers.anuw.measures import BordersOnly, GapsOnly, PSNLWithoutAffinities
 from depthlib.papers.anuw.task import BelievedZeros, SoftLabels
 from depthlib.runs.floors import FLOORS, floor_recipe
 from depthlib.runs.pilot import Pilot
@@ -131,9 +131,10 @@ def recipe(spec: RunSpec) -> Recipe:
     Profile "paper" is the paper's own training instead, with `spec.data` "mai": see `at_paper_scale`.
 
     Tests of `streets`: "streets", "streets-other" and "rooms", each also with "-median" (the prediction scaled per
-    image, erratum A14), "gaps" (scored only where the labels of such frames are missing), and "train-gaps" (the same on
-    the training frames: what the soft labels are about). Of its doses: "streets" and "gaps". Of `tilted`: "tilted", and
-    for networks with PSNL "affinities". Images are not flipped: soft labels are stored per pixel.
+    image, erratum A14), "gaps" (scored only where the labels of such frames are missing), "train-gaps" (the same on the
+    training frames: what the soft labels are about), and "borders" (scored only beside steps in depth). Of its doses:
+    "streets" and "gaps". Of `tilted`: "tilted", and for networks with PSNL "affinities". Images are not flipped: soft
+    labels are stored per pixel.
 
     Raises:
         ValueError: an unknown variant or data set.
@@ -273,4 +274,4 @@ def _tests(spec: RunSpec, scale: Scale, profile: Profile) -> dict[str, tuple[Bui
     tests = {}
     for name, (frames, protocol) in sets.items():
         tests |= {name: (frames, f"anuw-{protocol}"), f"{name}-median": (frames, f"anuw-{protocol}-median")}
-    return tests | gaps
+    return tests | gaps | {"borders": (Build.of(BordersOnly, dataset=own), "anuw-gaps-streets")}

@@ -25,6 +25,7 @@ from depthlib.papers.anuw.at_paper_scale import FRAME, IMAGES, sample
 from depthlib.papers.anuw.whole_windows import WholeWindows
 from depthlib.protocols.inference import measure
 from depthlib.report.reproduction import MINIATURE, NOT_COMPUTABLE
+from depthlib.runs.files import SCORE
 from depthlib.runs.json_files import read_json
 from depthlib.runs.score import score
 from depthlib.runs.spec import RunSpec
@@ -74,7 +75,7 @@ def test_the_settings_are_those_of_the_paper(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_sample_is_as_large_as_the_real_ones() -> None:
-    item = sample(torch.Generator().manual_seed(0))
+    item = sample(spec("e"), torch.Generator().manual_seed(0))
     assert item["image"].shape == (3, *FRAME) and 0.15 < (~item["valid"]).float().mean() < 0.25
     assert torch.equal(item["valid"], item["depth"] > 0)
 
@@ -132,13 +133,13 @@ def test_the_truth_as_prediction_has_no_error(miniatures: Path, tmp_path: Path) 
     identity = {name: {"key": "", "weights": ""} for name in recipe.tests}
     network = Truth([build.make() for build in data.values()])
     score(recipe, recipe.tests, network, tmp_path, identity=identity, device="cpu")
-    sizes = {len(read_json(tmp_path / f"{name}.json")["images"]) for name in ("kitti", "diode")}
+    sizes = {len(read_json(tmp_path / f"{name}{SCORE}")["images"]) for name in ("kitti", "diode")}
     assert sizes == {8}
     kitti = recipe.tests["kitti"][0].make()
     assert {tuple(kitti[i]["depth"].shape[1:]) for i in range(8)} == {(38, 124), (37, 122)}
     assert {tuple(kitti[i]["image"].shape[1:]) for i in range(8)} == {(48, 128)}
     for name in recipe.tests:
-        found = read_json(tmp_path / f"{name}.json")
+        found = read_json(tmp_path / f"{name}{SCORE}")
         assert not found["skipped"] and ("ssim" in found["metrics"]) == (not name.startswith("kitti"))
         for metric, values in found["metrics"].items():
             best = 1.0 if metric in ("ssim", "delta1") else 0.0
@@ -199,5 +200,5 @@ def test_a_training_step_and_an_evaluation_on_real_files(tmp_path: Path, monkeyp
     kitti = tests["kitti"][0].make()
     assert kitti[0]["image"].shape == (3, 384, 1248) and kitti[0]["depth"].shape == (1, 375, 1242)
     assert not any(measurable("ssim", kitti[i]["valid"][None]) for i in range(2))  # why SSIM is not among the metrics
-    assert len(read_json(tmp_path / "mai.json")["metrics"]["ssim"]) == 1
-    assert all(0 < value < 10 for value in read_json(tmp_path / "kitti.json")["metrics"]["abs_rel"])
+    assert len(read_json(tmp_path / f"mai{SCORE}")["metrics"]["ssim"]) == 1
+    assert all(0 < value < 10 for value in read_json(tmp_path / f"kitti{SCORE}")["metrics"]["abs_rel"])

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 from small_models import small
 from torch import nn
 from torch.utils.data import Dataset
 
 from depthlib.papers.anuw.attention import second_order_attention_literal
-from depthlib.papers.anuw.measures import GapsOnly, PSNLWithoutAffinities, uniform_attention
+from depthlib.papers.anuw.measures import BordersOnly, GapsOnly, PSNLWithoutAffinities, near_steps, uniform_attention
 from depthlib.protocols.inference import measure
 
 
@@ -38,6 +40,22 @@ def test_gaps_only_keeps_the_truth_of_the_gaps() -> None:
 
     with pytest.raises(ValueError, match="image 's1': found no 'defect'"):
         GapsOnly(Whole())[1]
+
+
+def test_borders_are_what_lies_beside_a_step() -> None:
+    """A wall at 5 m before a background at 10 m, a strip without depth, and a slope without a step."""
+    depth = torch.full((1, 12, 20), 10.0)
+    depth[..., :8] = 5.0
+    depth[..., 16:] = 0.0
+    beside = near_steps(depth, 2)
+    assert beside.flatten(0, 1).any(0).nonzero().flatten().tolist() == [6, 7, 8, 9]
+    assert not near_steps(torch.linspace(5, 6, 20).expand(1, 12, 20), 2).any()
+    footprint = ndimage.maximum_filter(depth[0], 5) > 1.25 * ndimage.minimum_filter(
+        np.where(depth[0] > 0, depth[0], np.inf), 5
+    )
+    np.testing.assert_array_equal(beside[0].numpy(), footprint & (depth[0] > 0).numpy())
+    item = BordersOnly(Frames())[1]
+    assert torch.equal(item["depth_true"] > 0, near_steps(Frames()[1]["depth_true"], 2))
 
 
 def test_uniform_attention_is_that_of_descriptors_that_say_nothing() -> None:
