@@ -49,6 +49,7 @@ def test_declared_dependencies_are_imported_somewhere():
         "pyyaml": "yaml",
         "beautifulsoup4": "bs4",
         "websocket-client": "websocket",
+        "opencv-python-headless": "cv2",
     }
     source = "\n".join(
         p.read_text(encoding="utf-8") for folder in ("depthlib", "tests") for p in (REPOSITORY / folder).rglob("*.py")

@@ -11,6 +11,7 @@ import typer
 
 from depthlib.app.data_cli import data
 from depthlib.app.learn import learn
+from depthlib.app.train_cli import train
 from depthlib.app.trajectory import evaluate_trajectory
 
 main = typer.Typer(
@@ -25,6 +26,7 @@ main.add_typer(notebooks, name="notebooks")
 main.add_typer(data, name="data")
 main.command("evaluate-trajectory")(evaluate_trajectory)
 main.command()(learn)
+main.command()(train)
 
 Profile = Annotated[str, typer.Option(help="smoke, quick, standard, full or paper")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps")]
@@ -137,7 +139,7 @@ def merge(
 @main.command()
 def predict(
     images: Annotated[
-        list[Path], typer.Argument(help="photographs, folders of them, or quoted patterns such as 'trip/*.jpg'")
+        list[Path], typer.Argument(help="photographs, folders of them, quoted patterns such as 'trip/*.jpg', or videos")
     ],
     out: Annotated[Path, typer.Option(help="folder for the depth maps")] = Path("depth"),
     weights: Annotated[
@@ -157,13 +159,24 @@ def predict(
         list[str] | None, typer.Option(help="depth of a pixel of the only photograph, x,y=metres; may be repeated")
     ] = None,
     ply: Annotated[bool, typer.Option("--ply", help="write the coloured points, too")] = False,
+    html: Annotated[bool, typer.Option("--html", help="write a page with image, depth and points that turn")] = False,
+    windows: Annotated[
+        int, typer.Option(min=1, max=8, help="look at large photographs in windows, too, so many times as fine, e.g. 2")
+    ] = 1,
+    video: Annotated[
+        bool, typer.Option("--video", help="photographs with numbers in their names are the frames of a video")
+    ] = False,
+    smooth: Annotated[bool, typer.Option("--smooth", help="steadier depth of a video; says how steady")] = False,
+    frames16: Annotated[bool, typer.Option("--frames16", help="a 16-bit PNG of each frame of a video, too")] = False,
 ) -> None:
     """Write depth maps of photographs. A coloured picture and a 16-bit PNG of each, which `evaluate` pairs with a
     truth.
     """
     from depthlib.app.predict_files import run
 
-    _end(run(images, out, weights, device, batch, size=size, focal=focal, view=fov, known=known or (), cloud=ply))
+    camera = {"focal": focal, "view": fov, "known": known or ()}
+    film = {"video": video, "smooth": smooth, "frames16": frames16}
+    _end(run(images, out, weights, device, batch, size=size, **camera, cloud=ply, page=html, windows=windows, **film))
 
 
 @main.command()
@@ -174,13 +187,19 @@ def export(
         str, typer.Option(help="onnx, litert or executorch; the last two need packages of their own")
     ] = "onnx",
     size: Annotated[
-        tuple[int, int] | None, typer.Option(help="height and width of the images; those of the training by default")
+        tuple[int, int] | None,
+        typer.Option(help="fix height and width of the images; by default ONNX takes any, the others the training's"),
+    ] = None,
+    int8: Annotated[bool, typer.Option("--int8", help="also write <out>_int8.onnx, and say its error")] = False,
+    images: Annotated[
+        list[Path] | None,
+        typer.Option(help="photographs or folders of them that calibrate int8; generated scenes by default"),
     ] = None,
 ) -> None:
-    """Write a network for phones and other runtimes. Compared with torch on two images."""
-    from depthlib.models.export import run
+    """Write a network for phones and other runtimes. Compared with torch on test images."""
+    from depthlib.app.export_network import run
 
-    _end(run(weights, out, format, size))
+    _end(run(weights, out, format, size, int8=int8, images=images or ()))
 
 
 @main.command()

@@ -39,7 +39,7 @@ def write_maps(
     low, high = scale_of([fit(depth).numpy()])
     ends = (low, max(high, low + 1e-3 * abs(low)))  # a flat map is one colour: rounding is not drawn
     stored = np.empty(tuple(size), np.uint16)
-    picture = Image.new("RGB", (max(size[1], NARROWEST), size[0] + _bar_height(size[1])), "white")
+    picture = Image.new("RGB", (max(size[1], NARROWEST), size[0] + bar_height(size[1])), "white")
     for columns, predicted in strips(depth, size):
         part = fit(predicted)
         stored[:, columns] = code.stored(part)
@@ -47,7 +47,7 @@ def write_maps(
         picture.paste(Image.fromarray(colours), (columns.start, 0))
     code.write(depth16, stored)
     del stored
-    _draw_bar(picture, size[0], ends, meaning)
+    draw_bar(picture, size[0], ends, meaning)
     with atomic_write(colour) as temporary:
         picture.save(temporary, format="PNG")
     return code.scale
@@ -90,11 +90,11 @@ def _letters(width: int) -> int:
     return min(max(width // 45, 10), 64)
 
 
-def _bar_height(width: int) -> int:
+def bar_height(width: int) -> int:
     return 3 * _letters(width)
 
 
-def _draw_bar(picture: Image.Image, top: int, ends: tuple[float, float], meaning: Meaning) -> None:
+def draw_bar(picture: Image.Image, top: int, ends: tuple[float, float], meaning: Meaning) -> None:
     """The colours from near to far below the map, the values at their ends, and what they are."""
     letters = _letters(picture.width)
     title, unit = TITLES[meaning.unit]

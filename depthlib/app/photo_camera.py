@@ -52,12 +52,15 @@ class Lens:
 
 
 def trained_focal(info: Mapping[str, Any]) -> float | None:
-    """`relative_focal` of the images behind a file of weights, whose metadata are `info`, by the recipe of its run.
+    """`relative_focal` of the images behind a file of weights, whose metadata are `info`: what they say, else by the
+    recipe of its run.
 
     None where the file names no run that this version has, or where its training images have no common focal length.
     """
     from depthlib.runs.spec import RunSpec
 
+    if "focal" in info:
+        return None if info["focal"] is None else float(info["focal"])
     try:
         train = RunSpec(**info["spec"]).recipe.training()["train"]
     except (KeyError, TypeError, ValueError, NotImplementedError):  # no run, or one of another version

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -14,6 +14,8 @@ from torch import Tensor
 from depthlib.app.photo_camera import Camera, Lens, trained_focal
 from depthlib.app.photo_inputs import output_names, photographs
 from depthlib.app.photo_prediction import Prediction, write_prediction
+from depthlib.app.photo_windows import fine_size, refined
+from depthlib.app.video_input import is_video
 from depthlib.base.devices import pick_device
 from depthlib.base.text import one_line
 from depthlib.data.images import read_resized
@@ -64,6 +66,8 @@ def predict_files(
     lens: Lens | None = None,
     known: Sequence[KnownPoint] = (),
     cloud: bool = False,
+    page: bool = False,
+    windows: int = 1,
 ) -> Outcome:
     """Write `<name>_depth.png` (colours with their scale) and `<name>_depth16.png` (16-bit) for each image.
 
@@ -79,7 +83,8 @@ def predict_files(
             the size of its training.
         lens: the focal length of all images; None: of each what `Lens()` finds.
         known: points of the only image to which its depth is fitted.
-        cloud: also write `<name>_points.ply`.
+        cloud: also write `<name>_points.ply`. page: also write `<name>_view.html`, see `depthlib.report.cloud_view`.
+        windows: how many times as fine the network also looks at overlapping windows, see `refined`; 1: not at all.
 
     Raises:
         WeightsError, or ValueError for an unusable device, batch, size or model, or known points of several images.
@@ -99,6 +104,8 @@ def predict_files(
         raise ValueError(
             f"size: found {' x '.join(map(str, size))}, expected multiples of {multiple}, which this network needs"
         )
+    if windows < 1:
+        raise ValueError(f"windows: found {windows}, expected at least 1")
     model.to(pick_device(device))
     meaning, looks = meaning_of(info), size or info["input_size"]
     trained = trained_focal(info) if meaning.unit == "metre" else None
@@ -116,23 +123,25 @@ def predict_files(
                 outcome.problems.append(Problem(source, one_line(error)))
         for group in groups.values():
             depths = forward(model, torch.stack([small for *_, small in group]))
-            for (source, full, _), depth in zip(group, depths, strict=True):
+            for (source, full, small), depth in zip(group, depths, strict=True):
                 try:
                     base, camera = Path(out_dir) / names[source], lens.camera(source, full)
                     _spare(sources, base)
-                    depth, factor = _corrected(checked(depth), camera, full, trained)
-                    outcome.done.append(
-                        write_prediction(
-                            source, base, depth, full, meaning, camera, corrected=factor, known=known, cloud=cloud
-                        )
-                    )
+                    depth, fine = checked(depth), fine_size(full, small.shape[1:], windows)
+                    if fine is not None:
+                        image, _ = read_resized(source, lambda _, fine=fine: fine)
+                        depth = refined(model, image, depth, meaning.unit, small.shape[1:], batch)
+                    depth, factor = corrected(depth, camera, full, trained)
+                    options = {"corrected": factor, "known": known, "cloud": cloud, "page": page}
+                    written = write_prediction(source, base, depth, full, meaning, camera, **options)
+                    outcome.done.append(replace(written, fine=fine))
                 except (ValueError, OSError) as error:
                     outcome.problems.append(Problem(source, f"{source}: {one_line(error)}"))
     outcome.seconds = time.perf_counter() - begun
     return outcome
 
 
-def _corrected(depth: Tensor, camera: Camera, size: tuple[int, int], trained: float | None) -> tuple[Tensor, float]:
+def corrected(depth: Tensor, camera: Camera, size: tuple[int, int], trained: float | None) -> tuple[Tensor, float]:
     """Depth for the photograph's camera, and the factor."""
     if trained is None:
         return depth, 1.0
@@ -162,8 +171,13 @@ def run(
     view: float | None = None,
     known: Sequence[str] = (),
     cloud: bool = False,
+    page: bool = False,
+    windows: int = 1,
+    video: bool = False,
+    smooth: bool = False,
+    frames16: bool = False,
 ) -> int:
-    """The command line's `predict`: print the written files and the problems.
+    """The command line's `predict`: print the written files and the problems. Videos: see `video_prediction.run`.
 
     Returns 0, 1 if any file had a problem, 2 if nothing could be started.
     """
@@ -175,6 +189,15 @@ def run(
         errors.print("no images given")
         return 2
     try:
+        if video or any(map(is_video, paths)):
+            from depthlib.app.video_prediction import run as run_videos
+
+            if known or cloud or page or windows > 1:
+                raise ValueError("known, ply, html, windows: found one of them with a video, expected a photograph")
+            options = {"frames": video, "steady": smooth, "frames16": frames16}
+            return run_videos(paths, out, weights, device, batch, size=size, lens=Lens(focal, view), **options)
+        if smooth or frames16:
+            raise ValueError("smooth, frames16: found photographs, expected a video, or --video for numbered frames")
         if Path(out).exists() and not Path(out).is_dir():
             raise ValueError(f"out: found the file {out}, expected a folder for the depth maps")
         outcome = predict_files(
@@ -187,6 +210,8 @@ def run(
             lens=Lens(focal, view),
             known=[KnownPoint.parse(text) for text in known],
             cloud=cloud,
+            page=page,
+            windows=windows,
         )
     except (ValueError, OSError) as error:
         errors.print(f"[red]error[/] {escape(one_line(error))}", highlight=False)
@@ -209,10 +234,12 @@ def _lines(item: Prediction, outcome: Outcome) -> list[str]:
     depths = f"{item.nearest:.2f} to {item.farthest:.2f}{unit} -> {item.colour}, {item.depth16.name}"
     lines = [f"{item.source}: {depths} ({item.scale:g} units per {per})"]
     lines += [f"  known {point}: fitted {depth:.3f} m, {depth - point.metres:+.3f} m" for point, depth in item.fitted]
-    if item.cloud:
-        lines.append(f"  {item.cloud[1]} points -> {item.cloud[0]}")
+    if item.fine:
+        lines.append(f"  looked at {item.fine[0]} x {item.fine[1]} in windows")
+    for written in filter(None, (item.cloud, item.page)):
+        lines.append(f"  {written[1]} points -> {written[0]}")
     matters = outcome.trained is not None and not item.fitted
-    if item.cloud or matters:
+    if item.cloud or item.page or matters:
         factor = f": depth x {item.corrected:.3f}" if matters else ""
         lines.append(f"  focal length {item.camera.focal:.0f} pixels ({item.camera.source}){factor}")
     return lines

@@ -16,16 +16,18 @@ class Meaning:
 
 
 METRES = Meaning("metre", "depth in metres")
-BY_PAPER = {  # the other papers' networks predict metres
-    "mobile": Meaning("relative", "relative depth without a unit, larger = farther; may be negative"),
-    "dual": Meaning("unscaled", "depth up to a scale, larger = farther"),
-}
+UNSCALED = Meaning("unscaled", "depth up to a scale, larger = farther")
+RELATIVE = Meaning("relative", "relative depth without a unit, larger = farther; may be negative")
+BY_PAPER = {"mobile": RELATIVE, "dual": UNSCALED}  # the other papers' networks predict metres
+BY_UNIT = {meaning.unit: meaning for meaning in (METRES, UNSCALED, RELATIVE)}
 
 
 def meaning_of(info: Mapping[str, Any]) -> Meaning:
-    """The meaning of a network's output, by the metadata of its weights; without a run in it, what `create_model`
-    promises.
+    """The meaning of a network's output, by the metadata of its weights: the unit that they name, or what their run
+    trains; without either, what `create_model` promises.
     """
+    if info.get("unit") in BY_UNIT:
+        return BY_UNIT[info["unit"]]
     spec = info.get("spec") or {}
     if not spec:
         return Meaning(

@@ -1,5 +1,5 @@
 """Weights of a network whose depth says which pixels went in."""
 
-from brightness import weights
+from brightness import ramp, weights
 
-__all__ = ["weights"]
+__all__ = ["ramp", "weights"]

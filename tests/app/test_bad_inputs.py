@@ -42,6 +42,8 @@ reproduce 99                                                    | 2 | unknown le
 reproduce 00 --profile huge                                     | 2 | profile: found 'huge'
 reproduce 00 --profile smoke --device cube                      | 2 | device: found 'cube'
 reproduce 00 --profile smoke --device cuda                      | 2 | device: found 'cuda'
+reproduce 00 --profile paper --device cpu                       | 2 | nothing at profile paper yet
+reproduce anuw --profile paper --device cpu                     | 2 | missing mai train, mai verification:
 reproduce 00 --jobs 0                                           | 2 | Invalid value for '--jobs'
 reproduce 00 --sample 2                                         | 2 | found no --verify, expected it
 reproduce 00 --max-minutes -1                                   | 2 | Invalid value for '--max-minutes'
@@ -73,6 +75,8 @@ export {foreign} {new}.onnx                                     | 1 | no 'depthl
 export {weights} {new}.pt                                       | 1 | expected a name that ends in .onnx
 export {weights} {new}.onnx --format cube                       | 1 | format: found 'cube', expected one of onnx
 export {weights} {new}/below/x.onnx --size 0 64                 | 1 | size: found [0, 64], expected height and width
+export {weights} {new}/below/x.tflite --format litert --int8    | 1 | int8: found the format litert, expected onnx
+export {weights} {new}/below/x.onnx --images {photo}            | 1 | images: found some without --int8
 export {weights} {new}/below/x.tflite --format litert           | 1 | litert_torch is not installed: pip install litert-torch
 evaluate --pred {nowhere} --gt {maps} --protocol eigen-raw --out {new} | 2 | nowhere: found no such folder
 evaluate --pred {empty} --gt {empty} --protocol eigen-raw --out {new}  | 2 | found no file ending in
@@ -89,6 +93,8 @@ predict {photo} --out {new} --device cube                       | 2 | device: fo
 predict {empty} --out {new}                                     | 2 | empty: found no image in this folder
 predict {nowhere}*.jpg --out {new}                              | 2 | nowhere*.jpg: found no file that matches this pattern
 predict {photo} --out {new} --batch 0                           | 2 | Invalid value for '--batch'
+predict {photo} --out {new} --windows 0                         | 2 | Invalid value for '--windows'
+predict {photo} --out {new} --windows 9                         | 2 | Invalid value for '--windows'
 predict {photo} --out {new} --size 50 64                        | 2 | size: found 50 x 64, expected multiples of
 predict {photo} --out {new} --focal -5                          | 2 | focal: found -5, expected pixels above 0
 predict {photo} --out {new} --fov 190                           | 2 | field of view: found 190 degrees
@@ -97,12 +103,38 @@ predict {photo} --out {new} --known 1,1                         | 2 | known: fou
 predict {photo} --out {new} --known 1,1=-2                      | 2 | known: found '1,1=-2', expected metres above 0
 predict {photo} --out {new} --known 32,0=2                      | 1 | known: found the pixel 32,0, expected x below 32
 predict {photo} {text} --out {new} --known 1,1=2                | 2 | known: found 2 images, expected one
+predict {nowhere}.mp4 --out {new}                               | 1 | nowhere.mp4: no such file
+predict {nowhere}*.mp4 --out {new}                              | 2 | nowhere*.mp4: found no file that matches this pattern
+predict {film} --out {new}                                      | 1 | film.mp4: found no frame that can be decoded
+predict {photo} {film} --out {new}                              | 2 | photo.png: found no video file, expected --video
+predict {photo} {text} --video --out {new}                      | 2 | expected names that differ only in a number
+predict {text} --video --out {new}                              | 1 | text: found not an image that can be read
+predict {photo} --smooth --out {new}                            | 2 | smooth, frames16: found photographs, expected a video
+predict {film} --ply --out {new}                                | 2 | known, ply, html, windows: found one of them with a video
+predict {photo} --video --out {text}                            | 2 | text, expected a folder for the videos
 data verify nothing                                             | 2 | no such manifest, expected one of
 data verify kitti --root {loop}                                 | 2 | loop: no such folder, expected the root of kitti
 data fetch nothing                                              | 2 | no such manifest
+data link nothing {empty}                                       | 2 | no such manifest
+data link mai {nowhere}                                         | 2 | nowhere: found no such folder, expected the root of mai
+data link mai {text}                                            | 2 | text: found no such folder, expected the root of mai
 data preview scenes-v2 --count 0 --out {new}.png                | 2 | Invalid value for '--count'
 data preview scenes-v2 --split nothing --out {new}.png          | 2 | found 'nothing', expected one of
 learn nothing                                                   | 2 | unknown lesson 'nothing': expected one of
+train {nowhere} --out {new}                                     | 2 | nowhere: no such folder, expected images/ with depth/
+train {text} --out {new}                                        | 2 | text: no such folder
+train {loop} --out {new}                                        | 2 | loop: no such folder
+train {empty} --out {new}                                       | 2 | empty: found nothing to learn from
+train {maps} --out {new}                                        | 2 | maps: found nothing to learn from
+train {empty} --out {text}                                      | 2 | out: found the file
+train {empty} --out {empty}/below                               | 2 | which lies in the folder of the data
+train {empty} --out {new} --weights {pickle}                    | 2 | pickle: not a readable safetensors file
+train {empty} --out {new} --device cube                         | 2 | device: found 'cube'
+train {empty} --out {new} --lr 0                                | 2 | lr: found 0, expected a rate above 0
+train {empty} --out {new} --steps 0                             | 2 | Invalid value for '--steps'
+train {empty} --out {new} --depth-scale -1                      | 2 | depth-scale: found -1, expected units per metre
+train {empty} --out {new} --focal 9 --fov 50                    | 2 | focal, fov: found both, expected one of them
+train {empty} --out {new} --manifest nothing                    | 2 | nothing: no such manifest
 bench nothing                                                   | 2 | name: found 'nothing', expected one of
 nothing                                                         | 2 | No such command 'nothing'
 """
@@ -149,6 +181,8 @@ def place(tmp_path_factory):
     at["notebook"].write_bytes((paths.notebooks_dir() / "00_start_here.ipynb").read_bytes())
     Image.fromarray(np.zeros((32, 32, 3), np.uint8)).save(folder / "photo.png")
     at["photo"], at["slurm"] = folder / "photo.png", paths.REPOSITORY / "depthlib" / "course" / "batch" / "slurm"
+    at["film"] = folder / "film.mp4"
+    at["film"].write_text("not a video\n" * 100)
     at["maps"].mkdir()
     np.save(at["maps"] / "a.npy", np.ones((8, 8), np.float32))
     return folder, at

@@ -12,10 +12,9 @@ import pytest
 from PIL import Image
 from safetensors import safe_open
 
-from depthlib.app import predict_files
+from depthlib.app import export_network, predict_files
 from depthlib.base.paths import REPOSITORY
 from depthlib.data.depth_png import depth_kind, write_depth_png
-from depthlib.models import export
 from depthlib.protocols import scoring
 
 pytestmark = pytest.mark.slow
@@ -82,7 +81,7 @@ def kinds() -> list[Path]:
 
 @pytest.mark.parametrize("weights", kinds(), ids=lambda path: path.parent.name)
 def test_export(weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    status = export.run(weights, tmp_path / "depth.onnx", "onnx", None)
+    status = export_network.run(weights, tmp_path / "depth.onnx", "onnx", None)
     said = capsys.readouterr()
     if reason(weights):
         assert status == 1 and said.err.count("\n") == 1 and not list(tmp_path.iterdir())

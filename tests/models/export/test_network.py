@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 
 from depthlib.app.cli import main
 from depthlib.models import create_model
-from depthlib.models import export as module
-from depthlib.models.export import ExportError, export, write
+from depthlib.models.export import FORMATS, TOLERANCE, ExportError, Format, export, metadata, network, write
+from depthlib.models.export.onnx_files import onnx_runner, write_onnx
 from depthlib.models.weights import load_weights, save_weights
 
 SPEC = {"paper": "mobile", "variant": "hard-easy", "data": "diw", "profile": "quick", "seed": 0, "overrides": {}}
@@ -52,20 +52,22 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def student(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Weights of a student with heads, and its ONNX file."""
+    """Weights of a student with heads, and its ONNX file for images of any size."""
     folder = tmp_path_factory.mktemp("student")
     weights = saved(folder, options={**NARROW, "intermediate": 2})
     export(weights, folder / "student.onnx")
     return weights, folder / "student.onnx"
 
 
-def test_the_file_says_what_torch_says(student: tuple[Path, Path]) -> None:
+@pytest.mark.parametrize("size", [(64, 96), (96, 64), (128, 224)])
+def test_the_file_says_what_torch_says(student: tuple[Path, Path], size: tuple[int, int]) -> None:
+    """At the size that was traced, and at two others."""
     model, _ = load_weights(student[0])
-    image = torch.rand(1, 3, 64, 96, generator=torch.Generator().manual_seed(7))
+    image = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(7))
     with torch.no_grad():
         expected = model(image).numpy()
     found = by_onnx(student[1], image)
-    assert found.shape == (1, 1, 64, 96) and np.abs(found - expected).max() <= 1e-5 * np.abs(expected).max()
+    assert found.shape == (1, 1, *size) and np.abs(found - expected).max() <= 1e-5 * np.abs(expected).max()
     assert expected.std() > 1e-3 and np.abs(by_onnx(student[1], image.flip(-1)) - expected).max() > 1e-3
 
 
@@ -73,6 +75,8 @@ def test_the_file_is_whole_and_says_what_it_is(student: tuple[Path, Path]) -> No
     proto = onnx.load(student[1])
     notes = {p.key: p.value for p in proto.metadata_props}
     assert notes["input_size"] == "64 96" and notes["license"].startswith("Apache-2.0")
+    assert notes["multiple"] == "32" and notes["unit"] == "relative" and "multiples of 32" in notes["input"]
+    assert notes == metadata(onnxruntime.InferenceSession(str(student[1]), providers=["CPUExecutionProvider"]))
     assert "relative depth" in notes["output"] and "larger = farther" in notes["output"] and "[0,1]" in notes["input"]
     assert json.loads(notes["run"]) == SPEC and notes["model"] == "mobile"
     assert [i.name for i in proto.graph.input] == ["image"] and [o.name for o in proto.graph.output] == ["depth"]
@@ -80,7 +84,7 @@ def test_the_file_is_whole_and_says_what_it_is(student: tuple[Path, Path]) -> No
     assert not any(t.data_location == onnx.TensorProto.EXTERNAL for t in proto.graph.initializer)
     assert [f.name for f in student[1].parent.iterdir() if f.name != "weights.safetensors"] == ["student.onnx"]
     text = student[1].read_bytes()
-    assert b"site-packages" not in text and str(Path(module.__file__).parent).encode() not in text
+    assert b"site-packages" not in text and str(Path(network.__file__).parent).encode() not in text
 
 
 @pytest.mark.parametrize(
@@ -95,19 +99,18 @@ def test_the_file_is_whole_and_says_what_it_is(student: tuple[Path, Path]) -> No
 )
 def test_what_the_output_means(spec: dict, meaning: str) -> None:
     info = {"model": "mobile", "options": {}, "spec": spec}
-    output = module._notes(info, (32, 64), (16, 32))["output"]
-    assert meaning in output and "[1,1,16,32]" in output
+    notes = network._notes(info, (32, 64), (16, 32))
+    assert meaning in notes["output"] and "[1,1,16,32]" in notes["output"] and "multiple" not in notes
+    free = network._notes(info, (32, 64), (16, 32), 16)
+    assert "[1,1,height/2,width/2]" in free["output"] and "multiples of 16" in free["input"]
 
 
-def test_another_size_and_the_command(student: tuple[Path, Path], tmp_path: Path) -> None:
-    result = CliRunner().invoke(main, ["export", str(student[0]), str(tmp_path / "a.onnx"), "--size", "32", "64"])
-    assert result.exit_code == 0, result.output
-    assert (
-        "[1,3,32,64]" in result.output
-        and "checked against torch on two images" in result.output
-        and "relative depth" in result.output
-    )
+def test_a_fixed_size(student: tuple[Path, Path], tmp_path: Path) -> None:
+    done = export(student[0], tmp_path / "a.onnx", size=(32, 64), notes={"by": "me"})
+    assert len(done.differences) == 2 and "[1,3,32,64]" in done.notes["input"] and done.notes["by"] == "me"
     assert by_onnx(tmp_path / "a.onnx", torch.rand(1, 3, 32, 64)).shape == (1, 1, 32, 64)
+    with pytest.raises(Exception, match="invalid dimensions"):
+        by_onnx(tmp_path / "a.onnx", torch.rand(1, 3, 64, 64))
 
 
 def test_another_network_of_the_package(tmp_path: Path) -> None:
@@ -134,8 +137,10 @@ def test_nothing_is_written_when_something_is_wrong(
 ) -> None:
     out = tmp_path / "out.onnx"
     out.write_bytes(b"as it was")
-    with pytest.raises(ExportError, match="Stubborn: cannot be written as onnx"):
+    with pytest.raises(ExportError, match="Stubborn: cannot be written as onnx \\("):
         write(Stubborn(), out, (32, 64))
+    with pytest.raises(ExportError, match="as onnx for images of all sizes; --size HEIGHT WIDTH fixes one"):
+        write(Stubborn(), out, (32, 64), multiple=16)
     with pytest.raises(ExportError, match="size: found 50 x 60, expected a size that the network takes"):
         export(student[0], out, size=(50, 60))
     with pytest.raises(ValueError, match=r"expected a name that ends in \.onnx"):
@@ -153,16 +158,13 @@ def test_nothing_is_written_when_something_is_wrong(
     assert CliRunner().invoke(main, ["export", str(broken), str(out)]).exit_code == 1
     broken.unlink()
     # A file that is a little wrong everywhere: both images notice.
-    faithful = module._onnx_runner
-    wrong = module.Format(".onnx", module._write_onnx, lambda path: lambda image: 1.001 * faithful(path)(image))
-    monkeypatch.setitem(module.FORMATS, "onnx", wrong)
+    wrong = Format(".onnx", write_onnx, lambda path: lambda image: 1.001 * onnx_runner(path)(image))
+    monkeypatch.setitem(FORMATS, "onnx", wrong)
     with pytest.raises(
         ExportError, match=r"found a difference from torch of 0\.001 .* at most 0\.0001; nothing was written"
     ):
         write(load_weights(student[0])[0], out, (32, 64))
-    monkeypatch.setitem(
-        module.FORMATS, "onnx", wrong._replace(runner=lambda path: lambda image: image[:, :1] * float("nan"))
-    )
+    monkeypatch.setitem(FORMATS, "onnx", wrong._replace(runner=lambda path: lambda image: image[:, :1] * float("nan")))
     with pytest.raises(ExportError, match="nothing was written"):
         write(load_weights(student[0])[0], out, (32, 64))
     assert left(tmp_path) == ["out.onnx"] and out.read_bytes() == b"as it was"
@@ -190,7 +192,7 @@ def test_missing_packages_are_named(
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, missing, None)
     with pytest.raises(ExportError, match=advice):
-        export(student[0], tmp_path / f"a{module.FORMATS[format].suffix}", format=format)
+        export(student[0], tmp_path / f"a{FORMATS[format].suffix}", format=format)
     assert left(tmp_path) == []
 
 
@@ -199,5 +201,5 @@ def test_other_formats_where_their_packages_are(
     format: str, package: str, student: tuple[Path, Path], tmp_path: Path
 ) -> None:
     pytest.importorskip(package)
-    done = export(student[0], tmp_path / f"a{module.FORMATS[format].suffix}", format=format)
-    assert max(done.differences) <= module.TOLERANCE and done.path.stat().st_size > 1e6
+    done = export(student[0], tmp_path / f"a{FORMATS[format].suffix}", format=format)
+    assert max(done.differences) <= TOLERANCE and done.path.stat().st_size > 1e6
