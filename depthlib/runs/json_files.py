@@ -55,8 +55,8 @@ def _sha256(text: str) -> str:
 
 
 def _rounded(value: Any, digits: int) -> Any:
-    if isinstance(value, float):
-        return float(f"{value:.{digits}g}")
+    if isinstance(value, float):  # a count stays what it is
+        return value if value.is_integer() else float(f"{value:.{digits}g}")
     if isinstance(value, dict):
         return {key: _rounded(v, digits) for key, v in value.items()}
     return [_rounded(v, digits) for v in value] if isinstance(value, list) else value

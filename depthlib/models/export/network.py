@@ -23,7 +23,7 @@ from depthlib.models.meaning import meaning_of
 from depthlib.models.weights import load_weights
 
 LICENCE = "Apache-2.0 (depthlib); the data of the training may set further terms"
-# What they compute depends on the size of the image, so their graph is that of one size.
+# What they compute depends on the size of the image; torch would search long for a graph of any size.
 ONE_SIZE = ("dacnn", "video")
 MULTIPLES = (16, 32, 64)  # the networks halve their input four to six times
 
@@ -57,8 +57,8 @@ def export(
         weights: as `depthlib predict` takes them.
         out: replaced as a whole, or left as it was; it has the suffix of the format.
         format: one of `FORMATS`.
-        size: height and width of the images. None: of ONNX any multiples of what the network needs, of the other
-            formats and of the networks in `ONE_SIZE` those of the training.
+        size: height and width of the images. None: of ONNX any multiples of what the network needs, where its graph
+            can leave them free; else, and of the other formats, those of the training.
         notes: more metadata, by name.
 
     Raises:
@@ -89,9 +89,15 @@ def export(
             f"{weights}: found {info['model']} with an output {list(depth.shape)}, expected depth [1,1,H,W]"
         )
     free = size is None and FORMATS[format].free and info["model"] not in ONE_SIZE
-    multiple = side_multiple(model) if free else None
-    said = {**_notes(info, (height, width), depth.shape[2:], multiple), **(notes or {})}
-    return Exported(out, said, write(model, out, (height, width), format=format, multiple=multiple, notes=said))
+    for multiple in [side_multiple(model), None] if free else [None]:
+        said = {**_notes(info, (height, width), depth.shape[2:], multiple), **(notes or {})}
+        try:
+            done = write(model, out, (height, width), format=format, multiple=multiple, notes=said)
+            break
+        except ExportError:
+            if multiple is None:  # else the graph of this network cannot leave the sides free
+                raise
+    return Exported(out, said, done)
 
 
 def write(

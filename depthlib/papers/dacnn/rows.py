@@ -128,7 +128,7 @@ def recipe(spec: RunSpec) -> Recipe:
         model_options=own["options"],
         task=own["task"],
         train=Build.of(LidarLabels, dataset=train, beams=scale.beams),
-        transform=(Build.of(RandomCrop, size=list(scale.crop)),),
+        transform=(Build.of(RandomCrop, size=list(scale.crop)),),  # one window for both views: erratum D18
         tests=_tests(scale, profile.test_scenes, size),
         plan=Plan(
             steps=own["steps"](profile.steps),
