@@ -11,26 +11,18 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from depthlib.app.photo_camera import Camera, Lens, trained_focal
+from depthlib.app.network import Network
+from depthlib.app.photo_camera import Camera, Lens
 from depthlib.app.photo_inputs import output_names, photographs
 from depthlib.app.photo_prediction import Prediction, write_prediction
 from depthlib.app.photo_windows import fine_size, refined
 from depthlib.app.video_input import is_video
-from depthlib.base.devices import pick_device
 from depthlib.base.text import one_line
 from depthlib.data.images import read_resized
 from depthlib.geometry.focal import relative_focal
-from depthlib.models.meaning import METRES, Meaning, meaning_of
+from depthlib.models.meaning import METRES, Meaning
 from depthlib.protocols.known_points import KnownPoint
-from depthlib.protocols.photograph import (
-    AnyPath,
-    checked,
-    default_weights,
-    forward,
-    load_weights,
-    network_size,
-    usable_multiple,
-)
+from depthlib.protocols.photograph import AnyPath, checked, forward, network_size
 
 
 @dataclass(frozen=True)
@@ -97,18 +89,11 @@ def predict_files(
     sources = list({Path(path).absolute(): Path(path) for path in paths}.values())
     if known and len(sources) != 1:
         raise ValueError(f"known: found {len(sources)} images, expected one: the points belong to one photograph")
-    weights = default_weights() if weights is None else weights
-    model, info = load_weights(weights)
-    multiple, lens = usable_multiple(model, weights), lens or Lens()
-    if size is not None and any(side < multiple or side % multiple for side in size):
-        raise ValueError(
-            f"size: found {' x '.join(map(str, size))}, expected multiples of {multiple}, which this network needs"
-        )
     if windows < 1:
         raise ValueError(f"windows: found {windows}, expected at least 1")
-    model.to(pick_device(device))
-    meaning, looks = meaning_of(info), size or info["input_size"]
-    trained = trained_focal(info) if meaning.unit == "metre" else None
+    network, lens = Network.loaded(weights, device, size), lens or Lens()
+    model, meaning, looks, multiple = network.model, network.meaning, network.looks, network.multiple
+    trained = network.trained
     outcome = Outcome(METRES if known else meaning, trained, [], [])
     names = dict(zip(sources, output_names(sources), strict=True))
     chunks = [sources[start : start + batch] for start in range(0, len(sources), batch)]

@@ -13,58 +13,25 @@ from itertools import islice
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from depthlib.app.array_file import ArrayFile
-from depthlib.app.photo_camera import Camera, Lens, trained_focal
+from depthlib.app.network import Network
+from depthlib.app.photo_camera import Camera, Lens
 from depthlib.app.photo_inputs import output_names
 from depthlib.app.predict_files import corrected
 from depthlib.app.video_input import Source, Video, is_video, open_cv, open_video, sources
 from depthlib.app.video_output import Sheet, write_film
 from depthlib.app.video_smoothing import Steadiness, motion, require_flow, smooth
 from depthlib.base.colour import scale_of
-from depthlib.base.devices import pick_device
 from depthlib.base.text import told
 from depthlib.data.depth_png import DepthCode
 from depthlib.data.images import resize
-from depthlib.models.meaning import Meaning, meaning_of
-from depthlib.protocols.photograph import (
-    AnyPath,
-    checked,
-    default_weights,
-    forward,
-    load_weights,
-    network_size,
-    usable_multiple,
-)
+from depthlib.models.meaning import Meaning
+from depthlib.protocols.photograph import AnyPath, checked, forward, network_size
 
 ENDINGS = ("_depth.mp4", "_depth", "_depth16")  # what is added to the name: film, or pictures, and numbers
 SAMPLE = 2048  # depths of a frame that count for the colour scale
-
-
-@dataclass(frozen=True)
-class Network:
-    """A loaded network. `looks`: (height, width) at which it was trained, or is to look; `multiple`: of what sides are
-    multiples; `trained`: its focal length, see `trained_focal`.
-    """
-
-    model: nn.Module
-    meaning: Meaning
-    looks: Sequence[int]
-    multiple: int
-    trained: float | None
-
-    @classmethod
-    def loaded(cls, weights: AnyPath | None, device: str, size: Sequence[int] | None) -> Network:
-        """Raises WeightsError, or ValueError for an unusable device or size."""
-        weights = default_weights() if weights is None else weights
-        model, info = load_weights(weights)
-        multiple, meaning = usable_multiple(model, weights), meaning_of(info)
-        if size is not None and any(side < multiple or side % multiple for side in size):
-            found = " x ".join(map(str, size))
-            raise ValueError(f"size: found {found}, expected multiples of {multiple}, which this network needs")
-        trained = trained_focal(info) if meaning.unit == "metre" else None
-        return cls(model.to(pick_device(device)), meaning, size or info["input_size"], multiple, trained)
 
 
 @dataclass(frozen=True)
