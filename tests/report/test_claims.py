@@ -125,7 +125,7 @@ def test_a_difference_of_errors_names_where_its_networks_must_have_learned():
     signed = {
         "inside_minus_border",
         "border_minus_inside",
-        "missing_step",
+        "gradient_error",
         "missing_25",
         "bias_far",
         "shortfall_far",

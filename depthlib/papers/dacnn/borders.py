@@ -63,30 +63,34 @@ def regions(depth: Tensor, instances: Tensor, *, jump: float = JUMP, reach: int 
     return band & known, ~band & known
 
 
-def missing_step(prediction: Tensor, depth: Tensor, band: Tensor, *, reach: int = REACH) -> Tensor:
-    """How much of the step at a border a prediction lacks, [B]: 0 if all is there, 1 if it is flat. NaN without a band.
+def gradient_error(prediction: Tensor, depth: Tensor, band: Tensor) -> Tensor:
+    """How far the slope of log depth is from the true one at the borders, in place and direction, [B]. NaN without any.
 
-    The step is the range of log depth within `reach` + 1 pixels of a pixel of the band, which is where both sides of
-    its border are seen; a share of it, so that the scale of the prediction plays no role. Too large a step counts as a
-    whole one.
+    The squared difference of the two gradients over the squared true gradient, both summed over the band: 0 for the
+    truth, 1 for a flat map. A step that is blurred, in another place, of the other sign or drowned in noise adds to it;
+    the scale of the prediction plays no role.
 
     Args:
-        prediction, depth: [B,1,H,W] metres, positive where `band` and its surroundings are. band: bool, from `regions`.
+        prediction, depth: [B,1,H,W] metres, positive where `band` is. band: bool, from `regions`.
     """
-    steps = []
-    for values in (prediction, depth):
-        logs = values.clamp(min=1e-3).log()
-        highest, lowest = (F.max_pool2d(sign * logs, 2 * reach + 3, stride=1, padding=reach + 1) for sign in (1, -1))
-        steps.append(highest + lowest)
-    missing = 1 - (steps[0] / steps[1].clamp(min=1e-6)).clamp(max=1)
-    return torch.where(band, missing, 0).sum(dim=(1, 2, 3)) / band.sum(dim=(1, 2, 3))
+    wrong, size = 0.0, 0.0
+    for axis in (2, 3):
+        count = depth.shape[axis] - 1
+        inside = band.narrow(axis, 0, count) & band.narrow(axis, 1, count)
+        slopes = [
+            torch.where(inside, (logs.narrow(axis, 1, count) - logs.narrow(axis, 0, count)), 0)
+            for logs in (values.clamp(min=1e-3).log() for values in (prediction, depth))
+        ]
+        wrong = wrong + (slopes[0] - slopes[1]).square().sum(dim=(1, 2, 3))
+        size = size + slopes[1].square().sum(dim=(1, 2, 3))
+    return wrong / size
 
 
 class BorderErrors(Measure):
-    """A measure: abs_rel in the band along depth borders and inside surfaces, and how much of the steps is missing.
+    """A measure: abs_rel in the band along depth borders and inside surfaces, and how well slopes match at the borders.
 
     Metrics of an image: `border_abs_rel`, `inside_abs_rel`, both signs of their difference (a claim needs the one that
-    should be smaller), and `missing_step`. Images without a band or an inside are skipped. Items need `instances`.
+    should be smaller), and `gradient_error`. Images without a band or an inside are skipped. Items need `instances`.
 
     Args:
         protocol: which pixels count and how a prediction is prepared.
@@ -126,5 +130,5 @@ class BorderErrors(Measure):
             "inside_abs_rel": off,
             "border_minus_inside": at - off,
             "inside_minus_border": off - at,
-            "missing_step": missing_step(prediction, target, band, reach=self.reach),
+            "gradient_error": gradient_error(prediction, target, band),
         }

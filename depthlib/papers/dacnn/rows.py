@@ -7,13 +7,16 @@
 | `no-blocks` | ordinary convolutions | labels and teacher | Table 3 row 1 |
 | `no-distill` | yes | labels and smoothness | Table 3 row 2 |
 | `plain` | ordinary convolutions | labels and smoothness | Table 3 row 1 in its other reading (erratum D21) |
-| `long` | yes | labels and smoothness, for as many steps as the teacher | ours: the control of the teacher |
+| `long` | yes | labels and smoothness, for the steps of teacher and student together | ours: the control |
+| `true-guidance` | yes, of the true depth | labels and smoothness | ours: the upper end of Eq. 2 |
 | `floor-constant`, `floor-map` | - | see `depthlib.runs.floors` | ours: the floors |
 | `no-guidance`, `no-proxy` | yes | labels and one of the teacher's two terms | ours |
 | `unscaled` | yes, guidance not scaled | labels and teacher | ours: the collapse of K (erratum D7) |
 | `spatial` | yes | softmax of Eq. 6 over positions | ours: the other reading (erratum D6) |
 
-All students of a profile share one teacher, whose run they need.
+All students of a profile share one teacher, whose run they need. Below profile "full" the trunk has ImageNet weights
+and stride 16, and the views are matched at 1/4 of the image: at 1/8 the disparities of so small frames are less than a
+cell.
 """
 
 from __future__ import annotations
@@ -26,9 +29,12 @@ from depthlib.data.transforms import RandomCrop
 from depthlib.papers.dacnn.borders import BorderErrors
 from depthlib.papers.dacnn.lidar_labels import LidarLabels
 from depthlib.papers.dacnn.loss import WEIGHTS
+from depthlib.papers.dacnn.stereo_gate import OtherRight
 from depthlib.papers.dacnn.task import Distillation, StereoTeacher
+from depthlib.papers.dacnn.true_guidance import GuidedByTruth, WithTruth
 from depthlib.protocols.evaluate import ProtocolErrors
 from depthlib.runs.floors import FLOORS, floor_recipe
+from depthlib.runs.pilot import Pilot
 from depthlib.runs.profiles import get_profile
 from depthlib.runs.recipe import Recipe
 from depthlib.runs.spec import RunSpec
@@ -37,10 +43,24 @@ from depthlib.scenes.sets import scenes
 from depthlib.training.fit import Plan
 
 TABLE3 = ("full", "no-distill", "no-blocks", "plain")
+CONTROLS = ("long", "true-guidance")
 MORE = ("no-guidance", "no-proxy", "unscaled", "spatial")
-VARIANTS = ("teacher", "long", *TABLE3, *MORE)
+VARIANTS = ("teacher", *TABLE3, *CONTROLS, *MORE)
 FLOOR_ROWS = ("floor-constant", "floor-map")
+ANNOUNCED = ("full", "no-distill", "no-blocks")  # six seeds; the others four
 TEACHER_SEED = 0
+FAR = MAX_DEPTH["streets"]
+TRUNK = {
+    "backbone": "efficientnet_lite0",
+    "pretrained": True,
+    "output_stride": 16,
+    "width": 0.25,
+    "dilations": [1, 2, 4, 6],  # the paper's divided by three, as the features are
+    "guidance_channels": 16,
+    "activation": "log",
+    "min_depth": 0.3,
+}
+RECIPE = {"optimizer": "adamw", "schedule": "cosine", "clip": 1.0, "median_start": True, "trunk_rate": 0.1}
 
 
 @dataclass(frozen=True)
@@ -50,57 +70,79 @@ class Scale:
     Attributes:
         profile: fields of the profile that differ.
         frame, crop: rows and columns of the frames and of the windows, in training and at test time.
-        network: options of both networks.
-        max_displacement: of the correlation, in feature pixels: an eighth of the largest disparity, plus a margin.
-        teacher_steps: steps of the teacher and of `long`, in steps of a student; in the paper 10 epochs to 15.
-        lr: initial learning rate; the paper's is 1e-4.
+        network: options of all networks. matching: more of the teacher: where and how far the views are matched, the
+            largest disparity plus a margin.
+        teacher_steps: steps of the teacher, in steps of a student; in the paper 10 epochs to 15.
+        lr: initial learning rate; the paper's is 1e-4. plan: fields of the plan.
         beams: scan lines of the LiDAR labels.
+        rows: variants that are trained; None for all.
     """
 
     profile: dict[str, Any]
     frame: tuple[int, int]
     crop: tuple[int, int]
     network: dict[str, Any]
-    max_displacement: int
+    matching: dict[str, Any]
     teacher_steps: float
     lr: float
+    plan: dict[str, Any]
     beams: int
+    rows: tuple[str, ...] | None = None
 
 
-# At the paper's rate so few steps hardly change the weights. From 1e-3 to 4e-3 the student learns about equally well;
-# at 3e-3 the sigmoid of one seed in three saturated in the first steps, in all variants, so 1e-3 keeps a margin.
-# The dilations are the paper's divided by three, as the features are. The teacher takes twice the steps of a student,
-# so that it is better than the students; `long` takes as many and shows how much of that the second view brings.
-QUICK = Scale(
-    {"batch_size": 4, "train_scenes": 96},
-    (96, 192),
-    (80, 160),
-    {"backbone": "resnest14d", "width": 0.25, "dilations": [1, 2, 4, 6], "guidance_channels": 16},
-    max_displacement=6,
+STANDARD = Scale(
+    {"batch_size": 4, "steps": 600},
+    (128, 256),
+    (112, 224),
+    TRUNK,
+    {"fine_matching": True, "max_displacement": 12},
     teacher_steps=2,
-    lr=1e-3,
+    lr=1e-2,
+    plan=RECIPE,
+    beams=24,
+    rows=("teacher", *TABLE3, *CONTROLS),
+)
+QUICK = replace(
+    STANDARD,
+    profile={"batch_size": 4, "steps": 150, "train_scenes": 128},
+    frame=(96, 192),
+    crop=(80, 160),
+    matching={"fine_matching": True, "max_displacement": 10},
     beams=16,
+    rows=("teacher", *TABLE3, "long"),
 )
 SCALES = {
     "smoke": replace(
         QUICK,
         profile={},
         frame=(48, 96),
-        crop=(40, 80),
-        network=QUICK.network | {"width": 0.125, "guidance_channels": 8},
+        crop=(32, 80),
+        network=TRUNK | {"width": 0.125, "guidance_channels": 8},
+        rows=("teacher", *TABLE3, *CONTROLS),
     ),
     "quick": QUICK,
+    "standard": STANDARD,
     "full": Scale(
-        {"batch_size": 6}, (192, 384), (160, 320), {}, max_displacement=12, teacher_steps=1, lr=1e-4, beams=32
+        {"batch_size": 6},
+        (192, 384),
+        (160, 320),
+        {},
+        {"max_displacement": 12},
+        teacher_steps=1,
+        lr=1e-4,
+        plan={"schedule": "poly", "power": 0.9},
+        beams=32,
     ),
 }
+PILOT = Pilot({variant: (3e-3, 1e-2, 3e-2) for variant in ("teacher", "no-distill", "plain", "true-guidance")})
 
 
 def recipe(spec: RunSpec) -> Recipe:
     """Train a variant on LiDAR-like labels of stereo streets; test it against the full depth.
 
-    Tests: "streets" (errors of Tables 1 and 3, through windows), "streets-online" (those of Table 2, at LiDAR pixels),
-    "borders" (along depth borders and inside surfaces), "whole" (those of Table 1 again, without windows).
+    Tests: "streets" (errors of Tables 1 and 3, through windows), "streets-online" (those of Table 2, at LiDAR pixels;
+    not of `true-guidance`), "borders" (along depth borders and inside surfaces), "whole" (those of Table 1 again,
+    without windows); of the teacher also "swapped" (with the right view of another street).
 
     Raises:
         ValueError: an unknown variant or data set.
@@ -120,28 +162,28 @@ def recipe(spec: RunSpec) -> Recipe:
         )
     scale = SCALES[spec.profile]
     profile = spec.scaled(**scale.profile)
-    own = _student(spec, scale)
+    own = _network(spec, scale)
+    steps = round(own.pop("steps") * profile.steps)
     size = {"height": scale.frame[0], "width": scale.frame[1], "views": ["current", "right"]}
-    train = Build.of(scenes, family="streets", split="train", count=profile.train_scenes, **size)
+    full = Build.of(scenes, family="streets", split="train", count=profile.train_scenes, **size)
+    labelled = Build.of(LidarLabels, dataset=full, beams=scale.beams)
+    warmup = {"warmup": steps // 6} if scale.plan["schedule"] == "cosine" else {}
+    plan: dict[str, Any] = {**scale.plan, **warmup}
     return Recipe(
-        model=own["model"],
-        model_options=own["options"],
-        task=own["task"],
-        train=Build.of(LidarLabels, dataset=train, beams=scale.beams),
+        **own,
+        train=Build.of(WithTruth, dataset=labelled, full=full) if spec.variant == "true-guidance" else labelled,
         transform=(Build.of(RandomCrop, size=list(scale.crop)),),  # one window for both views: erratum D18
-        tests=_tests(scale, profile.test_scenes, size),
+        tests=_tests(spec.variant, scale, profile.test_scenes, size),
         plan=Plan(
-            steps=own["steps"](profile.steps),
+            steps=steps,
             batch_size=profile.batch_size,
             lr=scale.lr,
-            schedule="poly",
-            power=0.9,
             flip=0.0,
             colour=0.1,
+            colour_share=0.5,  # "with 50% of chance"
+            **plan,
         ),
-        pictures={"whole": 4},
-        ship_weights=spec.profile == "quick" and spec.seed == 0 and spec.variant in ("teacher", "full", "no-distill"),
-        networks=own["networks"],
+        pictures={"whole": 4} if spec.seed == 0 else {},
     )
 
 
@@ -149,54 +191,66 @@ def runs(profile: str, *, variants: tuple[str, ...] | None = None, seeds: list[i
     """All runs behind the notebook, those that others need first.
 
     Args:
-        variants: default: the rows of the tables, the teacher and the floors; in "full" also `long` and the loss terms.
-        seeds: default: those of the profile. The students share one teacher. It is trained with every seed all the
-            same, since one training says little about how good a teacher is.
+        variants: default: the rows of the profile, and the floors.
+        seeds: default: those of the profile; in "standard" six for the announced claims, four for all else. The
+            students share one teacher. It is trained with other seeds all the same, since one training says little
+            about how good a teacher is.
     """
     repetitions = seeds or list(get_profile(profile).seeds)
-    rows = variants or ("teacher", *FLOOR_ROWS, *TABLE3, *(("long", *MORE) if profile == "full" else ()))
-    seeds_of = {"teacher": sorted({TEACHER_SEED, *repetitions})} | dict.fromkeys(FLOOR_ROWS, [0])
-    return [RunSpec("dacnn", v, "streets", profile, seed) for v in rows for seed in seeds_of.get(v, repetitions)]
+    rows = variants or (SCALES[profile].rows or VARIANTS) + FLOOR_ROWS
+    specs = []
+    for variant in sorted(rows, key=lambda variant: variant != "teacher"):
+        of_row = repetitions if variant in ANNOUNCED else repetitions[:4]
+        if variant == "teacher":
+            of_row = sorted({TEACHER_SEED, *of_row})
+        specs += [RunSpec("dacnn", variant, "streets", profile, s) for s in ([0] if variant in FLOORS else of_row)]
+    return specs
 
 
-def _student(spec: RunSpec, scale: Scale) -> dict[str, Any]:
-    """What distinguishes a variant: network, task, steps and needs."""
+def _network(spec: RunSpec, scale: Scale) -> dict[str, Any]:
+    """What distinguishes a variant: network, task, needs, and its steps in those of a student."""
     variant = spec.variant
-    options: dict[str, Any] = scale.network | {"max_depth": MAX_DEPTH["streets"]}
-    common = {"model": "dacnn", "options": options, "networks": {}, "steps": lambda steps: steps}
-    if variant in ("teacher", "long"):
-        common |= {"steps": lambda steps: round(scale.teacher_steps * steps)}
+    options: dict[str, Any] = scale.network | {"max_depth": FAR, "learned_scale": True}
     if variant == "teacher":
-        return common | {
-            "model": "dacnn_teacher",
-            "options": options | {"max_displacement": scale.max_displacement},
-            "task": Build.of(StereoTeacher),
-        }
-    undistilled = ("plain", "no-distill", "long")
+        options = options | scale.matching
+        task = Build.of(StereoTeacher)
+        return {"model": "dacnn_teacher", "model_options": options, "task": task, "steps": scale.teacher_steps}
+    undistilled = ("plain", "no-distill", *CONTROLS)
     without = dict.fromkeys(undistilled, ("proxy", "guidance")) | {"no-guidance": ("guidance",), "no-proxy": ("proxy",)}
     weights = {name: weight for name, weight in WEIGHTS.items() if name not in without.get(variant, ())}
-    loss: dict[str, Any] = {"weights": weights}
-    if variant == "spatial":
-        loss |= {"axis": "spatial"}
+    if variant == "true-guidance":
+        options = {name: value for name, value in options.items() if name != "learned_scale"}
+        task = Build.of(GuidedByTruth, weights=weights)
+        return {"model": "dacnn_true_guidance", "model_options": options, "task": task, "steps": 1}
+    loss: dict[str, Any] = {"weights": weights} | ({"axis": "spatial"} if variant == "spatial" else {})
     if variant in ("no-blocks", "plain"):
         options = options | {"depth_aware": False}
     if variant == "unscaled":
-        options = options | {"guidance_scale": 1.0}
+        options = options | {"guidance_scale": 1.0, "learned_scale": False}
     teacher = RunSpec("dacnn", "teacher", spec.data, spec.profile, TEACHER_SEED, spec.overrides)
-    return common | {
-        "options": options,
+    return {
+        "model": "dacnn",
+        "model_options": options,
         "task": Build.of(Distillation, **loss),
         "networks": {} if variant in undistilled else {"teacher": teacher},
+        "steps": scale.teacher_steps + 1 if variant == "long" else 1,
     }
 
 
-def _tests(scale: Scale, count: int, size: dict[str, Any]) -> dict[str, tuple[Build, str | Build]]:
-    """The test frames, measured in four ways."""
+def _tests(variant: str, scale: Scale, count: int, size: dict[str, Any]) -> dict[str, tuple[Build, str | Build]]:
+    """The test frames, measured in several ways."""
     frames = Build.of(scenes, family="streets", split="test", count=count, **size, extras=["instances"])
     lidar, window = Build.of(LidarLabels, dataset=frames, beams=64), list(scale.crop)
-    return {
-        "streets": (frames, Build.of(ProtocolErrors, protocol="dacnn-streets", window=window)),
+    through_windows = Build.of(ProtocolErrors, protocol="dacnn-streets", window=window)
+    seen = Build.of(WithTruth, dataset=frames, full=frames) if variant == "true-guidance" else frames
+    tests: dict[str, tuple[Build, str | Build]] = {
+        "streets": (seen, through_windows),
         "streets-online": (lidar, Build.of(ProtocolErrors, protocol="dacnn-streets-online", window=window)),
-        "borders": (frames, Build.of(BorderErrors, protocol="dacnn-streets", window=window)),
-        "whole": (frames, "dacnn-streets"),
+        "borders": (seen, Build.of(BorderErrors, protocol="dacnn-streets", window=window)),
+        "whole": (seen, "dacnn-streets"),
     }
+    if variant == "true-guidance":  # its frames hold the full depth
+        del tests["streets-online"]
+    if variant == "teacher":
+        tests["swapped"] = (Build.of(OtherRight, dataset=frames), through_windows)
+    return tests

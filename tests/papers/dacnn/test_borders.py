@@ -9,7 +9,7 @@ from dacnn_parts import Frames
 from scipy import ndimage
 from torch import nn
 
-from depthlib.papers.dacnn.borders import BorderErrors, depth_borders, missing_step, regions
+from depthlib.papers.dacnn.borders import BorderErrors, depth_borders, gradient_error, regions
 from depthlib.protocols.inference import measure
 
 
@@ -42,21 +42,29 @@ def test_band_and_inside():
     np.testing.assert_array_equal(inside[0, 0].numpy(), ~near & ~under)
 
 
-def test_missing_step():
+def test_gradient_error():
+    """0 for the truth at any scale, 1 for a flat map; nothing that is not the step in its place comes near to 0."""
     frame = Frames()
     depth = frame.depth[None]
     band, _ = regions(depth, frame.instances[None, None])
-    flat = torch.full_like(depth, 9.0)
+
+    def error(prediction):
+        return gradient_error(prediction, depth, band).item()
+
     for prediction, expected in (
         (depth, 0.0),
         (3 * depth, 0.0),
-        (depth.square(), 0.0),
-        (flat, 1.0),
-        (depth.sqrt(), 0.5),
+        (torch.full_like(depth, 9.0), 1.0),
+        (depth.sqrt(), 0.25),  # half the slope
+        (depth.square(), 1.0),  # twice the slope
+        (1 / depth, 4.0),  # of the other sign
     ):
-        assert missing_step(prediction, depth, band).item() == pytest.approx(expected, abs=1e-5)
+        assert error(prediction) == pytest.approx(expected, abs=1e-5)
     blurred = torch.from_numpy(ndimage.gaussian_filter(depth[0, 0].numpy(), 2.0))[None, None]
-    assert 0.2 < missing_step(blurred, depth, band).item() < 0.9
+    noisy = torch.full_like(depth, 9.0) * torch.exp(0.2 * torch.randn(depth.shape, generator=torch.manual_seed(0)))
+    assert 0.5 < error(blurred) < 1 < error(noisy)
+    assert error(depth.roll(1, 3)) > 1, "a step beside its place is wrong twice"
+    assert torch.isnan(gradient_error(depth, depth, torch.zeros_like(band))).item()
 
 
 class Painted(nn.Module):

@@ -14,7 +14,7 @@ from depthlib.report import claims as published
 from depthlib.report.claims import load_paper
 
 PAPER = load_paper("dacnn")
-LOCK = "bc69657b92db"  # a second place to change on purpose
+LOCK = "eca48d2edfd5"  # a second place to change on purpose
 CLAIMS = published.FOLDER / "dacnn" / "claims.yaml"
 
 # Typed anew from the paper, column by column.
@@ -95,10 +95,10 @@ def test_every_claim_can_be_run_or_says_why_not():
     known = {
         "streets": measured,
         "streets-online": set(load_protocol("dacnn-streets-online").metrics),
-        "borders": {"border_abs_rel", "inside_abs_rel", "border_minus_inside", "inside_minus_border", "missing_step"},
+        "borders": {"border_abs_rel", "inside_abs_rel", "border_minus_inside", "inside_minus_border", "gradient_error"},
     }
     variants = {spec.variant for spec in dacnn.runs("full")}
-    assert {spec.variant for spec in dacnn.runs("quick")} == {"teacher", *dacnn.FLOOR_ROWS, *dacnn.TABLE3} < variants
+    assert {spec.variant for spec in dacnn.runs("quick")} < variants
     for claim in PAPER.claims:
         if claim.untestable:
             assert len(claim.untestable) > 20 and not claim.comparisons()
