@@ -24,9 +24,8 @@ def depth_borders(depth: Tensor, instances: Tensor, *, jump: float = JUMP) -> Te
     """Pixels at the border of two objects of different depth, bool [B,1,H,W].
 
     A pixel and one of its four neighbours show different objects, and their depths differ by more than the factor
-    `jump`.
-    Without the objects the road would be full of borders: far away its depth, too, grows by such factors from row to
-        row.
+    `jump`. Without the objects the road would be full of borders: far away its depth, too, grows by such factors from
+    row to row.
 
     Args:
         depth: [B,1,H,W] metres, 0 where there is none. instances: ids of objects, [B,1,H,W].
@@ -55,8 +54,7 @@ def regions(depth: Tensor, instances: Tensor, *, jump: float = JUMP, reach: int 
     """The band along depth borders, and the inside of surfaces: two bool maps [B,1,H,W]. Arguments as `depth_borders`.
 
     The band is what lies within `reach` pixels of a border pixel. What lies as near, and one pixel more, to a pixel
-    without
-    depth (the sky) is in neither: how large that jump is nobody knows.
+    without depth (the sky) is in neither: how large that jump is nobody knows.
     """
     band = grown(depth_borders(depth, instances, jump=jump), reach)
     known = ~grown(depth <= 0, reach + 1)

@@ -31,7 +31,7 @@ from depthlib.papers.dacnn.lidar_labels import LidarLabels
 from depthlib.papers.dacnn.loss import WEIGHTS
 from depthlib.papers.dacnn.stereo_gate import OtherRight
 from depthlib.papers.dacnn.task import Distillation, StereoTeacher
-from depthlib.papers.dacnn.true_guidance import GuidedByTruth, WithTruth
+from depthlib.papers.dacnn.true_guidance import GuidedByTruth, WithGuide, WithTruth
 from depthlib.protocols.evaluate import ProtocolErrors
 from depthlib.runs.floors import FLOORS, floor_recipe
 from depthlib.runs.pilot import Pilot
@@ -242,7 +242,7 @@ def _tests(variant: str, scale: Scale, count: int, size: dict[str, Any]) -> dict
     frames = Build.of(scenes, family="streets", split="test", count=count, **size, extras=["instances"])
     lidar, window = Build.of(LidarLabels, dataset=frames, beams=64), list(scale.crop)
     through_windows = Build.of(ProtocolErrors, protocol="dacnn-streets", window=window)
-    seen = Build.of(WithTruth, dataset=frames, full=frames) if variant == "true-guidance" else frames
+    seen = Build.of(WithGuide, dataset=frames) if variant == "true-guidance" else frames
     tests: dict[str, tuple[Build, str | Build]] = {
         "streets": (seen, through_windows),
         "streets-online": (lidar, Build.of(ProtocolErrors, protocol="dacnn-streets-online", window=window)),

@@ -20,11 +20,11 @@ FARTHEST = 80.0  # metres, for what has no depth: the sky
 class DACNNTrueGuidance(_Body):
     """`DACNN` that is given the true depth for its kernels, and for nothing else. Arguments of `DACNN`.
 
-    forward: image [B,3,H,W], RGB in [0,1], and its true depth [B,1,H,W] in metres, 0 where there is none -> depth
-    [B,1,H,W] in metres. The guidance of each scale is one channel, log depth times `SHARPNESS`.
+    forward: image [B,3,H,W], RGB in [0,1], and its true depth in metres, 0 where there is none, [B,1,H,W] or three
+    times that -> depth [B,1,H,W] in metres. The guidance of each scale is one channel, log depth times `SHARPNESS`.
     """
 
-    inputs = ("image", "depth_true")  # names of its inputs in an evaluation
+    inputs = ("image", "guide")  # names of its inputs in an evaluation
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -32,7 +32,8 @@ class DACNNTrueGuidance(_Body):
 
     def estimate(self, image: Tensor, depth_true: Tensor) -> Estimate:
         """Depth of `image`, and the guidance that it was given."""
-        logs = SHARPNESS * torch.where(depth_true > 0, depth_true, FARTHEST).log()
+        depth = depth_true[:, :1]
+        logs = SHARPNESS * torch.where(depth > 0, depth, FARTHEST).log()
         height, width = image.shape[-2:]
         guidance = tuple(shrunk(logs, (height // side, width // side)) for side in (8, 4, 2))
         return Estimate(self.decoder(self.encoder(image), guidance), guidance)
@@ -52,6 +53,23 @@ class WithTruth(Dataset):
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         return self.dataset[index] | {"depth_true": self.full[index]["depth"]}
+
+    def fingerprint(self) -> str:
+        return self.dataset.fingerprint()
+
+
+class WithGuide(Dataset):
+    """Items of `dataset` with their own depth as `guide` [3,H,W], since windows are cut out of images."""
+
+    def __init__(self, dataset: Any) -> None:
+        self.dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        item = self.dataset[index]
+        return item | {"guide": item["depth"].repeat(3, 1, 1)}
 
     def fingerprint(self) -> str:
         return self.dataset.fingerprint()
