@@ -10,6 +10,7 @@ from cycler import cycler
 
 DPI = 150
 FULL_WIDTH = 7.2  # inches: the width of a column of text in a notebook
+BLUE, GREY, ORANGE = "#0072B2", "#9A9A9A", "#E69F00"  # of diagrams
 # all dark enough for text on white
 LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#332288", "#B07A00", "#2B9BD8")
 MARKS = ("-", "-", "-", "--", "--", "--", ":")  # the first three differ in lightness and stand beside their names

@@ -81,6 +81,19 @@ def learned_first(records: Sequence[RunRecord]) -> tuple[list[str], list[str]]:
     return able, [key for key in order if key not in able]
 
 
+def shares_of_the_map(records: Sequence[RunRecord], metrics: Sequence[str]) -> pd.DataFrame:
+    """Mean error of every method and metric of the test, in per cent of that of the fixed map."""
+    import pandas as pd
+
+    means = {
+        key: [errors(runs, TEST, metric).mean() for metric in metrics]
+        for key in (*METHODS, "floor-map")
+        if (runs := runs_of(records, key))
+    }
+    table = pd.DataFrame.from_dict(means, orient="index", columns=list(metrics))
+    return 100 * (table / table.loc["floor-map"]).drop("floor-map")
+
+
 def judge_pairs(found: Mapping[str, np.ndarray]) -> list[Pair]:
     """All pairs of methods, those with the lowest errors first.
 

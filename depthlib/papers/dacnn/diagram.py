@@ -8,8 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
-from depthlib.report.diagrams import BLUE, GREY, ORANGE
-from depthlib.report.style import FULL_WIDTH, style
+from depthlib.report.style import BLUE, FULL_WIDTH, GREY, ORANGE, style
 
 COLUMNS = {"image": 0.0, "encoder": 2.1, "source": 4.6, "guidance": 7.0, "blocks": 9.6, "depth": 11.9}
 TOP, BOTTOM = 2.6, 0.0
