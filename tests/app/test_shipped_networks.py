@@ -22,7 +22,6 @@ pytestmark = pytest.mark.slow
 SHIPPED = sorted((REPOSITORY / "results").glob("*/runs/*/weights.safetensors"))
 REFUSED = {  # runs that are no network from one photograph to depth: the reason that is given
     "dacnn-teacher": "image and right",
-    "mobile-trunk-classes": "output of shape",
     "synergy-trunk": "some of semantics",
 }
 UNITS = {"mobile": "relative", "dual": "unscaled"}

@@ -45,7 +45,6 @@ CASES = {
     "mobile": Case("mobile", MOBILE, "encoder.", more=885_249),
     "pruned": Case("mobile_pruned", MOBILE, "encoder.", more=885_249),
     "nnconv5": Case("nnconv5", LOW, "encoder.", more=HEAD + 216_266),
-    "classes": Case("mobile_classes", MOBILE | {"classes": 21}, "encoder.", more=320 * 21 + 21),
     "lr": Case("lr_net", LOW, more=339_336),
     "dual": Case("dual", LOW | {"ratio": 2, "frozen": False}, "low.encoder.trunk.", size=(128, 192), more=440_368),
     "monodepth2": Case("monodepth2", LOW, more=339_336),
@@ -81,9 +80,8 @@ def test_the_trunk_has_the_weights_of_the_package(case: Case) -> None:
 def test_the_network_beyond_the_trunk_is_narrow(case: Case) -> None:
     network, images = build(case)
     assert parameters(network) - TRUNK == case.more
-    shape = (21, case.size[0] // 32, case.size[1] // 32) if case.model == "mobile_classes" else (1, *case.size)
     with torch.no_grad():
-        assert network(*images).shape == (2, *shape)
+        assert network(*images).shape == (2, 1, *case.size)
 
 
 @pytest.mark.slow

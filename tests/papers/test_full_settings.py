@@ -8,7 +8,7 @@ and how thoroughly NetAdapt searches.
 Of rows with the same network and kind of task, one is trained; with DEPTHLIB_EVERY_ROW=1 all are.
 
 A network that starts from ImageNet needs no internet here: the weights of EfficientNet-Lite0 are in a package of the
-extra "test", and at "full" all other trunks start from random weights or from the paper's own run `trunk`.
+extra "test", and at "full" all other trunks start from random weights.
 """
 
 import math
@@ -93,7 +93,8 @@ def test_row_trains_and_is_scored_at_full(store, row):
         assert values or found["skipped"], f"{name}: no value"
         assert all(math.isfinite(value) for value in values), f"{name}: {found['metrics']}"
     quick = replace(spec, profile="quick").recipe
-    if recipe.model_options != quick.model_options:
+    other_encoder = recipe.model_options.get("encoder") != quick.model_options.get("encoder")  # of phones: no wider one
+    if recipe.model_options != quick.model_options and not other_encoder:
         assert record.result["parameters"] > parameters(create_model(quick.model, **quick.model_options))
     if not leads_on(row):
         (record.folder / "weights.safetensors").unlink()

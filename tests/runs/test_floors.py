@@ -46,7 +46,7 @@ def test_a_fixed_map_is_one_of_whole_frames():
 
 def test_pairs_have_a_floor_of_the_dense_depth_behind_them():
     floor, student = (RunSpec("mobile", variant, "diw", "smoke").recipe for variant in ("floor-rank", "diw"))
-    assert floor.train == student.train.options["frames"] and set(floor.tests) == {"diw", "nyu"}
+    assert floor.train == student.train.options["frames"] and set(floor.tests) == {"diw", "nyu", "mc-aligned"}
 
 
 @pytest.mark.slow

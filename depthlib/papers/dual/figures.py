@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -151,3 +152,29 @@ def scaled_like(prediction: Tensor, truth: Tensor) -> Tensor:
     """A prediction [h,w] at the size of the truth [H,W], times the ratio of the medians where the truth is known."""
     large = F.interpolate(prediction[None, None], size=truth.shape[-2:], mode="bilinear", align_corners=False)[0, 0]
     return large * median_ratio(large[None, None], truth[None, None], truth[None, None] > 0).item()
+
+
+def cross_section(lines: Mapping[str, Tensor], truth: Tensor, *, height: float = 2.7) -> Figure:
+    """Inverse depth along a part of one row of the frame: the truth as a band, each map as a line.
+
+    Args:
+        lines: name -> depth [N] in metres of N neighbouring columns. truth: the true depth [N], 0 where it has none.
+    """
+    from matplotlib import pyplot
+
+    columns = range(len(truth))
+    with style():
+        figure, axis = pyplot.subplots(figsize=(FULL_WIDTH, height))
+        known = torch.where(truth > 0, 1 / truth.clamp(min=1e-3), 0)
+        axis.fill_between(columns, known, step="mid", color="#CCCCCC", label="truth")
+        marks = cycle(("-", "--", ":", "-."))
+        for (name, depth), colour, mark in zip(lines.items(), cycle(LINES), marks, strict=False):
+            axis.plot(columns, 1 / depth, label=name, color=colour, linestyle=mark)
+        axis.set(xlabel="column of the large frame (px)", ylabel="inverse depth (1/m)")
+        axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return figure
+
+
+def enlarged_cells(row: Tensor, factor: int) -> Tensor:
+    """What is left of a row [N] of a map in a frame `factor` times smaller: means of cells, each as wide as before."""
+    return F.avg_pool1d(row[None, None], factor).repeat_interleave(factor, dim=-1)[0, 0]

@@ -13,11 +13,12 @@ from torch.nn import functional as F
 from depthlib.metrics.sharpness import sobel_magnitude
 from depthlib.protocols.inference import Batch, Measure, true_depth
 from depthlib.protocols.protocol import Protocol, load_protocol
+from depthlib.protocols.scaling import median_ratio
 
 SPLIT = 20.0  # metres, between "near" and "far" in Table 4
 CLASSES = {"road": (0,), "plants": (3,), "poles": (4,)}  # of the streets; Cityscapes has 0, (8, 9), (5, 6, 7)
 REGIONS = ("near", "far", *CLASSES)
-THRESHOLDS = (0, 25, 50, 100)  # of Tenengrad, metres: eight times a slope per pixel
+THRESHOLDS = (0, 5, 10, 25, 50)  # of Tenengrad, metres: eight times a slope per pixel
 
 
 def region_mask(name: str, depth: Tensor, semantics: Tensor) -> Tensor:
@@ -85,14 +86,14 @@ class RegionGap(_ImageByImage):
 
 
 class Sharpness(_ImageByImage):
-    """Tenengrad of surfaces (`surface_tenengrad`) of the scaled prediction, at the size of the truth: `tenengrad_T` for
-    each T.
+    """Tenengrad of surfaces (`surface_tenengrad`) of the scaled prediction, for each threshold T of `THRESHOLDS`.
 
-    `missing_T` is the share of the truth's Tenengrad that the prediction lacks: 1 for a plane, 0 for the truth, below 0
-    for too many edges. Images whose truth has no slope above the largest threshold are skipped.
+    `tenengrad_T`: at the size of the truth. `native_T`: at the size that the network predicts, which is no fair
+    comparison of two sizes. `missing_T`: the share of the truth's Tenengrad that the prediction lacks: 1 for a plane, 0
+    for the truth, below 0 for too many edges. Images whose truth has no slope above the largest threshold are skipped.
     """
 
-    metrics = tuple(f"{kind}_{threshold}" for kind in ("tenengrad", "missing") for threshold in THRESHOLDS)
+    metrics = tuple(f"{kind}_{threshold}" for kind in ("tenengrad", "native", "missing") for threshold in THRESHOLDS)
 
     def __init__(self, protocol: str = "scenes-median") -> None:
         super().__init__(protocol)
@@ -104,7 +105,18 @@ class Sharpness(_ImageByImage):
         if not all(reference > 0 for _, reference in scores.values()):
             return None
         missing = {f"missing_{t}": 1 - score / reference for t, (score, reference) in scores.items()}
-        return {f"tenengrad_{t}": score for t, (score, _) in scores.items()} | missing
+        native = {f"native_{t}": surface_tenengrad(*native_map(prediction, true, valid), t) for t in THRESHOLDS}
+        return {f"tenengrad_{t}": score for t, (score, _) in scores.items()} | native | missing
+
+
+def native_map(prediction: Tensor, depth: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+    """A prediction [1,1,h,w] scaled to the median of the truth [1,1,H,W], and which of its pixels have a depth all
+    over: both at its own size.
+    """
+    size = prediction.shape[-2:]
+    known = F.adaptive_avg_pool2d(valid.float(), size) == 1
+    truth = F.interpolate(depth, size=size, mode="nearest-exact")
+    return prediction * median_ratio(prediction, truth, known), known
 
 
 def surface_tenengrad(depth: Tensor, valid: Tensor, threshold: float) -> float:

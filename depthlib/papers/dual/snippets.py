@@ -30,14 +30,14 @@ class StreetSnippets(Dataset):
         camera).
 
     Args:
-        frames: 3 or 5. count: snippets. height, width: pixels. split: of the scenes.
+        frames: 3 or 5. count: snippets. height, width: pixels. split: of the scenes. first: number of the first one.
     """
 
-    def __init__(self, frames: int, count: int, height: int, width: int, split: str = "test") -> None:
+    def __init__(self, frames: int, count: int, height: int, width: int, split: str = "test", first: int = 0) -> None:
         if frames not in FRAMES:
             raise ValueError(f"frames: found {frames}, expected 3 or 5")
         distribution = SceneDistribution("streets", height=height, width=width)
-        triplets = SceneDataset(distribution, split, count, views=("current", "previous", "next"))
+        triplets = SceneDataset(distribution, split, count, first=first, views=("current", "previous", "next"))
         self.items, self.frames = [], frames
         for index in range(count):
             item = triplets[index]
@@ -45,7 +45,7 @@ class StreetSnippets(Dataset):
             step = [np.asarray(item[f"T_{view}_current"], dtype=np.float64) for view in ("previous", "next")]
             poses = [step[0] @ np.linalg.inv(t) for t in (step[0], np.eye(4), step[1])]  # in the frame of "previous"
             if frames == 5:
-                images, poses = _longer(distribution, split, index, images)
+                images, poses = _longer(distribution, split, first + index, images)
             self.items.append({"name": item["name"], "frames": torch.stack(images), "T_first_frame": np.stack(poses)})
 
     def __len__(self) -> int:

@@ -2,7 +2,6 @@
 
 MODELS = {
     "mobile": "network:MobileDepth",
-    "mobile_classes": "classes:MobileClasses",
     "mobile_pruned": "pruned:PrunedMobile",
     "nnconv5": "nnconv5:NNConv5Net",
     "fastdepth": "nnconv5:FastDepth",

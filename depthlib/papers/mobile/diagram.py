@@ -1,4 +1,4 @@
-"""Diagram of the mobile student, its teacher and the losses: Fig. 2 of the paper as implemented here."""
+"""Diagrams of the mobile student with teacher and losses, Fig. 2 of the paper as implemented here, and of a block."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
-from depthlib.report.diagrams import BLUE, GREY, ORANGE
-from depthlib.report.style import FULL_WIDTH, style
+from depthlib.report.style import BLUE, FULL_WIDTH, GREY, ORANGE, style
 
 PALE, GREEN = "#DDEBF5", "#009E73"
 SKIPS = (16, 24, 32, 64, 96)  # channels of MobileNetV2's five stages, and their strides
@@ -50,6 +49,31 @@ def mobile_diagram() -> Figure:
         axis.text(11.75, -1.05, "ranking,\nall three maps", color=BLUE, fontsize=8, ha="left", va="center")
         axis.text(0.3, 2.1, "encoder: MobileNetV2", fontsize=8, ha="left")
         axis.text(0.3, -2.15, "dashed grey: skips, concatenated", fontsize=7.5, color="#555555", ha="left", va="center")
+    return figure
+
+
+def block_diagram() -> Figure:
+    """An FBNet block that doubles the size: the channels of each map as the height of a bar, the shortcut below."""
+    from matplotlib import pyplot
+
+    maps = (("I", 1.0, "h x w"), ("3 I", 3.0, "h x w"), ("3 I", 3.0, "2h x 2w"), ("3 I", 3.0, "2h x 2w"))
+    steps = ("1x1, BN, ReLU", "nearest x 2", "5x5 of each\nchannel, BN, ReLU", "1x1, BN")
+    with style():
+        figure, axis = pyplot.subplots(figsize=(FULL_WIDTH, 2.2))
+        axis.set(xlim=(-0.6, 13.2), ylim=(-2.7, 2.2), aspect="equal")
+        axis.axis("off")
+        for place, (channels, height, size) in enumerate((*maps, ("O", 0.8, "2h x 2w"))):
+            x = 2.6 * place
+            _bar(axis, x, height, ORANGE if place in (0, 4) else PALE, channels)
+            axis.text(x, height / 2 + 0.25, size, ha="center", va="center", fontsize=6.5, color="#555555")
+            if place < len(steps):
+                _arrow(axis, (x + 0.3, 0), (x + 2.3, 0), BLUE)
+                axis.text(x + 1.3, 0.42, steps[place], ha="center", va="center", fontsize=6.5, color=BLUE)
+        _arrow(axis, (0.0, -0.6), (11.9, -0.25), GREY, bend=0.2, dashed=True)
+        axis.text(5.2, -2.45, "shortcut: 1x1 from I to O, nearest x 2", ha="center", fontsize=7, color="#555555")
+        axis.text(11.95, 0, "+", ha="center", va="center", fontsize=12)
+        _arrow(axis, (10.7, 0), (11.75, 0), GREY)
+        _arrow(axis, (12.15, 0), (12.9, 0), GREY)
     return figure
 
 

@@ -1,4 +1,4 @@
-"""Figures of lesson 03: pairs on images, parameters against WHDR, the rounds of a search, times as ratios."""
+"""Figures of lesson 03: pairs on images, parameters against WHDR, what a search leaves, times as ratios."""
 
 from __future__ import annotations
 
@@ -114,6 +114,29 @@ def search_rounds(rounds: Sequence[tuple[str, int, float]], marks: Mapping[str, 
             xlabel="parameters (millions), the search goes to the right",
             ylabel="1 - WHDR on validation,\nafter short tuning",
         )
+    return figure
+
+
+def channels_kept(before: Mapping[str, int], after: Mapping[str, Mapping[str, int]]) -> Figure:
+    """Channels of each block of convolutions before a search, grey, and after it: {network: {block: channels}}, in the
+    order of the network, encoder first.
+    """
+    from matplotlib import pyplot
+
+    with style():
+        figure, axis = pyplot.subplots(figsize=(FULL_WIDTH, 2.8), layout="constrained")
+        places = range(len(before))
+        axis.bar(places, list(before.values()), width=0.9, color="#D0D0D0", label="before")
+        for colour, mark, (name, kept) in zip(LINES, MARKS, after.items(), strict=False):
+            axis.plot(places, [kept[block] for block in before], mark, color=colour, label=name, markersize=4)
+        first = next((place for place, name in enumerate(before) if name.startswith("decoder")), len(before))
+        axis.axvline(first - 0.5, color="#333333", linewidth=0.8)
+        for place, side, name in ((first - 0.7, "right", "encoder"), (first - 0.3, "left", "decoder")):
+            axis.text(place, 1.0, name, transform=axis.get_xaxis_transform(), ha=side, va="top", fontsize=8)
+        axis.set_yscale("log")
+        axis.yaxis.set_major_formatter(FormatStrFormatter("%g"))
+        axis.set(xlabel="block, from the image to the map", ylabel="channels", xticks=[])
+        axis.legend(fontsize=7, loc="upper right")
     return figure
 
 

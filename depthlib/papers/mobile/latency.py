@@ -35,10 +35,13 @@ def networks_of_table8(pruned: Mapping[str, nn.Module] | None = None) -> dict[st
     """The networks of the table at full size with random weights, on which times do not depend.
 
     Args:
-        pruned: "Ours-pruned v1" and so on -> networks of `mobile_pruned`; narrow ones are widened by `at_full_size`.
+        pruned: "Ours-pruned v1" and so on -> networks of `mobile_pruned`, of one encoder, which "Ours" then has, too;
+            narrow ones are widened by `at_full_size`.
     """
     torch.manual_seed(0)
     networks = {label: create_model(name) for label, name in RIVALS.items()}
+    if pruned:
+        networks[OURS] = create_model("mobile", encoder=_wide_encoder(next(iter(pruned.values()))))
     return networks | {label: at_full_size(network) for label, network in (pruned or {}).items()}
 
 
@@ -50,7 +53,7 @@ def at_full_size(pruned: nn.Module) -> nn.Module:
     """
     image = torch.zeros(1, 3, 32, 32)
     encoder = _encoder_of(pruned)
-    full = create_model("mobile", encoder="mobilenet_v2" if encoder.startswith("mobilenet_v2_") else encoder).eval()
+    full = create_model("mobile", encoder=_wide_encoder(pruned)).eval()
     now, before = blocks_of(_without_heads(pruned), image), blocks_of(create_model("mobile", encoder=encoder), image)
     widths = {
         name: min(width, max(8, round(width * now[name] / before[name] / 8) * 8))
@@ -142,6 +145,11 @@ def _encoder_of(model: nn.Module) -> str:
     from depthlib.papers.mobile.encoders import BACKBONES
 
     return next(name for name, backbone in BACKBONES.items() if backbone == model.encoder.backbone)
+
+
+def _wide_encoder(model: nn.Module) -> str:
+    encoder = _encoder_of(model)
+    return "mobilenet_v2" if encoder.startswith("mobilenet_v2_") else encoder
 
 
 def _without_heads(model: nn.Module) -> nn.Module:

@@ -1,7 +1,8 @@
 """The three numbers of Tables 3 to 6, and next to each what a map gets that looks at nothing.
 
 Relative depth has no unit. So that it can be compared with metres, each measure settles how (MB-5 to MB-7):
-"diw" looks at the order alone, "mc" takes the map for log depth, "nyu" gives each map the usual mean and deviation.
+"diw" looks at the order alone, "nyu" gives each map the usual mean and deviation of depth, and SI-RMSE has both
+readings: "mc" takes the map for log depth, "mc-aligned" takes the logarithm of a map that "nyu" brought to metres.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from torch.utils.data import Dataset
 from depthlib.metrics.ordinal import whdr
 from depthlib.protocols.inference import Batch, Measure
 
-OUTPUTS = ("log", "metres")
+OUTPUTS = ("log", "metres", "aligned")
+NEAREST = 0.1  # metres; depth below it counts as this where a logarithm is taken
 
 
 def ramp(height: int, width: int) -> Tensor:
@@ -55,6 +57,31 @@ class PairOrder(_MapByMap):
         return {"whdr": whdr(predicted[None], points, relation).item(), "whdr_ramp": wrong - (wrong + turned - 1) / 2}
 
 
+class InMetres:
+    """Maps without a unit, brought to metres as in Chen et al. 2016: each gets the mean and deviation of a training set
+    of rooms.
+
+    With NYU's two numbers this is that of protocol "chen2016-nyu"; rooms have others, so they are measured: means over
+    the images of `reference` of the mean and the deviation of depth.
+
+    Args:
+        reference: frames with depth and valid.
+    """
+
+    def __init__(self, reference: Dataset) -> None:
+        count = len(reference)  # type: ignore[arg-type]
+        depths = [item["depth"][item["valid"]].double() for item in (reference[i] for i in range(count))]
+        self.mean = sum(depth.mean().item() for depth in depths) / count
+        self.deviation = sum(depth.std(correction=0).item() for depth in depths) / count
+
+    def __call__(self, predicted: Tensor) -> Tensor:
+        """[1,H,W] -> the same with the reference's mean and deviation, over all its pixels; a constant map becomes the
+        mean.
+        """
+        centred = predicted - predicted.mean()
+        return centred / centred.std(correction=0).clamp_min(1e-12) * self.deviation + self.mean
+
+
 class ScaleInvariant(_MapByMap):
     """Deviation of d = log prediction - log truth over the valid pixels: SI-RMSE of Mannequin Challenge, in its three
     forms.
@@ -65,21 +92,28 @@ class ScaleInvariant(_MapByMap):
     the image best. Which form the paper prints is not stated (MB-5).
 
     Args:
-        output: what the network's map is: "log", log depth, as that of a ranking network is taken (MB-6); or "metres".
-        floor: metres; depth below it counts as this.
+        output: what the network's map is: "log", log depth, as that of a ranking network may be taken; "aligned", a map
+            without a unit that `InMetres` brings to metres first, whose errors lie where the printed ones do (MB-6); or
+            "metres".
+        reference: of "aligned", see `InMetres`.
 
-    Raises ValueError for another output.
+    Raises ValueError for another output, or a reference that does not fit it.
     """
 
-    def __init__(self, output: str = "log", floor: float = 0.1) -> None:
+    def __init__(self, output: str = "log", reference: Dataset | None = None) -> None:
         if output not in OUTPUTS:
             raise ValueError(f"output: found {output!r}, expected one of {', '.join(OUTPUTS)}")
-        self.quantity, self.floor, self.title = output, floor, f"scale-invariant, output {output}"
+        if (output == "aligned") != (reference is not None):
+            found = "none" if reference is None else "one"
+            raise ValueError(f"reference: found {found} for output {output!r}, expected one for 'aligned' alone")
+        self.quantity, self.title = output, f"scale-invariant, output {output}"
+        self.in_metres = InMetres(reference) if reference is not None else None
 
     def measures(self, predicted: Tensor, item: dict[str, Any]) -> dict[str, float]:
         known, size = item["valid"], predicted.shape[-2:]
         truth = item["depth"][known].double().log()
-        own = (predicted if self.quantity == "log" else predicted.clamp_min(self.floor).log())[known]
+        metres = predicted if self.in_metres is None else self.in_metres(predicted)
+        own = (metres if self.quantity == "log" else metres.clamp_min(NEAREST).log())[known]
         up = ramp(*size)[known] - ramp(*size)[known].mean()
         steep = (up * truth).sum() / up.square().sum().clamp_min(1e-12)
         differences = {"": own - truth, "_constant": truth, "_ramp": steep * up - truth}
@@ -95,32 +129,19 @@ class ScaleInvariant(_MapByMap):
 
 
 class MetresOfRelative(_MapByMap):
-    """RMSE in metres of maps without a unit: each gets the mean and deviation of a training set of rooms. Chen et al.
-    2016.
-
-    With NYU's two numbers this is protocol "chen2016-nyu"; rooms have others, so they are measured: means over the
-    images of `reference` of the mean and the deviation of depth. A border of 1/30 of the height is left out, 16 of 480
-    pixels there.
+    """RMSE in metres of maps without a unit, see `InMetres`. A border of 1/30 of the height is left out, 16 of 480
+    pixels as in Chen et al.
 
     Metrics, one value an image: rmse, and mse, whose mean over the images and then the root is the number of Chen et
     al.; both also with "_ramp", of `ramp`, and with "_constant", of the mean everywhere.
 
     Args:
-        reference: frames with depth and valid.
+        reference: see `InMetres`.
     """
 
     def __init__(self, reference: Dataset) -> None:
-        depths = [item["depth"][item["valid"]].double() for item in (reference[i] for i in range(len(reference)))]
-        self.mean = sum(depth.mean().item() for depth in depths) / len(depths)
-        self.deviation = sum(depth.std(correction=0).item() for depth in depths) / len(depths)
-        self.title = f"metres by z-score, {self.mean:.4f} m and {self.deviation:.4f} m"
-
-    def in_metres(self, predicted: Tensor) -> Tensor:
-        """[1,H,W] -> the same with the reference's mean and deviation, over all its pixels; a constant map becomes the
-        mean.
-        """
-        centred = predicted - predicted.mean()
-        return centred / centred.std(correction=0).clamp_min(1e-12) * self.deviation + self.mean
+        self.in_metres = InMetres(reference)
+        self.title = f"metres by z-score, {self.in_metres.mean:.4f} m and {self.in_metres.deviation:.4f} m"
 
     def measures(self, predicted: Tensor, item: dict[str, Any]) -> dict[str, float]:
         border = predicted.shape[-2] // 30

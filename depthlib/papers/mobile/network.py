@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -55,6 +56,9 @@ class MobileDepth(nn.Module):
             them.
         skips: 5, the last map of every stage, or 4, the last map of every size.
         keep_head: feed the encoder's last 1x1 convolution to the decoder (decoder C).
+        first_output: factor on the initial weights of all layers that give a prediction. With 1, as in He et al. 2015,
+            the first maps have deviations of some units, for which the ranking loss is above log 2, its value for a
+            map that is the same everywhere.
         decoder: other options of `FBNetDecoder`: fuse, blocks, enlarge, expansion, middle, kernel, shortcut.
 
     Raises ValueError for unfit options, and in forward for unfit sides.
@@ -69,6 +73,7 @@ class MobileDepth(nn.Module):
         intermediate: int = 0,
         skips: int = 5,
         keep_head: bool = False,
+        first_output: float = 1.0,
         **decoder: Any,
     ) -> None:
         super().__init__()
@@ -87,6 +92,9 @@ class MobileDepth(nn.Module):
         )
         self.out = Output(nn.Conv2d(self.decoder.widths[-1], 1, 3, padding=1))
         he_normal(self.out)
+        self.first_output = first_output
+        with torch.no_grad():
+            self.out[0].weight.mul_(first_output)
         self.block_options = {
             key: decoder[key] for key in ("expansion", "middle", "kernel", "shortcut", "enlarge") if key in decoder
         }
@@ -98,19 +106,15 @@ class MobileDepth(nn.Module):
         return self.encoder
 
     def load_from(self, earlier: nn.Module) -> None:
-        """Load weights of `earlier`: all of a `MobileDepth`, except for intermediate heads that it lacks; of others the
-        encoder.
+        """Load the weights of another `MobileDepth`, except for intermediate heads that one of the two lacks.
 
-        Raises ValueError for a network with another encoder.
+        Raises ValueError for a network with another encoder or decoder.
         """
-        heads = "intermediate."
-        source = self if isinstance(earlier, MobileDepth) else self.encoder
-        learned = earlier.state_dict() if source is self else earlier.encoder.state_dict()
-        own = source.state_dict()
+        heads, learned, own = "intermediate.", earlier.state_dict(), self.state_dict()
         fresh = {name for name in own if name.startswith(heads) and name not in learned}
         learned = {name: value for name, value in learned.items() if name in own or not name.startswith(heads)}
         try:
-            source.load_state_dict(learned | {name: own[name] for name in fresh})
+            self.load_state_dict(learned | {name: own[name] for name in fresh})
         except RuntimeError as error:
             raise ValueError(
                 f"earlier: found another encoder or decoder ({error}), expected those of this network"
@@ -128,6 +132,11 @@ class MobileDepth(nn.Module):
                 {str(level): FBNetBlock(width, 1, up=True, **self.block_options) for level, width in inputs.items()}
             )
             he_normal(self.intermediate)
+        with torch.no_grad():
+            for block in self.intermediate.values():
+                for last in (block.project[-1], block.shortcut):
+                    if last is not None:
+                        last.weight.mul_(self.first_output)
         return self
 
     def drop_intermediate(self) -> MobileDepth:

@@ -5,10 +5,12 @@
 | `search-1.9` | `hard-easy` | narrows the network, see `Search`; no long fine-tuning | none: a link |
 | `search-1.5`, `search-1.0` | the search of the size before | continues narrowing | none: a link |
 | `pruned-1.9`, `pruned-1.5`, `pruned-1.0` | the search of its size | training as `hard-easy`, new heads | v1, v2, v3 |
+| `unpruned` | `hard-easy` | the same training, nothing narrowed | ours: the control |
 
-A size is a share of the paper's 2.6 M network. "quick" has a student with half the channels and prunes it to the same
-shares. Besides the tests of a student, each has "size" (metrics parameters and macs, of inference, at the size of
-training) and "rounds" (one entry per round of the search: width, parameters, score; entry 0 is the network before it).
+A pruned network has learned twice as long as the one that it came from; `unpruned` has, too. A size is a share of the
+paper's 2.6 M network; students with another encoder are pruned to the same shares. Besides the tests of a student, each
+has "size" (metrics parameters and macs, of inference, at the size of training) and "rounds" (one entry per round of the
+search: width, parameters, score; entry 0 is the network before it); a search has these two alone.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from typing import Any
 from depthlib.base.build import Build
 from depthlib.papers.mobile.pruning_measures import Rounds, Size
 from depthlib.papers.mobile.pruning_task import Search
+from depthlib.runs.pilot import on_val
 from depthlib.runs.recipe import Recipe
 from depthlib.runs.spec import RunSpec
 
@@ -27,6 +30,7 @@ UNPRUNED = 2_561_665  # parameters of the paper's network, as `MobileDepth` coun
 SIZES = {"1.9": 1_900_000, "1.5": 1_500_000, "1.0": 1_000_000}
 SEARCHES = tuple(f"search-{size}" for size in SIZES)
 PRUNED = tuple(f"pruned-{size}" for size in SIZES)
+LONGER = "unpruned"
 
 
 @dataclass(frozen=True)
@@ -34,10 +38,10 @@ class Effort:
     """The effort of the search. With `first` 0.03 and `decay` 0.98 the sizes are reached after 10, 17 and 26 rounds.
 
     Attributes:
-        tries: blocks tried in a round, None for all 34.
+        tries: blocks tried in a round, None for all 33 or 34.
         first, decay: savings of a round, see `next_target`.
         short: fields of the plan of a proposal's short fine-tuning.
-        validation: scenes per family whose pairs score a proposal.
+        validation: scenes per family of the split "val" whose pairs score a proposal.
     """
 
     tries: int | None
@@ -47,13 +51,15 @@ class Effort:
     validation: int = 200
 
 
-# "quick" tries four random blocks of 34 in a round and tunes each for four steps: enough to demonstrate the search, too
-# few to rank proposals well. Four steps of SGD have hardly any effect, so the optimiser is the student's, at its last
-# rate.
-QUICK = Effort(4, 0.06, 0.98, {"steps": 4, "batch_size": 8, "optimizer": "adam", "lr": 6e-4}, validation=12)
+# A few random blocks a round, each tuned for a few steps: enough to demonstrate the search, too few to rank proposals
+# well. So few steps of SGD have hardly any effect, so the optimiser is the student's, at a rate late in its schedule.
+QUICK = Effort(3, 0.1, 0.96, {"steps": 2, "batch_size": 8, "optimizer": "adamw", "lr": 1e-3}, validation=12)
 EFFORTS = {
     "smoke": replace(QUICK, tries=1, first=0.1, short={"steps": 1, "batch_size": 2}, validation=2),
     "quick": QUICK,
+    "standard": replace(
+        QUICK, tries=4, first=0.06, decay=0.98, short={**QUICK.short, "steps": 10, "batch_size": 4}, validation=32
+    ),
     "full": Effort(None, 0.03, 0.98),
 }
 
@@ -68,6 +74,8 @@ def start_of(spec: RunSpec) -> RunSpec:
     size, sizes = size_of(spec.variant), list(SIZES)
     if spec.variant in PRUNED:
         return replace(spec, variant=f"search-{size}")
+    if spec.variant == LONGER:
+        return replace(spec, variant="hard-easy")
     before = sizes.index(size) - 1
     return replace(spec, variant=f"search-{sizes[before]}" if before >= 0 else "hard-easy")
 
@@ -75,17 +83,18 @@ def start_of(spec: RunSpec) -> RunSpec:
 def pruned_recipe(spec: RunSpec, student: Recipe) -> Recipe:
     """The recipe of a variant above. student: the recipe of `hard-easy` with the same profile and seed."""
     start, (pairs, order) = start_of(spec), student.tests["diw"]
-    measured = {"size": (pairs, Build.of(Size)), "rounds": (pairs, Build.of(Rounds))}
-    if spec.variant in PRUNED:
-        return replace(student, model="mobile_pruned", start=start, tests=student.tests | measured)
     effort = EFFORTS[spec.profile]
+    val = on_val(pairs, effort.validation)
+    measured = {"size": (val, Build.of(Size)), "rounds": (val, Build.of(Rounds))}
+    if spec.variant not in SEARCHES:
+        return replace(student, model="mobile_pruned", start=start, tests=student.tests | measured)
     # Weights of the loss are fixed, since so few steps are less than an epoch.
     inner = {"target": student.task.target, "options": {"terms": student.task.options["terms"]}}
     search = Build.of(
         Search,
         task=inner,
         share=SIZES[size_of(spec.variant)] / UNPRUNED,
-        validation=_validation(pairs, effort.validation),
+        validation=val,
         measure=order,
         short=effort.short,
         tries=effort.tries,
@@ -98,16 +107,6 @@ def pruned_recipe(spec: RunSpec, student: Recipe) -> Recipe:
         model_options={**student.model_options, "intermediate": 0},
         start=start,
         task=search,
-        tests={"diw": student.tests["diw"]} | measured,
-        plan=replace(student.plan, steps=0),
-        ship_weights=False,
-        pictures={},
+        tests=measured,
+        plan=replace(student.plan, steps=0, warmup=0),
     )
-
-
-def _validation(test: Build, count: int) -> Build:
-    """The test set of pairs with `count` scenes per family of the split "val" instead."""
-    frames = test.options["frames"]
-    parts = [{**part, "count": count} for part in frames.options["parts"]]
-    val = Build(frames.target, {**frames.options, "parts": parts, "split": "val"})
-    return Build(test.target, {**test.options, "frames": val})

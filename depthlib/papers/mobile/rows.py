@@ -3,6 +3,7 @@
 | variant | data | network | learns from | row |
 |---|---|---|---|---|
 | `<encoder>-nnconv5` | rooms | encoder + NNConv5 | dense metres, L1 | Table 1, all ten; Table 2 |
+| `efficientnet_lite0-nnconv5`, `-nnconv5-imagenet` | rooms | the same | the same | ours: what pretraining is worth |
 | `<encoder>-fbnet` | rooms | encoder + FBNet decoder | the same | Table 2 |
 | `mobilenet_v2-x112` | rooms | the student | the same | Table 2 last row; Table 3 NYUv2 |
 | `diw`, `rw`, `mc` | diw, rw, mc | the student | ordinal pairs; relative maps; depth up to a scale | Table 3 |
@@ -21,15 +22,20 @@
 | `wi-fip`, `no-fip` | diw | + 2 IP | `easy-hard` with WI; `hard-easy` without FIP | ours: erratum MB-23 |
 | `pruned-1.9`, `pruned-1.5`, `pruned-1.0` | diw | `hard-easy`, pruned | as `hard-easy` | Table 7 v1, v2, v3 |
 | `search-1.9`, `search-1.5`, `search-1.0` | diw | pruning, see `pruning.py` | as `kd`, a few steps | none: links |
+| `unpruned` | diw | `hard-easy`, whole | as `hard-easy` | ours: the control of the three pruned ones |
 | `teacher` | y3d | EncDecResNet | relative maps | Table 7, Chen et al. [4] |
 | `hourglass` | diw | network of Chen et al. [3] | ordinal pairs | Table 7, Chen et al. DIW |
-| `trunk` | classes | the student's encoder | classes, no depth | none: stands in for ImageNet |
 | `floor-constant`, `floor-map` | rooms | see `depthlib.runs.floors` | dense metres | ours: floors of Tables 1, 2 |
 | `floor-rank`, `floor-log` | diw | the same | the dense depth behind the pairs | ours: the floors of Tables 3 to 7 |
 
-Tests of every network: "diw" (metrics whdr, and whdr_ramp of "higher up is farther"), "mc" (si_mse, si_rmse,
-si_rmse_pairs, and each with _constant), "nyu" (rmse after the z-score of Chen et al. 2016, and rmse_ramp). Networks on
-rooms also have "rooms", protocol "scenes", in metres.
+In print the encoders start from ImageNet. Here below profile "full" those of the students do, and of Tables 1 and 2 the
+row that says so; EfficientNet-Lite0 is the student's encoder there, since its weights come as a package. All other
+encoders, the hourglass and the teacher start from random weights, at "full" the students, too.
+
+Tests of every network: "diw" (metrics whdr, and whdr_ramp of "higher up is farther"), "mc" and, of maps without a unit,
+"mc-aligned" (si_mse, si_rmse, si_rmse_pairs, and each with _constant, in the two readings of `ScaleInvariant`), "nyu"
+(rmse after the z-score of Chen et al. 2016, and rmse_ramp). Networks on rooms also have "rooms", protocol "scenes", in
+metres.
 
 Curves: the terms before weighting ("ranking", "rmse", "pairwise", "holistic", "critic"), and with rebalancing the
 weights of that step ("weight_ranking", "weight_rmse", "weight_pairwise"); without FIP "rmse_0", "weight_rmse_0" etc.
@@ -44,22 +50,13 @@ from typing import Any
 from depthlib.base.build import Build
 from depthlib.losses.regression import l1_loss
 from depthlib.papers.mobile.measures import MetresOfRelative, PairOrder, ScaleInvariant
-from depthlib.papers.mobile.pruning import PRUNED, SEARCHES, pruned_recipe
-from depthlib.papers.mobile.sets import test_set, training_set
-from depthlib.papers.mobile.task import ClassesOfCells, PairsAndTeacher, RelativeDepth, ScaleFreeDepth
-from depthlib.papers.mobile.variants import (
-    DATA,
-    DESIGN,
-    FAMILIES,
-    LEFT_OUT,
-    PAIRS_TESTED,
-    SCALES,
-    SHOWN,
-    VARIANTS,
-    Scale,
-    Variant,
-)
+from depthlib.papers.mobile.pruning import LONGER, PRUNED, SEARCHES, pruned_recipe
+from depthlib.papers.mobile.scales import PAIRS_TESTED, PART, SCALES, Scale
+from depthlib.papers.mobile.sets import labelled
+from depthlib.papers.mobile.task import PairsAndTeacher, RelativeDepth, ScaleFreeDepth
+from depthlib.papers.mobile.variants import DATA, DESIGN, FROM_IMAGENET, VARIANTS, Variant
 from depthlib.runs.floors import floor_recipe
+from depthlib.runs.pilot import Pilot
 from depthlib.runs.profiles import Profile, get_profile
 from depthlib.runs.recipe import Recipe
 from depthlib.runs.spec import RunSpec
@@ -67,6 +64,19 @@ from depthlib.training.fit import Plan
 from depthlib.training.tasks import Supervised
 
 FLOOR_ROWS = {"floor-constant": "rooms", "floor-map": "rooms", "floor-rank": "diw", "floor-log": "diw"}  # -> data
+ANNOUNCED = ("mc", "mc-rw", "mc-rw-diw", "kd", "kd-2ip", "hard-easy", *SEARCHES, *PRUNED)
+SEEDS = {"announced": 6, "other": 4}
+EPOCHS = 5  # of the paper's training on pairs: the rebalancing has a lambda for each
+EVENTS = 5  # of the rebalancing in an epoch
+MOST_ROOMS = 512  # test images in metres
+
+# As many rates for each side of a claim, the chain among them.
+PILOT = Pilot(
+    {name: (3e-4, 1e-3, 3e-3) for name in ("diw", "mc-rw-diw", "pi", "kd", "kd-2ip", "hard-easy")},
+    data="diw",
+    test="diw",
+    metric="whdr",
+)
 
 
 def recipe(spec: RunSpec) -> Recipe:
@@ -93,23 +103,23 @@ def recipe(spec: RunSpec) -> Recipe:
         return _design(spec, scale, profile)
     if spec.variant in VARIANTS:
         return _student(spec, scale, profile)
-    if spec.variant in SEARCHES or spec.variant in PRUNED:
-        return _pruned(spec, scale, profile)
-    return {"trunk": _trunk, "teacher": _teacher, "hourglass": _hourglass}[spec.variant](spec, scale, profile)
+    if spec.variant in (*SEARCHES, *PRUNED, LONGER):
+        return pruned_recipe(spec, _student(replace(spec, variant="hard-easy"), scale, profile))
+    return {"teacher": _teacher, "hourglass": _hourglass}[spec.variant](spec, scale, profile)
 
 
 def runs(profile: str, *, variants: tuple[str, ...] | None = None, seeds: list[int] | None = None) -> list[RunSpec]:
     """All runs behind the notebook, each after those that it starts from.
 
     Args:
-        variants: default: all rows; in "quick" without `LEFT_OUT`.
-        seeds: default: those of the profile. Trunk and teacher are trained once.
+        variants: default: the rows of the profile and the floors.
+        seeds: default: those of the profile, six for the rows of announced claims, four for all others. The teacher is
+            trained once.
     """
-    small = profile in ("smoke", "quick")
-    rows = variants or tuple(name for name in DATA if not (small and name in LEFT_OUT))
     chained: dict[tuple[str, int], RunSpec] = {}
-    for name in rows:
-        for seed in [0] if name in ("trunk", "teacher") else seeds or get_profile(profile).seeds:
+    for name in variants or SCALES[profile].rows or DATA:
+        default = get_profile(profile).seeds[: SEEDS["announced" if name in ANNOUNCED else "other"]]
+        for seed in [0] if name == "teacher" else seeds or default:
             for run in _needed(RunSpec("mobile", name, DATA[name], profile, seed)):
                 chained[run.variant, run.seed] = run
     floors = [RunSpec("mobile", name, data, profile) for name, data in FLOOR_ROWS.items() if variants is None]
@@ -127,105 +137,72 @@ def _floor(spec: RunSpec) -> Recipe:
     if spec.data == "rooms":
         return floor_recipe(replace(spec, variant="mobilenet_v2-nnconv5").recipe, spec.variant)
     student = replace(spec, variant="diw").recipe
-    tests = {"floor-rank": ("diw", "nyu"), "floor-log": ("mc", "nyu")}[spec.variant]
+    tests = {"floor-rank": ("diw", "nyu", "mc-aligned"), "floor-log": ("mc", "nyu")}[spec.variant]
     return floor_recipe(student, spec.variant, train=student.train.options["frames"], tests=tests)
 
 
 def _design(spec: RunSpec, scale: Scale, profile: Profile) -> Recipe:
-    """Tables 1 and 2: dense metres of rooms, L1, SGD."""
-    encoder, _, decoder = spec.variant.rpartition("-")
-    options = {"encoder": encoder} | ({"full": True} if decoder == "fbnet" else {})
+    """Tables 1 and 2: dense metres of rooms, L1, in print SGD."""
+    encoder, decoder = spec.variant.removesuffix("-imagenet").rsplit("-", 1)
+    options: dict[str, Any] = {"encoder": encoder} | ({"full": True} if decoder == "fbnet" else {})
+    options |= {"pretrained": True} if spec.variant == FROM_IMAGENET else {}
+    printed = {"optimizer": "sgd", "weight_decay": 1e-4, "milestones": (1 / 3, 2 / 3), "drop": 0.1}
+    tested = _labelled("rooms", "test", min(MOST_ROOMS, profile.test_scenes), scale)
     return Recipe(
         model="nnconv5" if decoder == "nnconv5" else "mobile",
         model_options=options,
         task=Build.of(Supervised, loss=l1_loss),
-        train=_train(spec.data, scale, profile),
-        tests={"rooms": (_test("rooms", scale, profile), "scenes")} | _tests(scale, profile, "metres"),
-        plan=_plan(
-            spec.data,
-            scale,
-            profile,
-            {
-                "lr": scale.rates["rooms"],
-                "optimizer": "sgd",
-                "weight_decay": 1e-4,
-                "milestones": scale.milestones,
-                "drop": 0.1,
-            },
-        ),
+        train=_train("rooms", scale, profile),
+        tests={"rooms": (tested, "scenes")} | _tests(scale, profile, metres=True),
+        plan=_plan(spec, scale, profile, printed, pretrained="pretrained" in options),
     )
 
 
 def _student(spec: RunSpec, scale: Scale, profile: Profile) -> Recipe:
-    """Tables 3 to 6: the student on one set, starting from the trunk or from its training on another set."""
+    """Tables 3 to 6: the student on one set, from ImageNet or from its training on another set."""
     variant = VARIANTS[spec.variant]
-    drops = (1 / 3, 2 / 3) if variant.data == "mc" else (0.2, 0.4, 0.6, 0.8)
-    before = replace(spec, variant=variant.before, data=DATA[variant.before])
+    before = variant.before and replace(spec, variant=variant.before, data=DATA[variant.before])
     distilled = set(variant.terms) != {"ranking"}
+    printed = {"milestones": (1 / 3, 2 / 3) if variant.data == "mc" else (0.2, 0.4, 0.6, 0.8), "drop": 0.5}
+    plan = _plan(spec, scale, profile, printed, pretrained=scale.student.get("pretrained", False))
     return Recipe(
         model="mobile",
-        model_options={"encoder": scale.encoder, "intermediate": variant.heads},
-        task=_task(variant, scale, profile),
+        model_options={**scale.student, "intermediate": variant.heads},
+        task=_task(variant, scale, plan.steps),
         train=_train(spec.data, scale, profile),
-        tests=_tests(scale, profile, "log"),
-        plan=_plan(
-            spec.data,
-            scale,
-            profile,
-            {"lr": scale.rates[variant.data], "optimizer": variant.optimizer, "milestones": drops, "drop": 0.5},
-        ),
-        ship_weights=spec.profile == "quick" and spec.seed == 0 and spec.variant in SHOWN,
-        start=replace(before, seed=0) if variant.before == "trunk" else before,
+        tests=_tests(scale, profile),
+        plan=replace(plan, optimizer="mtadam", clip=None) if variant.mtadam else plan,
+        start=before or None,
         networks={"teacher": replace(spec, variant="teacher", data=DATA["teacher"], seed=0)} if distilled else {},
     )
 
 
-def _pruned(spec: RunSpec, scale: Scale, profile: Profile) -> Recipe:
-    """Table 7: the network of `hard-easy`, narrowed, and fine-tuned with the training of `hard-easy`."""
-    student = _student(replace(spec, variant="hard-easy"), scale, profile)
-    return pruned_recipe(spec, replace(student, ship_weights=spec.profile == "quick" and spec.seed == 0))
-
-
-def _task(variant: Variant, scale: Scale, profile: Profile) -> Build:
+def _task(variant: Variant, scale: Scale, steps: int) -> Build:
     if variant.data == "mc":
         return Build.of(ScaleFreeDepth)
     if variant.data == "rw":
         return Build.of(RelativeDepth, pairs=scale.pairs)
     options: dict[str, Any] = {"terms": variant.terms}
     if variant.rebalance is not None:
-        epoch = max(1, profile.train_scenes // profile.batch_size)
-        options["rebalance"] = {"steps_per_epoch": epoch, "events": min(5, epoch), **variant.rebalance}
+        epoch = max(1, steps // EPOCHS)  # of the course of lambda, however often the pictures are seen
+        options["rebalance"] = {"steps_per_epoch": epoch, "events": min(EVENTS, epoch), **variant.rebalance}
         options["separate"] = variant.separate
     if "holistic" in variant.terms:
         options["critic"] = scale.critic
     return Build.of(PairsAndTeacher, **options)
 
 
-def _trunk(spec: RunSpec, scale: Scale, profile: Profile) -> Recipe:
-    """The encoder of all students, trained on classes."""
-    _require_seed_0(spec)
-    return Recipe(
-        model="mobile_classes",
-        model_options={"encoder": scale.encoder, "classes": 21},
-        task=Build.of(ClassesOfCells, offsets=FAMILIES),
-        train=_train(spec.data, scale, profile),
-        tests={},
-        plan=_plan(spec.data, scale, profile, {"lr": scale.rates["classes"], "schedule": "poly"}),
-        ship_weights=spec.profile == "quick",
-    )
-
-
 def _teacher(spec: RunSpec, scale: Scale, profile: Profile) -> Recipe:
     """EncDecResNet on relative maps of rooms and streets: it has more labels than any student."""
-    _require_seed_0(spec)
+    if spec.seed:
+        raise ValueError(f"{spec.variant} is trained once: found seed {spec.seed}, expected 0")
     return Recipe(
         model="enc_dec_resnet",
         model_options=dict(scale.teacher),
         task=Build.of(RelativeDepth, pairs=scale.pairs),
         train=_train(spec.data, scale, profile),
-        tests=_tests(scale, profile, "log"),
-        plan=_plan(spec.data, scale, profile, {"lr": scale.rates["y3d"], "schedule": "poly"}),
-        ship_weights=spec.profile == "quick",
+        tests=_tests(scale, profile),
+        plan=_plan(spec, scale, profile, {"schedule": "poly"}),
     )
 
 
@@ -233,38 +210,46 @@ def _hourglass(spec: RunSpec, scale: Scale, profile: Profile) -> Recipe:
     """Chen et al. [3] on DIW alone."""
     return Recipe(
         model="diw_hourglass",
-        model_options={} if spec.profile == "full" else {"width": 1 / 8},
-        task=_task(VARIANTS["diw"], scale, profile),
+        model_options=dict(scale.hourglass),
+        task=_task(VARIANTS["diw"], scale, profile.steps),
         train=_train(spec.data, scale, profile),
-        tests=_tests(scale, profile, "log"),
-        plan=_plan(
-            spec.data, scale, profile, {"lr": scale.rates["diw"], "milestones": (0.2, 0.4, 0.6, 0.8), "drop": 0.5}
-        ),
+        tests=_tests(scale, profile),
+        plan=_plan(spec, scale, profile, {"milestones": (0.2, 0.4, 0.6, 0.8), "drop": 0.5}),
     )
 
 
-def _require_seed_0(spec: RunSpec) -> None:
-    if spec.seed:
-        raise ValueError(f"{spec.variant} is trained once: found seed {spec.seed}, expected 0")
-
-
-def _plan(data: str, scale: Scale, profile: Profile, settings: Mapping[str, Any]) -> Plan:
-    steps = max(1, round(profile.steps * scale.shares[data]))
-    return Plan(steps=steps, batch_size=profile.batch_size, **{"schedule": "step", "colour": 0.2, **settings})
+def _plan(
+    spec: RunSpec, scale: Scale, profile: Profile, printed: Mapping[str, Any], *, pretrained: bool = False
+) -> Plan:
+    """`printed`: the paper's optimiser and schedule, which a scale without a plan of its own has."""
+    steps = max(1, round(profile.steps * scale.shares[spec.data]))
+    own: dict[str, Any] = {"schedule": "step", **printed}
+    if scale.plan is not None:
+        metres = spec.data == "rooms"
+        own = {**scale.plan, "warmup": steps // 6, "median_start": metres, "trunk_rate": 0.1 if pretrained else 1.0}
+    rate = scale.rates.get(spec.variant, scale.rates[spec.data])
+    return Plan(steps=steps, batch_size=profile.batch_size, lr=rate, colour=0.2, **own)
 
 
 def _train(data: str, scale: Scale, profile: Profile) -> Build:
-    return training_set(data, profile.train_scenes, scale.frames, scale.size)
+    """A set with two families has half of its pictures of each."""
+    count = profile.train_scenes // PART[data] // (2 if data in ("diw", "y3d") else 1)
+    return _labelled(data, "train", max(1, count), scale)
 
 
-def _test(data: str, scale: Scale, profile: Profile) -> Build:
-    return test_set(data, profile.test_scenes, scale.frames, scale.size, pairs=PAIRS_TESTED)
+def _labelled(data: str, split: str, count: int, scale: Scale, pairs: int = 1) -> Build:
+    return labelled(data, split, count, scale.frames, scale.size, pairs)
 
 
-def _tests(scale: Scale, profile: Profile, output: str) -> dict[str, tuple[Build, str | Build]]:
-    rooms = _train("rooms", scale, profile)
-    return {
-        "diw": (_test("diw", scale, profile), Build.of(PairOrder)),
-        "mc": (_test("mc", scale, profile), Build.of(ScaleInvariant, output=output)),
-        "nyu": (_test("rooms", scale, profile), Build.of(MetresOfRelative, reference=rooms)),
+def _tests(scale: Scale, profile: Profile, *, metres: bool = False) -> dict[str, tuple[Build, str | Build]]:
+    count = min(scale.others_tested, profile.test_scenes)
+    pairs = _labelled("diw", "test", profile.test_scenes, scale, PAIRS_TESTED)
+    rooms = _labelled("rooms", "train", min(scale.others_tested, max(1, profile.train_scenes // PART["rooms"])), scale)
+    short = _labelled("mc", "test", count, scale)
+    tests: dict[str, tuple[Build, str | Build]] = {
+        "diw": (pairs, Build.of(PairOrder)),
+        "mc": (short, Build.of(ScaleInvariant, output="metres" if metres else "log")),
+        "nyu": (_labelled("rooms", "test", count, scale), Build.of(MetresOfRelative, reference=rooms)),
     }
+    aligned = (short, Build.of(ScaleInvariant, output="aligned", reference=rooms))
+    return tests if metres else tests | {"mc-aligned": aligned}

@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.utils.data import Dataset
 
 from depthlib.losses.ranking import PAIRS, improved_ranking_loss
@@ -173,23 +172,3 @@ class PairsAndTeacher(BaseTask):
             self.critic.load_state_dict(state["critic"])
             self.moving.load_state_dict(state["moving"])
             self.steps = state["steps"]
-
-
-class ClassesOfCells(BaseTask):
-    """Replaces ImageNet pretraining: the share of each class in cells of 32 x 32 pixels. Items with `image` and
-    `semantics`.
-
-    Cross entropy with these shares; the name of an item tells classes of rooms from those of streets. No depth.
-
-    Args: offsets: family -> the number of its first class.
-    """
-
-    def __init__(self, offsets: dict[str, int]) -> None:
-        self.offsets = dict(offsets)
-
-    def loss(self, model: nn.Module, batch: dict[str, Any]) -> tuple[Tensor, dict[str, Tensor]]:
-        logits = model(batch["image"]).float()
-        first = torch.tensor([self.offsets[name.split("/")[0]] for name in batch["name"]], device=logits.device)
-        labels = F.one_hot(batch["semantics"] + first[:, None, None], logits.shape[1]).movedim(-1, 1).float()
-        shares = F.adaptive_avg_pool2d(labels, logits.shape[-2:])
-        return F.cross_entropy(logits, shares), {}

@@ -1,4 +1,4 @@
-"""Figures of lesson 05: class frequencies, table rows with their seeds, errors by depth, gain by depth tail."""
+"""Figures of lesson 05: class frequencies, table rows with their seeds, errors by depth and by step, gain by tail."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from matplotlib.figure import Figure
 
 from depthlib.base.colour import PALETTE
 from depthlib.report.style import FULL_WIDTH, style
+
+GREY = "#555555"  # of predictions that never look
 
 
 def class_shares(counts: Mapping[str, Mapping[str, float]]) -> Figure:
@@ -42,7 +44,7 @@ def row_dots(rows: Mapping[str, Mapping[str, Sequence[float]]], floors: Mapping[
     """Rows of a table as dots, one a seed, with their mean as a bar: {metric: {row: values of the seeds}}.
 
     Args:
-        floors: metric -> value of a constant prediction, drawn as a line.
+        floors: metric -> value of the fixed map, drawn as a line.
     """
     from matplotlib import pyplot
 
@@ -65,17 +67,20 @@ def row_dots(rows: Mapping[str, Mapping[str, Sequence[float]]], floors: Mapping[
                 axis.plot([np.mean(own[name])] * 2, [place - 0.28, place + 0.28], "-", color="#1a1a1a", linewidth=1.4)
             if metric in floors:
                 axis.axvline(floors[metric], color=PALETTE[5], linewidth=1, linestyle="--")
-                axis.text(floors[metric], -0.75, "constant ", color=PALETTE[5], fontsize=7.5, ha="right", va="center")
+                axis.text(floors[metric], -0.75, "fixed map ", color=PALETTE[5], fontsize=7.5, ha="right", va="center")
             axis.set(xlabel=metric, yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.4, -1.1))
             axis.grid(axis="x")
     return figure
 
 
-def by_range(values: Mapping[str, np.ndarray], shares: np.ndarray, edges: Sequence[float]) -> Figure:
+def by_range(
+    values: Mapping[str, np.ndarray], shares: np.ndarray, edges: Sequence[float], floor: np.ndarray | None = None
+) -> Figure:
     """Mean error and mean signed error in each range of the true depth, mean over seeds with the span of the seeds.
 
     Args:
         values: method -> [seeds, 2, ranges], metres: mean |pred - true| and mean pred - true.
+        floor: [2, ranges], the same of the fixed map, drawn as a dashed line.
         shares: [ranges], share of the pixels.
         edges: of the ranges, metres.
     """
@@ -92,6 +97,8 @@ def by_range(values: Mapping[str, np.ndarray], shares: np.ndarray, edges: Sequen
                 mean, low, high = own[:, part].mean(0), own[:, part].min(0), own[:, part].max(0)
                 (line,) = axis.plot(at, mean, marker="o", markersize=3.5, label=name, linewidth=1.2)
                 axis.vlines(at, low, high, color=line.get_color(), linewidth=1)
+            if floor is not None:
+                axis.plot(centres, floor[part], "--", color=GREY, linewidth=1, marker="", label="fixed map", zorder=1)
             axis.set(title=title, ylabel="m")
         axes[2].axhline(0, color="#333333", linewidth=0.8)
         axes[1].legend(loc="upper left")
@@ -153,4 +160,26 @@ def tail_histograms(depths: Mapping[str, np.ndarray]) -> Figure:
                 )
             axis.set(title=title, xlabel="depth (m)", xlim=(0, None))
         axes[0, 0].set_ylabel("% of the pixels")
+    return figure
+
+
+def over_steps(curves: Mapping[str, Sequence[Sequence[float | None]]], floor: float, metric: str) -> Figure:
+    """Errors on held-out frames at the steps where they were measured, mean over seeds, with the fixed map as a line.
+
+    Args:
+        curves: name -> one list a seed, a value a step; None where nothing was measured.
+        floor: error of the fixed map.
+    """
+    from matplotlib import pyplot
+
+    with style():
+        figure, axis = pyplot.subplots(figsize=(FULL_WIDTH, 2.4), layout="constrained")
+        for name, seeds in curves.items():
+            steps = [step for step, value in enumerate(seeds[0], start=1) if value is not None]
+            values = np.array([[seed[step - 1] for step in steps] for seed in seeds], dtype=float)
+            (line,) = axis.plot(steps, values.mean(0), marker="o", markersize=3, label=name)
+            axis.fill_between(steps, values.min(0), values.max(0), color=line.get_color(), alpha=0.15, linewidth=0)
+        axis.axhline(floor, color=GREY, linewidth=1, linestyle="--", label="fixed map")
+        axis.set(xlabel="training step", ylabel=metric)
+        axis.legend()
     return figure

@@ -121,10 +121,12 @@ class AttentionOnDepth(Measure):
     the trunk.
 
     Metrics, one value an image, Pearson correlations over its pixels:
-        depth: attention of the depth branch with the true depth. nearness: its negative, for rules that take the lower
-            for the better.
+        depth: attention of the depth branch with the true depth.
         depth_elsewhere: the same attention with the mean depth of all other images. What is far lies in the upper
             middle of most pictures of rooms; who only knows this correlates with any room.
+        own: partial correlation of attention and true depth, given the mean depth of all other images: what is left of
+            `depth` without what any room would give. nearness: its negative, for rules that take the lower for the
+            better.
         backbone: attention of the trunk with the true depth.
     """
 
@@ -146,10 +148,13 @@ class AttentionOnDepth(Measure):
         total = sum(self.truths)
         elsewhere = [(total - truth) / max(1, len(self.truths) - 1) for truth in self.truths]
         depth, backbone = (correlations(self.maps[name], self.truths) for name in ("depth", "backbone"))
+        usual = correlations(self.maps["depth"], elsewhere)
+        own = [partial(*three) for three in zip(depth, usual, correlations(self.truths, elsewhere), strict=True)]
         self.found.metrics = {
             "depth": depth,
-            "nearness": [-value for value in depth],
-            "depth_elsewhere": correlations(self.maps["depth"], elsewhere),
+            "depth_elsewhere": usual,
+            "own": own,
+            "nearness": [-value for value in own],
             "backbone": backbone,
         }
         return self.found
@@ -162,3 +167,11 @@ def correlations(first: Sequence[Tensor], second: Sequence[Tensor]) -> list[floa
         a, b = (x.double().flatten() - x.double().mean() for x in (a, b))
         values.append((a @ b / (a.norm() * b.norm()).clamp_min(1e-12)).item())
     return values
+
+
+def partial(with_own: float, with_usual: float, own_with_usual: float) -> float:
+    """Partial correlation of a map and its image's depth given the usual depth, from the three correlations of pairs; 0
+    where the usual depth explains one of them whole.
+    """
+    left = (1 - with_usual**2) * (1 - own_with_usual**2)
+    return (with_own - with_usual * own_with_usual) / left**0.5 if left > 1e-12 else 0.0

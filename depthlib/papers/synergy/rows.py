@@ -14,11 +14,19 @@
 | `classes` | - | 13, cross entropy | - | Table 4, Baseline |
 | `classes-focal` | - | 13, focal | - | Table 4, Without depth |
 | `classes-balanced` | - | 13, focal, rare classes weigh more | - | ours: what the text says of alpha (erratum LD-7) |
+| `suc-concat` | berHu, levels concatenated | - | - | ours: what Sec. 3.2 chose the sum over |
+| `lsu-no-identity` | L_DA | 4, cross entropy | LSU without identity | ours: what Sec. 3.2 warns of |
+| `proposed-edges` | L_DA + L_JG | 4, focal | LSU | ours: L_g(d, s) at a weight that acts |
+| `outdoors`, `outdoors-scratch` | L_DA + L_JG | 8, focal | LSU | ours: 200 streets, after rooms and from ImageNet |
 | `floor-constant`, `floor-map`, `floor-classes` | see `depthlib.runs.floors` | | | ours: the floors |
 
 `<variant>-stage1` and `<variant>-stage2` are the runs that the last stage continues from. Rows share the stages in
-which they do not differ. `trunk` stands in for ImageNet pretraining: one backbone for all rows and seeds, trained on
-the class labels of streets; it has seen neither depth nor rooms.
+which they do not differ, so they are paired. Below profile "full" the trunk has ImageNet weights and stride 16: frames
+of 96x128 have 6x8 cells, the paper's 8x10. The rates of the stages are the paper's, times one factor; the trunk learns
+at a tenth of the first stage's.
+
+The rows of Table 4 without depth see their labels for as many steps as `proposed-13`, the second and third stage, with
+the trunk at the same rates. What they lack is the first stage, which has no labels of classes.
 """
 
 from __future__ import annotations
@@ -28,22 +36,23 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from depthlib.base.build import Build
-from depthlib.papers.synergy.measures import AttentionOnDepth, ClassScores, DepthRanges
+from depthlib.papers.synergy.frames import OUTDOORS, TAILS, Tests, frames, tests_of_classes, tests_of_depth
+from depthlib.papers.synergy.plan_rate import AtPlanRate
 from depthlib.papers.synergy.stages import STAGES, Stage
 from depthlib.papers.synergy.task import StagedTask
 from depthlib.runs.floors import floor_recipe
+from depthlib.runs.pilot import Pilot
 from depthlib.runs.profiles import Profile, get_profile
 from depthlib.runs.recipe import Recipe
 from depthlib.runs.spec import RunSpec
 from depthlib.scenes.distribution import MAX_DEPTH
-from depthlib.scenes.sets import scenes
 from depthlib.training.fit import Plan
 
 BERHU, AWARE = {"berhu": 1.0}, {"depth_aware": 1.0}
 # 1/8 undoes the gain of the Sobel kernels; at the paper's 1 the gradient term dominates a short run (erratum LD-15).
 EDGES = AWARE | {"joint_gradient": 1 / 8}
 ENTROPY, FOCAL = {"cross_entropy": 1.0}, {"semantic_focal": 1.0}
-FAR = 5.0  # metres; beyond it a pixel of a room counts as far
+PRINTED_RATE = 1e-3  # of the parts that a stage trains at full speed, see `STAGES`
 
 
 @dataclass(frozen=True)
@@ -53,39 +62,52 @@ class Variant:
     Attributes:
         network: options of the network.
         depth, classes: terms of the loss on the depth and on the classes, with their weights.
-        first: the variant whose first stage the row continues from; None for its own.
+        first, second: the variant whose first, and whose second stage the row continues from; None for its own.
         balanced: see `StagedTask`.
+        edges: weight of L_g(d, s) in the joint gradient loss, see `joint_gradient_loss`.
     """
 
     network: Mapping[str, Any]
     depth: Mapping[str, float] = field(default_factory=dict)
     classes: Mapping[str, float] = field(default_factory=dict)
     first: str | None = None
+    second: str | None = None
     balanced: bool = False
+    edges: float = 0.1
 
 
 ALONE = {"classes": 0, "sharing": "none"}
 FOUR, THIRTEEN, LABELS = {"classes": 4}, {"classes": 13}, {"classes": 13, "depth": False, "sharing": "none"}
+LSU = {"sharing": "lsu"}
+ABROAD = Variant({"classes": 8} | LSU, EDGES, FOCAL)
 VARIANTS = {
     "depth": Variant(ALONE | {"skips": False}, BERHU),
     "suc": Variant(ALONE, BERHU),
     "suc-da": Variant(ALONE, AWARE),
     "sem": Variant(FOUR | {"sharing": "none"}, AWARE, ENTROPY, "suc-da"),
     "cs": Variant(FOUR | {"sharing": "cross_stitch"}, AWARE, ENTROPY, "suc-da"),
-    "lsu": Variant(FOUR | {"sharing": "lsu"}, AWARE, ENTROPY, "suc-da"),
-    "proposed": Variant(FOUR | {"sharing": "lsu"}, EDGES, FOCAL),
-    "proposed-13": Variant(THIRTEEN | {"sharing": "lsu"}, EDGES, FOCAL, "proposed"),
+    "lsu": Variant(FOUR | LSU, AWARE, ENTROPY, "suc-da"),
+    "proposed": Variant(FOUR | LSU, EDGES, FOCAL),
+    "proposed-13": Variant(THIRTEEN | LSU, EDGES, FOCAL, "proposed"),
     "laina": Variant(ALONE | {"skips": False, "up": "projection"}, BERHU),
     "laina-sem": Variant(FOUR | {"sharing": "none", "skips": False, "up": "projection"}, BERHU, ENTROPY, "laina"),
     "classes": Variant(LABELS, {}, ENTROPY),
     "classes-focal": Variant(LABELS, {}, FOCAL),
     "classes-balanced": Variant(LABELS, {}, FOCAL, balanced=True),
+    "lsu-no-identity": Variant(FOUR | {"sharing": "lsu_without_identity"}, AWARE, ENTROPY, "suc-da"),
+    "suc-concat": Variant(ALONE | {"skips": "concat"}, BERHU),
+    # Half the pull of L_g(d, ground truth), whose unit is that of depth / largest depth, 10 m.
+    "proposed-edges": Variant(FOUR | LSU, EDGES, FOCAL, "proposed", "proposed", edges=5.0),
+    "outdoors": ABROAD,
+    "outdoors-scratch": ABROAD,
 }
 TABLE1 = ("depth", "suc", "suc-da", "sem", "cs", "lsu", "proposed")
-SHOWN = ("suc", "suc-da", "cs", "lsu", "proposed", "proposed-13")  # whose weights are shipped for the lesson
 TAIL = ("suc", "suc-da")  # the pair of the experiment on the depth tail; only the loss differs
+CLOSELY = ("depth", "suc", "suc-da", "proposed")  # rows whose errors are told apart by depth
+SIX_SEEDS = TABLE1  # of profile "standard", with the tails; all other rows have `OTHER_SEEDS`
+OTHER_SEEDS = 4
+CUT_FIRST = ("outdoors", "outdoors-scratch", "laina-sem", "suc-concat", "proposed-edges")  # if time is short
 FLOOR_ROWS = {"floor-constant": "suc", "floor-map": "suc", "floor-classes": "classes"}  # -> row with the same tests
-TAILS = {"rooms-short": 0.25, "rooms": 1.0, "rooms-long": 2.0}  # data -> `depth_tail` of the scenes
 
 
 @dataclass(frozen=True)
@@ -94,197 +116,194 @@ class Scale:
 
     Attributes:
         profile: fields of the profile that differ; `steps` are those of the first stage.
-        shares: steps of `trunk` and of the three stages, in steps of the first stage.
-        width: factor on the channels; 1 is the paper's.
-        pace: factor on the learning rates of all stages.
-        schedule: fields of the plan.
+        shares: steps of the three stages, in steps of the first stage.
+        network: options of all networks.
+        lr: of the parts that learn at 1e-3 in print; all other rates of the stages are scaled alike.
+        plan: fields of the plan.
+        trunk_rate: factor on the rate of the trunk in the first stage.
+        validate: whether the errors on `VAL` frames are followed in training.
+        rows: variants that are trained; None for all. tails: whether those of `TAIL` are on all of `TAILS`.
     """
 
     profile: Mapping[str, Any]
-    shares: tuple[float, float, float, float]
-    width: float
-    pace: float
-    schedule: Mapping[str, Any]
+    shares: tuple[float, float, float]
+    network: Mapping[str, Any]
+    lr: float
+    plan: Mapping[str, Any]
+    trunk_rate: float = 1.0
+    validate: bool = False
+    rows: tuple[str, ...] | None = None
+    tails: bool = True
 
 
-# Tuned on the first stage of `suc` until it learned at all: three times the paper's rates (1e-3, 3e-3, 1e-2 tried), the
-# ReLU of FCRN (two bounded heads tried), half the width for twice the batch. From random weights its test error stays
-# near that of a constant.
-QUICK = Scale(
-    {"steps": 80, "batch_size": 8, "train_scenes": 128},
-    (4.0, 1.0, 0.4, 0.6),
-    1 / 16,
-    3.0,
-    {"schedule": "poly", "power": 0.9},
+CELLS = {"trunk": "efficientnet_lite0", "output_stride": 16, "width": 0.125, "pretrained": True}
+HEAD = {"activation": "log", "min_depth": 0.3, "head_bias": True}
+RECIPE = {"optimizer": "adamw", "schedule": "cosine", "clip": 1.0, "median_start": True, "colour": 0.2}
+VAL = 32
+STANDARD = Scale(
+    {"steps": 400, "train_scenes": 1024}, (1.0, 0.4, 0.6), CELLS | HEAD, 1e-2, RECIPE, trunk_rate=0.1, validate=True
+)
+QUICK = replace(
+    STANDARD,
+    profile={"steps": 120, "train_scenes": 256, "test_scenes": 64},
+    validate=False,
+    rows=("suc", "suc-da", "lsu", "proposed"),
+    tails=False,
 )
 SCALES = {
-    "smoke": replace(QUICK, profile={}, shares=(1.0, 1.0, 1.0, 1.0)),
+    "smoke": replace(STANDARD, profile={}, shares=(1.0, 1.0, 1.0)),
     "quick": QUICK,
-    # The rate drops to a tenth every 20 of 60 epochs; the paper does not give the number of epochs of a stage.
+    "standard": STANDARD,
+    # The rate drops to a tenth every 20 of 60 epochs; the paper does not give the number of epochs of a stage. From
+    # random weights, as no package brings those of a ResNet-50.
     "full": Scale(
         {"batch_size": 12},
-        (1.0, 1.0, 1.0, 1.0),
-        1.0,
-        1.0,
+        (1.0, 1.0, 1.0),
+        {"width": 1.0},
+        PRINTED_RATE,
         {"schedule": "step", "milestones": (1 / 3, 2 / 3), "drop": 0.1},
     ),
 }
+PILOT = Pilot(
+    {f"{row}-stage1": (3e-3, 1e-2, 3e-2) for row in ("depth", "suc", "suc-da", "proposed", "laina", "suc-concat")},
+    data="rooms",
+    test="rooms",
+)
 
 
 def recipe(spec: RunSpec) -> Recipe:
-    """One stage of a variant on `spec.data`, a key of `TAILS`; it starts from the stage before.
+    """One stage of a variant on `spec.data`, a key of `TAILS`, or `OUTDOORS`; it starts from the stage before.
 
-    Tests of a last stage: its own rooms, at all true depths ("rooms"), at those below a limit ("rooms-4m", "rooms-6m",
-    "rooms-8m") and at those beyond `FAR` ("rooms-far"); "rooms-long", which are not in its training set; "ranges",
-    "attention" and "classes", see `depthlib.papers.synergy.measures`. Other stages have the first and the last of them.
+    Tests: see `depthlib.papers.synergy.frames`; of stages that are not the last only the errors on their own data, and
+    "classes".
 
     Raises:
         ValueError: an unknown variant or data set.
         NotImplementedError: profile "paper", whose data set is not connected to this recipe yet.
     """
     if spec.variant in FLOOR_ROWS:
-        return floor_recipe(replace(spec, variant=FLOOR_ROWS[spec.variant]).recipe, spec.variant)
-    if spec.variant == "trunk":
-        return _trunk(spec)
+        row = "outdoors" if spec.data == OUTDOORS else FLOOR_ROWS[spec.variant]
+        return floor_recipe(replace(spec, variant=row).recipe, spec.variant)
     name, _, stage = spec.variant.partition("-stage")
-    if spec.variant not in stages_of(name):
+    chain = stages_of(name)
+    if spec.variant not in chain:
         known = ", ".join(VARIANTS)
         raise ValueError(f"unknown variant {spec.variant!r}: expected one of {known}, or a stage before its last")
-    if spec.data not in TAILS:
-        raise ValueError(f"unknown data {spec.data!r}: expected one of {', '.join(TAILS)}")
-    scale, profile = _scale(spec)
-    variant, number = VARIANTS[name], int(stage or 3)
-    network = variant.network if number > 1 or not variant.depth else {**variant.network, **ALONE}
-    chain = stages_of(name)
-    position = chain.index(spec.variant)
-    trunk = replace(spec, variant="trunk", data="streets", seed=0)
-    last = number == 3
+    known = (OUTDOORS,) if VARIANTS[name] is ABROAD else tuple(TAILS)
+    if spec.data not in known:
+        raise ValueError(f"unknown data {spec.data!r}: expected one of {', '.join(known)}")
+    scale = _scale(spec.profile)
+    profile = spec.scaled(**scale.profile)
+    variant, number, position = VARIANTS[name], int(stage or 3), chain.index(spec.variant)
+    network = {**variant.network, **ALONE} if number == 1 else variant.network
+    start = replace(spec, variant=chain[position - 1]) if position else None
+    if name == "outdoors":
+        start = replace(spec, variant="proposed", data="rooms")
+    last, own = number == 3, spec.data
+    tests = tests_of_depth(own, profile.test_scenes, closely=name in CLOSELY) if variant.depth else {}
+    tests |= tests_of_classes(own, profile.test_scenes, network["classes"]) if network["classes"] else {}
+    train = min(200, profile.train_scenes) if own == OUTDOORS else profile.train_scenes
     return Recipe(
         model="synergy",
-        model_options={**network, "width": scale.width, "max_depth": MAX_DEPTH["rooms"]},
-        task=_task(variant, number, network["classes"], scale.pace),
-        train=_rooms("train", profile.train_scenes, spec.data),
-        tests=_tests(variant, network["classes"], profile, spec.data, last),
-        plan=_plan(scale, profile, number),
-        pictures={"rooms": 4} if last and variant.depth and spec.seed == 0 else {},
-        ship_weights=spec.profile == "quick" and spec.seed == 0 and spec.data == "rooms" and spec.variant in SHOWN,
-        start=replace(spec, variant=chain[position - 1]) if position else trunk,
+        model_options={**network, **scale.network, "max_depth": _farthest(own)},
+        task=_task(variant, number, network["classes"], scale, own),
+        train=frames("train", train, own),
+        val=_val(tests, own, profile) if scale.validate else None,
+        tests=tests if last else {test: tests[test] for test in (own, "classes") if test in tests},
+        plan=_plan(scale, profile, variant, number),
+        pictures={own: 3} if last and variant.depth and spec.seed == 0 else {},
+        start=start,
     )
 
 
-def _trunk(spec: RunSpec) -> Recipe:
-    """The backbone of all rows, trained on the class labels of streets."""
-    if spec.data != "streets" or spec.seed:
-        raise ValueError(f"trunk is trained once: found {spec.data!r}, seed {spec.seed}, expected 'streets', seed 0")
-    scale, profile = _scale(spec)
-    rates = {"backbone": 1e-3 * scale.pace, "semantics": 1e-3 * scale.pace}
-    size = {"height": 64, "width": 128}
-    test = Build.of(scenes, family="streets", split="test", count=profile.test_scenes, **size)
-    return Recipe(
-        model="synergy",
-        model_options={"classes": 8, "depth": False, "sharing": "none", "width": scale.width},
-        task=Build.of(
-            StagedTask,
-            stage={"name": "trunk", "rates": rates},
-            weights=ENTROPY,
-            classes=8,
-            max_depth=MAX_DEPTH["streets"],
-        ),
-        train=Build.of(scenes, family="streets", split="train", count=profile.train_scenes, **size),
-        tests={"classes": (test, Build.of(ClassScores, classes=8))},
-        plan=_plan(scale, profile, 0),
-        ship_weights=spec.profile == "quick",
-    )
+def _val(tests: Tests, data: str, profile: Profile) -> tuple[Build, str | Build]:
+    return frames("val", min(VAL, profile.test_scenes), data), (tests[data] if data in tests else tests["classes"])[1]
 
 
-def _scale(spec: RunSpec) -> tuple[Scale, Profile]:
-    if spec.profile not in SCALES:
+def _farthest(data: str) -> float:
+    return MAX_DEPTH["streets" if data == OUTDOORS else "rooms"]
+
+
+def _scale(profile: str) -> Scale:
+    if profile not in SCALES:
         raise NotImplementedError(
-            f"synergy at profile {spec.profile!r} needs the labelled NYU set (795 pairs to train, batch 12) and an "
+            f"synergy at profile {profile!r} needs the labelled NYU set (795 pairs to train, batch 12) and an "
             f"ImageNet trunk, which are not connected to this recipe yet: expected one of {', '.join(SCALES)}"
         )
-    scale = SCALES[spec.profile]
-    return scale, spec.scaled(**scale.profile)
+    return SCALES[profile]
 
 
-def _plan(scale: Scale, profile: Profile, stage: int) -> Plan:
-    steps = max(1, round(profile.steps * scale.shares[stage]))
-    return Plan(steps=steps, batch_size=profile.batch_size, lr=1e-3 * scale.pace, **scale.schedule)
+def _plan(scale: Scale, profile: Profile, variant: Variant, number: int) -> Plan:
+    steps = max(1, round(profile.steps * scale.shares[number - 1]))
+    own: dict[str, Any] = dict(scale.plan)
+    if own["schedule"] == "cosine":
+        own["warmup"] = steps // 6
+    # The heads start at the median once; a later stage would lose what they have learned.
+    own["median_start"] = bool(own.get("median_start") and (number == 1 or variant is ABROAD))
+    if number == 1 or variant is ABROAD:
+        own["trunk_rate"] = scale.trunk_rate
+    elif not variant.depth and scale.trunk_rate != 1:  # as the trunk of `proposed-13` in this stage
+        own["trunk_rate"] = STAGES[number - 1].rates["backbone"] / PRINTED_RATE
+    every = -(-steps // 8) if scale.validate else 0
+    return Plan(steps=steps, batch_size=profile.batch_size, lr=scale.lr, validate_every=every, **own)
 
 
 def stages_of(name: str) -> tuple[str, ...]:
-    """The variants of the runs that lead to `name`, itself last; empty for an unknown name.
+    """The variants of the runs that lead to `name` on one data set, itself last; empty for an unknown name.
 
-    Without a branch for classes there is no second stage. Without one for depth the first stage trains the classes.
+    Without a branch for classes there is no second stage, without one for depth no first.
     """
     if name not in VARIANTS:
         return ()
     variant = VARIANTS[name]
-    second = (f"{name}-stage2",) if variant.depth and variant.classes else ()
-    return (f"{variant.first or name}-stage1", *second, name)
+    if variant is ABROAD:
+        return (name,)
+    first = (f"{variant.first or name}-stage1",) if variant.depth else ()
+    second = (f"{variant.second or name}-stage2",) if variant.classes else ()
+    return (*first, *second, name)
 
 
 def runs(profile: str, *, variants: tuple[str, ...] | None = None, seeds: list[int] | None = None) -> list[RunSpec]:
     """All runs behind the notebook, each after those that it starts from.
 
     Args:
-        variants: default: the rows of the tables on "rooms", and the pair `TAIL` on the other data.
-        seeds: default: those of the profile.
+        variants: default: the rows of the profile, those of `TAIL` on all tails where it has them, and the floors.
+        seeds: default: those of the profile; in "standard" six for Table 1 and the tails, four for all else.
     """
-    rows = variants or tuple(VARIANTS)
-    wanted = [(name, "rooms") for name in rows]
-    wanted += [(name, data) for data in TAILS if data != "rooms" for name in TAIL if name in rows]
+    scale = _scale(profile)
+    rows = variants or scale.rows or tuple(VARIANTS)
+    wanted = [(name, OUTDOORS if VARIANTS[name] is ABROAD else "rooms") for name in rows]
+    if scale.tails:
+        wanted += [(name, data) for data in TAILS if data != "rooms" for name in TAIL if name in rows]
     chained: dict[tuple[str, str, int], None] = {}
     for name, data in wanted:
-        chained |= {(run, data, s): None for run in stages_of(name) for s in seeds or get_profile(profile).seeds}
-    trunk = RunSpec("synergy", "trunk", "streets", profile, 0)
+        most = None if name in SIX_SEEDS else OTHER_SEEDS
+        repetitions = seeds or get_profile(profile).seeds[:most]
+        chained |= {(run, data, seed): None for run in stages_of(name) for seed in repetitions}
     floors = [
-        RunSpec("synergy", name, data, profile)
-        for name, row in FLOOR_ROWS.items()
-        for data in TAILS
-        if variants is None and (row == "suc" or data == "rooms")
+        RunSpec("synergy", floor, data, profile)
+        for floor, row in FLOOR_ROWS.items()
+        for data in dict.fromkeys(data for _, data in wanted)
+        if variants is None and (row in TAIL or (row in rows and data in ("rooms", OUTDOORS)))
     ]
-    return [trunk, *(RunSpec("synergy", run, data, profile, seed) for run, data, seed in chained), *floors]
+    return [*(RunSpec("synergy", run, data, profile, seed) for run, data, seed in chained), *floors]
 
 
-def _task(variant: Variant, number: int, classes: int, pace: float) -> Build:
+def _task(variant: Variant, number: int, classes: int, scale: Scale, data: str) -> Build:
     """What a stage minimises: those terms of the stage that the variant has."""
     stage: Stage = STAGES[number - 1]
-    if not variant.depth and number == 1:  # classes alone: nothing to freeze
-        stage = Stage("classes", {"backbone": 1e-3, "semantics": 1e-3})
-    weights = {1: variant.depth or variant.classes, 2: variant.classes, 3: {**variant.depth, **variant.classes}}[number]
-    rates = {part: pace * rate for part, rate in stage.rates.items()}
+    weights = {1: variant.depth, 2: variant.classes, 3: {**variant.depth, **variant.classes}}[number]
+    if not variant.depth:  # classes alone: nothing to freeze
+        stage = Stage(stage.name, {part: stage.rates[part] for part in ("backbone", "semantics")})
+    rates = {part: scale.lr / PRINTED_RATE * rate for part, rate in stage.rates.items()}
+    options: dict[str, Any] = {"balanced": True} if variant.balanced else {}
     # The first stage predicts no classes yet whose edges the depth could follow.
-    options = {"gradient_mode": "none"} if number == 1 else {}
+    options |= {"gradient_mode": "none"} if number == 1 else {"semantic_weight": variant.edges}
     return Build.of(
-        StagedTask,
+        AtPlanRate if number == 1 or not variant.depth or variant is ABROAD else StagedTask,
         stage={"name": stage.name, "rates": rates, "bypass": stage.bypass},
         weights=weights,
-        max_depth=MAX_DEPTH["rooms"],
+        max_depth=_farthest(data),
         classes=classes,
-        balanced=variant.balanced,
         **options,
     )
-
-
-def _rooms(split: str, count: int, data: str) -> Build:
-    tail = {} if TAILS[data] == 1 else {"depth_tail": TAILS[data]}
-    return Build.of(scenes, family="rooms", split=split, count=count, **tail)
-
-
-def _tests(
-    variant: Variant, classes: int, profile: Profile, data: str, last: bool
-) -> dict[str, tuple[Build, str | Build]]:
-    own, tests = _rooms("test", profile.test_scenes, data), {}
-    if variant.depth:
-        tests[data] = (own, "synergy-rooms")
-    if variant.depth and last:
-        tests["ranges"] = (own, Build.of(DepthRanges, edges=[0.0, 2.0, 4.0, 6.0, 8.0, 10.0], far=FAR))
-        tests["attention"] = (own, Build.of(AttentionOnDepth))
-    if variant.depth and last and data == "rooms":
-        tests |= {f"rooms-{cut}m": (own, f"synergy-rooms+max_depth={cut}.0") for cut in (4, 6, 8)}
-        tests["rooms-far"] = (own, f"synergy-rooms+min_depth={FAR}")
-        tests["rooms-long"] = (_rooms("test", profile.test_scenes, "rooms-long"), "synergy-rooms")
-    if classes:
-        tests["classes"] = (own, Build.of(ClassScores, classes=classes))
-    return tests

@@ -1,9 +1,11 @@
-"""Does a loss help more where the depth tail is longer? A difference of differences, judged like a claim.
+"""Differences of differences: does a loss help more where the tail is longer, and which step of a table is larger?
 
 The relative gain of a test image is ln(error without / error with); it has no unit, so larger errors in deeper rooms do
-not enlarge it. The effect is the gain with the longest tail minus the gain with the shortest; scenes of both have equal
-seeds, so images are paired. The interval is that of all claims, see `depthlib.base.stats_paired`. Above 0 for every
-metric: supported. Below 0 for one metric, at the level divided by their number: contradicted. Else not resolved.
+not enlarge it. The effect of the tail is the gain with the longest tail minus the gain with the shortest, each network
+tested on rooms with the tail that it learned from; scenes of both have equal seeds, so images are paired. What the
+claims of the paper ask is another thing: the gain on the same rooms after training with each tail.
+
+Intervals are those of all claims, see `depthlib.base.stats_paired`.
 """
 
 from __future__ import annotations
@@ -17,10 +19,7 @@ import numpy as np
 
 from depthlib.base.stats import Interval
 from depthlib.base.stats_power import detectable
-from depthlib.report.claims import LEAST_SEEDS
-from depthlib.report.comparison import Comparison, compare
-from depthlib.report.decide import CONTRADICTED, SUPPORTED, ways
-from depthlib.report.verdicts import UNRESOLVED
+from depthlib.report.comparison import Comparison, compare, errors
 
 if TYPE_CHECKING:
     from depthlib.runs.store import RunRecord
@@ -58,15 +57,27 @@ def tail_effect(pairs: Pairs, short: str, long: str, metric: str) -> Comparison:
         raise ValueError(f"{short}, {long}: found different test scenes, expected the same numbers in the same order")
     found = gains(pairs, metric)
     if len(found[long]) < 2:
-        mean = float((found[long] - found[short]).mean())
-        return Comparison(Interval(mean, nan, nan), 1, found[long].shape[1], 0.0, 0.0, 0.0, None, 0.0)
+        return _alone(found[short], found[long])
     effect = compare(found[short], found[long], level=LEVEL, margin=0.0, relative=False)
     return replace(effect, detectable=detectable(effect.paired, LEVEL))
 
 
-def tail_verdict(effects: Sequence[Comparison]) -> str:
-    """The verdict by the rule above, from one effect per metric. With fewer seeds than a claim needs: not resolved."""
-    if any(effect.seeds < LEAST_SEEDS for effect in effects):
-        return UNRESOLVED
-    found = ways(effects)
-    return next((answer for answer in (SUPPORTED, CONTRADICTED) if found[answer][0] <= LEVEL), UNRESOLVED)
+def step_effect(
+    before: Sequence[RunRecord], between: Sequence[RunRecord], after: Sequence[RunRecord], test: str, metric: str
+) -> Comparison:
+    """How much more the first of two steps of a table lowers the error than the second: above 0 where it does.
+
+    Args:
+        before, between, after: records of the three rows, seeds in one order.
+    """
+    tables = [errors(records, test, metric) for records in (before, between, after)]
+    if len(tables[0]) < 2:
+        return _alone(tables[1] - tables[2], tables[0] - tables[1])
+    effect = compare(tables[1] - tables[2], tables[0] - tables[1], level=LEVEL, margin=0.0, relative=False)
+    return replace(effect, detectable=detectable(effect.paired, LEVEL))
+
+
+def _alone(better: np.ndarray, rival: np.ndarray) -> Comparison:
+    """The difference of a single training, which has no interval."""
+    mean = float((rival - better).mean())
+    return Comparison(Interval(mean, nan, nan), 1, rival.shape[1], 0.0, 0.0, 0.0, None, 0.0)

@@ -6,7 +6,7 @@ import torch
 from dual_parts import found_by
 from torch import nn
 
-from depthlib.papers.dual.regions import RegionErrors, RegionGap, Sharpness, region_mask, surface_tenengrad
+from depthlib.papers.dual.regions import RegionErrors, RegionGap, Sharpness, native_map, region_mask, surface_tenengrad
 
 
 class Remembers(nn.Module):
@@ -56,7 +56,7 @@ def test_regions_are_scaled_once_on_the_whole_image(test_streets):
 
 def test_sharpness_of_the_truth_a_blur_and_a_plane(test_streets):
     def blurred(depth, item):
-        return nn.functional.avg_pool2d(depth[None], 5, 1, 2)[0]
+        return nn.functional.avg_pool2d(depth[None], 11, 1, 5)[0]
 
     def plane(depth, item):
         return torch.full_like(depth, 7.0)
@@ -68,8 +68,8 @@ def test_sharpness_of_the_truth_a_blur_and_a_plane(test_streets):
         found_by(Sharpness(), Remembers(test_streets, distort), test_streets).metrics
         for distort in (lambda depth, item: depth, blurred, plane, in_other_units)
     )
-    assert np.allclose(truth["missing_50"], 0, atol=1e-4) and np.allclose(small["missing_50"], 0, atol=1e-4)
-    assert all(0 < value <= 1 for value in blur["missing_100"]) and max(blur["missing_0"]) < min(blur["missing_100"])
+    assert np.allclose(truth["missing_25"], 0, atol=1e-4) and np.allclose(small["missing_25"], 0, atol=1e-4)
+    assert all(0 < value <= 1 for value in blur["missing_50"]) and max(blur["missing_0"]) < min(blur["missing_50"])
     assert np.allclose(flat["missing_0"], 1) and max(flat["tenengrad_0"]) < 1e-3
 
 
@@ -96,4 +96,16 @@ def test_the_skyline_is_not_sharpness(test_streets):
     models = (Remembers(test_streets, sky_is(value)) for value in (0.5, 80.0))
     near, far = (found_by(Sharpness(), model, test_streets).metrics for model in models)
     assert near == far
-    assert min(far["tenengrad_100"]) > 0
+    assert min(far["tenengrad_50"]) > 0
+
+
+def test_at_its_own_size_a_small_map_is_less_sharp_by_its_size_alone(test_streets):
+    """A step between two depths across the frame: half the size has half the pixels along it, and equal slopes."""
+    depth = torch.full((1, 1, 32, 64), 10.0)
+    depth[..., 32:] = 20.0
+    valid = torch.ones_like(depth, dtype=torch.bool)
+    own = {side: native_map(3 * depth[..., :: 32 // side, :: 32 // side], depth, valid) for side in (32, 16)}
+    large, small = (surface_tenengrad(*own[side], 25) for side in (32, 16))
+    assert large == pytest.approx(40 * 2 * 32) and small == pytest.approx(large / 2)
+    found = found_by(Sharpness(), Remembers(test_streets, lambda depth, item: depth), test_streets).metrics
+    assert found["native_10"] == pytest.approx(found["tenengrad_10"], rel=1e-4)

@@ -65,5 +65,8 @@ def test_five_frames_go_on_as_three_began(snippets):
     steps = np.linalg.norm(np.diff(five["T_first_frame"][:, :3, 3], axis=0), axis=1)
     np.testing.assert_allclose(steps, steps[0], rtol=1e-3)
     assert snippets[3].fingerprint() != snippets[5].fingerprint()
+    later = StreetSnippets(5, 1, 32, 64, split="val", first=1)
+    torch.testing.assert_close(later[0]["frames"], snippets[5][1]["frames"])
+    assert later[0]["name"] == snippets[5][1]["name"]
     with pytest.raises(ValueError, match="3 or 5"):
         StreetSnippets(4, 1, 32, 64)

@@ -9,7 +9,7 @@ import torch
 
 from depthlib.metrics.benchmark import errors
 from depthlib.models.floors import FixedMap
-from depthlib.papers.mobile.measures import MetresOfRelative, PairOrder, ScaleInvariant, ramp
+from depthlib.papers.mobile.measures import InMetres, MetresOfRelative, PairOrder, ScaleInvariant, ramp
 from depthlib.protocols.inference import measure
 from depthlib.protocols.scaling import SCALINGS
 from depthlib.scenes.variants import Frames, OrdinalFrames
@@ -50,16 +50,29 @@ def test_si_rmse_in_its_three_forms_is_that_of_the_metrics(rooms: Frames) -> Non
     assert found["si_rmse_ramp"] <= found["si_rmse_constant"]
 
 
+def test_the_other_reading_of_si_rmse_brings_the_map_to_metres_first(rooms: Frames) -> None:
+    item, z = rooms[0], torch.randn(1, 32, 64, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    aligned, metres = ScaleInvariant("aligned", rooms), InMetres(rooms)(z)
+    by_metres = ScaleInvariant("metres").measures(metres, item)
+    assert aligned.measures(z, item) == by_metres == pytest.approx(aligned.measures(7 * z - 3, item))
+    assert metres.mean().item() == pytest.approx(InMetres(rooms).mean)
+    with pytest.raises(ValueError, match="reference: found none for output 'aligned'"):
+        ScaleInvariant("aligned")
+    with pytest.raises(ValueError, match="reference: found one for output 'log'"):
+        ScaleInvariant("log", rooms)
+
+
 def test_metres_of_relative_is_chens_protocol_with_the_numbers_of_the_rooms(rooms: Frames) -> None:
     metres = MetresOfRelative(rooms)
     per_image = [frame["depth"][frame["valid"]].double() for frame in rooms]
-    assert metres.mean == pytest.approx(sum(x.mean().item() for x in per_image) / 4)
-    assert metres.deviation == pytest.approx(sum(((x - x.mean()) ** 2).mean().item() ** 0.5 for x in per_image) / 4)
+    aligned = metres.in_metres
+    assert aligned.mean == pytest.approx(sum(x.mean().item() for x in per_image) / 4)
+    assert aligned.deviation == pytest.approx(sum(((x - x.mean()) ** 2).mean().item() ** 0.5 for x in per_image) / 4)
     z = torch.randn(1, 32, 64, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     item = rooms[1]
     found = metres.measures(z, item)
     assert metres.measures(3 * z - 7, item)["rmse"] == pytest.approx(found["rmse"], rel=1e-9)  # no scale, no shift
-    metres.mean, metres.deviation = 2.8424594402, 0.6148231626  # NYU's: as the protocol has it
+    aligned.mean, aligned.deviation = 2.8424594402, 0.6148231626  # NYU's: as the protocol has it
     wanted = SCALINGS["nyu_zscore"](z[None], item["depth"][None], item["valid"][None], 10.0)[0]
     assert torch.allclose(metres.in_metres(z), wanted, atol=2e-3)  # n against n - 1
     inside = item["valid"].clone()

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from mobile_parts import DECODER_C as C
-from mobile_parts import picture, small
+from mobile_parts import picture, small, student
 from sizes import parameters
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn import functional as F
 
+from depthlib.losses.ranking import ranking_loss
+from depthlib.models import create_model
 from depthlib.papers.mobile.encoders import BACKBONES
 from depthlib.papers.mobile.fbnet import FBNetBlock
 from depthlib.papers.mobile.network import MobileDepth
@@ -98,6 +102,39 @@ def test_intermediate_predictions_are_only_for_training() -> None:
     with torch.no_grad():
         assert torch.equal(model(image), alone) and len(model.predict(image).depths) == 1
     assert list(small("mobile", intermediate=1).intermediate) == ["2"]  # one: behind the third level
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("heads", [0, 2])
+def test_a_small_first_output_starts_near_the_loss_of_a_map_that_is_the_same_everywhere(heads: int) -> None:
+    """He et al.'s initial weights do not: before the first step the loss of pairs is far above log 2."""
+    generator = torch.Generator().manual_seed(0)
+    points = torch.stack([torch.randint(side, (2, 200), generator=generator) for side in (64, 96, 64, 96)], dim=-1)
+    relation = torch.randint(2, (2, 200), generator=generator) * 2 - 1
+    losses = {}
+    for first in (1.0, 0.01):
+        torch.manual_seed(0)
+        model = create_model("mobile", encoder="mobilenet_v2_035", intermediate=heads, first_output=first).train()
+        depths = model.predict(picture(2)).depths
+        assert len(depths) == 1 + heads and all(depth.std() > 0 for depth in depths)
+        losses[first] = [ranking_loss(depth, points, relation).item() for depth in depths]
+    assert losses[0.01] == pytest.approx([math.log(2)] * (1 + heads), abs=0.01)
+    assert min(losses[1.0]) > math.log(2) + 0.05
+    with torch.no_grad():
+        assert model.attach_intermediate(2).predict(picture(2)).depths[1].abs().max() < 0.5, "of new heads, too"
+
+
+@pytest.mark.slow
+def test_a_student_takes_over_all_of_another_but_heads_that_one_of_them_lacks() -> None:
+    plain, other = student(seed=1), student(heads=2, seed=2)
+    heads = {name: value.clone() for name, value in other.intermediate.state_dict().items()}
+    other.load_from(plain)
+    assert torch.equal(other.out[0].weight, plain.out[0].weight)
+    assert all(torch.equal(value, heads[name]) for name, value in other.intermediate.state_dict().items())
+    plain.load_from(student(heads=2, seed=3))
+    assert torch.equal(plain.out[0].weight, student(heads=2, seed=3).out[0].weight)
+    with pytest.raises(ValueError, match="found another encoder or decoder"):
+        create_model("mobile", encoder="mobilenet_v2_050").load_from(plain)
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from depthlib.report.errata import errata_table
 from depthlib.runs.store import RunSpec
 
 PAPER = load_paper("mobile")
-LOCK = "50b3bf60da59"  # a second place to change on purpose
+LOCK = "68e59b2fc973"  # a second place to change on purpose
 CLAIMS = published.FOLDER / "mobile" / "claims.yaml"
 
 # Typed anew from the paper, column by column, the other way round than in the YAML file.

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from depthlib.models import create_model
 from depthlib.papers.mobile.measures import ScaleInvariant
-from depthlib.papers.mobile.task import ClassesOfCells, PairsAndTeacher, RelativeDepth, ScaleFreeDepth
+from depthlib.papers.mobile.task import PairsAndTeacher, RelativeDepth, ScaleFreeDepth
 from depthlib.scenes.variants import Frames, OrdinalFrames, RelativeFrames, ScaleFreeFrames
 from depthlib.training.augment import augment
 from depthlib.training.checkpoint import Checkpoint
@@ -174,21 +174,6 @@ def test_dense_tasks_learn_their_sets(rooms: Frames, streets: Frames) -> None:
         assert sum(curve[-5:]) < 0.8 * sum(curve[:5]), type(task).__name__
 
 
-def test_shares_of_classes_in_cells(rooms: Frames, streets: Frames) -> None:
-    class Says(nn.Module):
-        def forward(self, image: Tensor) -> Tensor:
-            return torch.arange(21.0).view(1, 21, 1, 1).expand(len(image), 21, 1, 2)
-
-    task = ClassesOfCells({"rooms": 0, "streets": 13})
-    for frames, first in ((rooms, 0), (streets, 13)):
-        batch = batch_of(frames)
-        loss = task.loss(Says(), batch)[0].item()
-        log = torch.arange(21.0).log_softmax(0)
-        assert loss == pytest.approx(
-            -log[batch["semantics"] + first].mean().item(), rel=1e-5
-        )  # cells are equally large
-
-
 def test_tasks_refuse_what_they_cannot_do() -> None:
     with pytest.raises(ValueError, match="terms: found mse, expected some of"):
         PairsAndTeacher(("mse",))
@@ -196,5 +181,5 @@ def test_tasks_refuse_what_they_cannot_do() -> None:
         PairsAndTeacher(KD)
     with pytest.raises(ValueError, match="rebalance: found the term holistic"):
         PairsAndTeacher((*KD, "holistic"), teacher=teacher(), rebalance={"steps_per_epoch": 2})
-    with pytest.raises(ValueError, match="output: found 'disparity', expected one of log, metres"):
+    with pytest.raises(ValueError, match="output: found 'disparity', expected one of log, metres, aligned"):
         ScaleInvariant("disparity")

@@ -6,7 +6,14 @@ import torch
 from synergy_parts import Frames, small
 
 from depthlib.models.floors import FixedMap
-from depthlib.papers.synergy.measures import AttentionOnDepth, ClassScores, DepthRanges, correlations, pooled_scores
+from depthlib.papers.synergy.measures import (
+    AttentionOnDepth,
+    ClassScores,
+    DepthRanges,
+    correlations,
+    partial,
+    pooled_scores,
+)
 from depthlib.protocols.inference import measure
 from depthlib.scenes.labels import scene_labels
 
@@ -71,6 +78,24 @@ def test_correlations_of_attention():
     looks = model.attention_maps(frames[2]["image"][None])["depth"].numpy().ravel()
     others = np.mean([frames[i]["depth"].numpy() for i in (0, 1, 3)], axis=0).ravel()
     assert found.metrics["depth_elsewhere"][2] == pytest.approx(np.corrcoef(looks, others)[0, 1], abs=1e-5)
-    assert found.metrics["nearness"][2] == pytest.approx(
-        -np.corrcoef(looks, frames[2]["depth"].numpy().ravel())[0, 1], abs=1e-5
+    assert found.metrics["own"][2] == pytest.approx(
+        residual_correlation(looks, frames[2]["depth"].numpy().ravel(), others), abs=1e-5
     )
+    assert found.metrics["nearness"] == [-value for value in found.metrics["own"]]
+
+
+def residual_correlation(a, b, given):
+    """Partial correlation by least squares: what is left of both after a straight line in `given`."""
+    left = [x - np.polyval(np.polyfit(given, x, 1), given) for x in (a, b)]
+    return np.corrcoef(*left)[0, 1]
+
+
+def test_who_only_knows_where_far_usually_is_has_no_partial_correlation():
+    generator = np.random.default_rng(0)
+    usual, surprise = generator.normal(size=(2, 500))
+    own = usual + surprise
+    for look in (usual + 0.1 * generator.normal(size=500), own + 0.1 * generator.normal(size=500)):
+        pairs = [np.corrcoef(look, own)[0, 1], np.corrcoef(look, usual)[0, 1], np.corrcoef(own, usual)[0, 1]]
+        assert partial(*pairs) == pytest.approx(residual_correlation(look, own, usual))
+    pairs = [np.corrcoef(usual, own)[0, 1], 1.0, np.corrcoef(own, usual)[0, 1]]
+    assert partial(*pairs) == 0.0

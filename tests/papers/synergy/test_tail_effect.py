@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_1samp
 
-from depthlib.papers.synergy.tail_effect import gains, tail_effect, tail_verdict
+from depthlib.papers.synergy.tail_effect import gains, step_effect, tail_effect
 
 
 def pretend(data, errors):
@@ -31,8 +31,7 @@ def test_tail_effect_is_the_difference_of_the_gains():
     pairs = pairs_with(0.1, 0.3, noise=0.01, seeds=4)
     effect = tail_effect(pairs, "short", "long", "rmse")
     assert effect.difference.mean == pytest.approx(0.2, abs=0.03) and (effect.seeds, effect.images) == (4, 24)
-    assert tail_verdict([effect]) == "supported"
-    assert tail_verdict([effect, tail_effect(pairs, "long", "short", "rmse")]) == "contradicted"
+    assert effect.difference.low > 0 > tail_effect(pairs, "long", "short", "rmse").difference.high
 
 
 def test_tail_effect_knows_the_luck_of_training():
@@ -41,16 +40,28 @@ def test_tail_effect_knows_the_luck_of_training():
     found, effect = gains(pairs, "rmse"), tail_effect(pairs, "short", "long", "rmse")
     expected = ttest_1samp((found["long"] - found["short"]).mean(axis=1), 0.0).confidence_interval(0.95)
     assert (effect.difference.low, effect.difference.high) == pytest.approx((expected.low, expected.high))
-    assert tail_verdict([effect]) == "not resolved"
 
 
-def test_tail_effect_needs_seeds():
-    """Equal seeds leave no variation, three are too few, and one gives no effect at all."""
-    certain = tail_effect(pairs_with(0.1, 0.3, noise=0.0, seeds=4), "short", "long", "rmse")
-    few = tail_effect(pairs_with(0.1, 0.3, noise=0.01), "short", "long", "rmse")
+def test_a_single_training_has_no_interval():
     alone = tail_effect(pairs_with(0.1, 0.3, noise=0.0, seeds=1), "short", "long", "rmse")
-    assert few.difference.low > 0 and np.isnan(alone.difference.low) and not certain.measurable
-    assert {tail_verdict([one]) for one in (certain, few, alone)} == {"not resolved"}
+    assert alone.difference.mean == pytest.approx(0.2) and np.isnan(alone.difference.low)
+    rows = [[pretend("rooms", np.full(5, error))] for error in (3.0, 2.0, 1.5)]
+    effect = step_effect(*rows, "rooms", "rmse")
+    assert effect.difference.mean == pytest.approx(0.5) and np.isnan(effect.difference.high)
+
+
+def test_the_larger_step_of_a_table():
+    """Steps of 0.3 and 0.1, the same luck in all three rows of a seed: only what is left varies."""
+    generator = np.random.default_rng(3)
+    scenes, luck = generator.uniform(1, 2, size=24), generator.normal(size=(4, 1))
+    rows = [
+        [pretend("rooms", one) for one in scenes + luck - step + 0.01 * generator.normal(size=(4, 24))]
+        for step in (0.0, 0.3, 0.4)
+    ]
+    effect = step_effect(*rows, "rooms", "rmse")
+    assert effect.difference.mean == pytest.approx(0.2, abs=0.01) and effect.difference.low > 0.15
+    reverse = step_effect(*rows[::-1], "rooms", "rmse")
+    assert reverse.difference.mean == pytest.approx(effect.difference.mean), "both steps change sign and place"
 
 
 def test_tail_effect_wants_the_same_scenes():
