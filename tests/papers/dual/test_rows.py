@@ -97,7 +97,7 @@ def test_frames_are_large_enough_for_what_is_asked() -> None:
 def test_test_streets_are_those_that_no_trial_has_seen() -> None:
     recipe = made("dual", "smoke")
     streets = recipe.tests["streets"][0].make()
-    assert [streets[i]["name"] for i in range(len(streets))] == ["streets/test/000024", "streets/test/000025"]
+    assert [streets[i]["name"] for i in range(len(streets))] == ["streets/test/000056", "streets/test/000057"]
     snippets = recipe.tests["motion-3"][0].make()
     assert snippets[0]["name"] == "streets/test/000024"
     size = {"height": 128, "width": 256}
