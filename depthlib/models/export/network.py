@@ -25,6 +25,7 @@ from depthlib.models.weights import load_weights
 LICENCE = "Apache-2.0 (depthlib); the data of the training may set further terms"
 # What they compute depends on the size of the image; torch would search long for a graph of any size.
 ONE_SIZE = ("dacnn", "video")
+PADDED = "efficientnet_lite0"  # pads by the size of the image; with the decoder of a phone the same search takes long
 MULTIPLES = (16, 32, 64)  # the networks halve their input four to six times
 
 
@@ -88,7 +89,8 @@ def export(
         raise ExportError(
             f"{weights}: found {info['model']} with an output {list(depth.shape)}, expected depth [1,1,H,W]"
         )
-    free = size is None and FORMATS[format].free and info["model"] not in ONE_SIZE
+    fixed = info["model"] in ONE_SIZE or info["options"].get("encoder") == PADDED
+    free = size is None and FORMATS[format].free and not fixed
     for multiple in [side_multiple(model), None] if free else [None]:
         said = {**_notes(info, (height, width), depth.shape[2:], multiple), **(notes or {})}
         try:

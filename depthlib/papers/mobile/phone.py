@@ -31,7 +31,7 @@ def exported_networks(
 
     Returns:
         Columns: megabytes of the file; whdr; milliseconds, the median of an image on one thread; largest difference
-        from torch, relative to the largest value, of four images, two of them of other sizes (float32 alone).
+        from torch, relative to the largest value (float32 alone).
 
     Raises ExportError without ONNX Runtime.
     """
