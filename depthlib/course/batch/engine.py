@@ -8,7 +8,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from depthlib.training.stopping import SIGNALS, sigterm_raises
 DONE, FAILED, REFUSED, OUT_OF_TIME = 0, 1, 2, 3  # exit statuses of a batch
 SNAKEFILE = Path(__file__).with_name("Snakefile")
 LOG_LINES = 12
+MOVES = tuple(f"DEPTHLIB_{name}" for name in ("OUT", "STORE", "CACHE", "DATA", "SAMPLES"))  # folders, see `base.paths`
 BUILT_IN = ("local", "dryrun", "touch")  # executors of Snakemake itself
 # By default glibc returns every large block to the system, which clears it again at the next step; keeping them makes a
 # training on the CPU a tenth faster.
@@ -74,7 +75,7 @@ def run_batch(
         for name in watch.missing:
             status_file(plan, name).unlink(missing_ok=True)  # of an earlier batch
         with sigterm_raises(), open(folder / "snakemake.log", "ab") as log:
-            environment = MALLOC | os.environ
+            environment = MALLOC | os.environ | absolute(os.environ)
             command = _command(plan, plan_file, jobs, options)
             helper = process = None
             try:
@@ -95,6 +96,11 @@ def run_batch(
                         helper.communicate()
                     watch.close()
     return _summary(plan, process.returncode, out_of_time, console)
+
+
+def absolute(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables that move folders, for processes that work in another folder than this one."""
+    return {name: os.path.abspath(Path(value).expanduser()) for name in MOVES if (value := environment.get(name))}
 
 
 def _command(plan: Plan, plan_file: Path, jobs: int, options: Sequence[str]) -> list[str]:

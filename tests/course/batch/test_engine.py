@@ -227,3 +227,10 @@ def test_a_finished_run_is_published_at_once(made, monkeypatch, tmp_path):
         )
     again = Store(tmp_path / "elsewhere", reference=[tmp_path / "results/smoke/runs"], train=True)
     assert all(again.get(spec) is not None for spec in SPECS), "the next evening it is not made again"
+
+
+def test_folders_named_from_here_are_the_same_ones_elsewhere(monkeypatch, tmp_path):
+    """The workers have a folder of their own: `DEPTHLIB_OUT=results` is not a folder in it."""
+    monkeypatch.chdir(tmp_path)
+    found = engine.absolute({"DEPTHLIB_OUT": "results", "DEPTHLIB_STORE": "/x/runs", "DEPTHLIB_DATA": "", "HOME": "h"})
+    assert found == {"DEPTHLIB_OUT": str(tmp_path / "results"), "DEPTHLIB_STORE": "/x/runs"}
