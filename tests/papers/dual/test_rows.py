@@ -97,11 +97,11 @@ def test_frames_are_large_enough_for_what_is_asked() -> None:
 def test_test_streets_are_those_that_no_trial_has_seen() -> None:
     recipe = made("dual", "smoke")
     streets = recipe.tests["streets"][0].make()
-    assert [streets[i]["name"] for i in range(len(streets))] == ["streets/test/000056", "streets/test/000057"]
+    assert [streets[i]["name"] for i in range(len(streets))] == [f"streets/test/{dual.USED + i:06d}" for i in range(2)]
     snippets = recipe.tests["motion-3"][0].make()
-    assert snippets[0]["name"] == "streets/test/000024"
+    assert snippets[0]["name"] == streets[0]["name"]
     size = {"height": 128, "width": 256}
-    assert torch.equal(streets[0]["depth"], scenes("streets", "test", 25, **size)[24]["depth"])
+    assert torch.equal(streets[0]["depth"], scenes("streets", "test", dual.USED + 1, **size)[dual.USED]["depth"])
     for frames, _ in made("dual").tests.values():
         assert frames.options["count"] in (128, 512) and frames.options.get("first", dual.USED) == dual.USED
     tried = on_val(recipe.tests["streets"][0], 2)
