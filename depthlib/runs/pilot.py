@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -30,6 +30,7 @@ class Pilot:
 
     Attributes:
         rates: variant -> learning rates; as many for each side of a claim.
+        of_others: variant -> the paper whose rows have it, where that is another one.
         data: the training data of the trials.
         test, metric: of the recipe, the frames replaced by those of "val".
         share: of the steps of the profile.
@@ -37,6 +38,7 @@ class Pilot:
     """
 
     rates: Mapping[str, tuple[float, ...]]
+    of_others: Mapping[str, str] = field(default_factory=dict)
     data: str = "streets"
     test: str = "streets"
     metric: str = "abs_rel"
@@ -85,7 +87,7 @@ def trials(
 def _spec(paper: str, pilot: Pilot, variant: str, profile: str, seed: int = 0, **overrides: int) -> RunSpec:
     from depthlib.runs.spec import RunSpec
 
-    return RunSpec(paper, variant, pilot.data, profile, seed, overrides)
+    return RunSpec(pilot.of_others.get(variant, paper), variant, pilot.data, profile, seed, overrides)
 
 
 def run(paper: str, trial: Trial, device: str = "auto") -> float:

@@ -13,6 +13,7 @@
 | `d-true` | ANU | none: every surface has its true label | ours: the upper end of the scale |
 | `e-literal` | ANU | soft labels, used as 0 m until there are some | ours: Sec. 3.3 taken literally |
 | `e-l1`, `e-no-ssim`, `e-no-gradient` | ANU | soft labels | ours: the loss with terms left out |
+| `monodepth2` | Monodepth2, from neighbouring frames | none | Table 2; a row of `papers.comparison` |
 | `floor-constant`, `-map`, `-ground` | none, see `depthlib.runs.floors` | the labels that are there | ours: floors |
 
 | data | frames | for |
@@ -48,7 +49,7 @@ from depthlib.training.fit import Plan
 from depthlib.training.tasks import Supervised
 
 LABELS = ("d", "d-masked", "e", "d-true", "e-literal")
-TABLE2 = ("unet", "a", "fcrn", "e")
+OF_OTHERS = {"monodepth2": "comparison"}  # row of Table 2 -> the paper whose rows have it
 ATTENTION = ("a", "b", "c", "d")  # on `tilted`
 LOSSES = {"e-l1": ("gradient", "ssim"), "e-no-ssim": ("ssim",), "e-no-gradient": ("gradient",)}  # terms left out
 VARIANTS = tuple(dict.fromkeys(("unet", *ATTENTION, *LABELS, "fcrn", *LOSSES)))
@@ -67,7 +68,7 @@ class Scale:
 
     Attributes:
         profile: fields of the profile that differ. attention_steps: steps on `tilted`, or None for as many.
-        streets, tilted, other, rooms: height and width of the frames, multiples of 16.
+        streets, tilted, other, rooms: height and width of the frames, multiples of 32 (of 16 at "smoke").
         attention: further options of networks with attention. psnl_stride: of all but those on `tilted`, where it is 1.
         head: options of the depth head.
         fcrn: options of FCRN.
@@ -78,7 +79,7 @@ class Scale:
     profile: dict[str, Any]
     streets: tuple[int, int] = (64, 128)
     tilted: tuple[int, int] = (48, 96)
-    other: tuple[int, int] = (64, 208)
+    other: tuple[int, int] = (64, 224)
     rooms: tuple[int, int] = (96, 128)
     attention_steps: int | None = None
     attention: dict[str, Any] = field(default_factory=lambda: {"awca_reduction": 4, "psnl_reduction": 2})
@@ -120,7 +121,10 @@ SCALES = {
     ),
 }
 PILOT = Pilot(
-    {variant: (3e-3, 1e-2, 3e-2) for variant in ("d", "d-masked", "e", "d-true", "unet", "a", "fcrn")}, metric="si_rmse"
+    {variant: (3e-3, 1e-2, 3e-2) for variant in ("d", "d-masked", "e", "d-true", "unet", "a", "fcrn")}
+    | {"monodepth2": (1.5e-4, 5e-4, 1.5e-3)},
+    metric="si_rmse",
+    of_others=OF_OTHERS,
 )
 
 
@@ -194,7 +198,7 @@ def runs(
         chosen = {MAI: tuple(variant for variant in VARIANTS if variant != "d-true")}  # whose labels nobody knows
     else:
         scale = SCALES[profile]
-        chosen = {"streets": scale.rows or VARIANTS, "tilted": ATTENTION}
+        chosen = {"streets": scale.rows or (*VARIANTS, *OF_OTHERS), "tilted": ATTENTION}
         chosen |= {dose: AT_EACH_DOSE for dose in DOSES if dose != "streets"} if scale.doses else {}
     specs = []
     for where, rows in chosen.items():
@@ -203,7 +207,7 @@ def runs(
         for variant in rows if variants is None else [one for one in rows if one in variants]:
             core = where == "tilted" or (where == "streets" and variant in LABELS)
             of_row = seeds or get_profile(profile).seeds[: SEEDS["core" if core else "other"]]
-            specs += [RunSpec("anuw", variant, where, profile, seed) for seed in of_row]
+            specs += [RunSpec(OF_OTHERS.get(variant, "anuw"), variant, where, profile, seed) for seed in of_row]
         floors = FLOOR_ROWS if where != "tilted" else (*FLOOR_ROWS, "floor-ground")
         specs += [RunSpec("anuw", variant, where, profile) for variant in floors if variants is None]
     return specs

@@ -29,6 +29,7 @@ from typing import Any
 from depthlib.base.build import Build
 from depthlib.losses.regression import berhu_loss, scale_invariant_log_loss
 from depthlib.papers.anuw.loss import anuw_loss
+from depthlib.papers.comparison import monodepth2
 from depthlib.papers.comparison.task import DepthStage
 from depthlib.papers.dacnn.task import Distillation
 from depthlib.papers.dual.rows import QUICK as DUAL
@@ -176,16 +177,20 @@ SCALES = {
 def recipe(spec: RunSpec) -> Recipe:
     """One method on `streets` without wrong labels, for video with neighbouring frames. Tests: "metric", "median".
 
+    Variant "monodepth2" is no method of lesson 06 but a row of lesson 01, see `papers.comparison.monodepth2`.
+
     Raises:
         ValueError: an unknown variant or data set.
         NotImplementedError: profile "paper": no two of the papers share a data set.
     """
-    if spec.variant not in VARIANTS:
+    if spec.variant not in (*VARIANTS, monodepth2.VARIANT):
         raise ValueError(f"unknown variant {spec.variant!r}: expected one of {', '.join(VARIANTS)}")
     if spec.data != "streets":
         raise ValueError(f"unknown data {spec.data!r}: expected streets")
     if spec.profile not in SCALES:
         raise NotImplementedError(f"no two of the papers share a data set: expected profile {', '.join(SCALES)}")
+    if spec.variant == monodepth2.VARIANT:
+        return monodepth2.recipe(spec)
     scale = SCALES[spec.profile]
     profile, size = spec.scaled(**scale.profile), {"height": scale.frame[0], "width": scale.frame[1]}
     method = METHODS["lite" if spec.variant in FLOORS else spec.variant]

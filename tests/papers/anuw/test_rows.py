@@ -82,7 +82,7 @@ def test_runs_behind_the_notebook() -> None:
     }
     four = {row for row, of in seeds.items() if of == list(range(4))}
     assert four == {
-        *((variant, "streets") for variant in ("unet", "a", "b", "c", "fcrn", *anuw.LOSSES)),
+        *((variant, "streets") for variant in ("unet", "a", "b", "c", "fcrn", *anuw.LOSSES, "monodepth2")),
         *((variant, data) for variant in "de" for data in anuw.DOSES if data != "streets"),
     }
     assert {row for row, of in seeds.items() if of == [0]} == {
