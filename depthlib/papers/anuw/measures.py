@@ -10,52 +10,39 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import Dataset
 
+from depthlib.data.changed import Changed
 from depthlib.papers.anuw.attention import PSNL
 from depthlib.protocols.evaluate import ProtocolErrors
 from depthlib.protocols.inference import Batch, Evaluation, Measure
 
+REACH = 2  # pixels
 
-class GapsOnly(Dataset):
+
+class GapsOnly(Changed):
     """The same frames with ground truth only where the label is missing, to score a network there.
 
     Args:
         dataset: items with `depth_true` and `defect`, that is a set whose labels have gaps.
     """
 
-    def __init__(self, dataset: Any) -> None:
-        self.dataset = dataset
+    what = "gaps of "
 
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        item = self.dataset[index]
+    def change(self, item: dict[str, Any], index: int) -> dict[str, Any]:
         if "defect" not in item:
             raise ValueError(
                 f"image {item.get('name', index)!r}: found no 'defect', expected a set with defect_share > 0"
             )
-        return item | {"depth_true": torch.where(item["defect"], item["depth_true"], 0)}
-
-    def fingerprint(self) -> str:
-        return f"gaps of {self.dataset.fingerprint()}"
+        return {"depth_true": torch.where(item["defect"], item["depth_true"], 0)}
 
 
-class BordersOnly(Dataset):
-    """The same frames with ground truth only within `reach` pixels of a step in depth by more than a factor of 1.25."""
+class BordersOnly(Changed):
+    """The same frames with ground truth only within `REACH` pixels of a step in depth by more than a factor of 1.25."""
 
-    def __init__(self, dataset: Any, reach: int = 2) -> None:
-        self.dataset, self.reach = dataset, reach
+    what = "beside steps of "
 
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        item = self.dataset[index]
+    def change(self, item: dict[str, Any], index: int) -> dict[str, Any]:
         truth = item.get("depth_true", item["depth"])
-        return item | {"depth_true": torch.where(near_steps(truth, self.reach), truth, 0)}
-
-    def fingerprint(self) -> str:
-        return f"within {self.reach} of steps in {self.dataset.fingerprint()}"
+        return {"depth_true": torch.where(near_steps(truth, REACH), truth, 0)}
 
 
 def near_steps(depth: Tensor, reach: int, factor: float = 1.25) -> Tensor:

@@ -18,7 +18,7 @@ RATE = 5e-4  # of profile "standard", chosen on val
 
 
 def recipe(spec: RunSpec) -> Recipe:
-    """Network, loss and way of training of the dual networks' row `monodepth2`; frames and tests of ANUW's row `unet`."""
+    """Network, loss and way of training of the dual networks' row `monodepth2`, frames and tests of ANUW's `unet`."""
     video = replace(spec, paper="dual").recipe
     street = replace(spec, paper="anuw", variant="unet").recipe
     steps = PARTS * street.plan.steps

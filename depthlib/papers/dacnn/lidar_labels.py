@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch.utils.data import Dataset
-
+from depthlib.data.changed import Changed
 from depthlib.scenes.degrade import lidar_like
 
 
-class LidarLabels(Dataset):
+class LidarLabels(Changed):
     """The same frames with simulated LiDAR labels: sparse, and none above the scanner's field of view.
 
     The lost returns of a frame are the same on every visit. Items do not hold the full depth, so scores on such a set
@@ -19,17 +18,11 @@ class LidarLabels(Dataset):
         dataset: items with `depth` and `K`. beams: scan lines, see `lidar_like`.
     """
 
-    def __init__(self, dataset: Dataset, beams: int) -> None:
-        self.dataset, self.beams = dataset, beams
+    def __init__(self, dataset: Any, beams: int) -> None:
+        super().__init__(dataset)
+        self.what = f"{beams} beams of "
         self.labels = [lidar_like(item["depth"], item["K"], seed, beams) for seed, item in enumerate(dataset)]
 
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        item = self.dataset[index]
+    def change(self, item: dict[str, Any], index: int) -> dict[str, Any]:
         depth, valid = self.labels[index]
-        return item | {"depth": depth, "valid": valid}
-
-    def fingerprint(self) -> str:
-        return f"{self.beams} beams of {self.dataset.fingerprint()}"
+        return {"depth": depth, "valid": valid}

@@ -4,20 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch.utils.data import Dataset
+from depthlib.data.changed import Changed
 
 
-class OtherRight(Dataset):
+class OtherRight(Changed):
     """Each frame with the right view of the next one: who only looks at the left one does not notice."""
 
-    def __init__(self, dataset: Any) -> None:
-        self.dataset = dataset
+    what = "right views moved by one in "
 
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        return self.dataset[index] | {"right": self.dataset[(index + 1) % len(self.dataset)]["right"]}
-
-    def fingerprint(self) -> str:
-        return f"right views moved by one in {self.dataset.fingerprint()}"
+    def change(self, item: dict[str, Any], index: int) -> dict[str, Any]:
+        return {"right": self.dataset[(index + 1) % len(self.dataset)]["right"]}

@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import Dataset
 
+from depthlib.data.changed import Changed
 from depthlib.papers.dacnn.guidance import shrunk
 from depthlib.papers.dacnn.loss import dacnn_loss
 from depthlib.papers.dacnn.network import Estimate, _Body
@@ -42,37 +42,22 @@ class DACNNTrueGuidance(_Body):
         return self.estimate(image, depth_true).depth
 
 
-class WithTruth(Dataset):
+class WithTruth(Changed):
     """Items of `dataset`, and as `depth_true` the depth of `full`, the frames that they were made of."""
 
     def __init__(self, dataset: Any, full: Any) -> None:
-        self.dataset, self.full = dataset, full
+        super().__init__(dataset)
+        self.full = full
 
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        return self.dataset[index] | {"depth_true": self.full[index]["depth"]}
-
-    def fingerprint(self) -> str:
-        return self.dataset.fingerprint()
+    def change(self, item: dict[str, Any], index: int) -> dict[str, Any]:
+        return {"depth_true": self.full[index]["depth"]}
 
 
-class WithGuide(Dataset):
+class WithGuide(Changed):
     """Items of `dataset` with their own depth as `guide` [3,H,W], since windows are cut out of images."""
 
-    def __init__(self, dataset: Any) -> None:
-        self.dataset = dataset
-
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        item = self.dataset[index]
-        return item | {"guide": item["depth"].repeat(3, 1, 1)}
-
-    def fingerprint(self) -> str:
-        return self.dataset.fingerprint()
+    def change(self, item: dict[str, Any], index: int) -> dict[str, Any]:
+        return {"guide": item["depth"].repeat(3, 1, 1)}
 
 
 class GuidedByTruth(BaseTask):
