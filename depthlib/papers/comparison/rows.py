@@ -156,19 +156,21 @@ class Scale:
     Attributes:
         profile: fields of the profile that differ.
         frame: height and width.
+        methods: those that learn in so many steps; None for all.
         pace: factor on the learning rates.
         wide: whether the networks are the papers'.
     """
 
     profile: dict[str, Any]
     frame: tuple[int, int] = (96, 192)
+    methods: tuple[str, ...] | None = None
     pace: float = 1.0
     wide: bool = False
 
 
 SCALES = {
     "smoke": Scale({}, frame=(64, 128)),
-    "quick": Scale({"steps": 120, "test_scenes": 128}, frame=(64, 128)),
+    "quick": Scale({"steps": 120, "test_scenes": 128}, (64, 128), ("lite", "unet", "fcrn", "anuw", "dacnn")),
     "standard": Scale({}),
     "full": Scale({"test_scenes": 256}, pace=0.1, wide=True),
 }
@@ -228,11 +230,16 @@ def _plan(method: Method, rate: float, scale: Scale, profile: Profile) -> Plan:
     )
 
 
+def methods(profile: str) -> tuple[str, ...]:
+    """The methods that a profile compares. Look Deeper and learning from video need more steps than "quick" has."""
+    return SCALES[profile].methods or tuple(METHODS)
+
+
 def runs(profile: str, *, seeds: list[int] | None = None) -> list[RunSpec]:
     """All runs behind `06_verdicts`: every method with every seed, the floors once."""
     seeds = list(get_profile(profile).seeds if seeds is None else seeds)
     return [
         RunSpec("comparison", variant, "streets", profile, seed)
-        for variant in VARIANTS
+        for variant in (*methods(profile), *FLOORS)
         for seed in (seeds[:1] if variant in FLOORS else seeds)
     ]

@@ -67,6 +67,14 @@ def test_every_seed_of_a_profile_and_the_floors_once():
         seeds = [spec.seed for spec in specs if spec.variant == variant]
         assert seeds == ([0] if variant in comparison.FLOORS else list(get_profile("standard").seeds))
     assert {spec.seed for spec in comparison.runs("smoke", seeds=[3, 4])} == {3, 4}
+    assert {spec.variant for spec in comparison.runs("quick")} == {
+        "lite",
+        "unet",
+        "fcrn",
+        "anuw",
+        "dacnn",
+        *comparison.FLOORS,
+    }
 
 
 @pytest.mark.slow
