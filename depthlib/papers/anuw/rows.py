@@ -20,11 +20,14 @@
 |---|---|---|
 | `streets` | a fifth of the labels missing, besides the sky | what labels do; Table 2 |
 | `streets-d0`, `streets-d30`, `streets-d60` | none, three and six tenths of the labels missing | dose and response |
-| `tilted` | cameras that pitch by up to 8 degrees | what attention does; labels of 0 are left out in all rows |
+| `tilted` | cameras that pitch by up to 8 degrees | what networks do: nested skips, attention; labels of 0 are left out |
 | `mai` | the paper's own, see `at_paper_scale` | profile "paper" |
 
 On level streets the horizon lies on the border of the quadrants of PSNL, which then helps without attending to
 anything; hence `tilted`. There attention is between all pixels of a quadrant, as in print.
+
+Where time does not suffice for "standard", rows go in this order, never seeds: `streets-d30`, `e-no-gradient`, `e-l1`,
+`e-no-ssim`, `monodepth2`, `fcrn`. What labels and attention are judged by stays.
 """
 
 from __future__ import annotations
@@ -50,7 +53,8 @@ from depthlib.training.tasks import Supervised
 
 LABELS = ("d", "d-masked", "e", "d-true", "e-literal")
 OF_OTHERS = {"monodepth2": "comparison"}  # row of Table 2 -> the paper whose rows have it
-ATTENTION = ("a", "b", "c", "d")  # on `tilted`
+ATTENTION = ("a", "b", "c", "d")
+TILTED_ROWS = ("unet", *ATTENTION)
 LOSSES = {"e-l1": ("gradient", "ssim"), "e-no-ssim": ("ssim",), "e-no-gradient": ("gradient",)}  # terms left out
 VARIANTS = tuple(dict.fromkeys(("unet", *ATTENTION, *LABELS, "fcrn", *LOSSES)))
 DOSES = {"streets-d0": 0.0, "streets": 0.2, "streets-d30": 0.3, "streets-d60": 0.6}  # data -> share without a label
@@ -98,7 +102,12 @@ FCRN = {"trunk": "efficientnet_lite0", "output_stride": 16, "width": 0.125, "pre
 RECIPE = {"optimizer": "adamw", "schedule": "cosine", "clip": 1.0, "median_start": True, "colour": 0.2}
 PRINTED = {"betas": (0.9, 0.99), "eps": 1e-8, "schedule": "poly", "power": 1.5}
 SMALL = ("unet", "a", "fcrn", *LABELS[:4])
-STANDARD = Scale({"steps": 600}, attention_steps=400, doses=True)
+STANDARD = Scale(
+    {"steps": 600},
+    attention_steps=400,
+    rows=tuple(variant for variant in (*VARIANTS, *OF_OTHERS) if variant not in ("b", "c")),  # which `tilted` has
+    doses=True,
+)
 QUICK = Scale({"steps": 150, "train_scenes": 256, "test_scenes": 64}, rows=SMALL)
 SCALES = {
     "smoke": replace(QUICK, profile={}, streets=(32, 64), tilted=(32, 64), other=(32, 80), rooms=(32, 48)),
@@ -137,8 +146,8 @@ def recipe(spec: RunSpec) -> Recipe:
     Tests of `streets`: "streets", "streets-other" and "rooms", each also with "-median" (the prediction scaled per
     image, erratum A14), "gaps" (scored only where the labels of such frames are missing), "train-gaps" (the same on the
     training frames: what the soft labels are about), and "borders" (scored only beside steps in depth). Of its doses:
-    "streets" and "gaps". Of `tilted`: "tilted", and for networks with PSNL "affinities". Images are not flipped: soft
-    labels are stored per pixel.
+    "streets" and "gaps". Of `tilted`: "tilted", "borders", and for networks with PSNL "affinities". Images are not
+    flipped: soft labels are stored per pixel.
 
     Raises:
         ValueError: an unknown variant or data set.
@@ -198,7 +207,7 @@ def runs(
         chosen = {MAI: tuple(variant for variant in VARIANTS if variant != "d-true")}  # whose labels nobody knows
     else:
         scale = SCALES[profile]
-        chosen = {"streets": scale.rows or (*VARIANTS, *OF_OTHERS), "tilted": ATTENTION}
+        chosen = {"streets": scale.rows or (*VARIANTS, *OF_OTHERS), "tilted": TILTED_ROWS}
         chosen |= {dose: AT_EACH_DOSE for dose in DOSES if dose != "streets"} if scale.doses else {}
     specs = []
     for where, rows in chosen.items():
@@ -256,7 +265,7 @@ def _tests(spec: RunSpec, scale: Scale, profile: Profile) -> dict[str, tuple[Bui
     count = profile.test_scenes
     if spec.data == "tilted":
         own = _frames("tilted", "test", count, scale, hidden=False)
-        tests: dict[str, tuple[Build, str | Build]] = {"tilted": (own, "anuw-streets")}
+        tests: dict[str, tuple[Build, str | Build]] = {"tilted": (own, "anuw-streets"), "borders": _borders(own)}
         if spec.variant in ("c", "d"):
             tests["affinities"] = (own, Build.of(PSNLWithoutAffinities, protocol="anuw-streets"))
         return tests
@@ -278,4 +287,8 @@ def _tests(spec: RunSpec, scale: Scale, profile: Profile) -> dict[str, tuple[Bui
     tests = {}
     for name, (frames, protocol) in sets.items():
         tests |= {name: (frames, f"anuw-{protocol}"), f"{name}-median": (frames, f"anuw-{protocol}-median")}
-    return tests | gaps | {"borders": (Build.of(BordersOnly, dataset=own), "anuw-gaps-streets")}
+    return tests | gaps | {"borders": _borders(own)}
+
+
+def _borders(frames: Build) -> tuple[Build, str]:
+    return Build.of(BordersOnly, dataset=frames), "anuw-gaps-streets"
