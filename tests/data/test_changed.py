@@ -1,4 +1,4 @@
-"""A data set made of another by changing its items: nothing else differs, and its fingerprint says that it is another."""
+"""A data set made of another one by changing its items: nothing else differs, and its fingerprint says so."""
 
 from typing import Any
 

@@ -20,7 +20,7 @@
 |---|---|---|
 | `streets` | a fifth of the labels missing, besides the sky | what labels do; Table 2 |
 | `streets-d0`, `streets-d30`, `streets-d60` | none, three and six tenths of the labels missing | dose and response |
-| `tilted` | cameras that pitch by up to 8 degrees | what networks do: nested skips, attention; labels of 0 are left out |
+| `tilted` | cameras that pitch by up to 8 degrees | what nested skips and attention do; labels of 0 are left out |
 | `mai` | the paper's own, see `at_paper_scale` | profile "paper" |
 
 On level streets the horizon lies on the border of the quadrants of PSNL, which then helps without attending to
