@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from depthlib.runs.spec import RunSpec
 
 FIRST_PILOT = 100  # seeds from here on belong to trials, which no verdict sees
+ON = " on "  # between a variant and its data
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,8 @@ class Pilot:
     """What a paper tries before its rows are locked.
 
     Attributes:
-        rates: variant -> learning rates; as many for each side of a claim.
+        rates: variant -> learning rates; as many for each side of a claim. "unet on tilted" is `unet` trained and
+            tested on `tilted`.
         of_others: variant -> the paper whose rows have it, where that is another one.
         data: the training data of the trials.
         test, metric: of the recipe, the frames replaced by those of "val".
@@ -87,7 +89,8 @@ def trials(
 def _spec(paper: str, pilot: Pilot, variant: str, profile: str, seed: int = 0, **overrides: int) -> RunSpec:
     from depthlib.runs.spec import RunSpec
 
-    return RunSpec(pilot.of_others.get(variant, paper), variant, pilot.data, profile, seed, overrides)
+    name, _, data = variant.partition(ON)
+    return RunSpec(pilot.of_others.get(name, paper), name, data or pilot.data, profile, seed, overrides)
 
 
 def run(paper: str, trial: Trial, device: str = "auto") -> float:
@@ -103,7 +106,7 @@ def run(paper: str, trial: Trial, device: str = "auto") -> float:
 
     pilot, chosen = pilot_of(paper), pick_device(device)
     made = _spec(paper, pilot, trial.variant, trial.profile, trial.seed, steps=trial.steps).recipe
-    frames, how = made.tests[pilot.test]
+    frames, how = made.tests[trial.variant.partition(ON)[2] or pilot.test]
     errors = ProtocolErrors(how) if isinstance(how, str) else how.make()
     networks = needed_networks(made, Store(), device=device)
     model = build_model(made, trial.seed, networks.get("start"))

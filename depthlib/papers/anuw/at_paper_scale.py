@@ -48,7 +48,7 @@ def recipe(spec: RunSpec) -> Recipe:
         task=rows._task(spec.variant, FARTHEST),
         train=Build.of(real, name="mai", split="train"),
         tests=_tests(),
-        plan=replace(rows._plan(spec.variant, profile, scale), amp=False),
+        plan=replace(rows._plan(spec.variant, spec.data, profile, scale), amp=False),
         ship_weights=False,
     )
 

@@ -41,7 +41,7 @@ from depthlib.papers.anuw.loss import WEIGHTS, anuw_loss
 from depthlib.papers.anuw.measures import BordersOnly, GapsOnly, PSNLWithoutAffinities
 from depthlib.papers.anuw.task import BelievedZeros, SoftLabels
 from depthlib.runs.floors import FLOORS, floor_recipe
-from depthlib.runs.pilot import Pilot
+from depthlib.runs.pilot import ON, Pilot
 from depthlib.runs.profiles import Profile, get_profile
 from depthlib.runs.recipe import Recipe
 from depthlib.runs.spec import RunSpec
@@ -76,7 +76,7 @@ class Scale:
         attention: further options of networks with attention. psnl_stride: of all but those on `tilted`, where it is 1.
         head: options of the depth head.
         fcrn: options of FCRN.
-        plan: fields of the plan. lr: the learning rate; fcrn_lr: that of FCRN.
+        plan: fields of the plan. lr: the learning rate; rates: where it differs, "unet", or "unet on tilted".
         rows: variants that are trained on `streets`; None for all. doses: whether those of `DOSES` are.
     """
 
@@ -92,13 +92,14 @@ class Scale:
     fcrn: dict[str, Any] = field(default_factory=lambda: FCRN)
     plan: dict[str, Any] = field(default_factory=lambda: RECIPE)
     lr: float = 1e-2
-    fcrn_lr: float = 3e-2
+    rates: dict[str, float] = field(default_factory=lambda: RATES)
     rows: tuple[str, ...] | None = None
     doses: bool = False
 
 
 # M = 4 at 8 channels. FCRN has its own paper's trunk at "full"; from random weights, on 2x4 cells, it sees nothing.
 FCRN = {"trunk": "efficientnet_lite0", "output_stride": 16, "width": 0.125, "pretrained": True, "head_bias": True}
+RATES = {"unet": 3e-3, "a": 3e-3, "fcrn": 3e-2}  # by the trials of `PILOT`
 RECIPE = {"optimizer": "adamw", "schedule": "cosine", "clip": 1.0, "median_start": True, "colour": 0.2}
 PRINTED = {"betas": (0.9, 0.99), "eps": 1e-8, "schedule": "poly", "power": 1.5}
 SMALL = ("unet", "a", "fcrn", *LABELS[:4])
@@ -125,13 +126,13 @@ SCALES = {
         fcrn={"width": 1.0},
         plan=PRINTED,
         lr=1e-4,
-        fcrn_lr=1e-4,
+        rates={},
         doses=True,
     ),
 }
+TRIED = ("d", "d-masked", "e", "d-true", "unet", "a", "fcrn", "unet on tilted", "a on tilted", "d on tilted")
 PILOT = Pilot(
-    {variant: (3e-3, 1e-2, 3e-2) for variant in ("d", "d-masked", "e", "d-true", "unet", "a", "fcrn")}
-    | {"monodepth2": (1.5e-4, 5e-4, 1.5e-3)},
+    dict.fromkeys(TRIED, (3e-3, 1e-2, 3e-2)) | {"monodepth2": (1.5e-4, 5e-4, 1.5e-3)},
     metric="si_rmse",
     of_others=OF_OTHERS,
 )
@@ -173,7 +174,7 @@ def recipe(spec: RunSpec) -> Recipe:
         task=_task("d-masked" if tilted else spec.variant, FAR),
         train=_frames(spec.data, "train", profile.train_scenes, scale, hidden=spec.variant != "d-true"),
         tests=_tests(spec, scale, profile),
-        plan=_plan(spec.variant, profile, scale),
+        plan=_plan(spec.variant, spec.data, profile, scale),
         pictures={"streets": 3, "gaps": 3} if spec.data == "streets" and spec.seed == 0 else {},
     )
 
@@ -186,8 +187,8 @@ def _floor(spec: RunSpec) -> Recipe:
     return floor_recipe(row, spec.variant)
 
 
-def _plan(variant: str, profile: Profile, scale: Scale) -> Plan:
-    rate, warmup = scale.fcrn_lr if variant == "fcrn" else scale.lr, profile.steps // 6
+def _plan(variant: str, data: str, profile: Profile, scale: Scale) -> Plan:
+    rate, warmup = scale.rates.get(variant + ON + data if data == "tilted" else variant, scale.lr), profile.steps // 6
     own: dict[str, Any] = scale.plan | ({"warmup": warmup} if scale.plan["schedule"] == "cosine" else {})
     if variant == "fcrn" and scale.fcrn.get("pretrained"):
         own |= {"trunk_rate": 0.1}

@@ -25,7 +25,8 @@ def test_rows_differ_in_what_they_are_about_and_in_nothing_else(profile: str) ->
     true, masked = recipes["d-true"], recipes["d-masked"]
     assert true == replace(masked, train=true.train) and "defect_share" not in true.train.options
     for first, second in (("a", "b"), ("a", "c"), ("a", "d"), ("a", "unet")):
-        assert recipes[first].task == recipes[second].task and recipes[first].plan == recipes[second].plan
+        assert recipes[first].task == recipes[second].task
+        assert replace(recipes[first].plan, lr=0.0) == replace(recipes[second].plan, lr=0.0)  # rates: by trials
     assert all(recipe.plan.flip == 0 for recipe in recipes.values())
 
 
