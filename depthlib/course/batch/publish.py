@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from depthlib.base import paths
-from depthlib.course.lessons import Lesson, pick_lessons
+from depthlib.course.lessons import COURSE, Lesson, pick_lessons
 from depthlib.course.notebooks import execute, is_current
 from depthlib.course.notebooks.execute import Progress
 from depthlib.runs.execute import ensure
@@ -52,8 +52,8 @@ def publish(specs: Iterable[RunSpec], store: Store) -> None:
 
 
 def remove_unknown_runs(lesson: Lesson, profile: str) -> None:
-    """Remove published runs of this paper that the lesson no longer has."""
-    known = {spec.name for spec in lesson.runs(profile)}
+    """Remove published runs of this paper that no lesson has any longer."""
+    known = {spec.name for one in COURSE for spec in one.runs(profile)}
     for folder in (paths.results_dir(profile) / "runs").glob(f"{lesson.paper}-*"):
         if folder.name not in known:
             shutil.rmtree(folder)
