@@ -1,4 +1,4 @@
-"""DACNN at its own scale: the recipe, on miniatures of its data sets the scores and the whole lesson, and real files."""
+"""DACNN at its own scale: recipe; on miniatures of its data sets the scores and the whole lesson; real files."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from PIL import Image
 from samples import SAMPLES, real
 from torch import Tensor, nn
 
 from depthlib.base import paths
-from depthlib.base.build import Build
 from depthlib.course.notebooks import check_executed, execute
 from depthlib.course.notebooks.cells import read_notebook, tags
-from depthlib.data.real_sets import real as open_real
+from depthlib.data.kitti.raw import KittiRaw
+from depthlib.data.kitti.splits import RawFrame
 from depthlib.papers.dacnn import rows
 from depthlib.papers.dacnn.at_paper_scale import FRAME, IMAGES, sample
 from depthlib.report.reproduction import MINIATURE
@@ -28,7 +27,9 @@ from depthlib.runs.recipe import Recipe
 from depthlib.runs.score import score
 from depthlib.runs.spec import RunSpec
 from depthlib.runs.train import build_model, build_task, transform
+from depthlib.scenes.writers.kitti_benchmarks import write_kitti_annotated
 from depthlib.scenes.writers.miniature import write_miniature
+from depthlib.scenes.writers.pictures import save_lines
 from depthlib.training.curve import Curve
 from depthlib.training.fit import fit
 
@@ -183,51 +184,21 @@ def test_a_training_step_and_an_evaluation_on_real_files(tmp_path: Path, monkeyp
     """A drive of KITTI's raw data with both cameras; its laser's depth in the files of the annotated depth."""
     assert SAMPLES is not None
     monkeypatch.setenv("DEPTHLIB_DATA", str(tmp_path))
-    drive, numbers = "2011_09_26/2011_09_26_drive_0023_sync", range(3, 5)
+    drive = "2011_09_26/2011_09_26_drive_0023_sync"
     shutil.copytree(SAMPLES / "kitti/raw_drive_0023_packnet/2011_09_26", tmp_path / "kitti/2011_09_26")
-    lines = "".join(f"{drive} {number} l\n" for number in numbers)
-    for split in ("eigen_full/train", "eigen_benchmark/test"):
-        path = tmp_path / f"kitti/{split}.txt"
-        path.parent.mkdir()
-        path.write_text(lines)
-    scans = open_real("kitti", "eigen_benchmark/test", depth="projected", sides="left")
-    for position, number in enumerate(numbers):
-        folder = tmp_path / f"kitti-depth/annotated/val/{Path(drive).name}/proj_depth/groundtruth/image_02"
-        folder.mkdir(parents=True, exist_ok=True)
-        stored = (scans[position]["depth"][0] * 256).round().to(torch.int32).numpy().astype("uint16")
-        Image.fromarray(stored).save(folder / f"{number:010d}.png")
-    recipe = made("teacher", steps=1, width=4, batch_size=2)
+    for split, numbers in (("eigen_full/train", (3, 4)), ("eigen_benchmark/test", (3,))):
+        save_lines(tmp_path / f"kitti/{split}.txt", [f"{drive} {number} l" for number in numbers])
+    frames = [RawFrame(Path(drive).name, number, "l") for number in (3, 4)]
+    scans = KittiRaw(tmp_path / "kitti", frames, depth="projected")
+    write_kitti_annotated(tmp_path / "kitti-depth/annotated", scans, frames, "val")
+    recipe = made("teacher", steps=1, width=8, batch_size=2)
     model = build_model(recipe, 0)
     (loss,) = trained(recipe, model).values["loss"]
     assert 1 < loss < 80
-    tests = {name: (data, without_window(how)) for name, (data, how) in recipe.tests.items() if name != "swapped"}
-    score(
-        replace(recipe, tests=tests),
-        tests,
-        TopLeft(model),
-        tmp_path,
-        identity={name: {"key": "", "weights": ""} for name in tests},
-        device="cpu",
-    )
-    found = read_json(tmp_path / f"eigen{SCORE}")["metrics"]
-    assert len(found["abs_rel"]) == 2 and all(0 < value < 30 for value in found["abs_rel"])
-    borders = read_json(tmp_path / f"borders{SCORE}")["metrics"]
-    assert all(0 < value < 30 for value in borders["border_abs_rel"])
-
-
-def without_window(how: Build) -> Build:
-    return Build(how.target, {name: value for name, value in how.options.items() if name not in ("window", "keep")})
-
-
-class TopLeft(nn.Module):
-    """A network at an eighth of the size, enlarged: windows of its rehearsal would be many on a real frame."""
-
-    inputs = ("image", "right")
-
-    def __init__(self, model: nn.Module) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, image: Tensor, right: Tensor) -> Tensor:
-        small = [nn.functional.interpolate(view, size=(48, 160), mode="bilinear") for view in (image, right)]
-        return nn.functional.interpolate(self.model(*small), size=image.shape[-2:], mode="bilinear")
+    tests = {name: recipe.tests[name] for name in ("eigen", "borders")}
+    identity = {name: {"key": "", "weights": ""} for name in tests}
+    score(recipe, tests, model, tmp_path, identity=identity, device="cpu")
+    errors, borders = (read_json(tmp_path / f"{name}{SCORE}")["metrics"] for name in tests)
+    assert 0 < errors["abs_rel"][0] < 10 and 0 < borders["gradient_error"][0] < 10
+    shares = [borders[f"{where}_abs_rel"][0] for where in ("border", "inside")]
+    assert min(shares) < errors["abs_rel"][0] < max(shares)
