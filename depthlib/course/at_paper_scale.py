@@ -119,7 +119,7 @@ def miniature(specs: Sequence[RunSpec]) -> str:
         return ""
     smaller = [f"{name} {value}" for name, value in specs[0].overrides.items()]
     smaller += [f"{need.found} of {need.expected:,} images of {need.what}" for need in needs(specs) if need.problem]
-    return ", ".join(smaller)
+    return ", ".join(dict.fromkeys(smaller))
 
 
 def describe(specs: Sequence[RunSpec], due: set[str], *, device: str, store: Path, console: Console) -> None:
@@ -134,8 +134,8 @@ def describe(specs: Sequence[RunSpec], due: set[str], *, device: str, store: Pat
         console.print(f"    {line}", soft_wrap=True, highlight=False, markup=False)
 
     found = needs(specs)
-    for need in found:
-        say(f"{need.what}: {need.found:,} of {need.expected:,} images are there")
+    for line in dict.fromkeys(f"{need.what}: {need.found:,} of {need.expected:,} images are there" for need in found):
+        say(line)
     for need in weights(specs):
         say(f"{need.what}: {need.problem or 'there'}")
     for line in _problems(found):

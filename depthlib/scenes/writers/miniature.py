@@ -14,7 +14,7 @@ import torch
 from depthlib.data import mai
 from depthlib.scenes.writers import miniature_kitti
 from depthlib.scenes.writers.frames import frames
-from depthlib.scenes.writers.rgbd import write_diode, write_mai
+from depthlib.scenes.writers.rgbd import write_diode, write_mai, write_make3d
 
 FARTHEST_MAI = 65.0  # metres
 
@@ -42,6 +42,10 @@ def _diode(root: Path) -> None:
         write_diode(root, frames(family, "test", 4, 48, 64), kind=kind)
 
 
+def _make3d(root: Path) -> None:
+    write_make3d(root, frames("streets", "test", 4, 112, 84))
+
+
 def _nearer(frame: Mapping[str, Any], farthest: float) -> dict[str, Any]:
     return {**frame, "depth": torch.where(frame["depth"] < farthest, frame["depth"], 0)}
 
@@ -50,5 +54,7 @@ MINIATURES: dict[str, Callable[[Path], None]] = {
     "mai": _mai,
     "kitti": miniature_kitti.kitti,
     "kitti-depth": miniature_kitti.kitti_depth,
+    "kitti-odometry": miniature_kitti.kitti_odometry,
     "diode": _diode,
+    "make3d": _make3d,
 }
