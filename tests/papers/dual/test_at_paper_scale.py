@@ -33,7 +33,7 @@ from depthlib.scenes.writers.pictures import save_lines
 from depthlib.training.fit import fit
 from depthlib.training.schedules import rate_factor
 
-SMALL = {"steps": 30, "width": 4, "batch_size": 4}  # frames of 288 x 288, small ones of 96 x 96
+SMALL = {"steps": 30, "width": 8, "batch_size": 4}  # frames of 288 x 288, small ones of 96 x 96
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def test_the_settings_are_those_of_the_paper() -> None:
     assert "features" in lr.task.options["weights"] and "features" not in two.task.options["weights"]
     assert "pretrained" not in made("lr-random").model_options["depth_options"]
     assert "pretrained" not in made("lr", width=4).model_options["depth_options"]  # there are no such weights
-    assert frame() == (384, 1248) and frame(4) == (288, 288)
+    assert frame() == (384, 1248) and frame(8) == (288, 288)
 
 
 def test_rows_and_places(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,14 +175,14 @@ def test_the_whole_lesson_on_miniatures(miniatures: Path, tmp_path: Path, monkey
     monkeypatch.setenv("DEPTHLIB_OUT", str(tmp_path))
     monkeypatch.delenv("DEPTHLIB_TRAIN", raising=False)
     source, output = paths.notebooks_dir() / "04_dual_networks.ipynb", tmp_path / "paper" / "04_dual_networks.ipynb"
-    overrides = {"steps": 2, "width": 4, "batch_size": 2}
+    overrides = {"steps": 2, "width": 8, "batch_size": 2}
     parameters = {"profile": "paper", "device": "cpu", "seeds": [0], "overrides": overrides}
     execute(source, output, parameters, threads=1)
     assert check_executed(output, source) == []
     lesson = read_notebook(output)
     assert not [cell.id for cell in lesson.cells if "scenes" in tags(cell)]
     settings = next(cell for cell in lesson.cells if cell.id == "settings").outputs[0].text
-    assert "a miniature of the paper's own experiment (steps 2, width 4" in settings
+    assert "a miniature of the paper's own experiment (steps 2, width 8" in settings
     assert "8 of 39,810 images of kitti eigen_zhou/train" in settings
     tables = tmp_path / "paper" / "tables" / "04_dual_networks"
     assert "*Miniature (profile paper): not a reproduction.*" in (tables / "table1.md").read_text()
@@ -205,11 +205,11 @@ def test_a_training_step_and_an_evaluation_on_real_files(tmp_path: Path, monkeyp
     shutil.copytree(SAMPLES / "kitti/raw_drive_0023_packnet/2011_09_26", tmp_path / "kitti/2011_09_26")
     save_lines(tmp_path / "kitti/eigen_zhou/train.txt", [f"{drive} {number} l" for number in (1, 2, 3)])
     save_lines(tmp_path / "kitti/eigen/test.txt", [f"{drive} 3 l", f"{drive} 2 r"])
-    recipe = made("lr", steps=1, width=4, batch_size=2)
+    recipe = made("lr", steps=1, width=8, batch_size=2)
     model, curve = trained(recipe)
     assert len(curve["loss"]) == 1 and 0 < curve["photometric"][0] < 0.5
     scans = Build.of(open_real, name="kitti", split="eigen/test", depth="projected")
-    frames = Build.of(AtNetworkSize, dataset=scans, size=frame(4))
+    frames = Build.of(AtNetworkSize, dataset=scans, size=frame(8))
     tests = {name: (frames, how) for name, (_, how) in recipe.tests.items() if not name.startswith("make3d")}
     identity = {name: {"key": "", "weights": ""} for name in tests}
     score(replace(recipe, tests=tests), tests, model, tmp_path, identity=identity, device="cpu")
