@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 CHECKPOINT_BYTES = 12  # a parameter: its value and the two moments of Adam, in single precision
 WEIGHTS_BYTES = 2
 PATIENCE = 120.0  # seconds of timing on a CPU, after which no further network is timed
+ANNOTATED = "kitti-depth"  # the set with the annotated depth of KITTI's raw frames
 LOOK = "`depthlib data verify {}` names the files"
 
 
@@ -118,7 +119,7 @@ def miniature(specs: Sequence[RunSpec]) -> str:
         return ""
     smaller = [f"{name} {value}" for name, value in specs[0].overrides.items()]
     smaller += [f"{need.found} of {need.expected:,} images of {need.what}" for need in needs(specs) if need.problem]
-    return ", ".join(smaller)
+    return ", ".join(dict.fromkeys(smaller))
 
 
 def describe(specs: Sequence[RunSpec], due: set[str], *, device: str, store: Path, console: Console) -> None:
@@ -133,8 +134,8 @@ def describe(specs: Sequence[RunSpec], due: set[str], *, device: str, store: Pat
         console.print(f"    {line}", soft_wrap=True, highlight=False, markup=False)
 
     found = needs(specs)
-    for need in found:
-        say(f"{need.what}: {need.found:,} of {need.expected:,} images are there")
+    for line in dict.fromkeys(f"{need.what}: {need.found:,} of {need.expected:,} images are there" for need in found):
+        say(line)
     for need in weights(specs):
         say(f"{need.what}: {need.problem or 'there'}")
     for line in _problems(found):
@@ -219,7 +220,7 @@ def _need(build: Build, what: str, expected: int) -> Need:
     try:
         found = len(build.make())
     except (DataError, OSError) as error:
-        return Need(what, expected, _at_least(build), f"{one_line(error)}; {_remedy(name)}")
+        return Need(what, expected, _at_least(build), f"{one_line(error)}; {_remedy(build)}")
     if found == expected:
         return Need(what, expected, found)
     wrong = f"found {found:,} images in {default_root(name)}, expected {expected:,}"
@@ -234,12 +235,14 @@ def _at_least(build: Build) -> int:
         return 0
 
 
-def _remedy(name: str) -> str:
-    manifest, steps = load_manifest(name), []
-    assert isinstance(manifest, Manifest)
-    if not default_root(name).is_dir():
-        steps.append(f"{manifest.obtain.how} ({manifest.obtain.where}) Then `depthlib data link {name} FOLDER`")
-    if takes(manifest, "lists") and not default_root("lists").is_dir():
+def _remedy(build: Build) -> str:
+    name, steps = build.options["name"], []
+    for one in (name, ANNOTATED) if build.options.get("depth") == "annotated" else (name,):
+        manifest = load_manifest(one)
+        assert isinstance(manifest, Manifest)
+        if not default_root(one).is_dir():
+            steps.append(f"{manifest.obtain.how} ({manifest.obtain.where}) Then `depthlib data link {one} FOLDER`")
+    if takes(load_manifest(name), "lists") and not default_root("lists").is_dir():
         steps.append("`depthlib data fetch lists`")
     return "; ".join(steps) or LOOK.format(name)
 

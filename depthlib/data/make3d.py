@@ -19,6 +19,7 @@ from depthlib.data.maps import decoded
 FOLDERS = {"train": ("Train400Img", "Train400Depth"), "test": ("Test134", "Gridlaserdata")}
 GRID = (55, 305, 4)  # rows, columns, and: y, x, z (projective), distance
 DISTANCE = 3
+CROPS = ("none", "2to1", "image")
 # the rows of the grid in the central 2:1 crop of the photograph, as monodepth2's protocol has it
 GRID_CROP = slice(17, 38)
 DEPTH = Encoding("mat", "float64", "metre", scale=1, invalid=(0,), along="ray", range=(0.5, 200), key="Position3DGrid")
@@ -35,7 +36,8 @@ class Make3D(RealDataset[tuple[Path, Path]]):
         root: the folder with Test134/img-*.jpg and Gridlaserdata/depth_sph_corr-*.mat, or Train400Img and
             Train400Depth.
         split: "train" (400) or "test" (134).
-        crop: "none", or "2to1": the central half-width rows of the photograph and rows 17 to 37 of the grid.
+        crop: "none"; "2to1": the central half-width rows of the photograph and rows 17 to 37 of the grid; or "image":
+            those rows of the photograph and the whole grid, for a protocol that knows what the prediction covers.
         list_file: names such as "060705-17.10.14-p-049t000"; None takes every image of the folder, sorted.
 
     Raises:
@@ -51,7 +53,7 @@ class Make3D(RealDataset[tuple[Path, Path]]):
         list_file: str | os.PathLike[str] | None = None,
     ) -> None:
         one_of("split", split, tuple(FOLDERS))
-        one_of("crop", crop, ("none", "2to1"))
+        one_of("crop", crop, CROPS)
         root, self.crop = require_folder(root, f"the folder of {FOLDERS['test'][0]}/"), crop
         images, depths = (root / name for name in FOLDERS[split])
         if list_file is not None:
@@ -70,10 +72,12 @@ class Make3D(RealDataset[tuple[Path, Path]]):
             raise DataError(
                 f"{entry[0]}: found {width} x {height} pixels, expected a photograph higher than wide (1704 x 2272)"
             )
-        if self.crop == "2to1":
+        if self.crop != "none":
             rows = width // 2
             top = (height - rows) // 2
-            image, depth, valid = image[:, top : top + rows], depth[:, GRID_CROP], valid[:, GRID_CROP]
+            image = image[:, top : top + rows]
+        if self.crop == "2to1":
+            depth, valid = depth[:, GRID_CROP], valid[:, GRID_CROP]
         return {"image": image, "depth": depth, "valid": valid, "name": entry[0].stem.removeprefix("img-")}
 
 

@@ -23,7 +23,12 @@ NOT_RUN = "not run"
 
 
 def reproduction_table(
-    paper: PublishedPaper, table: str, records: Sequence[RunRecord | None], *, miniature: bool = False
+    paper: PublishedPaper,
+    table: str,
+    records: Sequence[RunRecord | None],
+    *,
+    miniature: bool = False,
+    trained_on: str | None = None,
 ) -> pd.DataFrame:
     """The printed numbers of a table beside ours, one row a cell.
 
@@ -32,6 +37,7 @@ def reproduction_table(
     numbers. A metric that the protocol of a test leaves out is "not computable".
 
     Args:
+        trained_on: the training set behind this table, where it is not that of the paper's other tables.
         miniature: the runs are smaller than their profile says, as those with overrides are anyway.
     """
     records = [record for record in records if record is not None]
@@ -39,7 +45,7 @@ def reproduction_table(
     reduced = profile is None or get_profile(profile).reduced
     small = miniature or any(record.result["spec"]["overrides"] for record in records)
     apart = REDUCED if reduced else MINIATURE if small else ""
-    data = here(paper.stand_ins, paper.trained_on, profile)
+    data = here(paper.stand_ins, trained_on or paper.trained_on, profile)
     rows = []
     for row in paper.table(table).rows:
         found = list(by_seed(records, row.variant, data).values())

@@ -32,6 +32,8 @@ def test_make3d_round_trip(rooms: SceneDataset, tmp_path: Path) -> None:
     cropped = Make3D(tmp_path, "test", crop="2to1")[0]
     assert cropped["image"].shape == (3, 18, 36) and torch.equal(cropped["image"], item["image"][:, 15:33])
     assert torch.equal(cropped["depth"], item["depth"][:, 17:38]) and cropped["depth"].shape == (1, 21, 305)
+    of_image = Make3D(tmp_path, "test", crop="image")[0]
+    assert torch.equal(of_image["image"], cropped["image"]) and torch.equal(of_image["depth"], item["depth"])
     path = tmp_path / "Gridlaserdata/depth_sph_corr-rooms-val-000000.mat"
     grid = loadmat(path)["Position3DGrid"]
     for array, message in (

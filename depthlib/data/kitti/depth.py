@@ -55,7 +55,7 @@ class KittiDepth(RealDataset[tuple[Path, ...]]):
     metres and valid bool [1, H, W].
 
     Args:
-        root: the folder "depth_selection".
+        root: the folder "depth_selection", or the one that holds it.
         split: "val" (1000 frames with ground truth) or "test" (500 without; see `depthlib.data.kitti.submission`).
 
     Raises:
@@ -64,6 +64,8 @@ class KittiDepth(RealDataset[tuple[Path, ...]]):
 
     def __init__(self, root: str | os.PathLike[str], split: str = "val") -> None:
         one_of("split", split, tuple(SPLITS))
+        within = Path(root) / "depth_selection"
+        root = within if within.is_dir() else root
         folder = require_folder(Path(root) / SPLITS[split], f"the images of {SPLITS[split]}")
         entries = []
         for image in sorted((folder / "image").glob("*.png")):

@@ -16,7 +16,7 @@
 
 All students of a profile share one teacher, whose run they need. Below profile "full" the trunk has ImageNet weights
 and stride 16, and the views are matched at 1/4 of the image: at 1/8 the disparities of so small frames are less than a
-cell.
+cell. Profile "paper" trains on KITTI: see `at_paper_scale`.
 """
 
 from __future__ import annotations
@@ -140,28 +140,27 @@ PILOT = Pilot({variant: (3e-3, 1e-2, 3e-2) for variant in ("teacher", "no-distil
 def recipe(spec: RunSpec) -> Recipe:
     """Train a variant on LiDAR-like labels of stereo streets; test it against the full depth.
 
+    Profile "paper" is the paper's own training instead, with `spec.data` "eigen" or "online": see `at_paper_scale`.
+
     Tests: "streets" (errors of Tables 1 and 3, through windows), "streets-online" (those of Table 2, at LiDAR pixels;
     not of `true-guidance`), "borders" (along depth borders and inside surfaces), "whole" (those of Table 1 again,
     without windows); of the teacher also "swapped" (with the right view of another street).
 
     Raises:
         ValueError: an unknown variant or data set.
-        NotImplementedError: profile "paper", whose data set is not connected to this recipe yet.
     """
+    if spec.variant not in (*VARIANTS, *FLOORS):
+        raise ValueError(f"unknown variant {spec.variant!r}: expected one of {', '.join(VARIANTS)}")
+    if spec.profile == "paper":
+        from depthlib.papers.dacnn.at_paper_scale import recipe as at_paper_scale
+
+        return at_paper_scale(spec)
     if spec.variant in FLOORS:
         row = replace(spec, variant="plain").recipe
         # scan lines leave most pixels without a label: a map of them would be beaten too easily
         return floor_recipe(row, spec.variant, train=row.train.options["dataset"])
-    if spec.variant not in VARIANTS:
-        raise ValueError(f"unknown variant {spec.variant!r}: expected one of {', '.join(VARIANTS)}")
     if spec.data != "streets":
         raise ValueError(f"unknown data {spec.data!r}: expected streets, the only stereo frames with a sky")
-    if spec.profile not in SCALES:
-        raise NotImplementedError(
-            f"dacnn at profile {spec.profile!r} needs the stereo pairs of KITTI with their LiDAR depth (crops of "
-            f"256x512, batch 6, 15 epochs), which are not connected to this recipe yet: expected one of "
-            f"{', '.join(SCALES)}"
-        )
     scale = SCALES[spec.profile]
     profile = spec.scaled(**scale.profile)
     own = _network(spec, scale)
@@ -199,13 +198,17 @@ def runs(profile: str, *, variants: tuple[str, ...] | None = None, seeds: list[i
             about how good a teacher is.
     """
     repetitions = seeds or list(get_profile(profile).seeds)
-    rows = variants or (SCALES[profile].rows or VARIANTS) + FLOOR_ROWS
+    if profile == "paper":
+        from depthlib.papers.dacnn.at_paper_scale import ROWS as of_data
+    else:
+        of_data = {"streets": SCALES[profile].rows or VARIANTS}
     specs = []
-    for variant in sorted(rows, key=lambda variant: variant != "teacher"):
-        of_row = repetitions if variant in ANNOUNCED else repetitions[:4]
-        if variant == "teacher":
-            of_row = sorted({TEACHER_SEED, *of_row})
-        specs += [RunSpec("dacnn", variant, "streets", profile, s) for s in ([0] if variant in FLOORS else of_row)]
+    for data, rows in of_data.items():
+        for variant in sorted(variants or (*rows, *FLOOR_ROWS), key=lambda variant: variant != "teacher"):
+            of_row = repetitions if variant in ANNOUNCED else repetitions[:4]
+            if variant == "teacher":
+                of_row = sorted({TEACHER_SEED, *of_row})
+            specs += [RunSpec("dacnn", variant, data, profile, s) for s in ([0] if variant in FLOORS else of_row)]
     return specs
 
 

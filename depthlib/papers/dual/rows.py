@@ -20,7 +20,7 @@
 Both stages have equal numbers of steps, as in the paper; what is trained in one stage has those of both. Below profile
 "full" every trunk is EfficientNet-Lite0 with ImageNet weights, also that of Table 7's rivals, and the motion is given:
 a pose network would need many thousand triplets. At "full" the trunks are the paper's, from random weights, since no
-package brings others, and the motion is learned.
+package brings others, and the motion is learned. Profile "paper" trains on KITTI: see `at_paper_scale`.
 """
 
 from __future__ import annotations
@@ -144,21 +144,20 @@ def recipe(spec: RunSpec) -> Recipe:
     """Train a variant on triplets of `spec.data`; test depth on streets, in regions, on other frames; test motion.
 
     `spec.data` is "streets", or "kitti-drive-0", "kitti-drive-1", ...: parts of a training on one real drive, each
-    continuing from the part before (`lr-own` only, with the seeds of `drive_runs`).
+    continuing from the part before (`lr-own` only, with the seeds of `drive_runs`). Profile "paper" is the paper's own
+    training instead, on "kitti" or "odometry": see `at_paper_scale`.
 
     Raises:
         ValueError: an unknown variant or data set.
-        NotImplementedError: profile "paper", whose data set is not connected to this recipe yet.
     """
+    if spec.variant not in (*VARIANTS, *FLOORS):
+        raise ValueError(f"unknown variant {spec.variant!r}: expected one of {', '.join(VARIANTS)}")
+    if spec.profile == "paper":
+        from depthlib.papers.dual.at_paper_scale import recipe as at_paper_scale
+
+        return at_paper_scale(spec)
     if spec.variant in FLOORS:
         return floor_recipe(replace(spec, variant="lr").recipe, spec.variant)
-    if spec.variant not in VARIANTS:
-        raise ValueError(f"unknown variant {spec.variant!r}: expected one of {', '.join(VARIANTS)}")
-    if spec.profile not in SCALES:
-        raise NotImplementedError(
-            f"dual at profile {spec.profile!r} needs KITTI raw (39,810 triplets, 40 epochs in each stage), which is "
-            f"not connected to this recipe yet: expected one of {', '.join(SCALES)}"
-        )
     scale = SCALES[spec.profile]
     profile = spec.scaled(**scale.profile)
     if spec.data.startswith(f"{DRIVE}-"):
@@ -180,22 +179,29 @@ def recipe(spec: RunSpec) -> Recipe:
 
 
 def runs(
-    profile: str, *, data: str = "streets", variants: tuple[str, ...] | None = None, seeds: list[int] | None = None
+    profile: str, *, data: str | None = None, variants: tuple[str, ...] | None = None, seeds: list[int] | None = None
 ) -> list[RunSpec]:
     """All runs behind the notebook, stage one before stage two, and the floors.
 
     Args:
+        data: default: those of the profile.
         variants: default: the rows of the profile, and the floors.
-        seeds: default: those of the profile; in "standard" six for `CORE`, as many as there are real drives for
-            `lr-own`, four for all else.
+        seeds: default: those of the profile; in "standard" six for `CORE`, `DRIVES` for `lr-own`, four for all else.
     """
     repetitions = list(get_profile(profile).seeds) if seeds is None else seeds
     few = {"lr-own": DRIVES} | dict.fromkeys(CORE, len(repetitions))
-    rows = SCALES[profile].rows if variants is None else variants
-    specs = [
-        RunSpec("dual", variant, data, profile, seed) for variant in rows for seed in repetitions[: few.get(variant, 4)]
-    ]
-    return [*specs, *(RunSpec("dual", variant, data, profile) for variant in FLOOR_ROWS if variants is None)]
+    if profile == "paper":
+        from depthlib.papers.dual import at_paper_scale as own
+
+        of_data, floors = own.ROWS, own.FLOOR_ROWS
+    else:
+        of_data, floors = {data or "streets": SCALES[profile].rows}, {data or "streets": FLOOR_ROWS}
+    specs = []
+    for where in [data] if data else of_data:
+        for variant in of_data[where] if variants is None else variants:
+            specs += [RunSpec("dual", variant, where, profile, seed) for seed in repetitions[: few.get(variant, 4)]]
+        specs += [RunSpec("dual", variant, where, profile) for variant in floors[where] if variants is None]
+    return specs
 
 
 def drive_runs(profile: str) -> list[list[RunSpec]]:

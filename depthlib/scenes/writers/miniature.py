@@ -1,7 +1,6 @@
 """Miniatures of real data sets: a few small frames of the scenes in the format of each set, for a rehearsal.
 
-A miniature is read by the same loaders as the set, through the same recipes. Of KITTI it has two days, whose images
-differ in size as the real ones do, and a list of its own in place of the published one.
+A miniature is read by the same loaders as the set, through the same recipes.
 """
 
 from __future__ import annotations
@@ -13,14 +12,11 @@ from typing import Any
 import torch
 
 from depthlib.data import mai
-from depthlib.scenes.dataset import SceneDataset
-from depthlib.scenes.distribution import SceneDistribution
-from depthlib.scenes.writers.kitti import write_kitti_raw
-from depthlib.scenes.writers.pictures import save_lines
-from depthlib.scenes.writers.rgbd import write_diode, write_mai
+from depthlib.scenes.writers import miniature_kitti
+from depthlib.scenes.writers.frames import frames
+from depthlib.scenes.writers.rgbd import write_diode, write_mai, write_make3d
 
 FARTHEST_MAI = 65.0  # metres
-DAYS = {"2011_09_26": (38, 124), "2011_09_28": (37, 122)}  # a tenth of the real sizes
 
 
 def write_miniature(folder: Path, name: str) -> Path:
@@ -37,32 +33,28 @@ def write_miniature(folder: Path, name: str) -> Path:
 
 def _mai(root: Path) -> None:
     """Frames that repeat until three of them verify; what is farther than the files can hold has no label."""
-    frames = [_nearer(frame, FARTHEST_MAI) for frame in _frames("streets", "train", 12, 48, 64, defect_share=0.2)]
-    write_mai(root, [frames[number % len(frames)] for number in range(2 * mai.STEP + 1)])
-
-
-def _kitti(root: Path) -> None:
-    lines = [
-        line
-        for day, (height, width) in DAYS.items()
-        for line in write_kitti_raw(root, _frames("streets", "test", 4, height, width), date=day)
-    ]
-    save_lines(root / "eigen/test.txt", lines)
+    near = [_nearer(frame, FARTHEST_MAI) for frame in frames("streets", "train", 12, 48, 64, defect_share=0.2)]
+    write_mai(root, [near[number % len(near)] for number in range(2 * mai.STEP + 1)])
 
 
 def _diode(root: Path) -> None:
     for kind, family in (("indoors", "rooms"), ("outdoor", "streets")):
-        write_diode(root, _frames(family, "test", 4, 48, 64), kind=kind)
+        write_diode(root, frames(family, "test", 4, 48, 64), kind=kind)
 
 
-def _frames(family: str, split: str, count: int, height: int, width: int, **knobs: Any) -> list[dict[str, Any]]:
-    distribution = SceneDistribution(family, height=height, width=width, antialias=1, **knobs)
-    frames = SceneDataset(distribution, split, count, cache=False)
-    return [frames[position] for position in range(count)]
+def _make3d(root: Path) -> None:
+    write_make3d(root, frames("streets", "test", 4, 112, 84))
 
 
 def _nearer(frame: Mapping[str, Any], farthest: float) -> dict[str, Any]:
     return {**frame, "depth": torch.where(frame["depth"] < farthest, frame["depth"], 0)}
 
 
-MINIATURES: dict[str, Callable[[Path], None]] = {"mai": _mai, "kitti": _kitti, "diode": _diode}
+MINIATURES: dict[str, Callable[[Path], None]] = {
+    "mai": _mai,
+    "kitti": miniature_kitti.kitti,
+    "kitti-depth": miniature_kitti.kitti_depth,
+    "kitti-odometry": miniature_kitti.kitti_odometry,
+    "diode": _diode,
+    "make3d": _make3d,
+}

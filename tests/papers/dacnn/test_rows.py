@@ -83,8 +83,6 @@ def test_the_papers_settings_at_full_size() -> None:
     ):
         with pytest.raises(ValueError, match=message):
             _ = RunSpec("dacnn", *bad).recipe
-    with pytest.raises(NotImplementedError, match="KITTI"):
-        _ = made("full", "paper")
 
 
 @pytest.mark.slow
