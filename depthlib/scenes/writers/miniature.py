@@ -1,7 +1,8 @@
 """Miniatures of real data sets: a few small frames of the scenes in the format of each set, for a rehearsal.
 
 A miniature is read by the same loaders as the set, through the same recipes. Of KITTI it has two days, whose images
-differ in size as the real ones do, and a list of its own in place of the published one.
+differ in size as the real ones do, and a list of its own in place of the published one. Frames of NYU have their real
+size, by which protocols know where their border lies.
 """
 
 from __future__ import annotations
@@ -12,12 +13,16 @@ from typing import Any
 
 import torch
 
+from depthlib.base.labels import IGNORE
 from depthlib.data import mai
+from depthlib.data.transforms.resize import nearest
 from depthlib.scenes.dataset import SceneDataset
 from depthlib.scenes.distribution import SceneDistribution
 from depthlib.scenes.writers.kitti import write_kitti_raw
+from depthlib.scenes.writers.kitti_benchmarks import write_kitti_stereo2015
+from depthlib.scenes.writers.nyu import write_nyu
 from depthlib.scenes.writers.pictures import save_lines
-from depthlib.scenes.writers.rgbd import write_diode, write_mai
+from depthlib.scenes.writers.rgbd import write_diode, write_mai, write_sunrgbd
 
 FARTHEST_MAI = 65.0  # metres
 DAYS = {"2011_09_26": (38, 124), "2011_09_28": (37, 122)}  # a tenth of the real sizes
@@ -55,14 +60,55 @@ def _diode(root: Path) -> None:
         write_diode(root, _frames(family, "test", 4, 48, 64), kind=kind)
 
 
-def _frames(family: str, split: str, count: int, height: int, width: int, **knobs: Any) -> list[dict[str, Any]]:
+def _nyu(root: Path) -> None:
+    """12 frames to train and 4 to test, with holes in the depth; in a corner the classes are not known, either."""
+    parts = []
+    for split, count in (("train", 12), ("test", 4)):
+        frames = [_enlarged(frame, 4) for frame in _frames("rooms", split, count, 120, 160, defect_share=0.1)]
+        for frame in frames:
+            frame["semantics"][:80, :120] = IGNORE
+        parts.append(frames)
+    write_nyu(root, *parts)
+
+
+def _kitti_stereo2015(root: Path) -> None:
+    seen: dict[str, Any] = {"views": ("current", "right"), "extras": ("disparity",)}
+    write_kitti_stereo2015(
+        root, [frame for size in DAYS.values() for frame in _frames("streets", "train", 6, *size, seen=seen)]
+    )
+
+
+def _sunrgbd(root: Path) -> None:
+    """Of two sensors."""
+    sizes = ((53, 73), (48, 64))
+    write_sunrgbd(root, [frame for size in sizes for frame in _frames("rooms", "test", 4, *size)], "test")
+
+
+def _frames(
+    family: str, split: str, count: int, height: int, width: int, *, seen: Mapping[str, Any] | None = None, **knobs: Any
+) -> list[dict[str, Any]]:
+    """`seen`: views and extras of the frames, see `SceneDataset`. `knobs`: of their distribution."""
     distribution = SceneDistribution(family, height=height, width=width, antialias=1, **knobs)
-    frames = SceneDataset(distribution, split, count, cache=False)
+    frames = SceneDataset(distribution, split, count, cache=False, **(seen or {}))
     return [frames[position] for position in range(count)]
+
+
+def _enlarged(frame: Mapping[str, Any], times: int) -> dict[str, Any]:
+    """Every pixel as a square of `times` x `times`."""
+    maps = ("image", "depth", "valid", "semantics")
+    size = tuple(times * side for side in frame["image"].shape[-2:])
+    return {**frame, **{name: nearest(frame[name], size) for name in maps}}  # type: ignore[arg-type]
 
 
 def _nearer(frame: Mapping[str, Any], farthest: float) -> dict[str, Any]:
     return {**frame, "depth": torch.where(frame["depth"] < farthest, frame["depth"], 0)}
 
 
-MINIATURES: dict[str, Callable[[Path], None]] = {"mai": _mai, "kitti": _kitti, "diode": _diode}
+MINIATURES: dict[str, Callable[[Path], None]] = {
+    "mai": _mai,
+    "kitti": _kitti,
+    "diode": _diode,
+    "nyu": _nyu,
+    "sunrgbd": _sunrgbd,
+    "kitti-stereo2015": _kitti_stereo2015,
+}
