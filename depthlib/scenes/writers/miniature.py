@@ -20,8 +20,9 @@ from depthlib.scenes.dataset import SceneDataset
 from depthlib.scenes.distribution import SceneDistribution
 from depthlib.scenes.writers.kitti import write_kitti_raw
 from depthlib.scenes.writers.kitti_benchmarks import write_kitti_stereo2015
-from depthlib.scenes.writers.nyu import write_nyu
+from depthlib.scenes.writers.nyu import write_nyu, write_nyu48k
 from depthlib.scenes.writers.pictures import save_lines
+from depthlib.scenes.writers.relative import write_diw, write_mannequin, write_redweb
 from depthlib.scenes.writers.rgbd import write_diode, write_mai, write_sunrgbd
 
 FARTHEST_MAI = 65.0  # metres
@@ -61,14 +62,35 @@ def _diode(root: Path) -> None:
 
 
 def _nyu(root: Path) -> None:
-    """12 frames to train and 4 to test, with holes in the depth; in a corner the classes are not known, either."""
+    """12 frames to train and 3 to test, with holes in the depth; in a corner the classes are not known, either."""
     parts = []
-    for split, count in (("train", 12), ("test", 4)):
+    for split, count in (("train", 12), ("test", 3)):
         frames = [_enlarged(frame, 4) for frame in _frames("rooms", split, count, 120, 160, defect_share=0.1)]
         for frame in frames:
             frame["semantics"][:80, :120] = IGNORE
         parts.append(frames)
     write_nyu(root, *parts)
+
+
+def _nyu48k(root: Path) -> None:
+    for split, part, count in (("train", "train", 12), ("test", "val", 3)):
+        small = _frames("rooms", split, count, 120, 160, defect_share=0.1)
+        write_nyu48k(root, [_enlarged(frame, 4) for frame in small], part)
+
+
+def _mannequin(root: Path) -> None:
+    """Clips of two cameras, their depth in a unit of its own."""
+    for split, count in (("train", 6), ("test", 2)):
+        write_mannequin(root, _two_sizes("rooms", split, count, defect_share=0.3), split, scale=0.37)
+
+
+def _redweb(root: Path) -> None:
+    write_redweb(root, _two_sizes("streets", "train", 6))
+
+
+def _diw(root: Path) -> None:
+    for split, count in (("train", 6), ("val", 2), ("test", 2)):
+        write_diw(root, _two_sizes("rooms", split, count, depth_tail=2.0), split)
 
 
 def _kitti_stereo2015(root: Path) -> None:
@@ -80,8 +102,7 @@ def _kitti_stereo2015(root: Path) -> None:
 
 def _sunrgbd(root: Path) -> None:
     """Of two sensors."""
-    sizes = ((53, 73), (48, 64))
-    write_sunrgbd(root, [frame for size in sizes for frame in _frames("rooms", "test", 4, *size)], "test")
+    write_sunrgbd(root, _two_sizes("rooms", "test", 2), "test")
 
 
 def _frames(
@@ -91,6 +112,15 @@ def _frames(
     distribution = SceneDistribution(family, height=height, width=width, antialias=1, **knobs)
     frames = SceneDataset(distribution, split, count, cache=False, **(seen or {}))
     return [frames[position] for position in range(count)]
+
+
+def _two_sizes(family: str, split: str, count: int, **knobs: Any) -> list[dict[str, Any]]:
+    """`count` frames of each of two sizes, wide and upright, whose names differ."""
+    return [
+        {**frame, "name": f"{frame['name']}-{height}"}
+        for height, width in ((72, 96), (96, 80))
+        for frame in _frames(family, split, count, height, width, **knobs)
+    ]
 
 
 def _enlarged(frame: Mapping[str, Any], times: int) -> dict[str, Any]:
@@ -111,4 +141,8 @@ MINIATURES: dict[str, Callable[[Path], None]] = {
     "nyu": _nyu,
     "sunrgbd": _sunrgbd,
     "kitti-stereo2015": _kitti_stereo2015,
+    "nyu48k": _nyu48k,
+    "mannequin": _mannequin,
+    "redweb": _redweb,
+    "diw": _diw,
 }
