@@ -29,7 +29,7 @@ from depthlib.papers.mobile import rows
 from depthlib.papers.mobile.fastdepth import AUGMENTATION, JITTER, FastDepthView
 from depthlib.papers.mobile.own_size import OrderAtOwnSize, PairsAtSize
 from depthlib.papers.mobile.pruning import LONGER, PRUNED, SEARCHES, pruned_recipe
-from depthlib.papers.mobile.scale_free_errors import ScaleFreeErrors
+from depthlib.papers.mobile.read_as_depth import ReadAsDepth
 from depthlib.papers.mobile.scales import SCALES
 from depthlib.papers.mobile.transforms import Apart, ShortSide
 from depthlib.papers.mobile.variants import DATA, DESIGN, LITE, VARIANTS
@@ -143,13 +143,14 @@ def _tests(size: tuple[int, int], *, metres: bool = False) -> dict[str, tuple[Bu
     people = Build.of(AtNetworkSize, dataset=Build.of(real, name="mannequin", split="test"), size=size)
     tests: dict[str, tuple[Build, str | Build]] = {
         "diw": (pairs, Build.of(OrderAtOwnSize)),
-        "mc": (people, Build.of(ScaleFreeErrors, protocol="mobile-mc", output="metres" if metres else "log")),
+        "mc": (people, Build.of(ReadAsDepth, protocol="mobile-mc", output="metres" if metres else "log")),
     }
     if metres:
         own = Build.of(FastDepthView, dataset=Build.of(real, name="nyu48k", split="val"))
-        return tests | {"nyu": (own, "mobile-nyu"), "nyu-aligned": (own, "mobile-nyu")}
+        errors = Build.of(ReadAsDepth, protocol="mobile-nyu", output="metres", keep=3)  # the last layer is linear
+        return tests | {"nyu": (own, errors), "nyu-aligned": (own, errors)}
     rooms = Build.of(AtNetworkSize, dataset=Build.of(real, name="nyu", split="test", depth="filled"), size=size)
-    aligned = Build.of(ScaleFreeErrors, protocol="mobile-mc", output="aligned")
+    aligned = Build.of(ReadAsDepth, protocol="mobile-mc", output="aligned")
     return tests | {"mc-aligned": (people, aligned), "nyu-aligned": (rooms, "chen2016-nyu")}
 
 
@@ -166,7 +167,6 @@ def _design(spec: RunSpec) -> Recipe:
         **_data("nyu", CROP),
         tests=_tests(CROP, metres=True),
         plan=_plan(spec),
-        pictures={"nyu": 3} if not spec.seed else {},
     )
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from depthlib.papers.mobile.own_size import OrderAtOwnSize, PairsAtSize
-from depthlib.papers.mobile.scale_free_errors import ScaleFreeErrors
+from depthlib.papers.mobile.read_as_depth import ReadAsDepth
 from depthlib.papers.mobile.transforms import Apart, ShortSide
 from depthlib.protocols.inference import measure
 from depthlib.protocols.scaling import NYU_MEAN, NYU_STD
@@ -94,11 +94,11 @@ def test_three_readings_of_a_map() -> None:
     metres = (truth - truth.mean()) / truth.std(correction=0) * NYU_STD + NYU_MEAN
     right = {"log": truth.log() + 200, "metres": 3 * truth}  # any factor is free, in either
     for output, said in right.items():
-        found = measure(Says(said), Scene(), {"x": ScaleFreeErrors("mobile-mc", output)})["x"]
+        found = measure(Says(said), Scene(), {"x": ReadAsDepth("mobile-mc", output)})["x"]
         assert found.metrics["si_rmse"] == pytest.approx([0], abs=1e-5)
-    aligned = measure(Says(-7 + 0.1 * truth), Scene(), {"x": ScaleFreeErrors("mobile-mc", "aligned")})["x"]
+    aligned = measure(Says(-7 + 0.1 * truth), Scene(), {"x": ReadAsDepth("mobile-mc", "aligned")})["x"]
     error = (metres.log() - truth.log())[..., 4:]
     assert aligned.metrics["si_rmse"] == pytest.approx([error.std(correction=0).item()], abs=1e-5)
     assert aligned.metrics["si_mse"] == pytest.approx([error.var(correction=0).item()], abs=1e-5)
     with pytest.raises(ValueError, match="output: found 'feet'"):
-        ScaleFreeErrors("mobile-mc", "feet")
+        ReadAsDepth("mobile-mc", "feet")

@@ -1,4 +1,4 @@
-"""SI-RMSE on Mannequin Challenge under its protocol, of networks whose map is log depth, metres, or has no unit."""
+"""Errors under a protocol of networks whose map may be negative: log depth, metres of a linear layer, or no unit."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from depthlib.protocols.protocol import Protocol
 from depthlib.protocols.scaling import NYU_MEAN, NYU_STD
 
 
-class ScaleFreeErrors(ProtocolErrors):
+class ReadAsDepth(ProtocolErrors):
     """Errors under `protocol` after the map was enlarged to the truth and read as depth, above 0.
 
     Args:
