@@ -23,15 +23,15 @@ import torch
 from depthlib.base.build import Build
 from depthlib.data.network_size import AtNetworkSize
 from depthlib.data.real_sets import real
-from depthlib.data.transforms import ColourJitter, RandomCrop, RandomRotate, Resize
+from depthlib.data.transforms import ColourJitter, RandomCrop, RandomRotate
 from depthlib.losses.regression import l1_loss
 from depthlib.papers.mobile import rows
 from depthlib.papers.mobile.fastdepth import AUGMENTATION, JITTER, FastDepthView
-from depthlib.papers.mobile.own_size import OrderAtOwnSize, PairsAtSize
+from depthlib.papers.mobile.own_size import OrderAtOwnSize, PairsAtSize, PairsSeen
 from depthlib.papers.mobile.pruning import LONGER, PRUNED, SEARCHES, pruned_recipe
 from depthlib.papers.mobile.read_as_depth import ReadAsDepth
 from depthlib.papers.mobile.scales import SCALES
-from depthlib.papers.mobile.transforms import Apart, ShortSide
+from depthlib.papers.mobile.transforms import ShortSide
 from depthlib.papers.mobile.variants import DATA, DESIGN, LITE, VARIANTS
 from depthlib.runs.floors import floor_recipe
 from depthlib.runs.recipe import Recipe
@@ -126,16 +126,17 @@ def _plan(spec: RunSpec) -> Plan:
 
 def _data(data: str, size: tuple[int, int]) -> dict[str, Any]:
     """Training set and augmentation, besides the flips of the plan."""
-    name, split = SETS[data]
+    train = Build.of(real, name=SETS[data][0], split=SETS[data][1])
+    if data == "diw":  # nothing is drawn, and the search for widths takes no transforms
+        return {"train": Build.of(PairsSeen, dataset=train, size=size)}
     turn, crop = Build.of(RandomRotate, degrees=(-5.0, 5.0)), Build.of(RandomCrop, size=size)
     short = Build.of(ShortSide, length=size[0] * 8 // 7)  # 256 for 224
     steps = {
         "nyu": AUGMENTATION,
         "mc": (turn, short, crop),
         "redweb": (turn, short, crop, Build.of(ColourJitter, **JITTER)),
-        "diw": (Build.of(Resize, size=size), Build.of(Apart)),
     }
-    return {"train": Build.of(real, name=name, split=split), "transform": steps[data]}
+    return {"train": train, "transform": steps[data]}
 
 
 def _tests(size: tuple[int, int], *, metres: bool = False) -> dict[str, tuple[Build, str | Build]]:
@@ -222,11 +223,11 @@ def _others(spec: RunSpec) -> Recipe:
 
 def sample(spec: RunSpec, generator: torch.Generator) -> dict[str, Any]:
     """An item like those of the training set, of random pixels, a fifth of them without a label."""
-    size = (480, 640)
+    size = spec.recipe.train.options["size"] if spec.data == "diw" else (480, 640)
     item: dict[str, Any] = {"image": torch.rand(3, *size, generator=generator)}
     if spec.data == "diw":
         relation = 2 * torch.randint(2, (1, 1), generator=generator) - 1
-        return item | {"pairs": torch.cat([torch.randint(480, (1, 4), generator=generator), relation], dim=1)}
+        return item | {"pairs": torch.cat([torch.randint(size[0], (1, 4), generator=generator), relation], dim=1)}
     known = torch.rand(1, *size, generator=generator) > 0.2
     values = torch.rand(1, *size, generator=generator)
     name, label = ("relative", values) if spec.data == "redweb" else ("depth", torch.where(known, 1 + 8 * values, 0))

@@ -1,4 +1,4 @@
-"""Photographs with pairs: a network sees them at one size, and their points are read where people marked them."""
+"""Photographs with pairs at the size of a network: to learn from, and to be asked where people marked the points."""
 
 from __future__ import annotations
 
@@ -11,8 +11,27 @@ from torch.nn import functional as F
 from torch.utils.data import Dataset
 
 from depthlib.data.changed import Changed
-from depthlib.data.transforms import resize
+from depthlib.data.transforms import Compose, Resize, resize
 from depthlib.papers.mobile.measures import PairOrder
+from depthlib.papers.mobile.transforms import Apart
+
+
+class PairsSeen(Changed):
+    """Pictures and their pairs at one size, as a network learns from them; points that fell together are taken apart.
+
+    Args:
+        dataset: items with `image` [3,H,W] and `pairs` [P,5], such as `depthlib.data.diw.DIW`.
+        size: rows and columns.
+    """
+
+    def __init__(self, dataset: Dataset, size: Sequence[int]) -> None:
+        super().__init__(dataset)
+        self.view = Compose((Resize((int(size[0]), int(size[1]))), Apart()))
+        self.what = f"pictures and pairs at {list(size)}, of "
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        seen: dict[str, Any] = self.view(self.dataset[index])
+        return seen
 
 
 class PairsAtSize(Changed):

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from depthlib.papers.mobile.own_size import OrderAtOwnSize, PairsAtSize
+from depthlib.papers.mobile.own_size import OrderAtOwnSize, PairsAtSize, PairsSeen
 from depthlib.papers.mobile.read_as_depth import ReadAsDepth
 from depthlib.papers.mobile.transforms import Apart, ShortSide
 from depthlib.protocols.inference import measure
@@ -47,6 +47,12 @@ def test_pairs_are_read_in_the_photograph() -> None:
     assert len(few) == 2 and few[-1]["name"] == "1" and few.fingerprint() != data.fingerprint()
     with pytest.raises(IndexError):
         few[2]
+
+
+def test_pairs_that_are_learned_from_have_the_size_of_the_network() -> None:
+    seen = PairsSeen(Photographs(), (2, 3))[1]  # of 16 x 6
+    assert seen["image"].shape == (3, 2, 3) and seen["pairs"].tolist() == [[0, 0, 1, 2, -1]]
+    assert "pairs_valid" not in seen and seen["name"] == "1"
 
 
 def test_points_in_one_pixel_are_taken_apart() -> None:
