@@ -7,7 +7,8 @@ A paper declares its own scale in its module `at_paper_scale`:
 | `recipe(spec)` | the recipe of profile "paper", whose data are `depthlib.data.real_sets.real` by name and split |
 | `IMAGES` | (name, split) -> images of the whole split, for each that a recipe opens |
 | `sample(spec, generator)` | an item like those of its training set, of random pixels: a step is timed on such |
-| `WEIGHTS` | ImageNet weights of torchvision that the networks start from, by the name of the network |
+| `ABOUT` | those of `IMAGES` that are not exact or that nobody has whole: half of them will do; none by default |
+| `WEIGHTS` | ImageNet weights that the networks start from, by the name in torchvision, or "timm/" and that in timm |
 | `STATE_BYTES` | what the task of a training keeps in its checkpoint, at most |
 
 The data are read where they lie, see `depthlib.data.fetch.default_root`; the folder is in no key. All sets of a lesson
@@ -47,6 +48,7 @@ CHECKPOINT_BYTES = 12  # a parameter: its value and the two moments of Adam, in 
 WEIGHTS_BYTES = 2
 PATIENCE = 120.0  # seconds of timing on a CPU, after which no further network is timed
 ANNOTATED = "kitti-depth"  # the set with the annotated depth of KITTI's raw frames
+HUB_FILES = ("model.safetensors", "pytorch_model.bin")  # under one of these names timm's weights are kept
 LOOK = "`depthlib data verify {}` names the files"
 
 
@@ -75,12 +77,13 @@ def declared(paper: str) -> ModuleType | None:
 def needs(specs: Sequence[RunSpec]) -> list[Need]:
     """What these runs of one paper read, each split once. Opens the sets, which looks for every file of theirs."""
     found: dict[str, Need] = {}
-    images = declared(specs[0].paper).IMAGES  # type: ignore[union-attr]
+    paper: Any = declared(specs[0].paper)
     for build in _real_sets([[spec.recipe, *_recipes_before(spec)] for spec in specs]):
         name, split = build.options["name"], build.options.get("split")
         if repr(build) not in found:
-            found[repr(build)] = _need(build, " ".join(filter(None, (name, split))), images[name, split])
-    return list(found.values())
+            about = (name, split) in getattr(paper, "ABOUT", ())
+            found[repr(build)] = _need(build, " ".join(filter(None, (name, split))), paper.IMAGES[name, split], about)
+    return list(dict.fromkeys(found.values()))  # a split may be opened in several ways, with classes and without
 
 
 def weights(specs: Sequence[RunSpec], *, fetch: bool = False) -> list[Need]:
@@ -215,15 +218,16 @@ def _real_sets(value: Any) -> Iterator[Build]:
         yield from _real_sets(one)
 
 
-def _need(build: Build, what: str, expected: int) -> Need:
+def _need(build: Build, what: str, expected: int, about: bool) -> Need:
     name = build.options["name"]
     try:
         found = len(build.make())
     except (DataError, OSError) as error:
         return Need(what, expected, _at_least(build), f"{one_line(error)}; {_remedy(build)}")
-    if found == expected:
+    if found == expected or (about and 2 * found >= expected):
         return Need(what, expected, found)
-    wrong = f"found {found:,} images in {default_root(name)}, expected {expected:,}"
+    wanted = f"about {expected:,}" if about else f"{expected:,}"
+    wrong = f"found {found:,} images in {default_root(name)}, expected {wanted}"
     return Need(what, expected, found, f"{wrong}; {LOOK.format(name)}")
 
 
@@ -248,6 +252,8 @@ def _remedy(build: Build) -> str:
 
 
 def _weights(name: str, fetch: bool) -> Need:
+    if name.startswith("timm/"):
+        return _weights_of_timm(name.removeprefix("timm/"), fetch)
     from torch import hub
     from torchvision.models import get_model_weights
 
@@ -262,4 +268,23 @@ def _weights(name: str, fetch: bool) -> Need:
                 problem = ""
             except Exception as error:  # of the network, in many kinds
                 problem = f"{source.url}: {one_line(error)}; expected it in {file}"
+    return Need(what, problem=problem)
+
+
+def _weights_of_timm(name: str, fetch: bool) -> Need:
+    from huggingface_hub import try_to_load_from_cache
+    from timm import get_pretrained_cfg
+
+    from depthlib.models.from_timm import timm_model
+
+    source = str(get_pretrained_cfg(name).hf_hub_id)  # type: ignore[union-attr]
+    what, problem = f"ImageNet weights of {name}", ""
+    if not any(isinstance(try_to_load_from_cache(source, file), str) for file in HUB_FILES):
+        problem = f"they are downloaded at the start, by timm from {source}"
+        if fetch:
+            try:
+                timm_model(name, pretrained=True)
+                problem = ""
+            except Exception as error:  # of the network, in many kinds
+                problem = f"timm, {source}: {one_line(error)}"
     return Need(what, problem=problem)

@@ -87,6 +87,31 @@ def test_weights_are_fetched_once_all_data_are_there(monkeypatch: pytest.MonkeyP
     assert lacking([specs]) == [] and not weights(specs)[0].problem
 
 
+def test_half_of_a_set_that_nobody_has_whole_will_do(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_frames(place / "mai", 3)
+    paper = declared("anuw")
+    monkeypatch.setattr(paper, "IMAGES", {**paper.IMAGES, ("mai", "train"): 4})  # type: ignore[union-attr]
+    monkeypatch.setattr(paper, "ABOUT", {("mai", "train")}, raising=False)
+    specs = [RunSpec("anuw", "e", "mai", "paper")]
+    assert needs(specs)[0] == Need("mai train", 4, 2)
+    monkeypatch.setattr(paper, "IMAGES", {**paper.IMAGES, ("mai", "train"): 5})  # type: ignore[union-attr]
+    assert "found 2 images in " in needs(specs)[0].problem and "expected about 5" in needs(specs)[0].problem
+
+
+def test_weights_of_timm(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda *_: None)
+    found = at_paper_scale._weights("timm/mnasnet_100", fetch=False)
+    assert found.what == "ImageNet weights of mnasnet_100" and "downloaded at the start, by timm" in found.problem
+
+    def offline(*_: Any, **__: Any) -> None:
+        raise OSError("no network")
+
+    monkeypatch.setattr("depthlib.models.from_timm.timm_model", offline)
+    assert at_paper_scale._weights("timm/mnasnet_100", fetch=True).problem.endswith(": no network")
+    monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda *_: "file")
+    assert not at_paper_scale._weights("timm/mnasnet_100", fetch=True).problem
+
+
 def test_a_miniature_is_named_as_such(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert miniature([RunSpec("anuw", "e", "streets", "quick", overrides={"steps": 3})]) == ""
     write_frames(place / "mai", 3)

@@ -61,6 +61,7 @@ EFFORTS = {
         QUICK, tries=4, first=0.06, decay=0.98, short={**QUICK.short, "steps": 10, "batch_size": 4}, validation=32
     ),
     "full": Effort(None, 0.03, 0.98),
+    "paper": Effort(None, 0.03, 0.98),  # scored on its own validation pictures (erratum MB-29)
 }
 
 
@@ -80,11 +81,17 @@ def start_of(spec: RunSpec) -> RunSpec:
     return replace(spec, variant=f"search-{sizes[before]}" if before >= 0 else "hard-easy")
 
 
-def pruned_recipe(spec: RunSpec, student: Recipe) -> Recipe:
-    """The recipe of a variant above. student: the recipe of `hard-easy` with the same profile and seed."""
+def pruned_recipe(spec: RunSpec, student: Recipe, *, val: Build | None = None, effort: str | None = None) -> Recipe:
+    """The recipe of a variant above.
+
+    Args:
+        student: the recipe of `hard-easy` with the same profile and seed.
+        val: pictures that score a proposal; None for those of the split "val" of the student's test.
+        effort: a key of `EFFORTS`; None for the profile.
+    """
     start, (pairs, order) = start_of(spec), student.tests["diw"]
-    effort = EFFORTS[spec.profile]
-    val = on_val(pairs, effort.validation)
+    own = EFFORTS[effort or spec.profile]
+    val = val or on_val(pairs, own.validation)
     measured = {"size": (val, Build.of(Size)), "rounds": (val, Build.of(Rounds))}
     if spec.variant not in SEARCHES:
         return replace(student, model="mobile_pruned", start=start, tests=student.tests | measured)
@@ -96,10 +103,10 @@ def pruned_recipe(spec: RunSpec, student: Recipe) -> Recipe:
         share=SIZES[size_of(spec.variant)] / UNPRUNED,
         validation=val,
         measure=order,
-        short=effort.short,
-        tries=effort.tries,
-        first=effort.first,
-        decay=effort.decay,
+        short=own.short,
+        tries=own.tries,
+        first=own.first,
+        decay=own.decay,
     )
     return replace(
         student,

@@ -82,21 +82,20 @@ PILOT = Pilot(
 def recipe(spec: RunSpec) -> Recipe:
     """Train a variant on its data and measure it; see the table at the top of this file.
 
-    Raises:
-        ValueError: an unknown variant, or other data than the variant has.
-        NotImplementedError: profile "paper", whose data sets are not connected to this recipe yet.
+    Profile "paper" is the paper's own training instead, with other names of data: see `at_paper_scale`.
+
+    Raises ValueError for an unknown variant, or other data than the variant has.
     """
+    if spec.profile == "paper":
+        from depthlib.papers.mobile.at_paper_scale import recipe as at_paper_scale
+
+        return at_paper_scale(spec)
     if spec.variant in FLOOR_ROWS:
         return _floor(spec)
     if spec.variant not in DATA:
         raise ValueError(f"unknown variant {spec.variant!r}: expected one of {', '.join(DATA)}")
     if spec.data != DATA[spec.variant]:
         raise ValueError(f"unknown data {spec.data!r} for {spec.variant!r}: expected {DATA[spec.variant]}")
-    if spec.profile not in SCALES:
-        raise NotImplementedError(
-            f"mobile at profile {spec.profile!r} needs NYUv2, DIW, ReDWeb, depth for Mannequin Challenge and ImageNet "
-            f"weights, which are not connected to this recipe yet: expected one of {', '.join(SCALES)}"
-        )
     scale = SCALES[spec.profile]
     profile = spec.scaled(**scale.profile)
     if spec.variant in DESIGN:
@@ -116,13 +115,19 @@ def runs(profile: str, *, variants: tuple[str, ...] | None = None, seeds: list[i
         seeds: default: those of the profile, six for the rows of announced claims, four for all others. The teacher is
             trained once.
     """
+    data, floor_rows = DATA, FLOOR_ROWS
+    if profile == "paper":
+        from depthlib.papers.mobile.at_paper_scale import data_of
+
+        data = {name: data_of(name) for name in DATA}
+        floor_rows = {name: data_of(name) for name in ("floor-constant", "floor-map")}
     chained: dict[tuple[str, int], RunSpec] = {}
     for name in variants or SCALES[profile].rows or DATA:
         default = get_profile(profile).seeds[: SEEDS["announced" if name in ANNOUNCED else "other"]]
         for seed in [0] if name == "teacher" else seeds or default:
-            for run in _needed(RunSpec("mobile", name, DATA[name], profile, seed)):
+            for run in _needed(RunSpec("mobile", name, data[name], profile, seed)):
                 chained[run.variant, run.seed] = run
-    floors = [RunSpec("mobile", name, data, profile) for name, data in FLOOR_ROWS.items() if variants is None]
+    floors = [RunSpec("mobile", name, own, profile) for name, own in floor_rows.items() if variants is None]
     return [*chained.values(), *floors]
 
 
@@ -168,7 +173,7 @@ def _student(spec: RunSpec, scale: Scale, profile: Profile) -> Recipe:
     return Recipe(
         model="mobile",
         model_options={**scale.student, "intermediate": variant.heads},
-        task=_task(variant, scale, plan.steps),
+        task=task_of(variant, scale, plan.steps),
         train=_train(spec.data, scale, profile),
         tests=_tests(scale, profile),
         plan=replace(plan, optimizer="mtadam", clip=None) if variant.mtadam else plan,
@@ -177,7 +182,7 @@ def _student(spec: RunSpec, scale: Scale, profile: Profile) -> Recipe:
     )
 
 
-def _task(variant: Variant, scale: Scale, steps: int) -> Build:
+def task_of(variant: Variant, scale: Scale, steps: int) -> Build:
     if variant.data == "mc":
         return Build.of(ScaleFreeDepth)
     if variant.data == "rw":
@@ -211,7 +216,7 @@ def _hourglass(spec: RunSpec, scale: Scale, profile: Profile) -> Recipe:
     return Recipe(
         model="diw_hourglass",
         model_options=dict(scale.hourglass),
-        task=_task(VARIANTS["diw"], scale, profile.steps),
+        task=task_of(VARIANTS["diw"], scale, profile.steps),
         train=_train(spec.data, scale, profile),
         tests=_tests(scale, profile),
         plan=_plan(spec, scale, profile, {"milestones": (0.2, 0.4, 0.6, 0.8), "drop": 0.5}),

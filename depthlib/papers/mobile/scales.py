@@ -100,4 +100,6 @@ FULL = Scale(
     pairs=3000,
     others_tested=256,
 )
-SCALES = {"smoke": SMOKE, "quick": QUICK, "standard": STANDARD, "full": FULL}
+# Of "paper" only what its tasks have; the rest is in `at_paper_scale`.
+PAPER = replace(FULL, critic={})
+SCALES = {"smoke": SMOKE, "quick": QUICK, "standard": STANDARD, "full": FULL, "paper": PAPER}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from depthlib.papers.mobile.sizes import counted
 from depthlib.report.learned import floor_of
+from depthlib.report.reproduction import reproduction_table
 from depthlib.report.results import HIGHER_IS_BETTER, runs_of, seed_means
 
 if TYPE_CHECKING:
@@ -84,6 +86,25 @@ def _floor(name: str, records: Sequence[RunRecord], column: Column, test: str) -
         (record for record in records if metric in record.result["tests"].get(test, {}).get("metrics", {})), None
     )
     return NOTHING if some is None else f"{some.means(test)[metric]:.3f}"
+
+
+def reproduced(
+    paper: PublishedPaper, key: str, records: Sequence[RunRecord], trained_on: Mapping[str, str], *, miniature: bool
+) -> pd.DataFrame:
+    """`reproduction_table` of a table whose rows are trained on different sets, without its counts of parameters.
+
+    Args:
+        trained_on: variant -> the data of its run.
+    """
+    table = paper.table(key)
+    kept = [place for place, column in enumerate(table.columns) if column.metric != "params"]
+    columns, parts = tuple(table.columns[place] for place in kept), []
+    for row in table.rows:
+        values, bold = (tuple(of[place] for place in kept) for of in (row.values, row.bold))
+        one = replace(table, columns=columns, rows=(replace(row, values=values, bold=bold),))
+        own = replace(paper, trained_on=trained_on.get(row.variant or "", paper.trained_on), tables=(one,))
+        parts.append(reproduction_table(own, key, records, miniature=miniature))
+    return pd.concat(parts, ignore_index=True)
 
 
 def lowest(paper: PublishedPaper, key: str, records: Sequence[RunRecord], metric: str = "whdr") -> str:

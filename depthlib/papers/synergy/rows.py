@@ -20,6 +20,8 @@
 | `outdoors`, `outdoors-scratch` | L_DA + L_JG | 8, focal | LSU | ours: 200 streets, after rooms and from ImageNet |
 | `floor-constant`, `floor-map`, `floor-classes` | see `depthlib.runs.floors` | | | ours: the floors |
 
+Profile "paper" has the rows on the paper's own data, `nyu` and `kitti`, with 40 for 13 classes: see `at_paper_scale`.
+
 `<variant>-stage1` and `<variant>-stage2` are the runs that the last stage continues from. Rows share the stages in
 which they do not differ, so they are paired. Below profile "full" the trunk has ImageNet weights and stride 16: frames
 of 96x128 have 6x8 cells, the paper's 8x10. The rates of the stages are the paper's, times one factor; the trunk learns
@@ -32,7 +34,7 @@ the trunk at the same rates. What they lack is the first stage, which has no lab
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from depthlib.base.build import Build
@@ -40,6 +42,7 @@ from depthlib.papers.synergy.frames import OUTDOORS, TAILS, Tests, frames, tests
 from depthlib.papers.synergy.plan_rate import AtPlanRate
 from depthlib.papers.synergy.stages import STAGES, Stage
 from depthlib.papers.synergy.task import StagedTask
+from depthlib.papers.synergy.variants import ABROAD, ALONE, VARIANTS, Variant, place, stages_of
 from depthlib.runs.floors import floor_recipe
 from depthlib.runs.pilot import Pilot
 from depthlib.runs.profiles import Profile, get_profile
@@ -48,65 +51,16 @@ from depthlib.runs.spec import RunSpec
 from depthlib.scenes.distribution import MAX_DEPTH
 from depthlib.training.fit import Plan
 
-BERHU, AWARE = {"berhu": 1.0}, {"depth_aware": 1.0}
-# 1/8 undoes the gain of the Sobel kernels; at the paper's 1 the gradient term dominates a short run (erratum LD-15).
-EDGES = AWARE | {"joint_gradient": 1 / 8}
-ENTROPY, FOCAL = {"cross_entropy": 1.0}, {"semantic_focal": 1.0}
 PRINTED_RATE = 1e-3  # of the parts that a stage trains at full speed, see `STAGES`
 
 
-@dataclass(frozen=True)
-class Variant:
-    """A row.
-
-    Attributes:
-        network: options of the network.
-        depth, classes: terms of the loss on the depth and on the classes, with their weights.
-        first, second: the variant whose first, and whose second stage the row continues from; None for its own.
-        balanced: see `StagedTask`.
-        edges: weight of L_g(d, s) in the joint gradient loss, see `joint_gradient_loss`.
-    """
-
-    network: Mapping[str, Any]
-    depth: Mapping[str, float] = field(default_factory=dict)
-    classes: Mapping[str, float] = field(default_factory=dict)
-    first: str | None = None
-    second: str | None = None
-    balanced: bool = False
-    edges: float = 0.1
-
-
-ALONE = {"classes": 0, "sharing": "none"}
-FOUR, THIRTEEN, LABELS = {"classes": 4}, {"classes": 13}, {"classes": 13, "depth": False, "sharing": "none"}
-LSU = {"sharing": "lsu"}
-ABROAD = Variant({"classes": 8} | LSU, EDGES, FOCAL)
-VARIANTS = {
-    "depth": Variant(ALONE | {"skips": False}, BERHU),
-    "suc": Variant(ALONE, BERHU),
-    "suc-da": Variant(ALONE, AWARE),
-    "sem": Variant(FOUR | {"sharing": "none"}, AWARE, ENTROPY, "suc-da"),
-    "cs": Variant(FOUR | {"sharing": "cross_stitch"}, AWARE, ENTROPY, "suc-da"),
-    "lsu": Variant(FOUR | LSU, AWARE, ENTROPY, "suc-da"),
-    "proposed": Variant(FOUR | LSU, EDGES, FOCAL),
-    "proposed-13": Variant(THIRTEEN | LSU, EDGES, FOCAL, "proposed"),
-    "laina": Variant(ALONE | {"skips": False, "up": "projection"}, BERHU),
-    "laina-sem": Variant(FOUR | {"sharing": "none", "skips": False, "up": "projection"}, BERHU, ENTROPY, "laina"),
-    "classes": Variant(LABELS, {}, ENTROPY),
-    "classes-focal": Variant(LABELS, {}, FOCAL),
-    "classes-balanced": Variant(LABELS, {}, FOCAL, balanced=True),
-    "lsu-no-identity": Variant(FOUR | {"sharing": "lsu_without_identity"}, AWARE, ENTROPY, "suc-da"),
-    "suc-concat": Variant(ALONE | {"skips": "concat"}, BERHU),
-    # Half the pull of L_g(d, ground truth), whose unit is that of depth / largest depth, 10 m.
-    "proposed-edges": Variant(FOUR | LSU, EDGES, FOCAL, "proposed", "proposed", edges=5.0),
-    "outdoors": ABROAD,
-    "outdoors-scratch": ABROAD,
-}
 TABLE1 = ("depth", "suc", "suc-da", "sem", "cs", "lsu", "proposed")
 TAIL = ("suc", "suc-da")  # the pair of the experiment on the depth tail; only the loss differs
 CLOSELY = ("depth", "suc", "suc-da", "proposed")  # rows whose errors are told apart by depth
 SIX_SEEDS = TABLE1  # of profile "standard", with the tails; all other rows have `OTHER_SEEDS`
 OTHER_SEEDS = 4
 CUT_FIRST = ("outdoors", "outdoors-scratch", "laina-sem", "suc-concat", "proposed-edges")  # if time is short
+OWN = ("nyu", "kitti")  # data of profile "paper", where the other profiles have rooms and streets
 FLOOR_ROWS = {"floor-constant": "suc", "floor-map": "suc", "floor-classes": "classes"}  # -> row with the same tests
 
 
@@ -154,8 +108,8 @@ SCALES = {
     "smoke": replace(STANDARD, profile={}, shares=(1.0, 1.0, 1.0)),
     "quick": QUICK,
     "standard": STANDARD,
-    # The rate drops to a tenth every 20 of 60 epochs; the paper does not give the number of epochs of a stage. From
-    # random weights, as no package brings those of a ResNet-50.
+    # The rate drops to a tenth every 20 of 60 epochs (erratum LD-17). From random weights, as no package brings those
+    # of a ResNet-50.
     "full": Scale(
         {"batch_size": 12},
         (1.0, 1.0, 1.0),
@@ -164,6 +118,7 @@ SCALES = {
         {"schedule": "step", "milestones": (1 / 3, 2 / 3), "drop": 0.1},
     ),
 }
+SCALES["paper"] = replace(SCALES["full"], tails=False)
 PILOT = Pilot(
     {f"{row}-stage1": (3e-3, 1e-2, 3e-2) for row in ("depth", "suc", "suc-da", "proposed", "laina", "suc-concat")},
     data="rooms",
@@ -177,26 +132,23 @@ def recipe(spec: RunSpec) -> Recipe:
     Tests: see `depthlib.papers.synergy.frames`; of stages that are not the last only the errors on their own data, and
     "classes".
 
-    Raises:
-        ValueError: an unknown variant or data set.
-        NotImplementedError: profile "paper", whose data set is not connected to this recipe yet.
+    Raises ValueError for an unknown variant or data set.
     """
+    if spec.profile == "paper":
+        from depthlib.papers.synergy.at_paper_scale import recipe as at_paper_scale
+
+        return at_paper_scale(spec)
     if spec.variant in FLOOR_ROWS:
         row = "outdoors" if spec.data == OUTDOORS else FLOOR_ROWS[spec.variant]
         return floor_recipe(replace(spec, variant=row).recipe, spec.variant)
-    name, _, stage = spec.variant.partition("-stage")
-    chain = stages_of(name)
-    if spec.variant not in chain:
-        known = ", ".join(VARIANTS)
-        raise ValueError(f"unknown variant {spec.variant!r}: expected one of {known}, or a stage before its last")
-    known = (OUTDOORS,) if VARIANTS[name] is ABROAD else tuple(TAILS)
+    name, number, start = place(spec)
+    variant = VARIANTS[name]
+    known = (OUTDOORS,) if variant is ABROAD else tuple(TAILS)
     if spec.data not in known:
         raise ValueError(f"unknown data {spec.data!r}: expected one of {', '.join(known)}")
-    scale = _scale(spec.profile)
+    scale = SCALES[spec.profile]
     profile = spec.scaled(**scale.profile)
-    variant, number, position = VARIANTS[name], int(stage or 3), chain.index(spec.variant)
     network = {**variant.network, **ALONE} if number == 1 else variant.network
-    start = replace(spec, variant=chain[position - 1]) if position else None
     if name == "outdoors":
         start = replace(spec, variant="proposed", data="rooms")
     last, own = number == 3, spec.data
@@ -205,12 +157,12 @@ def recipe(spec: RunSpec) -> Recipe:
     train = min(200, profile.train_scenes) if own == OUTDOORS else profile.train_scenes
     return Recipe(
         model="synergy",
-        model_options={**network, **scale.network, "max_depth": _farthest(own)},
-        task=_task(variant, number, network["classes"], scale, own),
+        model_options={**network, **scale.network, "max_depth": farthest(own)},
+        task=task_of(variant, number, network["classes"], scale, own),
         train=frames("train", train, own),
         val=_val(tests, own, profile) if scale.validate else None,
         tests=tests if last else {test: tests[test] for test in (own, "classes") if test in tests},
-        plan=_plan(scale, profile, variant, number),
+        plan=plan_of(scale, profile, variant, number),
         pictures={own: 3} if last and variant.depth and spec.seed == 0 else {},
         start=start,
     )
@@ -220,20 +172,12 @@ def _val(tests: Tests, data: str, profile: Profile) -> tuple[Build, str | Build]
     return frames("val", min(VAL, profile.test_scenes), data), (tests[data] if data in tests else tests["classes"])[1]
 
 
-def _farthest(data: str) -> float:
-    return MAX_DEPTH["streets" if data == OUTDOORS else "rooms"]
+def farthest(data: str) -> float:
+    """The largest depth of a data set, in metres."""
+    return MAX_DEPTH["streets" if data in (OUTDOORS, OWN[1]) else "rooms"]
 
 
-def _scale(profile: str) -> Scale:
-    if profile not in SCALES:
-        raise NotImplementedError(
-            f"synergy at profile {profile!r} needs the labelled NYU set (795 pairs to train, batch 12) and an "
-            f"ImageNet trunk, which are not connected to this recipe yet: expected one of {', '.join(SCALES)}"
-        )
-    return SCALES[profile]
-
-
-def _plan(scale: Scale, profile: Profile, variant: Variant, number: int) -> Plan:
+def plan_of(scale: Scale, profile: Profile, variant: Variant, number: int) -> Plan:
     steps = max(1, round(profile.steps * scale.shares[number - 1]))
     own: dict[str, Any] = dict(scale.plan)
     if own["schedule"] == "cosine":
@@ -248,21 +192,6 @@ def _plan(scale: Scale, profile: Profile, variant: Variant, number: int) -> Plan
     return Plan(steps=steps, batch_size=profile.batch_size, lr=scale.lr, validate_every=every, **own)
 
 
-def stages_of(name: str) -> tuple[str, ...]:
-    """The variants of the runs that lead to `name` on one data set, itself last; empty for an unknown name.
-
-    Without a branch for classes there is no second stage, without one for depth no first.
-    """
-    if name not in VARIANTS:
-        return ()
-    variant = VARIANTS[name]
-    if variant is ABROAD:
-        return (name,)
-    first = (f"{variant.first or name}-stage1",) if variant.depth else ()
-    second = (f"{variant.second or name}-stage2",) if variant.classes else ()
-    return (*first, *second, name)
-
-
 def runs(profile: str, *, variants: tuple[str, ...] | None = None, seeds: list[int] | None = None) -> list[RunSpec]:
     """All runs behind the notebook, each after those that it starts from.
 
@@ -270,9 +199,9 @@ def runs(profile: str, *, variants: tuple[str, ...] | None = None, seeds: list[i
         variants: default: the rows of the profile, those of `TAIL` on all tails where it has them, and the floors.
         seeds: default: those of the profile; in "standard" six for Table 1 and the tails, four for all else.
     """
-    scale = _scale(profile)
+    scale, (home, away) = SCALES[profile], OWN if profile == "paper" else ("rooms", OUTDOORS)
     rows = variants or scale.rows or tuple(VARIANTS)
-    wanted = [(name, OUTDOORS if VARIANTS[name] is ABROAD else "rooms") for name in rows]
+    wanted = [(name, away if VARIANTS[name] is ABROAD else home) for name in rows]
     if scale.tails:
         wanted += [(name, data) for data in TAILS if data != "rooms" for name in TAIL if name in rows]
     chained: dict[tuple[str, str, int], None] = {}
@@ -284,12 +213,12 @@ def runs(profile: str, *, variants: tuple[str, ...] | None = None, seeds: list[i
         RunSpec("synergy", floor, data, profile)
         for floor, row in FLOOR_ROWS.items()
         for data in dict.fromkeys(data for _, data in wanted)
-        if variants is None and (row in TAIL or (row in rows and data in ("rooms", OUTDOORS)))
+        if variants is None and (row in TAIL or (row in rows and data in ("rooms", OUTDOORS)))  # none of classes on OWN
     ]
     return [*(RunSpec("synergy", run, data, profile, seed) for run, data, seed in chained), *floors]
 
 
-def _task(variant: Variant, number: int, classes: int, scale: Scale, data: str) -> Build:
+def task_of(variant: Variant, number: int, classes: int, scale: Scale, data: str) -> Build:
     """What a stage minimises: those terms of the stage that the variant has."""
     stage: Stage = STAGES[number - 1]
     weights = {1: variant.depth, 2: variant.classes, 3: {**variant.depth, **variant.classes}}[number]
@@ -303,7 +232,7 @@ def _task(variant: Variant, number: int, classes: int, scale: Scale, data: str) 
         AtPlanRate if number == 1 or not variant.depth or variant is ABROAD else StagedTask,
         stage={"name": stage.name, "rates": rates, "bypass": stage.bypass},
         weights=weights,
-        max_depth=_farthest(data),
+        max_depth=farthest(data),
         classes=classes,
         **options,
     )

@@ -10,9 +10,17 @@ from depthlib.scenes.distribution import SceneDistribution
 
 
 def frames(
-    family: str, split: str, count: int, height: int, width: int, views: Sequence[str] = ("current",), **knobs: Any
+    family: str,
+    split: str,
+    count: int,
+    height: int,
+    width: int,
+    *,
+    views: Sequence[str] = ("current",),
+    extras: Sequence[str] = (),
+    **knobs: Any,
 ) -> list[dict[str, Any]]:
     """The first `count` frames of a split, see `SceneDataset`; `knobs` are fields of `SceneDistribution`."""
     distribution = SceneDistribution(family, height=height, width=width, antialias=1, **knobs)
-    found = SceneDataset(distribution, split, count, views=views, cache=False)
+    found = SceneDataset(distribution, split, count, views=views, extras=extras, cache=False)
     return [found[position] for position in range(count)]

@@ -142,7 +142,6 @@ def test_unknown_variants_data_and_profiles_are_refused() -> None:
         (RunSpec("mobile", "dwi", "diw", "smoke"), ValueError, "unknown variant 'dwi'"),
         (RunSpec("mobile", "diw", "mc", "smoke"), ValueError, "unknown data 'mc' for 'diw': expected diw"),
         (RunSpec("mobile", "teacher", "y3d", "smoke", seed=1), ValueError, "trained once"),
-        (RunSpec("mobile", "diw", "diw", "paper"), NotImplementedError, "NYUv2"),
     ):
         with pytest.raises(error, match=words):
             mobile.recipe(spec)

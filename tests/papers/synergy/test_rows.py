@@ -201,11 +201,6 @@ def test_unknown_names(variant, data, profile, message):
         _ = RunSpec("synergy", variant, data, profile).recipe
 
 
-def test_the_paper_s_own_data_are_not_connected():
-    with pytest.raises(NotImplementedError, match="795 pairs"):
-        _ = RunSpec("synergy", "suc", "rooms", "paper").recipe
-
-
 @pytest.mark.slow
 def test_synergy_runs_end_to_end(tmp_path):
     few = {"train_scenes": 4, "test_scenes": 2, "steps": 2, "batch_size": 2}
