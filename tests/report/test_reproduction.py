@@ -5,6 +5,7 @@ import pytest
 from invented_runs import DIFFICULTY, record
 from judging import PAPER
 
+from depthlib.report.claims import load_paper
 from depthlib.report.reproduction import MINIATURE, NOT_COMPUTABLE, band, reproduction_table
 from depthlib.report.verdicts import NOT_RUN
 
@@ -30,8 +31,8 @@ def test_a_reduced_run_is_never_a_reproduction():
         record("a", s, 0.612 - DIFFICULTY.mean(), **exact, profile="paper", data="mai", tests=("mai",)) for s in (0, 1)
     ]
     assert reproduction_table(PAPER, "table1", paper).set_index("method").loc["A", "verdict"] == "reproduced"
-    quoted = reproduction_table(PAPER, "table2", []).set_index("method").loc["Monodepth2", "verdict"]
-    assert quoted.iloc[0].startswith("learns from video")
+    quoted = reproduction_table(load_paper("dacnn"), "table1", []).set_index("method").loc["Make3D", "verdict"]
+    assert quoted.iloc[0].startswith("quoted from its authors")
 
 
 def test_a_miniature_and_what_a_protocol_leaves_out():
