@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from depthlib.app.data_cli import data
+from depthlib.app.kitti_submission import kitti_submission
 from depthlib.app.learn import learn
 from depthlib.app.train_cli import train
 from depthlib.app.trajectory import evaluate_trajectory
@@ -25,6 +26,7 @@ notebooks = typer.Typer(help="Clean and copy the notebooks.", no_args_is_help=Tr
 main.add_typer(notebooks, name="notebooks")
 main.add_typer(data, name="data")
 main.command("evaluate-trajectory")(evaluate_trajectory)
+main.command("kitti-submission")(kitti_submission)
 main.command()(learn)
 main.command()(train)
 
