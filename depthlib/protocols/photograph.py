@@ -38,7 +38,8 @@ def load_weights(path: AnyPath | None = None) -> tuple[nn.Module, dict[str, Any]
         path: a safetensors file as `depthlib.models.weights.save_weights` writes it; None takes `default_weights()`.
 
     Returns:
-        The model and the file's metadata: "model", "options", "input_size", ...
+        The model and the file's metadata: "model", "options", "input_size", ... A network that was trained on crops of
+        frames as they come, of 375x1242 pixels, say, has the nearest size that networks take as its "input_size".
 
     Raises:
         WeightsError: missing, damaged, of another kind, not fitting its model, not finite, or no usable "input_size".
@@ -46,20 +47,21 @@ def load_weights(path: AnyPath | None = None) -> tuple[nn.Module, dict[str, Any]
     path = default_weights() if path is None else Path(path)
     model, info = stored.load_weights(path)
     size = info.get("input_size")
-    if not (isinstance(size, list) and len(size) == 2 and all(_is_network_side(side) for side in size)):
-        raise WeightsError(f"{path}: found input_size {size!r}, expected [height, width], multiples of {MULTIPLES[0]}")
-    return model, info
+    if not (isinstance(size, list) and len(size) == 2 and all(_is_side(side) for side in size)):
+        raise WeightsError(f"{path}: found input_size {size!r}, expected [height, width], whole numbers of pixels")
+    step = MULTIPLES[0]
+    return model, info | {"input_size": [max(1, round(side / step)) * step for side in size]}
 
 
-def _is_network_side(side: Any) -> bool:
-    return isinstance(side, int) and not isinstance(side, bool) and side > 0 and side % MULTIPLES[0] == 0
+def _is_side(side: Any) -> bool:
+    return isinstance(side, int) and not isinstance(side, bool) and side > 0
 
 
 def network_size(image_size: Sequence[int], input_size: Sequence[int], multiple: int = MULTIPLES[0]) -> tuple[int, int]:
     """The input size of the network for an image: as many pixels as `input_size`, the image's own aspect ratio
     (at most `MAX_ASPECT`), each side rounded to a multiple of `multiple`. Sizes are (height, width).
     """
-    if len(input_size) != 2 or not all(_is_network_side(side) for side in input_size):
+    if len(input_size) != 2 or not all(_is_side(side) and side % MULTIPLES[0] == 0 for side in input_size):
         raise ValueError(
             f"input_size: found {tuple(input_size)}, expected (height, width), multiples of {MULTIPLES[0]}"
         )

@@ -19,7 +19,7 @@ from depthlib.data.real_sets import real
 from depthlib.data.transforms import RandomCrop, Resize, Transformed
 from depthlib.papers.dacnn import rows
 from depthlib.papers.dacnn.laser_borders import LaserBorders
-from depthlib.papers.dacnn.other_view import OtherRightView
+from depthlib.papers.dacnn.stereo_gate import OtherRight
 from depthlib.protocols.evaluate import ProtocolErrors
 from depthlib.runs.floors import FLOORS, floor_recipe
 from depthlib.runs.recipe import Recipe
@@ -105,7 +105,7 @@ def _tests(spec: RunSpec, window: list[int]) -> dict[str, tuple[Build, str | Bui
         "borders": (frames, Build.of(LaserBorders, protocol="dacnn-eigen", window=window)),
     }
     if spec.variant == "teacher":
-        tests["swapped"] = (Build.of(OtherRightView, dataset=frames), errors)
+        tests["swapped"] = (Build.of(OtherRight, dataset=frames), errors)
     return tests
 
 

@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from depthlib.papers.dacnn.laser_borders import LaserBorders, jumps_along_rows, step_error
-from depthlib.papers.dacnn.other_view import OtherRightView
 
 
 def scan() -> torch.Tensor:
@@ -55,18 +54,3 @@ def test_steps_must_be_in_place_and_of_the_right_sign() -> None:
 def test_wrong_input_is_refused(depth: torch.Tensor, options: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         jumps_along_rows(depth, **options)
-
-
-def test_the_other_view_has_the_size_of_its_frame() -> None:
-    class Pairs(list):
-        def fingerprint(self) -> str:
-            return "pairs"
-
-    sizes = ((4, 8), (4, 8), (3, 6))
-    pairs = Pairs(
-        {"image": torch.zeros(3, *size), "right": torch.full((3, *size), 0.1 * i)} for i, size in enumerate(sizes)
-    )
-    moved = OtherRightView(pairs)
-    assert [tuple(moved[i]["right"].shape[1:]) for i in range(3)] == list(sizes)
-    assert [round(moved[i]["right"].mean().item(), 3) for i in range(3)] == [0.1, 0.2, 0.0]
-    assert torch.equal(moved[0]["right"], pairs[1]["right"]) and moved.fingerprint() != "pairs"
