@@ -182,7 +182,8 @@ def recipe(spec: RunSpec) -> Recipe:
 def _floor(spec: RunSpec) -> Recipe:
     row = replace(spec, variant="a").recipe
     if spec.variant == "floor-ground":  # knows where the ground is, which the frames do not tell
-        tests = {name: (Build.of(WithGround, dataset=frames), how) for name, (frames, how) in row.tests.items()}
+        frames, how = row.tests["tilted"]
+        tests: dict[str, tuple[Build, str | Build]] = {"tilted": (Build.of(WithGround, dataset=frames), how)}
         row = replace(row, train=Build.of(WithGround, dataset=row.train), tests=tests)
     return floor_recipe(row, spec.variant)
 
