@@ -90,6 +90,8 @@ predict {text} --out {new}                                      | 1 | text: foun
 predict {photo} --out {new} --weights {text}                    | 2 | text: not a readable safetensors file
 predict {photo} --out {new} --weights {pickle}                  | 2 | pickle: not a readable safetensors file
 predict {photo} --out {new} --device cube                       | 2 | device: found 'cube'
+kitti-submission {text} --out {maps}                            | 2 | maps: found files in it, expected an empty folder or none
+kitti-submission {text} --out {new}                             | 2 | test_depth_prediction_anonymous: no such folder
 predict {empty} --out {new}                                     | 2 | empty: found no image in this folder
 predict {nowhere}*.jpg --out {new}                              | 2 | nowhere*.jpg: found no file that matches this pattern
 predict {photo} --out {new} --batch 0                           | 2 | Invalid value for '--batch'

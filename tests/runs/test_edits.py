@@ -165,7 +165,7 @@ def test_the_loss_of_a_paper_trains_its_runs_alone(edited):
 
 def test_a_network_trains_the_runs_that_have_it(edited):
     found = edited("models/unet.py", with_code)
-    assert found["train"] == {"start-unet-rooms", "anuw-unet-streets", "comparison-unet-streets"}
+    assert found["train"] == {"start-unet-rooms", "anuw-unet-streets", "anuw-unet-tilted", "comparison-unet-streets"}
     assert found["score"] == set()
 
 

@@ -9,8 +9,9 @@ from depthlib.runs.store import RunSpec, Store
 
 
 @pytest.mark.slow
-def test_what_is_left_is_told_in_minutes_where_another_seed_tells_them(tmp_path):
+def test_what_is_left_is_told_in_minutes_where_another_seed_tells_them(tmp_path, monkeypatch):
     """Two rows of three seeds; one seed of the first is there, and nothing of the second."""
+    monkeypatch.setattr("depthlib.base.paths.reference_dir", lambda profile: tmp_path / "none")
     plan = make_plan([], profile="standard", device="cpu", jobs=2, store=Store(tmp_path, reference=[]))
     specs = [RunSpec("start", variant, "rooms", "standard", seed) for variant in ("lite", "unet") for seed in range(3)]
     for spec in specs:
