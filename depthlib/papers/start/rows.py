@@ -102,7 +102,8 @@ def recipe(spec: RunSpec) -> Recipe:
             train=Build.of(WithGround, dataset=lite.train),
             tests={name: (Build.of(WithGround, dataset=data), measure) for name, (data, measure) in lite.tests.items()},
         )
-        return floor_recipe(grounded if spec.variant == "floor-ground" else lite, spec.variant)
+        floor = floor_recipe(grounded if spec.variant == "floor-ground" else lite, spec.variant)
+        return replace(floor, ship_weights=ships)
     return replace(
         lite,
         model="unet",
