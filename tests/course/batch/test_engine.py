@@ -204,12 +204,13 @@ def test_all_runs_of_a_seed_are_made_before_those_of_the_next(tmp_path, monkeypa
 @pytest.mark.slow
 def test_a_paper_without_settings_for_a_profile_says_so_and_the_others_go_on(tmp_path, monkeypatch):
     monkeypatch.setenv("DEPTHLIB_STORE", str(tmp_path / "runs"))
+    monkeypatch.setattr("depthlib.base.paths.reference_dir", lambda profile: tmp_path / "none")
     monkeypatch.delitem(part("anuw", "rows").SCALES, "standard", raising=False)
     console = Console(record=True, width=100, file=io.StringIO())
     assert preview(["00", "01"], profile="standard", device="cpu", console=console) == 0
     text = console.export_text()
     assert "01_anuw            nothing at profile standard yet" in text and "00_start_here      " in text
-    assert "of 11 runs and 1 of 1 notebooks to make" in text
+    assert "11 of 11 runs and 1 of 1 notebooks to make" in text
 
 
 @pytest.mark.slow
