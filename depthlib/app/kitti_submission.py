@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -48,7 +49,8 @@ def kitti_submission(
     from depthlib.base.devices import pick_device
     from depthlib.data.errors import DataError
     from depthlib.data.real_sets import real
-    from depthlib.models.weights import WeightsError, load_weights
+    from depthlib.models.weights import WeightsError
+    from depthlib.protocols.photograph import load_weights, usable_multiple
 
     try:
         if out.exists() and any(out.iterdir()):
@@ -56,8 +58,13 @@ def kitti_submission(
         images = real("kitti-depth", "test")
         if len(images) != TEST_COUNT:  # type: ignore[arg-type]
             raise DataError(f"kitti-depth test: found {len(images)} images, expected {TEST_COUNT}")  # type: ignore[arg-type]
-        found = predict_into(out, load_weights(weights)[0].to(pick_device(device)), images, window)
-        archive = shutil.make_archive(str(out), "zip", out)
+        model, _ = load_weights(weights)
+        usable_multiple(model, weights)  # refuses a network that needs more than a photograph
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as scratch:  # nothing half written
+            found = predict_into(Path(scratch) / "maps", model.to(pick_device(device)), images, window)
+            archive = shutil.make_archive(str(out), "zip", Path(scratch) / "maps")
+            shutil.copytree(Path(scratch) / "maps", out, dirs_exist_ok=True)
     except (DataError, WeightsError, ValueError, OSError) as error:
         typer.echo(f"error: {told(error)}", err=True)
         raise typer.Exit(2) from error

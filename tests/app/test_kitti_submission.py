@@ -55,3 +55,21 @@ def test_fewer_images_than_the_server_wants_are_refused(weights: Path, tmp_path:
     result = CliRunner().invoke(main, ["kitti-submission", str(weights), "--out", str(tmp_path / "out")])
     assert result.exit_code == 2 and "found 2 images, expected 500" in result.output
     assert not (tmp_path / "out").exists()
+
+
+def test_a_network_that_fails_leaves_nothing(weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the middle: the first file was written."""
+    monkeypatch.setattr(kitti_submission, "TEST_COUNT", 2)
+    before = sorted(tmp_path.rglob("*"))
+    written = kitti_submission.write_submission
+
+    def write(folder: Path, index: int, depth: torch.Tensor) -> None:
+        if index:
+            raise OSError("no space left on device")
+        written(folder, index, depth)
+
+    monkeypatch.setattr(kitti_submission, "write_submission", write)
+    command = ["kitti-submission", str(weights), "--out", str(tmp_path / "out"), "--window", "32", "32"]
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 2 and "no space left" in result.output and result.output.count("error:") == 1
+    assert sorted(tmp_path.rglob("*")) == before

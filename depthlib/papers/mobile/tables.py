@@ -102,8 +102,8 @@ def reproduced(
     for row in table.rows:
         values, bold = (tuple(of[place] for place in kept) for of in (row.values, row.bold))
         one = replace(table, columns=columns, rows=(replace(row, values=values, bold=bold),))
-        own = replace(paper, trained_on=trained_on.get(row.variant or "", paper.trained_on), tables=(one,))
-        parts.append(reproduction_table(own, key, records, miniature=miniature))
+        own, data = replace(paper, tables=(one,)), trained_on.get(row.variant or "")
+        parts.append(reproduction_table(own, key, records, miniature=miniature, trained_on=data))
     return pd.concat(parts, ignore_index=True)
 
 
